@@ -1,0 +1,1 @@
+"""symland: exact loss landscapes of small neural networks."""
