@@ -1,0 +1,58 @@
+"""Exact numbers from text: "1/3", "0.1" and "1e-3" are rationals, never floats."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from symland.errors import SpecError
+
+__all__ = ["exact_text", "parse_exact"]
+
+LONGEST_NUMBER = 2000
+"""Characters in the text of one number."""
+
+LARGEST_EXPONENT = 1000
+"""Decimal exponent, in absolute value, of one number."""
+
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_RATIO = re.compile(r"[+-]?\d+\s*/\s*\d+")
+
+
+def parse_exact(value: str | int, path: str) -> Fraction:
+    """The rational that a text or an integer says.
+
+    Parameters
+    ----------
+    value : str or int
+        "3", "-1/3", "0.1", "1e-3", or an integer.
+    path : str
+        Where it stands, for the error.
+
+    Raises
+    ------
+    SpecError
+        If the text is not a finite decimal or a ratio of integers.
+    """
+    advice = 'write a finite number as text, such as "0.1", "1e-3" or "1/3"'
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise SpecError.at(path, f"{value!r} is not exact", advice)
+    text = str(value).strip()
+    if len(text) > LONGEST_NUMBER:
+        raise SpecError.at(path, f"a number of {len(text)} characters", f"use at most {LONGEST_NUMBER}")
+    if match := _DECIMAL.fullmatch(text):
+        exponent = (match[3] or "e0")[1:]
+        if len(exponent) > 6 or abs(int(exponent)) > LARGEST_EXPONENT:
+            raise SpecError.at(path, f"exponent {exponent} is out of range", f"use at most {LARGEST_EXPONENT}")
+        return Fraction(text)
+    if _RATIO.fullmatch(text):
+        numerator, denominator = (int(part) for part in text.split("/"))
+        if denominator == 0:
+            raise SpecError.at(path, f"{text!r} divides by zero", advice)
+        return Fraction(numerator, denominator)
+    raise SpecError.at(path, f"{text[:60]!r} is not a finite number", advice)
+
+
+def exact_text(value: Fraction) -> str:
+    """The canonical text of a rational: "3" or "-1/3"."""
+    return str(value)

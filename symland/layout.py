@@ -1,0 +1,89 @@
+"""Where each weight and bias of a multilayer perceptron stands in the parameter vector theta."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from math import prod
+
+__all__ = ["Block", "Layout"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """One weight matrix W_l of shape (n_l, n_{l-1}) or one bias b_l of shape (n_l,), row-major from `offset`."""
+
+    kind: str
+    layer: int
+    offset: int
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def slice(self) -> slice:
+        return slice(self.offset, self.offset + self.size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Order of the parameters: W_1, ..., W_{L+1}, then b_1, ..., b_{L+1}; each row-major.
+
+    This is the order of the Wales group's potential MLPVB3 for one hidden layer.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        n_0 inputs, n_1 ... n_L hidden nodes, n_{L+1} outputs.
+    bias : bool
+        Whether the layers have biases.
+    """
+
+    widths: tuple[int, ...]
+    bias: bool
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        pairs = list(zip(self.widths, self.widths[1:], strict=False))
+        kinds: list[tuple[str, int, tuple[int, ...]]] = [
+            ("W", layer, (n, m)) for layer, (m, n) in enumerate(pairs, start=1)
+        ]
+        if self.bias:
+            kinds += [("b", layer, (n,)) for layer, (_, n) in enumerate(pairs, start=1)]
+        offsets = accumulate((prod(shape) for _, _, shape in kinds), initial=0)
+        return tuple(
+            Block(kind=kind, layer=layer, offset=offset, shape=shape)
+            for (kind, layer, shape), offset in zip(kinds, offsets, strict=False)
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of parameters P."""
+        return sum(block.size for block in self.blocks)
+
+    @property
+    def n_layers(self) -> int:
+        """Number of affine maps: hidden layers plus one."""
+        return len(self.widths) - 1
+
+    def weight(self, layer: int) -> Block:
+        """The block of W_layer, counted from 1."""
+        return self.blocks[layer - 1]
+
+    def biases(self, layer: int) -> Block | None:
+        """The block of b_layer, or None in a network without biases."""
+        return self.blocks[self.n_layers + layer - 1] if self.bias else None
+
+    def names(self) -> tuple[str, ...]:
+        """A name for each parameter, such as W1[0,1] or b2[0]."""
+        out: list[str] = []
+        for block in self.blocks:
+            if block.kind == "W":
+                rows, columns = block.shape
+                out += [f"W{block.layer}[{i},{j}]" for i in range(rows) for j in range(columns)]
+            else:
+                out += [f"b{block.layer}[{i}]" for i in range(block.shape[0])]
+        return tuple(out)
