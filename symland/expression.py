@@ -74,7 +74,8 @@ def parse_activation(text: str, path: str = "network.activation") -> Node:
 
 
 def _refused(what: str, path: str) -> SpecError:
-    advice = f"write {', '.join(NAMED_ACTIVATIONS)} or an expression in z from + - * / **, numbers and {', '.join(sorted(FUNCTIONS))}"
+    names = ", ".join(sorted(FUNCTIONS))
+    advice = f"write tanh, softplus, ... or an expression in z from + - * / **, numbers and {names}"
     return SpecError.at(path, f"{what[:60]!r} is not an activation", advice)
 
 

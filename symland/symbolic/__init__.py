@@ -1,0 +1,1 @@
+"""What SymPy knows: activations, losses, derivatives, symmetry groups and theorem records."""

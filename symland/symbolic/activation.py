@@ -1,0 +1,110 @@
+"""The activation sigma and its jet (sigma, sigma', sigma''), derived by SymPy from the text that the user names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import sympy
+from sympy import Expr, Symbol
+
+from symland.expression import Node, parse_activation
+from symland.symbolic.functions import Erf, Logistic, Softplus, Tanh, standard
+
+__all__ = ["Activation", "Z", "derive_activation"]
+
+Z = Symbol("z", real=True)
+
+_FUNCTIONS: dict[str, Callable[[Expr], Expr]] = {
+    "exp": sympy.exp,
+    "log": sympy.log,
+    "tanh": Tanh,
+    "sin": sympy.sin,
+    "cos": sympy.cos,
+    "erf": Erf,
+    "sqrt": sympy.sqrt,
+    "sigmoid": Logistic,
+    "softplus": Softplus,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation:
+    """sigma and its derivatives in the primitive functions, as expressions in `Z`.
+
+    Attributes
+    ----------
+    text : str
+    jet : (sigma, sigma', sigma'')
+    """
+
+    text: str
+    jet: tuple[Expr, Expr, Expr]
+
+    @property
+    def expression(self) -> Expr:
+        """sigma(z) in SymPy's own functions."""
+        return standard(self.jet[0])
+
+    def at(self, argument: Expr) -> Expr:
+        """sigma(argument) in SymPy's own functions."""
+        return self.expression.subs(Z, argument)
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether sigma(-z) = -sigma(z) was proved; False when it is not true or not decided."""
+        return bool(_vanishes(self.expression.subs(Z, -Z) + self.expression))
+
+    @property
+    def is_even(self) -> bool:
+        """Whether sigma(-z) = sigma(z) was proved; False when it is not true or not decided."""
+        return bool(_vanishes(self.expression.subs(Z, -Z) - self.expression))
+
+    @property
+    def vanishes_at_zero(self) -> bool:
+        """Whether sigma(0) = 0 was proved; False when it is not true or not decided."""
+        return bool(_vanishes(self.expression.subs(Z, 0)))
+
+
+def _vanishes(expression: Expr) -> bool:
+    if expression == 0:
+        return True
+    return sympy.simplify(expression.rewrite(sympy.exp)) == 0
+
+
+@cache
+def derive_activation(text: str) -> Activation:
+    """Differentiate the activation that a text names.
+
+    Raises
+    ------
+    SpecError
+        If the text is outside the grammar of `symland.expression`.
+    """
+    value = _expression(parse_activation(text))
+    first = sympy.diff(value, Z)
+    return Activation(text=text, jet=(value, first, sympy.diff(first, Z)))
+
+
+def _expression(node: Node) -> Expr:
+    match node:
+        case ("z",):
+            return Z
+        case ("number", number):
+            return sympy.Rational(number.numerator, number.denominator)
+        case ("neg", operand):
+            return -_expression(operand)
+        case ("power", base, (_, exponent)):
+            return _expression(base) ** int(exponent)
+        case ("add", left, right):
+            return _expression(left) + _expression(right)
+        case ("sub", left, right):
+            return _expression(left) - _expression(right)
+        case ("mul", left, right):
+            return _expression(left) * _expression(right)
+        case ("div", left, right):
+            return _expression(left) / _expression(right)
+        case (name, argument):
+            return _FUNCTIONS[name](_expression(argument))
+    raise AssertionError(node)
