@@ -82,9 +82,16 @@ def derive_activation(text: str) -> Activation:
     SpecError
         If the text is outside the grammar of `symland.expression`.
     """
-    value = _expression(parse_activation(text))
+    value = _stable(_expression(parse_activation(text)))
     first = sympy.diff(value, Z)
     return Activation(text=text, jet=(value, first, sympy.diff(first, Z)))
+
+
+def _stable(expression: Expr) -> Expr:
+    """ln(1 + e^u) and 1/(1 + e^u)^n as softplus and logistic, which do not overflow."""
+    u, n = sympy.Wild("u"), sympy.Wild("n", properties=[lambda k: k.is_Integer and k.is_positive])
+    expression = expression.replace(sympy.log(1 + sympy.exp(u)), lambda u: Softplus(u))
+    return expression.replace((1 + sympy.exp(u)) ** (-n), lambda u, n: Logistic(-u) ** n)
 
 
 def _expression(node: Node) -> Expr:

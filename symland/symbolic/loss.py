@@ -97,7 +97,8 @@ def build_loss(spec: LandscapeSpec) -> SymbolicLoss:
     """The loss of the network, exact, by SymPy."""
     theta = parameter_symbols(spec.layout)
     data = spec.data
-    targets: Sequence[int | Sequence[Expr]] = data.labels or [[Rational(y.numerator, y.denominator) for y in row] for row in data.values]
+    values = [[Rational(y.numerator, y.denominator) for y in row] for row in data.values]
+    targets: Sequence[int | Sequence[Expr]] = data.labels or values
     samples = tuple(
         sample_loss(spec.loss, outputs(spec, theta, [Rational(v.numerator, v.denominator) for v in x]), target)
         for x, target in zip(data.inputs, targets, strict=True)

@@ -1,0 +1,1 @@
+"""The derivation program: loss, gradient and Hessian written once, over an abstract number."""

@@ -1,0 +1,382 @@
+"""The derivation program of a multilayer perceptron: value, gradient, Hessian and their products with vectors.
+
+For one sample, with a_0 = x, s_l = W_l a_{l-1} + b_l, a_l = sigma(s_l), p_l = sigma'(s_l), q_l = sigma''(s_l):
+
+margins     V = B W_{L+1},  v = B b_{L+1},  u = V a_L + v,  m = S u - t,  ell = head(m)
+backward    delta_{L+1} = (1/D) S^T head'(m);   e_l = W_{l+1}^T delta_{l+1},  delta_l = p_l e_l
+gradient    dE/dW_l = sum_d delta_l a_{l-1}^T,   dE/db_l = sum_d delta_l
+
+Second order. Let G_{n,m} = ds_n/ds_m, A_{n,m} = da_n/ds_m = p_n G_{n,m}, and B_{m,n} the Hessian of ell in s_m and s_n
+with the weights held fixed. From d^2 s_{l+1} = W (q (ds_l)^2 + p d^2 s_l) + 2 dW p ds_l it follows that
+
+    B_{L+1,L+1} = (1/D) S^T head''(m) S,         B_{m,n} = G_{n,m}^T B_{n,n}   (m < n),
+    B_{n,n} = B_{n,n+1} G_{n+1,n} + diag(e_n q_n),
+    d^2 E / dW_m[j,k] dW_n[i,K] = sum_d a_{m-1}[k] ( a_{n-1}[K] B_{m,n}[j,i] + delta_n[i] A_{n-1,m}[K,j] ),
+
+the last term only for m < n. A bias takes 1 for its a, and has no last term where it is the n. The blocks of the last
+layer are found for the contrasts V and carried over to W_{L+1} by B once per point, not per sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symland.layout import Block
+from symland.program.ir import Apply, Array, Contract, Formula, Program, Ref, Role, Statement
+from symland.program.lower import lower
+from symland.spec import LandscapeSpec, Penalised
+from symland.symbolic.activation import Z, derive_activation
+from symland.symbolic.head import Head, contrast, derive_head, orientation, shift
+
+__all__ = ["WANTED", "build_program"]
+
+WANTED = ("value", "gradient", "hessian")
+"""What a program can be asked for; each needs those before it, which are left out of the outputs unless asked for."""
+
+
+def build_program(spec: LandscapeSpec, want: Iterable[str] = WANTED) -> Program:
+    """The program of a specification.
+
+    Parameters
+    ----------
+    spec : LandscapeSpec
+    want : any of "value", "gradient", "hessian"
+
+    Returns
+    -------
+    Program
+        Inputs: theta (P,). Outputs, as wanted: value (), gradient (P,), hessian (P, P) with its entries of
+        row <= column. Data: x (D, n_0), and where the loss has them S (D, q, q), t (D, q), B (q, K); penalty ().
+
+    Raises
+    ------
+    ValueError
+        If `want` is empty or names something else.
+    """
+    wanted = tuple(w for w in WANTED if w in set(want))
+    if not wanted or set(want) - set(WANTED):
+        raise ValueError(f"want must be among {WANTED}, got {tuple(want)}")
+    builder = _Builder(spec, wanted)
+    builder.forward()
+    if builder.order >= 1:
+        builder.backward()
+    if "gradient" in wanted:
+        builder.gradient()
+    if "hessian" in wanted:
+        builder.hessian()
+    builder.penalty()
+    return builder.program()
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A parameter block, the letters of its axes, and the activation that multiplies it (none for a bias)."""
+
+    block: Block
+    letters: tuple[str, ...]
+    inputs: tuple[Ref, ...]
+
+
+_Term = tuple[tuple[str | int, ...], tuple[Ref, ...]]
+"""Indices of the output, and the factors whose product is added there."""
+
+
+class _Builder:
+    """Writes the statements of one program; `a[l]`, `delta[l]`, ... name the arrays of layer l."""
+
+    def __init__(self, spec: LandscapeSpec, wanted: tuple[str, ...]) -> None:
+        self.spec = spec
+        self.wanted = wanted
+        self.order = max(WANTED.index(w) for w in wanted)
+        self.top = spec.layout.n_layers
+        self.sizes: dict[str, int] = {"d": spec.n_samples}
+        self.arrays: dict[str, Array] = {}
+        self.formulas: dict[str, Formula] = {}
+        self.statements: list[Statement] = []
+        self.mean = Fraction(1, spec.n_samples)
+        self.contrast = contrast(spec)
+        self.margins = len(self.contrast) if self.contrast else spec.n_outputs
+        # Nodes of each layer as the program sees them: at the top, margins in place of outputs.
+        self.nodes = (*spec.widths[:-1], self.margins)
+        self.oriented = orientation(spec) is not None
+        self._inputs()
+
+    # -- arrays ---------------------------------------------------------------------------------------------------
+
+    def _inputs(self) -> None:
+        spec, size = self.spec, self.spec.n_parameters
+        self._array("theta", (size,), Role.INPUT)
+        for block in spec.layout.blocks:
+            self._view(f"{block.kind}{block.layer}", "theta", block.shape, block.offset, _steps(block, 1), Role.INPUT)
+        self._data("x", (spec.n_samples, spec.n_inputs), (v for row in spec.data.inputs for v in row))
+        if self.contrast:
+            self._data("B", (self.margins, spec.n_outputs), (v for row in self.contrast for v in row))
+        if (turns := orientation(spec)) is not None:
+            shape = (spec.n_samples, self.margins, self.margins)
+            self._data("S", shape, (v for turn in turns for row in turn for v in row))
+        if (shifts := shift(spec)) is not None:
+            self._data("t", (spec.n_samples, self.margins), (v for row in shifts for v in row))
+        self._data("penalty", (), (spec.penalty,))
+        shapes = {"value": (), "gradient": (size,), "hessian": (size, size)}
+        for name in self.wanted:
+            self._array(name, shapes[name], Role.OUTPUT)
+
+    def _array(self, name: str, shape: tuple[int, ...], role: Role = Role.LOCAL) -> str:
+        self.arrays[name] = Array(name=name, shape=shape, role=role)
+        return name
+
+    def _view(
+        self, name: str, base: str, shape: tuple[int, ...], offset: int, strides: tuple[int, ...], role: Role
+    ) -> None:
+        self.arrays[name] = Array(name=name, shape=shape, role=role, base=base, offset=offset, strides=strides)
+
+    def _data(self, name: str, shape: tuple[int, ...], values: Iterable[Fraction]) -> None:
+        self.arrays[name] = Array(name=name, shape=shape, role=Role.DATA, values=tuple(values))
+
+    def _letter(self, name: str, layer: int) -> str:
+        """A letter over the nodes of a layer."""
+        letter = f"{name}{layer}"
+        self.sizes[letter] = self.nodes[layer]
+        return letter
+
+    def _sample(self, name: str, *layers: int) -> str:
+        """A local array with an entry for each sample and each node of the layers."""
+        return self._array(name, (self.spec.n_samples, *(self.nodes[layer] for layer in layers)))
+
+    def _add(self, out: Ref, *factors: Ref, coefficient: Fraction | int = 1, triangle: bool = False) -> None:
+        self.statements.append(Contract(out=out, factors=factors, coefficient=Fraction(coefficient), triangle=triangle))
+
+    # -- the parts of the network ---------------------------------------------------------------------------------
+
+    def _signal(self, layer: int, letter: str) -> Ref:
+        """a_layer."""
+        return Ref("x" if layer == 0 else f"a{layer}", ("d", letter))
+
+    def _weight(self, layer: int, row: str, column: str) -> Ref:
+        """W_layer, or V = B W_{L+1} at the top of a loss with contrasts."""
+        return Ref("V" if layer == self.top and self.contrast else f"W{layer}", (row, column))
+
+    def forward(self) -> None:
+        spec, top = self.spec, self.top
+        activation = derive_activation(spec.activation)
+        jet = activation.jet[: self.order + 1]
+        self.formulas["activation"] = lower("activation", [Z], jet)
+        if self.contrast:
+            self._array("V", (self.margins, self.nodes[top - 1]))
+            m, k, j = self._letter("i", top), "o", self._letter("j", top - 1)
+            self.sizes[k] = spec.n_outputs
+            self._add(Ref("V", (m, j)), Ref("B", (m, k)), Ref(f"W{top}", (k, j)))
+            if spec.bias:
+                self._array("v", (self.margins,))
+                self._add(Ref("v", (m,)), Ref("B", (m, k)), Ref(f"b{top}", (k,)))
+        for layer in range(1, top + 1):
+            i, j = self._letter("i", layer), self._letter("j", layer - 1)
+            s = self._sample("u" if layer == top else f"s{layer}", layer)
+            self._add(Ref(s, ("d", i)), self._weight(layer, i, j), self._signal(layer - 1, j))
+            if spec.bias:
+                bias = "v" if layer == top and self.contrast else f"b{layer}"
+                self._add(Ref(s, ("d", i)), Ref(bias, (i,)))
+            if layer < top:
+                names = [self._sample(f"{letter}{layer}", layer) for letter in "apq"[: len(jet)]]
+                outs = tuple(Ref(name, ("d", i)) for name in names)
+                self.statements.append(Apply(formula="activation", outs=outs, ins=(Ref(s, ("d", i)),)))
+        self._margins()
+        self._head(derive_head(spec.loss, self.margins))
+        if "value" in self.wanted:
+            self._add(Ref("value"), Ref("ell", ("d",)), coefficient=self.mean)
+
+    def _margins(self) -> None:
+        m, n = self._letter("i", self.top), self._letter("j", self.top)
+        out = Ref(self._sample("m", self.top), ("d", m))
+        if self.oriented:
+            self._add(out, Ref("S", ("d", m, n)), Ref("u", ("d", n)))
+        else:
+            self._add(out, Ref("u", ("d", m)))
+        if "t" in self.arrays:
+            self._add(out, Ref("t", ("d", m)), coefficient=-1)
+
+    def _head(self, head: Head) -> None:
+        q = range(self.margins)
+        outs = [Ref(self._array("ell", (self.spec.n_samples,)), ("d",))]
+        expressions = [head.value]
+        if self.order >= 1:
+            self._sample("r", self.top)
+            outs += [Ref("r", ("d", i)) for i in q]
+            expressions += head.residual
+        if self.order >= 2:
+            self._sample("c", self.top, self.top)
+            outs += [Ref("c", ("d", i, j)) for i in q for j in q]
+            expressions += [head.curvature[i][j] for i in q for j in q]
+        self.formulas["head"] = lower("head", head.margins, expressions)
+        ins = tuple(Ref("m", ("d", i)) for i in q)
+        self.statements.append(Apply(formula="head", outs=tuple(outs), ins=ins))
+
+    def backward(self) -> None:
+        m, n = self._letter("i", self.top), self._letter("j", self.top)
+        delta = Ref(self._sample(f"delta{self.top}", self.top), ("d", n))
+        if self.oriented:
+            self._add(delta, Ref("S", ("d", m, n)), Ref("r", ("d", m)), coefficient=self.mean)
+        else:
+            self._add(delta, Ref("r", ("d", n)), coefficient=self.mean)
+        for layer in range(self.top - 1, 0, -1):
+            i, j = self._letter("i", layer + 1), self._letter("j", layer)
+            e = Ref(self._sample(f"e{layer}", layer), ("d", j))
+            self._add(e, self._weight(layer + 1, i, j), Ref(f"delta{layer + 1}", ("d", i)))
+            out = Ref(self._sample(f"delta{layer}", layer), ("d", j))
+            self._add(out, Ref(f"p{layer}", ("d", j)), e)
+
+    def _group(self, block: Block, node: str, below: str) -> _Group:
+        """A parameter block with a letter for its nodes and, for weights, one for the nodes of the layer before."""
+        rows = self._letter(node, block.layer)
+        if block.kind == "b":
+            return _Group(block, (rows,), ())
+        columns = self._letter(below, block.layer - 1)
+        return _Group(block, (rows, columns), (self._signal(block.layer - 1, columns),))
+
+    def gradient(self) -> None:
+        for block in self.spec.layout.blocks:
+            group = self._group(block, "j", "k")
+            name = f"gradient:{block.kind}{block.layer}"
+            self._view(name, "gradient", block.shape, block.offset, _steps(block, 1), Role.OUTPUT)
+            delta = Ref(f"delta{block.layer}", ("d", group.letters[0]))
+            self._sum(Ref(name, group.letters), [(group.letters, (delta, *group.inputs))])
+
+    def _sum(self, out: Ref, terms: list[_Term], triangle: bool = False) -> None:
+        """out += sum of the terms' products over the samples.
+
+        Where letters of `out` count margins of a loss with contrasts, the sum is found in a local array first, and B
+        carries those axes over to the outputs.
+        """
+        turned = [axis for axis, i in enumerate(out.index) if self.contrast and self._at_top(i)]
+        if not turned:
+            for index, factors in terms:
+                self._add(Ref(out.array, index), *factors, triangle=triangle)
+            return
+        local = self._array(f"sum:{out.array}", tuple(self.sizes[str(i)] for i in out.index))
+        for index, factors in terms:
+            self._add(Ref(local, index), *factors)
+        index = list(out.index)
+        for axis in turned:
+            index[axis] = f"o{axis}"
+            self.sizes[f"o{axis}"] = self.spec.n_outputs
+        turns = (Ref("B", (out.index[axis], f"o{axis}")) for axis in turned)
+        self._add(Ref(out.array, tuple(index)), *turns, Ref(local, out.index), triangle=triangle)
+
+    def _at_top(self, index: str | int) -> bool:
+        return isinstance(index, str) and index[1:] == str(self.top)
+
+    def hessian(self) -> None:
+        self._jacobians()
+        self._curvature()
+        for n in range(self.top, 0, -1):
+            if n < self.top:
+                self._diagonal_block(n)
+            for m in range(n - 1, 0, -1):
+                i, j, k = self._letter("i", m), self._letter("j", n), self._letter("k", n)
+                # B_{m,n} = G_{n,m}^T B_{n,n}
+                out = Ref(self._sample(f"B{m},{n}", m, n), ("d", i, j))
+                self._add(out, Ref(f"G{n},{m}", ("d", k, i)), Ref(f"B{n},{n}", ("d", k, j)))
+            for m in range(n, 0, -1):
+                self._entries(m, n)
+
+    def _jacobians(self) -> None:
+        """G_{m+1,m} = W_{m+1} diag(p_m), G_{n,m} = W_n A_{n-1,m}, A_{n,m} = diag(p_n) G_{n,m}."""
+        for m in range(1, self.top):
+            i = self._letter("i", m)
+            for n in range(m + 1, self.top + 1):
+                j, k = self._letter("j", n), self._letter("k", n - 1)
+                g = Ref(self._sample(f"G{n},{m}", n, m), ("d", j, i))
+                if n == m + 1:
+                    self._add(g, self._weight(n, j, i), Ref(f"p{m}", ("d", i)))
+                else:
+                    self._add(g, self._weight(n, j, k), Ref(f"A{n - 1},{m}", ("d", k, i)))
+                if n < self.top:
+                    self._add(Ref(self._sample(f"A{n},{m}", n, m), ("d", j, i)), Ref(f"p{n}", ("d", j)), g)
+
+    def _curvature(self) -> None:
+        """B_{L+1,L+1} = (1/D) S^T head'' S."""
+        top = self.top
+        i, j, k, n = (self._letter(x, top) for x in "ijkl")
+        out = Ref(self._sample(f"B{top},{top}", top, top), ("d", i, j))
+        if not self.oriented:
+            self._add(out, Ref("c", ("d", i, j)), coefficient=self.mean)
+            return
+        half = self._sample("cS", top, top)
+        self._add(Ref(half, ("d", k, j)), Ref("c", ("d", k, n)), Ref("S", ("d", n, j)))
+        self._add(out, Ref("S", ("d", k, i)), Ref(half, ("d", k, j)), coefficient=self.mean)
+
+    def _diagonal_block(self, n: int) -> None:
+        """B_{n,n} = B_{n,n+1} G_{n+1,n} + diag(e_n q_n)."""
+        i, j, k = self._letter("i", n), self._letter("j", n), self._letter("k", n + 1)
+        name = self._sample(f"B{n},{n}", n, n)
+        self._add(Ref(name, ("d", i, j)), Ref(f"B{n},{n + 1}", ("d", i, k)), Ref(f"G{n + 1},{n}", ("d", k, j)))
+        self._add(Ref(name, ("d", i, i)), Ref(f"e{n}", ("d", i)), Ref(f"q{n}", ("d", i)))
+
+    def _entries(self, m: int, n: int) -> None:
+        """The entries of the Hessian between the parameters of layers m <= n."""
+        layout = self.spec.layout
+        for first in (b for b in layout.blocks if b.layer == m):
+            for second in (b for b in layout.blocks if b.layer == n):
+                if m == n and first.offset > second.offset:
+                    continue
+                row, column = self._group(first, "j", "k"), self._group(second, "J", "K")
+                j, J = row.letters[0], column.letters[0]
+                block = Ref(f"B{m},{n}", ("d", j, J))
+                terms: list[_Term] = [(row.letters + column.letters, (block, *row.inputs, *column.inputs))]
+                if m < n and second.kind == "W":
+                    delta = Ref(f"delta{n}", ("d", J))
+                    if m == n - 1:
+                        # A_{m,m} = diag(p_m): only K = j remains.
+                        index, slope = (*row.letters, J, j), Ref(f"p{m}", ("d", j))
+                    else:
+                        index = row.letters + column.letters
+                        slope = Ref(f"A{n - 1},{m}", ("d", column.letters[1], j))
+                    terms.append((index, (delta, slope, *row.inputs)))
+                self._block(row, column, terms)
+
+    def _block(self, row: _Group, column: _Group, terms: list[_Term]) -> None:
+        """One block of the Hessian, turned so that its rows come before its columns in theta."""
+        split = len(row.letters)
+        if row.block.offset > column.block.offset:
+            row, column = column, row
+            terms = [(index[split:] + index[:split], factors) for index, factors in terms]
+        size = self.spec.n_parameters
+        name = f"hessian:{row.block.kind}{row.block.layer},{column.block.kind}{column.block.layer}"
+        offset = row.block.offset * size + column.block.offset
+        strides = _steps(row.block, size) + _steps(column.block, 1)
+        self._view(name, "hessian", row.block.shape + column.block.shape, offset, strides, Role.OUTPUT)
+        self._sum(Ref(name, row.letters + column.letters), terms, triangle=row.block == column.block)
+
+    def penalty(self) -> None:
+        """lambda sum theta_p^2 and its derivatives, block by block of penalised parameters."""
+        size, weight = self.spec.n_parameters, Ref("penalty")
+        for number, (start, stop) in enumerate(self._penalised()):
+            name, p = f"penalised{number}", f"p{number}"
+            self.sizes[p] = stop - start
+            self._view(f"{name}:theta", "theta", (stop - start,), start, (1,), Role.INPUT)
+            theta = Ref(f"{name}:theta", (p,))
+            if "value" in self.wanted:
+                self._add(Ref("value"), weight, theta, theta)
+            if "gradient" in self.wanted:
+                self._view(f"{name}:gradient", "gradient", (stop - start,), start, (1,), Role.OUTPUT)
+                self._add(Ref(f"{name}:gradient", (p,)), weight, theta, coefficient=2)
+            if "hessian" in self.wanted:
+                offset = start * (size + 1)
+                self._view(f"{name}:hessian", "hessian", (stop - start,), offset, (size + 1,), Role.OUTPUT)
+                self._add(Ref(f"{name}:hessian", (p,)), weight, coefficient=2)
+
+    def _penalised(self) -> list[tuple[int, int]]:
+        """Ranges of theta that are penalised."""
+        if self.spec.penalised is Penalised.ALL:
+            return [(0, self.spec.n_parameters)]
+        return [(0, sum(b.size for b in self.spec.layout.blocks if b.kind == "W"))]
+
+    def program(self) -> Program:
+        return Program(sizes=self.sizes, arrays=self.arrays, formulas=self.formulas, statements=tuple(self.statements))
+
+
+def _steps(block: Block, step: int) -> tuple[int, ...]:
+    """Strides of a block's axes where neighbours in theta stand `step` apart."""
+    return (block.shape[1] * step, step) if block.kind == "W" else (step,)
