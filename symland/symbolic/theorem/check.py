@@ -1,0 +1,382 @@
+"""A second reading of a saved proof, by code that shares nothing with the prover.
+
+The expressions of `symland.symbolic.theorem.saved` are brought to quotients of polynomials over the rationals in
+atoms (symbols, exp, log, tanh and unknown smooth functions at canonical arguments). Derivatives and substitutions are
+carried out here again. An inequality on a box is checked along the recorded bisection, an enumeration by a
+recurrence instead of by enumeration.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import lru_cache
+from itertools import product
+from math import comb, factorial
+from typing import Any
+
+from flint import arb, fmpq
+
+from symland.errors import ProofError
+from symland.records import Verdict
+
+__all__ = ["check_proof"]
+
+FORMAT = "symland proof 1"
+
+Monomial = tuple[tuple[str, int], ...]
+Polynomial = dict[Monomial, Fraction]
+Quotient = tuple[Polynomial, Polynomial]
+ONE: Polynomial = {(): Fraction(1)}
+
+
+def _add(a: Polynomial, b: Polynomial, scale: int = 1) -> Polynomial:
+    out = dict(a)
+    for monomial, coefficient in b.items():
+        out[monomial] = out.get(monomial, Fraction(0)) + scale * coefficient
+        if not out[monomial]:
+            del out[monomial]
+    return out
+
+
+def _mul(a: Polynomial, b: Polynomial) -> Polynomial:
+    out: Polynomial = {}
+    for left, p in a.items():
+        for right, q in b.items():
+            powers = dict(left)
+            for atom, n in right:
+                powers[atom] = powers.get(atom, 0) + n
+            monomial = tuple(sorted(powers.items()))
+            out[monomial] = out.get(monomial, Fraction(0)) + p * q
+    return {monomial: c for monomial, c in out.items() if c}
+
+
+def _number(value: Fraction | int) -> Quotient:
+    return ({(): Fraction(value)} if value else {}), ONE
+
+
+def _sum(a: Quotient, b: Quotient) -> Quotient:
+    if a[1] == b[1]:
+        return _add(a[0], b[0]), a[1]
+    return _add(_mul(a[0], b[1]), _mul(b[0], a[1])), _mul(a[1], b[1])
+
+
+def _times(a: Quotient, b: Quotient) -> Quotient:
+    return _mul(a[0], b[0]), _mul(a[1], b[1])
+
+
+def _power(a: Quotient, n: int) -> Quotient:
+    if n < 0:
+        if not a[0]:
+            raise ProofError("a saved expression divides by zero")
+        a, n = (a[1], a[0]), -n
+    out = _number(1)
+    for _ in range(n):
+        out = _times(out, a)
+    return out
+
+
+def _text(a: Quotient) -> str:
+    # Scaling the denominator's last coefficient to 1 makes equal polynomials over constants read alike.
+    unit = a[1][max(a[1])]
+    return "|".join(";".join(f"{c / unit}:{m}" for m, c in sorted(p.items())) for p in a)
+
+
+class _Algebra:
+    """Atoms met so far, by name: what each was made of."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, tuple[str, Any, tuple[Quotient, ...]]] = {}
+
+    def atom(self, head: str, detail: Any, arguments: tuple[Quotient, ...]) -> Quotient:
+        name = f"{head}{detail}({','.join(map(_text, arguments))})"
+        self.made[name] = (head, detail, arguments)
+        return {((name, 1),): Fraction(1)}, ONE
+
+    def apply(self, head: str, detail: Any, arguments: tuple[Quotient, ...]) -> Quotient:
+        if head in ("exp", "log", "tanh"):
+            (a,) = arguments
+            if head == "tanh" and not a[0]:
+                return _number(0)
+            if head == "log" and a[0] == a[1]:
+                return _number(0)
+            if head == "exp" and set(a[1]) == {()}:
+                # exp(sum_k c_k m_k) = prod_k exp(m_k / q_k)^(p_k), c_k = p_k / q_k: sums split into factors.
+                out = _number(1)
+                for monomial, c in a[0].items():
+                    c = c / a[1][()]
+                    part = self.atom("exp", "", (({monomial: Fraction(1, c.denominator)}, ONE),))
+                    out = _times(out, _power(part, c.numerator))
+                return out
+        return self.atom(head, detail, arguments)
+
+    def read(self, tree: Any) -> Quotient:
+        if isinstance(tree, str):
+            return {((tree, 1),): Fraction(1)}, ONE
+        head, *rest = tree
+        match head:
+            case "q":
+                return _number(Fraction(rest[0]))
+            case "+":
+                total = _number(0)
+                for part in rest:
+                    total = _sum(total, self.read(part))
+                return total
+            case "*":
+                total = _number(1)
+                for part in rest:
+                    total = _times(total, self.read(part))
+                return total
+            case "^":
+                return _power(self.read(rest[0]), rest[1])
+            case "exp" | "log" | "tanh":
+                return self.apply(head, "", (self.read(rest[0]),))
+            case "F":
+                letter, orders, *arguments = rest
+                return self.apply("F", (letter, tuple(orders)), tuple(map(self.read, arguments)))
+            case "D":
+                value = self.read(rest[0])
+                for variable in rest[1:]:
+                    value = self.derivative(value, variable)
+                return value
+            case "at":
+                return self.replace(self.read(rest[0]), {name: self.read(value) for name, value in rest[1:]})
+        raise ProofError(f"a saved expression has the unknown head {head!r}")
+
+    def derivative(self, a: Quotient, variable: str) -> Quotient:
+        top, bottom = (self._slope(part, variable) for part in a)
+        if not bottom[0]:
+            return _times(top, (ONE, a[1]))
+        rise = _sum(_times(top, (a[1], ONE)), _times(_number(-1), _times(bottom, (a[0], ONE))))
+        return _times(rise, (ONE, _mul(a[1], a[1])))
+
+    def _slope(self, polynomial: Polynomial, variable: str) -> Quotient:
+        total = _number(0)
+        for monomial, c in polynomial.items():
+            for k, (atom, n) in enumerate(monomial):
+                inner = self._atom_slope(atom, variable)
+                if inner[0]:
+                    rest = dict(monomial[:k] + monomial[k + 1 :] + (((atom, n - 1),) if n > 1 else ()))
+                    total = _sum(total, _times(({tuple(sorted(rest.items())): c * n}, ONE), inner))
+        return total
+
+    def _atom_slope(self, atom: str, variable: str) -> Quotient:
+        if atom not in self.made:
+            return _number(int(atom == variable))
+        head, detail, arguments = self.made[atom]
+        itself: Quotient = ({((atom, 1),): Fraction(1)}, ONE)
+        total = _number(0)
+        for k, argument in enumerate(arguments):
+            inner = self.derivative(argument, variable)
+            if not inner[0]:
+                continue
+            if head == "exp":
+                outer = itself
+            elif head == "log":
+                outer = _power(argument, -1)
+            elif head == "tanh":
+                outer = _sum(_number(1), _times(_number(-1), _power(itself, 2)))
+            else:
+                letter, orders = detail
+                raised = tuple(n + (i == k) for i, n in enumerate(orders))
+                outer = self.apply("F", (letter, raised), arguments)
+            total = _sum(total, _times(outer, inner))
+        return total
+
+    def replace(self, a: Quotient, images: Mapping[str, Quotient]) -> Quotient:
+        done: dict[str, Quotient] = {}
+
+        def image(atom: str) -> Quotient:
+            if atom in images:
+                return images[atom]
+            if atom not in self.made:
+                return {((atom, 1),): Fraction(1)}, ONE
+            if atom not in done:
+                head, detail, arguments = self.made[atom]
+                done[atom] = self.apply(head, detail, tuple(self.replace(b, images) for b in arguments))
+            return done[atom]
+
+        parts = []
+        for polynomial in a:
+            total = _number(0)
+            for monomial, c in polynomial.items():
+                term = _number(c)
+                for atom, n in monomial:
+                    term = _times(term, _power(image(atom), n))
+                total = _sum(total, term)
+            parts.append(total)
+        return _times(parts[0], _power(parts[1], -1))
+
+    def rewrite(self, a: Quotient, rules: list[Any]) -> Quotient:
+        for left, right in rules:
+            numerator, denominator = self.read(left)
+            if denominator != ONE or len(numerator) != 1:
+                raise ProofError(f"a rule rewrites {left!r}, which is not one atom")
+            ((monomial, coefficient),) = numerator.items()
+            if coefficient != 1 or len(monomial) != 1 or monomial[0][1] != 1:
+                raise ProofError(f"a rule rewrites {left!r}, which is not one atom")
+            a = self.replace(a, {monomial[0][0]: self.read(right)})
+        return a
+
+
+def _one_sign(polynomial: Polynomial, algebra: _Algebra, positive: set[str]) -> int:
+    def certain(atom: str) -> bool:
+        return atom in positive or algebra.made.get(atom, ("",))[0] == "exp"
+
+    signs = {1 if c > 0 else -1 for c in polynomial.values()}
+    loose = any(n % 2 and not certain(atom) for monomial in polynomial for atom, n in monomial)
+    strict = any(all(certain(atom) for atom, _ in monomial) for monomial in polynomial)
+    return signs.pop() if len(signs) == 1 and strict and not loose else 0
+
+
+def _between(low: str, high: str) -> Any:
+    return _ball(Fraction(low)).union(_ball(Fraction(high)))
+
+
+def _ball(value: Fraction) -> Any:
+    return arb(fmpq(value.numerator, value.denominator))
+
+
+def _enclose(tree: Any, point: Mapping[str, Any]) -> Any:
+    if isinstance(tree, str):
+        return point[tree]
+    head, *rest = tree
+    if head == "q":
+        return _ball(Fraction(rest[0]))
+    if head == "^":
+        base = _enclose(rest[0], point)
+        if rest[1] == 2:
+            size = abs(base)
+            return _between_balls(size.lower().max(arb(0)) ** 2, size.upper() ** 2)
+        return base ** rest[1]
+    values = [_enclose(part, point) for part in rest]
+    if head in ("tanh", "exp"):
+        return _between_balls(*(getattr(end, head)() for end in (values[0].lower(), values[0].upper())))
+    if head == "sqrt":
+        return _between_balls(values[0].lower().max(arb(0)).sqrt(), values[0].upper().sqrt())
+    if head == "abs":
+        return abs(values[0])
+    if head in ("+", "*"):
+        total = values[0]
+        for value in values[1:]:
+            total = total + value if head == "+" else total * value
+        return total
+    raise ProofError(f"no enclosure of the head {head!r}")
+
+
+def _between_balls(low: Any, high: Any) -> Any:
+    return low.union(high)
+
+
+def _check_boxes(saved: Mapping[str, Any]) -> Verdict:
+    names = [name for name, _, _ in saved["box"]]
+    pieces = [[(Fraction(low), Fraction(high)) for _, low, high in saved["box"]]]
+    for letter in saved["witness"] or "":
+        if not pieces:
+            return Verdict.UNDECIDED
+        piece = pieces.pop()
+        if letter.isdigit():
+            point = {n: _ball(a).union(_ball(b)) for n, (a, b) in zip(names, piece, strict=True)}
+            if not _enclose(saved["alternatives"][int(letter)], point) > 0:
+                return Verdict.UNDECIDED
+            continue
+        side = ord(letter) - ord("a")
+        low, high = piece[side]
+        middle = (low + high) / 2
+        pieces += [[*piece[:side], half, *piece[side + 1 :]] for half in ((middle, high), (low, middle))]
+    return Verdict.UNDECIDED if pieces else Verdict.CERTIFIED
+
+
+@lru_cache(maxsize=None)
+def _onto(width: int, nodes: int) -> int:
+    # The last node either joins a kind that the others already cover, or covers the only kind that they miss.
+    if nodes == 0:
+        return int(width == 0)
+    return width * (_onto(width, nodes - 1) + _onto(width - 1, nodes - 1)) if width > 0 else 0
+
+
+@lru_cache(maxsize=None)
+def _groupings(elements: int) -> int:
+    if elements == 0:
+        return 1
+    return sum(comb(elements - 1, k) * _groupings(k) for k in range(elements))
+
+
+def _copies(width: int, nodes: int) -> int:
+    return sum(
+        _onto(groups, nodes) // factorial(groups) * factorial(groups) // factorial(groups - width)
+        for groups in range(width, nodes + 1)
+    )
+
+
+def _automorphisms(inputs: list[list[int]], labels: list[int]) -> int:
+    size = len(inputs[0])
+    label_of = dict(zip(map(tuple, inputs), labels, strict=True))
+    found = 0
+    for entries in product((-1, 0, 1), repeat=size * size):
+        rows = [entries[k * size : (k + 1) * size] for k in range(size)]
+        gram = [[sum(a * b for a, b in zip(r, s, strict=True)) for s in rows] for r in rows]
+        if gram != [[int(i == j) for j in range(size)] for i in range(size)]:
+            continue
+        images = [tuple(sum(a * b for a, b in zip(r, x, strict=True)) for r in rows) for x in inputs]
+        if set(images) != set(label_of):
+            continue
+        pairs = {(label, label_of[image]) for image, label in zip(images, labels, strict=True)}
+        found += len(pairs) == len(set(labels)) == len({new for _, new in pairs})
+    return found
+
+
+_COUNTS = {
+    "automorphisms": _automorphisms,
+    "choices": lambda width, nodes: comb(nodes, width),
+    "reducible copies": _copies,
+    "set partitions": _groupings,
+    "surjections": _onto,
+}
+
+
+def _check_obligation(saved: Mapping[str, Any], rules: list[Any], positive: set[str]) -> Verdict:
+    kind = saved["kind"]
+    if kind == "some positive":
+        return _check_boxes(saved)
+    if kind == "count":
+        found = _COUNTS[saved["what"]](*saved["arguments"])  # type: ignore[operator]
+        return Verdict.CERTIFIED if found == saved["value"] else Verdict.REFUTED
+    algebra = _Algebra()
+    if kind == "identity":
+        difference = algebra.read(["+", saved["left"], ["*", ["q", "-1"], saved["right"]]])
+        return Verdict.UNDECIDED if algebra.rewrite(difference, rules)[0] else Verdict.CERTIFIED
+    if kind == "positive":
+        parts = algebra.rewrite(algebra.read(saved["expression"]), rules)
+        signs = [_one_sign(part, algebra, positive) for part in parts]
+        return Verdict.CERTIFIED if signs[0] * signs[1] > 0 else Verdict.UNDECIDED
+    raise ProofError(f"a saved step has an obligation of the unknown kind {kind!r}")
+
+
+def check_proof(text: str) -> dict[str, Verdict]:
+    """The verdict of each step of a saved proof, decided anew; what the file says of them is not believed.
+
+    Parameters
+    ----------
+    text : str
+        What `save_proof` wrote.
+
+    Raises
+    ------
+    ProofError
+        If the text is no saved proof.
+    """
+    try:
+        record = json.loads(text)
+        if record["format"] != FORMAT:
+            raise ProofError(f"the proof has format {record['format']!r}: this checker reads {FORMAT!r}")
+        verdicts = {}
+        for step in record["steps"]:
+            answers = [
+                _check_obligation(saved, step["rules"], set(step["positive"])) for saved in step["obligations"]
+            ]
+            verdicts[step["name"]] = Verdict.all(*answers) if answers else Verdict.UNDECIDED
+        return verdicts
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ProofError(f"not a saved proof ({type(error).__name__}: {error}): write it with save_proof") from None

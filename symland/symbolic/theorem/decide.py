@@ -1,0 +1,138 @@
+"""Deciding an obligation with SymPy: identities of rational functions, and signs that can be read off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+
+from symland.errors import ProofError
+from symland.records import Verdict
+from symland.symbolic.theorem.boxes import some_positive
+from symland.symbolic.theorem.counting import enumerate_count
+from symland.symbolic.theorem.record import Count, Identity, Obligation, Positive, SomePositive
+from symland.symbolic.theorem.smooth import Smooth
+
+__all__ = ["decide", "evaluate"]
+
+Rules = Sequence[tuple[Any, Any]]
+
+_TRANSCENDENTAL = (sp.exp, sp.log, sp.tanh)
+
+LONGEST_DETAIL = 400
+"""Characters of a leftover expression that a verdict quotes."""
+
+
+def evaluate(expression: Any) -> sp.Expr:
+    """Carry out the derivatives and substitutions that `partial` and `at` left open.
+
+    Substitution is simultaneous, and derivatives inside it are taken first.
+    """
+    expression = sp.sympify(expression)
+    if isinstance(expression, sp.Derivative):
+        value = evaluate(expression.expr)
+        for symbol, times in expression.variable_count:
+            value = value.diff(symbol, times)
+        return value
+    if isinstance(expression, sp.Subs):
+        return evaluate(expression.expr).xreplace(dict(zip(expression.variables, expression.point, strict=True)))
+    if not expression.args:
+        return expression
+    return expression.func(*map(evaluate, expression.args))
+
+
+def _normal(expression: Any, rules: Rules) -> tuple[sp.Expr, sp.Expr, dict[sp.Symbol, sp.Expr]]:
+    """(numerator, denominator, atoms): expanded polynomials in symbols, with what each fresh symbol stands for."""
+    value = sp.expand(evaluate(expression), power_exp=True, power_base=False, log=False, mul=False, multinomial=False)
+    for left, right in rules:
+        value = value.xreplace({sp.sympify(left): sp.sympify(right)})
+    atoms: dict[sp.Expr, sp.Symbol] = {}
+
+    def flatten(node: sp.Expr) -> sp.Expr:
+        if isinstance(node, (Smooth, *_TRANSCENDENTAL)):
+            node = node.func(*(sp.expand(argument) for argument in node.args))
+            if not isinstance(node, (Smooth, *_TRANSCENDENTAL)):
+                return flatten(node)
+            return atoms.setdefault(node, sp.Dummy(str(node.func)))
+        if isinstance(node, sp.Pow) and isinstance(node.base, sp.exp):
+            return flatten(node.base) ** node.exp
+        if isinstance(node, sp.Pow) and not node.exp.is_Integer:
+            raise _NotRational(f"the power {node} is not an integer one")
+        if node.is_Symbol or node.is_Rational:
+            return node
+        if isinstance(node, (sp.Add, sp.Mul, sp.Pow)):
+            return node.func(*map(flatten, node.args))
+        raise _NotRational(f"{node} is no rational function of the known atoms")
+
+    numerator, denominator = sp.fraction(sp.together(flatten(value)))
+    return sp.expand(numerator), sp.expand(denominator), {fresh: atom for atom, fresh in atoms.items()}
+
+
+class _NotRational(Exception):
+    pass
+
+
+def _identity(obligation: Identity, rules: Rules) -> tuple[Verdict, str]:
+    difference = sp.sympify(obligation.left) - sp.sympify(obligation.right)
+    numerator, denominator, atoms = _normal(difference, rules)
+    if denominator == 0:
+        return Verdict.UNDECIDED, "a denominator vanishes identically"
+    if numerator == 0:
+        return Verdict.CERTIFIED, ""
+    left_over = str((numerator / denominator).xreplace(atoms))[:LONGEST_DETAIL]
+    # Symbols and unknown smooth functions at different arguments take any values, so a polynomial in them that is
+    # not the zero polynomial is a false identity. exp, log and tanh may still satisfy a relation.
+    independent = all(isinstance(atom, Smooth) for atom in atoms.values())
+    return (Verdict.REFUTED if independent else Verdict.UNDECIDED), f"left over: {left_over}"
+
+
+def _sign(polynomial: sp.Expr, positive: frozenset[sp.Symbol]) -> int:
+    """+1 or -1 when every monomial has that sign and one cannot vanish; 0 when that cannot be read off."""
+    symbols = sorted(polynomial.free_symbols, key=str)
+    if not symbols:
+        return int(sp.sign(polynomial))
+    signs, certain = set(), False
+    for exponents, coefficient in sp.Poly(polynomial, *symbols).terms():
+        powers = [(s, n) for s, n in zip(symbols, exponents, strict=True) if n]
+        if any(s not in positive and n % 2 for s, n in powers):
+            return 0
+        signs.add(1 if coefficient > 0 else -1)
+        certain = certain or all(s in positive for s, _ in powers)
+    return signs.pop() if len(signs) == 1 and certain else 0
+
+
+def _positive(obligation: Positive, rules: Rules, positive: frozenset[sp.Symbol]) -> tuple[Verdict, str]:
+    numerator, denominator, atoms = _normal(obligation.expression, rules)
+    known = positive | {fresh for fresh, atom in atoms.items() if isinstance(atom, sp.exp)}
+    sign = _sign(numerator, known) * _sign(denominator, known)
+    if sign > 0:
+        return Verdict.CERTIFIED, ""
+    shown = str((numerator / denominator).xreplace(atoms))[:LONGEST_DETAIL]
+    return (Verdict.REFUTED if sign < 0 else Verdict.UNDECIDED), f"sign of {shown}"
+
+
+def decide(obligation: Obligation, rules: Rules, positive: frozenset[sp.Symbol]) -> tuple[Verdict, str, str | None]:
+    """The verdict, what is left over when it is not CERTIFIED, and a witness for a checker where one is needed.
+
+    Raises
+    ------
+    ProofError
+        If the obligation is of no known kind.
+    """
+    try:
+        match obligation:
+            case Identity():
+                return (*_identity(obligation, rules), None)
+            case Positive():
+                return (*_positive(obligation, rules, positive), None)
+            case SomePositive():
+                return some_positive(obligation)
+            case Count():
+                found = enumerate_count(obligation.kind, obligation.arguments)
+                if found == obligation.value:
+                    return Verdict.CERTIFIED, "", None
+                return Verdict.REFUTED, f"{obligation.kind}{obligation.arguments}: found {found}", None
+    except _NotRational as reason:
+        return Verdict.UNDECIDED, str(reason), None
+    raise ProofError(f"obligation {obligation!r} is of no known kind: use Identity, Positive, SomePositive or Count")

@@ -1,0 +1,99 @@
+"""Proofs as JSON: every expression as a prefix tree, derivatives and substitutions left open.
+
+    "x"                      a symbol                   ["+", a, b, ...]   ["*", a, b, ...]   ["^", a, n]
+    ["q", "1/3"]             a rational                 ["sqrt", a]  ["exp", a]  ["log", a]  ["tanh", a]  ["abs", a]
+    ["F", "f", [0, 2], a, b] a smooth function, differentiated 0 times in its first and twice in its second argument
+    ["D", a, "x", "y"]       the derivative of a by x, then y
+    ["at", a, ["x", b], ...] a with b in place of x, all at once
+
+`symland.symbolic.theorem.check` reads this and nothing else of the prover.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sympy as sp
+
+from symland.errors import ProofError
+from symland.symbolic.theorem.record import Count, Identity, Obligation, Positive, ProofResult, SomePositive
+from symland.symbolic.theorem.smooth import Smooth
+
+__all__ = ["PROOF_FORMAT", "expression_tree", "save_proof"]
+
+PROOF_FORMAT = "symland proof 1"
+
+_NAMED = {sp.exp: "exp", sp.log: "log", sp.tanh: "tanh", sp.Abs: "abs"}
+
+
+def expression_tree(expression: Any) -> Any:
+    """The prefix tree of an expression.
+
+    Raises
+    ------
+    ProofError
+        If it holds something that the format has no word for.
+    """
+    node = sp.sympify(expression)
+    if node.is_Symbol:
+        return str(node)
+    if node.is_Rational:
+        return ["q", str(node)]
+    if isinstance(node, sp.Derivative):
+        names = [str(symbol) for symbol, times in node.variable_count for _ in range(int(times))]
+        return ["D", expression_tree(node.expr), *names]
+    if isinstance(node, sp.Subs):
+        pairs = [[str(s), expression_tree(p)] for s, p in zip(node.variables, node.point, strict=True)]
+        return ["at", expression_tree(node.expr), *pairs]
+    parts = [expression_tree(part) for part in node.args]
+    if isinstance(node, Smooth):
+        return ["F", node.letter, list(node.orders), *parts]
+    if isinstance(node, sp.Add):
+        return ["+", *parts]
+    if isinstance(node, sp.Mul):
+        return ["*", *parts]
+    if isinstance(node, sp.Pow) and node.exp == sp.Rational(1, 2):
+        return ["sqrt", parts[0]]
+    if isinstance(node, sp.Pow) and node.exp.is_Integer:
+        return ["^", parts[0], int(node.exp)]
+    if node.func in _NAMED:
+        return [_NAMED[node.func], parts[0]]
+    raise ProofError(f"the saved form has no word for {node}: use + * / **, exp, log, tanh, sqrt or smooth functions")
+
+
+def _obligation(obligation: Obligation, witness: str | None) -> dict[str, Any]:
+    match obligation:
+        case Identity():
+            return {
+                "kind": "identity",
+                "left": expression_tree(obligation.left),
+                "right": expression_tree(obligation.right),
+            }
+        case Positive():
+            return {"kind": "positive", "expression": expression_tree(obligation.expression)}
+        case SomePositive():
+            return {
+                "kind": "some positive",
+                "alternatives": [expression_tree(e) for e in obligation.alternatives],
+                "box": [[str(s), str(low), str(high)] for s, (low, high) in obligation.box.items()],
+                "witness": witness,
+            }
+        case Count():
+            return {"kind": "count", "what": obligation.kind, "arguments": obligation.arguments, "value": obligation.value}
+
+
+def save_proof(result: ProofResult) -> str:
+    """JSON text of a proof: the record of `ProofResult.to_dict` with every expression and rule."""
+    theorem = result.theorem
+    record: dict[str, Any] = {"format": PROOF_FORMAT, **result.to_dict()}
+    for saved, step, outcome in zip(record["steps"], theorem.steps, result.steps, strict=True):
+        rules, positive = theorem.granted(step)
+        saved["uses"] = list(step.uses)
+        saved["rules"] = [[expression_tree(left), expression_tree(right)] for left, right in rules]
+        saved["positive"] = sorted(map(str, positive))
+        saved["obligations"] = [
+            _obligation(obligation, witness)
+            for obligation, witness in zip(step.obligations, outcome.witnesses, strict=True)
+        ]
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,47 @@
+"""Smooth functions of which nothing is known but that they can be differentiated.
+
+`smooth("sigma", 1)` is a SymPy function class whose derivative is the class of its first derivative, and so on, so
+that sigma, sigma', sigma'' at the same point are three independent atoms. SymPy's own undefined functions answer
+with `Subs(Derivative(...))` objects instead, which have no normal form.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import sympy as sp
+
+__all__ = ["Smooth", "at", "partial", "smooth"]
+
+
+class Smooth(sp.Function):  # type: ignore[misc]
+    """Base of the classes that `smooth` makes; `letter` names the function, `orders` counts its derivatives."""
+
+    letter: str = ""
+    orders: tuple[int, ...] = ()
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        raised = tuple(n + (i == argindex - 1) for i, n in enumerate(self.orders))
+        return _class(self.letter, raised)(*self.args)
+
+
+@cache
+def _class(letter: str, orders: tuple[int, ...]) -> Any:
+    label = letter if not any(orders) else letter + "_" + "".join(map(str, orders))
+    return type(label, (Smooth,), {"nargs": len(orders), "letter": letter, "orders": orders})
+
+
+def smooth(letter: str, arity: int, *orders: int) -> Any:
+    """The function named `letter` of `arity` arguments, or its partial derivative of the given `orders`."""
+    return _class(letter, orders or (0,) * arity)
+
+
+def partial(expression: sp.Expr, *variables: sp.Symbol) -> sp.Expr:
+    """The derivative, left for the machine to carry out."""
+    return sp.Derivative(expression, *variables, evaluate=False)
+
+
+def at(expression: sp.Expr, point: dict[sp.Symbol, Any]) -> sp.Expr:
+    """The value of an expression at a point, left for the machine to carry out."""
+    return sp.Subs(expression, tuple(point), tuple(map(sp.sympify, point.values())))
