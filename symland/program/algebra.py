@@ -119,7 +119,7 @@ def _contract(
         if scale is not None:
             values.insert(0, scale)
         term = reduce(mul, values) if values else algebra.constant(Fraction(1))
-        out[where] = out[where] + term  # type: ignore[operator]
+        out[where] = out[where] + term
 
 
 def _apply(

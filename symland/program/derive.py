@@ -257,12 +257,12 @@ class _Builder:
         local = self._array(f"sum:{out.array}", tuple(self.sizes[str(i)] for i in out.index))
         for index, factors in terms:
             self._add(Ref(local, index), *factors)
-        index = list(out.index)
+        target = list(out.index)
         for axis in turned:
-            index[axis] = f"o{axis}"
+            target[axis] = f"o{axis}"
             self.sizes[f"o{axis}"] = self.spec.n_outputs
         turns = (Ref("B", (out.index[axis], f"o{axis}")) for axis in turned)
-        self._add(Ref(out.array, tuple(index)), *turns, Ref(local, out.index), triangle=triangle)
+        self._add(Ref(out.array, tuple(target)), *turns, Ref(local, out.index), triangle=triangle)
 
     def _at_top(self, index: str | int) -> bool:
         return isinstance(index, str) and index[1:] == str(self.top)

@@ -39,8 +39,8 @@ class Role(Enum):
 class Instruction:
     """One primitive operation of a formula, on the values numbered `args`.
 
-    `op` is one of: constant, add, mul, div, neg, power (integer `value`), exp, log, sqrt, sin, cos, tanh, sech2, logistic,
-    softplus, erf, gauss, lse0, softmax0 (the class is `value`).
+    `op` is one of: constant, add, mul, div, neg, power (integer `value`), exp, log, sqrt, sin, cos, tanh, sech2,
+    logistic, softplus, erf, gauss, lse0, softmax0 (the class is `value`).
     """
 
     op: str

@@ -5,7 +5,7 @@ Written from the definition, without the derivation program: it is what the prog
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -15,7 +15,7 @@ from symland.layout import Layout
 from symland.spec import LandscapeSpec, Loss, Penalised
 from symland.symbolic.activation import derive_activation
 
-__all__ = ["SymbolicDerivatives", "SymbolicLoss", "build_loss", "differentiate", "outputs", "parameter_symbols"]
+__all__ = ["SymbolicDerivatives", "SymbolicLoss", "build_loss", "differentiate", "outputs", "parameter_symbols", "sample_loss"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +63,14 @@ def parameter_symbols(layout: Layout) -> tuple[Symbol, ...]:
     return tuple(out)
 
 
-def outputs(spec: LandscapeSpec, theta: Sequence[Expr], x: Sequence[Expr]) -> list[Expr]:
-    """The outputs z(x) of the network: z = W_{L+1} h_L + b_{L+1}, h_l = sigma(W_l h_{l-1} + b_l), h_0 = x."""
-    activation = derive_activation(spec.activation)
+def outputs(
+    spec: LandscapeSpec, theta: Sequence[Expr], x: Sequence[Expr], sigma: Callable[[Expr], Expr] | None = None
+) -> list[Expr]:
+    """The outputs z(x) of the network: z = W_{L+1} h_L + b_{L+1}, h_l = sigma(W_l h_{l-1} + b_l), h_0 = x.
+
+    `sigma` takes the place of the specification's activation where it is given.
+    """
+    sigma = sigma or derive_activation(spec.activation).at
     layout = spec.layout
     signal = list(x)
     for layer in range(1, layout.n_layers + 1):
@@ -77,7 +82,7 @@ def outputs(spec: LandscapeSpec, theta: Sequence[Expr], x: Sequence[Expr]) -> li
             for i in range(rows)
         ]
         if layer < layout.n_layers:
-            signal = [activation.at(s) for s in signal]
+            signal = [sigma(s) for s in signal]
     return signal
 
 

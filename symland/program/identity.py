@@ -1,0 +1,211 @@
+"""The identity test: the program over GF(2^61 - 1) against truncated Taylor arithmetic of the loss alone.
+
+Over the field the activation is a random polynomial and the head another, so the loss is a polynomial in theta and the
+data. Its first and second derivatives along random directions v and w are the coefficients of e1, e2 and e1 e2 in
+
+    E(theta + e1 v + e2 w),   e1^2 = e2^2 = 0,
+
+found from the network's definition with arithmetic on four coefficients, without any derivative being written down. By
+Schwartz and Zippel a program that differs passes one trial with a probability of at most degree / (2^61 - 1), where
+the degree of the compared polynomials is at most about 3 * 3^(L+1) for L hidden layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
+
+from flint import nmod
+
+from symland.program.algebra import Algebra, run
+from symland.program.ir import Formula, Program, Role
+from symland.program.proof import Statement
+from symland.records import Verdict
+from symland.spec import LandscapeSpec, Penalised
+
+__all__ = ["PRIME", "FieldAlgebra", "check_identity"]
+
+PRIME = 2**61 - 1
+"""A Mersenne prime."""
+
+DEGREE = 3
+"""Degree of the random polynomials that stand for the activation and for the head; at least 3, so that second
+derivatives vary."""
+
+
+def _constant(value: Fraction) -> nmod:
+    return nmod(value.numerator % PRIME, PRIME) / nmod(value.denominator % PRIME, PRIME)
+
+
+@dataclass(frozen=True)
+class _Jet:
+    """a + b e1 + c e2 + f e1 e2 over the field, with e1^2 = e2^2 = 0."""
+
+    a: nmod
+    b: nmod
+    c: nmod
+    f: nmod
+
+    def __add__(self, other: _Jet) -> _Jet:
+        return _Jet(self.a + other.a, self.b + other.b, self.c + other.c, self.f + other.f)
+
+    def __mul__(self, other: _Jet) -> _Jet:
+        s, o = self, other
+        return _Jet(
+            s.a * o.a, s.a * o.b + s.b * o.a, s.a * o.c + s.c * o.a, s.a * o.f + s.f * o.a + s.b * o.c + s.c * o.b
+        )
+
+    @classmethod
+    def of(cls, value: nmod) -> _Jet:
+        zero = nmod(0, PRIME)
+        return cls(value, zero, zero, zero)
+
+
+class _Polynomials:
+    """A random activation of one variable and a random head of q variables, as coefficient tables.
+
+    The head is sum over k of c_k L_k(m)^DEGREE with random linear forms L_k plus a random quadratic part, so that all its
+    second derivatives vary.
+    """
+
+    def __init__(self, draw: Random, q: int) -> None:
+        self.sigma = [nmod(draw.randrange(PRIME), PRIME) for _ in range(DEGREE + 1)]
+        self.forms = [[nmod(draw.randrange(PRIME), PRIME) for _ in range(q + 1)] for _ in range(2 * q + 2)]
+
+
+class FieldAlgebra(Algebra[nmod]):
+    """Numbers of GF(2^61 - 1); the activation and the head are polynomials with derivatives written down here."""
+
+    def __init__(self, polynomials: _Polynomials) -> None:
+        self.polynomials = polynomials
+
+    def constant(self, value: Fraction) -> nmod:
+        return _constant(value)
+
+    def primitive(self, op: str, args: Sequence[nmod], value: Fraction | None) -> nmod:
+        raise ValueError(f"{op} has no meaning in a finite field")
+
+    def apply(self, formula: Formula, args: Sequence[nmod]) -> Sequence[nmod]:
+        n = len(formula.outputs)
+        return self._activation(args[0], n) if formula.name == "activation" else self._head(args, n)
+
+    def _activation(self, s: nmod, n: int) -> list[nmod]:
+        c = self.polynomials.sigma
+        jet = [
+            sum((c[k] * s**k for k in range(DEGREE + 1)), nmod(0, PRIME)),
+            sum((c[k] * k * s ** (k - 1) for k in range(1, DEGREE + 1)), nmod(0, PRIME)),
+            sum((c[k] * (k * (k - 1)) * s ** (k - 2) for k in range(2, DEGREE + 1)), nmod(0, PRIME)),
+        ]
+        return jet[:n]
+
+    def _head(self, m: Sequence[nmod], n: int) -> list[nmod]:
+        q, zero = len(m), nmod(0, PRIME)
+        forms = self.polynomials.forms
+        values = [f[q] + sum((a * b for a, b in zip(f, m, strict=False)), zero) for f in forms]
+        out = [sum((v**DEGREE for v in values), zero)]
+        out += [
+            sum((v ** (DEGREE - 1) * f[i] * DEGREE for f, v in zip(forms, values, strict=True)), zero) for i in range(q)
+        ]
+        scale = DEGREE * (DEGREE - 1)
+        out += [
+            sum((v ** (DEGREE - 2) * f[i] * f[j] * scale for f, v in zip(forms, values, strict=True)), zero)
+            for i in range(q)
+            for j in range(q)
+        ]
+        return out[:n]
+
+
+def check_identity(spec: LandscapeSpec, program: Program, seed: int = 0, trials: int = 1) -> Statement:
+    """The identity test of a program, of any size, with its own number of samples and random data.
+
+    Returns
+    -------
+    Statement
+        CERTIFIED here means: passed every trial, each with the error probability above.
+    """
+    for trial in range(trials):
+        fault = _trial(spec, program, Random(f"{seed}:{trial}:{program.digest}"))
+        if fault:
+            return Statement(name="identity", verdict=Verdict.REFUTED, detail=fault)
+    return Statement(name="identity", verdict=Verdict.CERTIFIED)
+
+
+def _trial(spec: LandscapeSpec, program: Program, draw: Random) -> str:
+    p = program.n_parameters
+
+    def random(n: int) -> list[nmod]:
+        return [nmod(draw.randrange(PRIME), PRIME) for _ in range(n)]
+
+    data = {a.name: random(a.size) for a in program.arrays.values() if a.role is Role.DATA and a.name != "B"}
+    theta, v, w = random(p), random(p), random(p)
+    q = program.formulas["head"].arity
+    polynomials = _Polynomials(draw, q)
+    ran = run(program, FieldAlgebra(polynomials), theta, data)
+    zero = nmod(0, PRIME)
+    point = [_Jet(a, b, c, zero) for a, b, c in zip(theta, v, w, strict=True)]
+    loss = _loss(spec, point, data, polynomials, q)
+    if ran.value is not None and ran.value != loss.a:
+        return "the value differs"
+    if ran.gradient:
+        for direction, wanted in ((v, loss.b), (w, loss.c)):
+            if sum((a * b for a, b in zip(ran.gradient, direction, strict=True)), zero) != wanted:
+                return "the gradient differs"
+    if ran.hessian:
+        products = [sum((a * b for a, b in zip(row, w, strict=True)), zero) for row in ran.hessian]
+        if sum((a * b for a, b in zip(products, v, strict=True)), zero) != loss.f:
+            return "the Hessian differs"
+    return ""
+
+
+def _loss(
+    spec: LandscapeSpec, theta: list[_Jet], data: dict[str, list[nmod]], polynomials: _Polynomials, q: int
+) -> _Jet:
+    """E at a point with Taylor coefficients, from the network's definition."""
+    layout, widths = spec.layout, spec.widths
+    total = _Jet.of(nmod(0, PRIME))
+    for d in range(spec.n_samples):
+        signal = [_Jet.of(x) for x in data["x"][d * widths[0] : (d + 1) * widths[0]]]
+        for layer in range(1, layout.n_layers + 1):
+            weight, bias = layout.weight(layer), layout.biases(layer)
+            rows, columns = weight.shape
+            out = []
+            for i in range(rows):
+                s = theta[bias.offset + i] if bias else _Jet.of(nmod(0, PRIME))
+                for j in range(columns):
+                    s = s + theta[weight.offset + i * columns + j] * signal[j]
+                out.append(s)
+            signal = [_horner(polynomials.sigma, s) for s in out] if layer < layout.n_layers else out
+        if len(signal) > q:
+            minus = _Jet.of(nmod(PRIME - 1, PRIME))
+            signal = [z + minus * signal[0] for z in signal[1:]]
+        if "S" in data:
+            turn = data["S"][d * q * q : (d + 1) * q * q]
+            signal = [_dot([_Jet.of(s) for s in turn[i * q : (i + 1) * q]], signal) for i in range(q)]
+        if "t" in data:
+            signal = [m + _Jet.of(-t) for m, t in zip(signal, data["t"][d * q : (d + 1) * q], strict=True)]
+        for form in polynomials.forms:
+            value = _dot([_Jet.of(c) for c in form[:q]], signal) + _Jet.of(form[q])
+            power = value
+            for _ in range(DEGREE - 1):
+                power = power * value
+            total = total + power
+    loss = total * _Jet.of(_constant(Fraction(1, spec.n_samples)))
+    weights = sum(b.size for b in layout.blocks if b.kind == "W")
+    held = theta if spec.penalised is Penalised.ALL else theta[:weights]
+    return loss + _Jet.of(data["penalty"][0]) * _dot(held, held)
+
+
+def _horner(coefficients: Sequence[nmod], s: _Jet) -> _Jet:
+    out = _Jet.of(coefficients[-1])
+    for c in reversed(coefficients[:-1]):
+        out = out * s + _Jet.of(c)
+    return out
+
+
+def _dot(left: Sequence[_Jet], right: Sequence[_Jet]) -> _Jet:
+    out = _Jet.of(nmod(0, PRIME))
+    for a, b in zip(left, right, strict=True):
+        out = out + a * b
+    return out
