@@ -121,7 +121,9 @@ def some_positive(obligation: SomePositive) -> tuple[Verdict, str, str | None]:
             witness.append(str(held))
             continue
         if depth >= obligation.deepest or len(witness) >= MOST_BOXES:
-            shown = ", ".join(f"{s} in [{float(a):.4g}, {float(b):.4g}]" for s, (a, b) in zip(symbols, piece, strict=True))
+            shown = ", ".join(
+                f"{s} in [{float(a):.4g}, {float(b):.4g}]" for s, (a, b) in zip(symbols, piece, strict=True)
+            )
             return Verdict.UNDECIDED, f"not decided for {shown}", None
         side = max(range(len(piece)), key=lambda k: piece[k][1] - piece[k][0])
         witness.append(chr(ord("a") + side))

@@ -29,6 +29,7 @@ Monomial = tuple[tuple[str, int], ...]
 Polynomial = dict[Monomial, Fraction]
 Quotient = tuple[Polynomial, Polynomial]
 ONE: Polynomial = {(): Fraction(1)}
+_AT_ZERO = {"cos": 1, "erf": 0, "sin": 0, "tanh": 0}
 
 
 def _add(a: Polynomial, b: Polynomial, scale: int = 1) -> Polynomial:
@@ -95,10 +96,10 @@ class _Algebra:
         return {((name, 1),): Fraction(1)}, ONE
 
     def apply(self, head: str, detail: Any, arguments: tuple[Quotient, ...]) -> Quotient:
-        if head in ("exp", "log", "tanh"):
+        if head != "F":
             (a,) = arguments
-            if head == "tanh" and not a[0]:
-                return _number(0)
+            if head in _AT_ZERO and not a[0]:
+                return _number(_AT_ZERO[head])
             if head == "log" and a[0] == a[1]:
                 return _number(0)
             if head == "exp" and set(a[1]) == {()}:
@@ -130,7 +131,7 @@ class _Algebra:
                 return total
             case "^":
                 return _power(self.read(rest[0]), rest[1])
-            case "exp" | "log" | "tanh":
+            case "exp" | "log" | "tanh" | "sin" | "cos" | "erf":
                 return self.apply(head, "", (self.read(rest[0]),))
             case "F":
                 letter, orders, *arguments = rest
@@ -177,6 +178,8 @@ class _Algebra:
                 outer = _power(argument, -1)
             elif head == "tanh":
                 outer = _sum(_number(1), _times(_number(-1), _power(itself, 2)))
+            elif head != "F":
+                raise ProofError(f"the checker does not differentiate {head}")
             else:
                 letter, orders = detail
                 raised = tuple(n + (i == k) for i, n in enumerate(orders))
@@ -373,9 +376,7 @@ def check_proof(text: str) -> dict[str, Verdict]:
             raise ProofError(f"the proof has format {record['format']!r}: this checker reads {FORMAT!r}")
         verdicts = {}
         for step in record["steps"]:
-            answers = [
-                _check_obligation(saved, step["rules"], set(step["positive"])) for saved in step["obligations"]
-            ]
+            answers = [_check_obligation(saved, step["rules"], set(step["positive"])) for saved in step["obligations"]]
             verdicts[step["name"]] = Verdict.all(*answers) if answers else Verdict.UNDECIDED
         return verdicts
     except (KeyError, TypeError, ValueError, IndexError) as error:

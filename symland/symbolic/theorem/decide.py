@@ -12,7 +12,7 @@ from symland.records import Verdict
 from symland.symbolic.theorem.boxes import some_positive
 from symland.symbolic.theorem.counting import enumerate_count
 from symland.symbolic.theorem.record import Count, Identity, Obligation, Positive, SomePositive
-from symland.symbolic.theorem.smooth import Smooth
+from symland.symbolic.theorem.smooth import At, Smooth
 
 __all__ = ["decide", "evaluate"]
 
@@ -35,8 +35,9 @@ def evaluate(expression: Any) -> sp.Expr:
         for symbol, times in expression.variable_count:
             value = value.diff(symbol, times)
         return value
-    if isinstance(expression, sp.Subs):
-        return evaluate(expression.expr).xreplace(dict(zip(expression.variables, expression.point, strict=True)))
+    if isinstance(expression, At):
+        inside, symbols, values = expression.args
+        return evaluate(inside).xreplace(dict(zip(symbols, map(evaluate, values), strict=True)))
     if not expression.args:
         return expression
     return expression.func(*map(evaluate, expression.args))
@@ -75,7 +76,10 @@ class _NotRational(Exception):
 
 def _identity(obligation: Identity, rules: Rules) -> tuple[Verdict, str]:
     difference = sp.sympify(obligation.left) - sp.sympify(obligation.right)
-    numerator, denominator, atoms = _normal(difference, rules)
+    value = evaluate(difference)
+    if not value.free_symbols and value.is_zero is False:
+        return Verdict.REFUTED, f"left over: {value}"
+    numerator, denominator, atoms = _normal(value, rules)
     if denominator == 0:
         return Verdict.UNDECIDED, "a denominator vanishes identically"
     if numerator == 0:

@@ -1,7 +1,7 @@
 """Proofs as JSON: every expression as a prefix tree, derivatives and substitutions left open.
 
     "x"                      a symbol                   ["+", a, b, ...]   ["*", a, b, ...]   ["^", a, n]
-    ["q", "1/3"]             a rational                 ["sqrt", a]  ["exp", a]  ["log", a]  ["tanh", a]  ["abs", a]
+    ["q", "1/3"]             a rational                 ["sqrt", a]  ["exp", a]  ["log", a]  ["tanh", a]  ["abs", a]  ["sin", a] ["cos", a] ["erf", a]
     ["F", "f", [0, 2], a, b] a smooth function, differentiated 0 times in its first and twice in its second argument
     ["D", a, "x", "y"]       the derivative of a by x, then y
     ["at", a, ["x", b], ...] a with b in place of x, all at once
@@ -18,13 +18,13 @@ import sympy as sp
 
 from symland.errors import ProofError
 from symland.symbolic.theorem.record import Count, Identity, Obligation, Positive, ProofResult, SomePositive
-from symland.symbolic.theorem.smooth import Smooth
+from symland.symbolic.theorem.smooth import At, Smooth
 
 __all__ = ["PROOF_FORMAT", "expression_tree", "save_proof"]
 
 PROOF_FORMAT = "symland proof 1"
 
-_NAMED = {sp.exp: "exp", sp.log: "log", sp.tanh: "tanh", sp.Abs: "abs"}
+_NAMED = {sp.exp: "exp", sp.log: "log", sp.tanh: "tanh", sp.sin: "sin", sp.cos: "cos", sp.erf: "erf", sp.Abs: "abs"}
 
 
 def expression_tree(expression: Any) -> Any:
@@ -43,9 +43,13 @@ def expression_tree(expression: Any) -> Any:
     if isinstance(node, sp.Derivative):
         names = [str(symbol) for symbol, times in node.variable_count for _ in range(int(times))]
         return ["D", expression_tree(node.expr), *names]
-    if isinstance(node, sp.Subs):
-        pairs = [[str(s), expression_tree(p)] for s, p in zip(node.variables, node.point, strict=True)]
-        return ["at", expression_tree(node.expr), *pairs]
+    if isinstance(node, At):
+        inside, symbols, values = node.args
+        return [
+            "at",
+            expression_tree(inside),
+            *([str(s), expression_tree(v)] for s, v in zip(symbols, values, strict=True)),
+        ]
     parts = [expression_tree(part) for part in node.args]
     if isinstance(node, Smooth):
         return ["F", node.letter, list(node.orders), *parts]
@@ -80,7 +84,12 @@ def _obligation(obligation: Obligation, witness: str | None) -> dict[str, Any]:
                 "witness": witness,
             }
         case Count():
-            return {"kind": "count", "what": obligation.kind, "arguments": obligation.arguments, "value": obligation.value}
+            return {
+                "kind": "count",
+                "what": obligation.kind,
+                "arguments": obligation.arguments,
+                "value": obligation.value,
+            }
 
 
 def save_proof(result: ProofResult) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-__all__ = ["Smooth", "at", "partial", "smooth"]
+__all__ = ["At", "Smooth", "at", "partial", "smooth"]
 
 
 class Smooth(sp.Function):  # type: ignore[misc]
@@ -37,6 +37,18 @@ def smooth(letter: str, arity: int, *orders: int) -> Any:
     return _class(letter, orders or (0,) * arity)
 
 
+class At(sp.Expr):  # type: ignore[misc]
+    """expression with values in place of symbols, all at once; arguments (expression, symbols, values).
+
+    SymPy's `Subs` is not used: it calls two of them equal when two symbols that trade places go to one value.
+    """
+
+    is_commutative = True
+
+    def __new__(cls, expression: sp.Expr, symbols: sp.Tuple, values: sp.Tuple) -> At:
+        return sp.Expr.__new__(cls, expression, symbols, values)
+
+
 def partial(expression: sp.Expr, *variables: sp.Symbol) -> sp.Expr:
     """The derivative, left for the machine to carry out."""
     return sp.Derivative(expression, *variables, evaluate=False)
@@ -44,4 +56,4 @@ def partial(expression: sp.Expr, *variables: sp.Symbol) -> sp.Expr:
 
 def at(expression: sp.Expr, point: dict[sp.Symbol, Any]) -> sp.Expr:
     """The value of an expression at a point, left for the machine to carry out."""
-    return sp.Subs(expression, tuple(point), tuple(map(sp.sympify, point.values())))
+    return At(sp.sympify(expression), sp.Tuple(*point), sp.Tuple(*point.values()))

@@ -1,0 +1,173 @@
+"""The zero extension proved for one architecture: its own layers, symbolic weights, symbolic data, any loss.
+
+The network is written out with a symbol for every weight and every input of a sample; the activation is a smooth
+function of which only sigma(0) = 0 is known, the loss of a sample an unknown smooth function of the outputs. The two
+facts about the specification's own activation, sigma(0) = 0 and the value of sigma'(0), are steps of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+
+from symland.analysis.extension import Extension, extend
+from symland.layout import Layout
+from symland.spec import LandscapeSpec
+from symland.symbolic.activation import Z, derive_activation
+from symland.symbolic.theorem import Hypothesis, Identity, ProofResult, Step, Theorem, at, partial, prove, smooth
+
+__all__ = ["extension_theorem", "prove_extension"]
+
+REPRESENTATIVES = 8
+"""New parameters of one node above which two incoming and two outgoing ones stand for all in the second derivatives."""
+
+_SIGMA = smooth("sigma", 1)
+
+
+def _symbols(layout: Layout) -> list[sp.Symbol]:
+    return [sp.Symbol(name) for name in layout.names()]
+
+
+def _layer_inputs(layout: Layout, theta: Sequence[Any], signal: Sequence[Any], layer: int) -> list[Any]:
+    weight, bias = layout.weight(layer), layout.biases(layer)
+    rows, columns = weight.shape
+    return [
+        sp.Add(*(theta[weight.offset + i * columns + j] * signal[j] for j in range(columns)))
+        + (theta[bias.offset + i] if bias else 0)
+        for i in range(rows)
+    ]
+
+
+def _forward(layout: Layout, theta: Sequence[Any], x: Sequence[Any], shift: dict[int, Sequence[Any]]) -> dict[int, Any]:
+    """Signals h_l, l = 0..L, and the outputs as the last; `shift[l]` is added to the inputs of layer l."""
+    signals: dict[int, Any] = {0: list(x)}
+    for layer in range(1, layout.n_layers + 1):
+        inputs = _layer_inputs(layout, theta, signals[layer - 1], layer)
+        inputs = [a + q for a, q in zip(inputs, shift.get(layer, [0] * len(inputs)), strict=True)]
+        signals[layer] = inputs if layer == layout.n_layers else [_SIGMA(a) for a in inputs]
+    return signals
+
+
+def _some(places: Sequence[int], whole: int) -> list[int]:
+    return list(places) if whole <= REPRESENTATIVES else list(places[:2])
+
+
+def extension_theorem(extension: Extension) -> Theorem:
+    """The theorem for this architecture; with more than two new nodes, two of them stand for any two."""
+    if extension.nodes > 2:
+        extension = extend(extension.narrow, extension.layer, 2)
+    narrow, wide, layer = extension.narrow.layout, extension.wide.layout, extension.layer
+    activation = derive_activation(extension.narrow.activation)
+    penalty = sp.Symbol("lambda")
+    theta, x = _symbols(wide), [sp.Symbol(f"x[{k}]") for k in range(narrow.widths[0])]
+    old = [theta[place] for place in extension.old_places]
+    loss = smooth("ell", narrow.widths[-1])
+
+    def squares(places: Sequence[int]) -> Any:
+        return penalty * sp.Add(*(theta[p] ** 2 for p in places if extension.penalised(p)))
+
+    shift = [sp.Symbol(f"q[{i}]") for i in range(narrow.widths[layer + 1])]
+    shifted = _forward(narrow, old, x, {layer + 1: shift})
+    unshifted = loss(*_forward(narrow, old, x, {})[narrow.n_layers])
+    narrow_loss = unshifted + squares(extension.old_places)
+    wide_loss = loss(*_forward(wide, theta, x, {})[wide.n_layers]) + squares(range(wide.size))
+    # xi: what the new node reads, the signals of the layer before and 1 for its bias.
+    xi = [*shifted[layer - 1], *([sp.Integer(1)] if narrow.bias else [])]
+    residual = [at(partial(loss(*shifted[narrow.n_layers]), q), dict.fromkeys(shift, 0)) for q in shift]
+
+    out_value, in_value = sp.symbols("v_0 u_0")
+    point = {theta[p]: out_value for node in extension.outgoing for p in node}
+    point |= {theta[p]: in_value for node in extension.incoming for p in node}
+    zero_out = Hypothesis(name="outgoing weights zero", statement="$v = 0$", rules=((out_value, 0),))
+    zero_in = Hypothesis(name="incoming weights zero", statement="$u = 0$", rules=((in_value, 0),))
+    vanishing = Hypothesis(name="sigma(0) = 0", statement=r"$\sigma(0) = 0$", rules=((_SIGMA(0), 0),))
+    slope = smooth("sigma", 1, 1)(0)
+    every = (zero_out.name, zero_in.name, vanishing.name)
+
+    def entry(*places: int) -> Any:
+        return at(partial(wide_loss, *(theta[p] for p in places)), point)
+
+    whole = len(extension.incoming[0]) + len(extension.outgoing[0])
+    ins = [_some(node, whole) for node in extension.incoming]
+    outs = [_some(node, whole) for node in extension.outgoing]
+    nodes = range(extension.nodes)
+    diagonal, mixed = [], []
+    for a in nodes:
+        for b in nodes:
+            for kind in (ins, outs):
+                diagonal += [
+                    Identity(left=entry(p, q), right=2 * penalty if p == q and extension.penalised(p) else 0)
+                    for p in kind[a]
+                    for q in kind[b]
+                    if p <= q
+                ]
+            mixed += [
+                Identity(left=entry(p, q), right=slope * residual[i] * xi[m] if a == b else 0)
+                for m, p in enumerate(ins[a])
+                for i, q in enumerate(outs[b])
+            ]
+    steps = (
+        Step(
+            name="activation",
+            claim=rf"$\sigma(0) = 0$ for $\sigma(z) = {sp.latex(activation.expression)}$.",
+            obligations=(Identity(left=at(activation.expression, {Z: 0})),),
+        ),
+        Step(
+            name="same loss",
+            claim=r"$E(\theta, 0, 0) = E_{\rm narrow}(\theta)$ for every $\theta$: the gradient and the Hessian in the old parameters are the narrow network's.",
+            obligations=(Identity(left=at(wide_loss, point), right=narrow_loss),),
+            uses=every,
+        ),
+        Step(
+            name="new gradient",
+            claim=r"$\partial E/\partial u = \partial E/\partial v = 0$ for every $\theta$, so that the cross blocks with the old parameters vanish too.",
+            obligations=tuple(
+                Identity(left=entry(p)) for node in (*extension.incoming, *extension.outgoing) for p in node
+            ),
+            uses=every,
+        ),
+        Step(
+            name="diagonal blocks",
+            claim=r"$\partial^2 E/\partial u\,\partial u$ and $\partial^2 E/\partial v\,\partial v$ hold $2\lambda$ for each penalised weight and nothing else.",
+            obligations=tuple(diagonal),
+            uses=every,
+        ),
+        Step(
+            name="mixed block",
+            claim=r"$\partial^2 E/\partial v_i\,\partial u_m = \sigma'(0)\,(\partial\ell/\partial a_i)\,\xi_m$ within a node, $0$ between two nodes.",
+            obligations=tuple(mixed),
+            uses=every,
+        ),
+    )
+    widths = "-".join(map(str, narrow.widths))
+    return Theorem(
+        identifier=f"extension-{widths}-layer{layer}",
+        title=f"Zero extension of the {widths} network in hidden layer {layer}",
+        statement=(
+            r"With all weights of the new nodes zero, the loss is the narrow network's, its gradient is $(\nabla E_{\rm narrow}, 0)$, and its "
+            r"Hessian is that of the narrow network and, for each new node, the block of T5."
+        ),
+        variables=(
+            (r"$W_l, b_l, x$", "symbols, one for each weight, bias and input"),
+            (r"$\ell$", "any smooth loss of the outputs"),
+        ),
+        source="T5-extension, written out for this architecture",
+        rests_on=("linearity of the mean over samples",),
+        hypotheses=(zero_out, zero_in, vanishing),
+        steps=steps,
+    )
+
+
+def prove_extension(spec: LandscapeSpec, layer: int = 1, nodes: int = 1) -> ProofResult:
+    """Prove the zero extension for a specification's own architecture.
+
+    Not certified where sigma(0) is not zero: the step called activation says so.
+
+    Raises
+    ------
+    SpecError
+        If there is no such layer.
+    """
+    return prove(extension_theorem(extend(spec, layer, nodes)))
