@@ -1,0 +1,252 @@
+"""The landscape file keeps what was finished, to the last bit, and says clearly what is wrong with a file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from symland.errors import DatabaseError
+from symland.landscape.database import Database
+from symland.records import Outcome, Pathway, StationaryPoint
+from symland.spec import builtin
+from symland.symmetry import GroupElement
+
+SPEC = builtin("xor")
+
+
+def make_points(count: int, seed: int = 0) -> list[StationaryPoint]:
+    rng = np.random.default_rng(seed)
+    size = SPEC.n_parameters
+    return [
+        StationaryPoint(
+            theta=rng.normal(size=size) * 10.0 ** rng.integers(-300, 2),
+            loss=float(rng.random()),
+            gradient_norm=1e-17,
+            spectrum=np.sort(rng.normal(size=size)),
+            index=int(rng.integers(4)),
+            nullity=0,
+            orbit_size=int(rng.integers(1, 17)),
+            outcome=Outcome.CONVERGED,
+        )
+        for _ in range(count)
+    ]
+
+
+def same(a: StationaryPoint, b: StationaryPoint) -> bool:
+    bits = a.theta.tobytes() == b.theta.tobytes() and a.spectrum.tobytes() == b.spectrum.tobytes()
+    rest = ("loss", "gradient_norm", "index", "nullity", "orbit_size", "outcome")
+    return bits and all(getattr(a, name) == getattr(b, name) for name in rest)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "xor.symland"
+
+
+def test_everything_comes_back_to_the_last_bit_after_closing(path: Path) -> None:
+    points = make_points(5)
+    element = GroupElement(data=1, places=((1, 0),), signs=((-1, 1),))
+    paths = [
+        Pathway(transition_state=1, minus=0, plus=2, minus_element=element),
+        Pathway(transition_state=1, minus=0, plus=2),
+        Pathway(transition_state=3, minus=4, plus=4, plus_element=element),
+    ]
+    payload = {"tried": 7, "theta": np.array([[0.1, -0.0], [5e-324, 1e300]])}
+    with Database.create(path, SPEC) as database:
+        database.put_points(points)
+        database.put_pathways(paths)
+        database.put_batch(3, payload)
+        database.put_refined(2, {"theta": ["0.1", "0.2"], "digits": 50})
+        database.put_certificate(2, {"verdict": "certified"})
+        database.put_embedding([{"class": 0}, {"class": 1}])
+        database.put_proofs([{"identifier": "T5"}])
+        database.put_analysis("coverage", {"chao1": 4.5})
+        database.put_meta("seed", 11)
+    with Database.open(path, SPEC) as database:
+        assert database.spec == SPEC
+        assert database.spec.digest == SPEC.digest
+        assert all(same(a, b) for a, b in zip(points, database.points(), strict=True))
+        assert database.pathways() == paths
+        (number, back), *rest = database.batches().items()
+        assert number == 3
+        assert not rest
+        assert back["tried"] == 7
+        assert back["theta"].tobytes() == payload["theta"].tobytes()
+        assert database.refined() == {2: {"theta": ["0.1", "0.2"], "digits": 50}}
+        assert database.certificates() == {2: {"verdict": "certified"}}
+        assert database.embedding() == [{"class": 0}, {"class": 1}]
+        assert database.proofs() == [{"identifier": "T5"}]
+        assert database.analyses() == {"coverage": {"chao1": 4.5}}
+        assert database.meta() == {"seed": 11}
+
+
+def test_records_of_a_class_survive_while_its_theta_does_and_fall_with_it(path: Path) -> None:
+    points = make_points(4)
+    with Database.create(path, SPEC) as database:
+        database.put_points(points)
+        for number in range(4):
+            database.put_certificate(number, {"class": number})
+        database.put_pathways(
+            [Pathway(transition_state=1, minus=0, plus=0), Pathway(transition_state=3, minus=2, plus=0)]
+        )
+        database.put_embedding([{"class": 0}])
+        database.put_points(points)
+        assert len(database.certificates()) == 4
+        assert len(database.embedding()) == 1
+        database.put_points([points[0], points[1], make_points(1, seed=9)[0]])
+        assert set(database.certificates()) == {0, 1}
+        assert [p.transition_state for p in database.pathways()] == [1]
+        assert database.embedding() == []
+        assert len(database.points()) == 3
+
+
+def test_a_failed_transaction_leaves_nothing_behind(path: Path) -> None:
+    with Database.create(path, SPEC) as database:
+
+        def interrupted() -> None:
+            with database.transaction():
+                database.put_points(make_points(3))
+                database.put_batch(0, {})
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert database.points() == []
+        assert database.batches() == {}
+
+
+WRITER = """
+import sys
+import numpy as np
+from symland.landscape.database import Database
+from symland.records import Outcome, StationaryPoint
+from symland.spec import builtin
+spec = builtin("xor")
+with Database.open_or_create(sys.argv[1], spec) as database:
+    for batch in range(len(database.batches()), 10**6):
+        points = [
+            StationaryPoint(theta=np.full(12, float(batch)), loss=float(n), gradient_norm=0.0, spectrum=np.ones(12),
+                            index=0, nullity=0, orbit_size=1, outcome=Outcome.CONVERGED)
+            for n in range(40)
+        ]
+        with database.transaction():
+            database.put_points(points)
+            database.put_batch(batch, {"points": 40})
+        print(batch, flush=True)
+"""
+
+
+def test_a_killed_writer_leaves_whole_batches_and_is_resumed(path: Path) -> None:
+    """Points and the batch number are written together: after any SIGKILL they agree."""
+    reported = -1
+    for kill in range(6):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        line = writer.stdout.readline()
+        time.sleep(0.003 * kill)
+        os.kill(writer.pid, signal.SIGKILL)
+        lines = [line, *writer.stdout.readlines()]
+        writer.stdout.close()
+        writer.wait()
+        first, last = int(lines[0]), int([x for x in lines if x.endswith("\n")][-1])
+        assert first > reported
+        with Database.open(path, SPEC) as database:
+            batches, points = database.batches(), database.points()
+        done = len(batches) - 1
+        assert list(batches) == list(range(done + 1))
+        assert done - last in (0, 1)
+        assert len(points) == 40
+        assert {float(x) for p in points for x in p.theta} == {float(done)}
+        reported = done
+
+
+def test_an_empty_file_left_by_a_kill_at_birth_is_taken_as_no_file(path: Path) -> None:
+    path.touch()
+    with Database.open_or_create(path, SPEC) as database:
+        assert database.points() == []
+
+
+def not_sqlite(path: Path) -> None:
+    path.write_text("index,loss\n0,0.5\n" * 200)
+
+
+def other_sqlite(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE minima (energy REAL)")
+    connection.close()
+
+
+def other_version(path: Path) -> None:
+    Database.create(path, SPEC).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+def other_spec(path: Path) -> None:
+    Database.create(path, SPEC.with_(penalty="1e-2")).close()
+
+
+def altered_spec(path: Path) -> None:
+    Database.create(path, SPEC).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE spec SET canonical = replace(canonical, '1/1000', '1/1001')")
+    connection.commit()
+    connection.close()
+
+
+def damaged(path: Path) -> None:
+    with Database.create(path, SPEC) as database:
+        database.put_points(make_points(300))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 3])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: None, "not a file"),
+        (lambda path: path.mkdir(), "not a file"),
+        (not_sqlite, "not a landscape database"),
+        (other_sqlite, "not a landscape database"),
+        (other_version, "layout 99"),
+        (other_spec, "name another file"),
+        (altered_spec, "altered"),
+        (damaged, "damaged"),
+    ],
+)
+def test_a_file_that_is_not_this_landscape_is_refused_in_one_line(path: Path, make, words: str) -> None:  # type: ignore[no-untyped-def]
+    make(path)
+    with pytest.raises(DatabaseError, match=words) as caught, Database.open(path, SPEC) as database:
+        database.points()
+    assert "\n" not in str(caught.value)
+
+
+def test_create_refuses_to_write_over_a_landscape(path: Path) -> None:
+    Database.create(path, SPEC).close()
+    with pytest.raises(DatabaseError, match="exists already"):
+        Database.create(path, SPEC)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1, 2}])
+def test_what_json_cannot_say_is_refused(path: Path, value: object) -> None:
+    with Database.create(path, SPEC) as database, pytest.raises(DatabaseError, match="cannot be stored"):
+        database.put_meta("key", {"value": value})
+
+
+def test_a_record_of_an_unknown_class_and_a_point_of_another_width_are_refused(path: Path) -> None:
+    with Database.create(path, SPEC.with_(hidden=(3,))) as database:
+        with pytest.raises(DatabaseError, match="12 parameters"):
+            database.put_points(make_points(1))
+        with pytest.raises(DatabaseError, match="does not fit"):
+            database.put_certificate(0, {})
+        with pytest.raises(DatabaseError, match="does not fit"):
+            database.put_pathways([Pathway(transition_state=0, minus=0, plus=0)])
