@@ -1,0 +1,39 @@
+"""Searches for all stationary points of a landscape, over nothing but a batched kernel and a symmetry group."""
+
+from __future__ import annotations
+
+from symland.explore.campaign import Address, Batch, BatchResult, Campaign, KernelFactory, Plan, run_batch, run_batch_from
+from symland.explore.coverage import Completeness, Richness, euler_sum, morse_inequalities, richness
+from symland.explore.exploration import Exploration, explore
+from symland.explore.identify import Catalogue, stationary_point
+from symland.explore.protocol import Kernel, Restriction
+from symland.explore.starts import split_nodes, zero_extension
+from symland.explore.stopping import DEFAULT_RULES, Rule, parse_duration, parse_rules
+
+__all__ = [
+    "DEFAULT_RULES",
+    "Address",
+    "Batch",
+    "BatchResult",
+    "Campaign",
+    "Catalogue",
+    "Completeness",
+    "Exploration",
+    "Kernel",
+    "KernelFactory",
+    "Plan",
+    "Restriction",
+    "Richness",
+    "Rule",
+    "euler_sum",
+    "explore",
+    "morse_inequalities",
+    "parse_duration",
+    "parse_rules",
+    "richness",
+    "run_batch",
+    "run_batch_from",
+    "split_nodes",
+    "stationary_point",
+    "zero_extension",
+]

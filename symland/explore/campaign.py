@@ -1,0 +1,259 @@
+"""The campaign: searches in batches that are addressed by seed, round and number, and may run anywhere.
+
+A batch is a pure function of the kernel, the group, the plan, its address and the classes known when its round began.
+The batches of a round are merged in order of their numbers, so that the list found depends neither on how many workers
+there were nor on who finished first; a run is resumed by merging the stored results of its batches again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symland.errors import ExplorationError
+from symland.explore.coverage import Completeness, classes_by_index, completeness
+from symland.explore.following import follow
+from symland.explore.identify import Catalogue
+from symland.explore.newton import newton
+from symland.explore.protocol import Kernel
+from symland.explore.squared import descend_squared_gradient
+from symland.explore.starts import Wave, displaced, given, random, symmetric
+from symland.records import FloatArray, StationaryPoint, read_only
+from symland.symmetry import SymmetryGroup
+
+__all__ = ["Address", "Batch", "BatchResult", "Campaign", "KernelFactory", "Plan", "run_batch", "run_batch_from"]
+
+KernelFactory = Callable[[], Kernel]
+"""Makes the kernel where a batch runs; a top-level function or a partial of one, so that it can be pickled."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """What every batch of a campaign shares.
+
+    Attributes
+    ----------
+    seed : int
+    max_index : int or None
+        Highest index to search for; None searches one beyond the highest found.
+    searches : int
+        Searches in a batch.
+    batches : int
+        Batches in a round.
+    given : (n, P)
+        Starts to be tried first, such as extensions of smaller networks' points.
+    """
+
+    seed: int = 0
+    max_index: int | None = None
+    searches: int = 192
+    batches: int = 4
+    given: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ExplorationError(f"seed: {self.seed} is negative; give 0 or more")
+        if self.max_index is not None and self.max_index < 0:
+            raise ExplorationError(f"max_index: {self.max_index} is negative; give 0 or more")
+        if self.searches < 1 or self.batches < 1:
+            raise ExplorationError("searches and batches must be positive; give 1 or more of each")
+        if self.given is not None:
+            object.__setattr__(self, "given", read_only(self.given, 2))
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Address:
+    """Where a batch stands in its campaign."""
+
+    round: int
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """A batch to run: its address, the plan, and the classes known when its round began."""
+
+    address: Address
+    plan: Plan
+    known: tuple[StationaryPoint, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BatchResult:
+    """What a batch found.
+
+    Attributes
+    ----------
+    points : tuple of StationaryPoint
+        One for each class that the batch came to, in the order in which it did.
+    tallies : tuple of int
+        Searches that ended in each, without those displaced from the same class.
+    searches, converged : int
+    """
+
+    address: Address
+    points: tuple[StationaryPoint, ...]
+    tallies: tuple[int, ...]
+    searches: int
+    converged: int
+
+    def __post_init__(self) -> None:
+        if len(self.points) != len(self.tallies):
+            raise ValueError(f"{len(self.points)} points and {len(self.tallies)} tallies")
+
+
+def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult:
+    """Run the searches of one batch; a pure function of its arguments."""
+    plan, address = batch.plan, batch.address
+    rng = np.random.default_rng([plan.seed, address.round, address.number])
+    catalogue = Catalogue(kernel, group, batch.known)
+    tallies: dict[int, int] = {}
+    searches = converged = 0
+    for wave, squared in _waves(kernel, group, batch, rng):
+        ends, arrived = _search(wave, squared)
+        searches += len(ends)
+        converged += int(arrived.sum())
+        labels = catalogue.add(wave.space.lift(ends[arrived]))
+        for label, source in zip(labels.tolist(), wave.source[arrived].tolist(), strict=True):
+            tallies[label] = tallies.get(label, 0) + (label != source)
+    return BatchResult(
+        address=address,
+        points=tuple(catalogue.points[label] for label in tallies),
+        tallies=tuple(tallies.values()),
+        searches=searches,
+        converged=converged,
+    )
+
+
+def run_batch_from(factory: KernelFactory, group: SymmetryGroup, batch: Batch) -> BatchResult:
+    """`run_batch` in another process, where the kernel is made once and kept."""
+    return run_batch(_kernel(factory), group, batch)
+
+
+@lru_cache(maxsize=4)
+def _kernel(factory: KernelFactory) -> Kernel:
+    return factory()
+
+
+def _waves(
+    kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Generator
+) -> list[tuple[Wave, bool]]:
+    """The searches of a batch; True marks those that descend the squared gradient."""
+    plan, address = batch.plan, batch.address
+    waves: list[tuple[Wave, bool]] = []
+    if address.round == 0 and address.number == 0:
+        points = np.zeros((1, kernel.n_parameters))
+        if plan.given is not None:
+            points = np.vstack((points, plan.given))
+        waves.append((given(kernel, group, points), False))
+    highest = max((p.index for p in batch.known), default=min(1, kernel.n_parameters))
+    top = highest + 1 if plan.max_index is None else plan.max_index
+    top = min(top, kernel.n_parameters)
+    total = plan.searches
+    # A third each to random points of the whole space, to symmetric subspaces and to the surroundings of known
+    # points; an eighth of the random starts descend the squared gradient instead.
+    near = total // 3 if batch.known else 0
+    folded = (total - near) // 2
+    free = total - near - folded
+    waves += [(wave, False) for wave in symmetric(kernel, group, rng, folded, top, spaces=4)]
+    waves.append((random(kernel, group, rng, free - free // 8, top), False))
+    if free // 8:
+        waves.append((random(kernel, group, rng, free // 8, top), True))
+    if near:
+        waves.append((displaced(kernel, group, rng, near, top, batch.known), False))
+    return waves
+
+
+def _search(wave: Wave, squared: bool) -> tuple[FloatArray, NDArray[np.bool_]]:
+    if squared:
+        ends, arrived = descend_squared_gradient(wave.space, wave.start)
+    else:
+        ends, arrived = follow(wave.space, wave.start, wave.index)
+    polished, converged = newton(wave.space, ends[arrived])
+    ends[arrived] = polished
+    arrived[arrived] = converged
+    return ends, arrived
+
+
+@dataclass(kw_only=True)
+class Campaign:
+    """The state of an exploration: classes, tallies, and which batch comes next.
+
+    It holds no clock, file or process: whoever drives it runs `pending()` anywhere and hands each result to `absorb`.
+    """
+
+    kernel: Kernel
+    group: SymmetryGroup
+    plan: Plan
+    round: int = 0
+    searches: int = 0
+    converged: int = 0
+    last_new: int = 0
+    curve: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    tallies: list[int] = field(default_factory=list)
+    _waiting: dict[int, BatchResult] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kernel.n_parameters != self.group.layout.size:
+            raise ExplorationError(
+                f"the kernel takes {self.kernel.n_parameters} parameters and the group {self.group.layout.size}; "
+                "build both from one specification"
+            )
+        self._catalogue = Catalogue(self.kernel, self.group)
+
+    @property
+    def points(self) -> tuple[StationaryPoint, ...]:
+        """One representative of each class, in the order of discovery."""
+        return self._catalogue.points
+
+    def pending(self) -> tuple[Batch, ...]:
+        """The batches of this round whose results have not been absorbed."""
+        return tuple(
+            Batch(address=Address(round=self.round, number=number), plan=self.plan, known=self.points)
+            for number in range(self.plan.batches)
+            if number not in self._waiting
+        )
+
+    def absorb(self, result: BatchResult) -> bool:
+        """Take a result, in any order; True when it completes a round, which is then merged.
+
+        Raises
+        ------
+        ExplorationError
+            If the result belongs to another round.
+        """
+        address = result.address
+        if address.round != self.round or not 0 <= address.number < self.plan.batches:
+            raise ExplorationError(
+                f"batch {address.number} of round {address.round} came in round {self.round}; "
+                "absorb the results of each round before the next"
+            )
+        self._waiting[address.number] = result
+        if len(self._waiting) < self.plan.batches:
+            return False
+        for number in range(self.plan.batches):
+            self._merge(self._waiting[number])
+        self._waiting.clear()
+        self.round += 1
+        self.curve.append((self.searches, classes_by_index(self.points)))
+        return True
+
+    def _merge(self, result: BatchResult) -> None:
+        self.searches += result.searches
+        self.converged += result.converged
+        for point, tally in zip(result.points, result.tallies, strict=True):
+            label = self._catalogue.admit(point)
+            if label == len(self.tallies):
+                self.tallies.append(0)
+                self.last_new = self.searches
+            self.tallies[label] += tally
+
+    def completeness(self) -> Completeness:
+        """What is known now of how complete the list is."""
+        return completeness(
+            self.points, self.tallies, self.searches, self.converged, self.last_new, tuple(self.curve)
+        )

@@ -1,0 +1,208 @@
+"""How complete a list of stationary points is: what is unseen, and what topology demands.
+
+Searches are taken as draws from the classes, each with a probability of its own. A search that ends in the class it was
+displaced from says nothing and is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log, sqrt
+
+from symland.records import Outcome, StationaryPoint, Verdict
+
+__all__ = [
+    "Completeness",
+    "Richness",
+    "classes_by_index",
+    "completeness",
+    "copies_by_index",
+    "euler_sum",
+    "morse_inequalities",
+    "richness",
+]
+
+QUANTILE = 1.959963984540054
+"""Standard normal quantile of a two-sided interval of 95 %."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Richness:
+    """Classes seen, and an estimate of all classes, for one index or for all.
+
+    Attributes
+    ----------
+    observed : int
+        Classes seen.
+    draws : int
+        Searches that ended in them.
+    once, twice : int
+        Classes seen exactly once and exactly twice, f_1 and f_2.
+    estimate, low, high : float
+        Chao's estimate of the number of classes and its interval of 95 %.
+    coverage, coverage_low : float
+        Good and Turing's estimate of the probability that the next draw is of a seen class; its lower limit at 95 %.
+    """
+
+    observed: int
+    draws: int
+    once: int
+    twice: int
+    estimate: float
+    low: float
+    high: float
+    coverage: float
+    coverage_low: float
+
+
+def richness(tallies: Sequence[int]) -> Richness:
+    """Species-richness estimates from how often each seen class was drawn.
+
+    Chao1 in its bias-corrected form, S + (n-1)/n f_1 (f_1 - 1) / (2 (f_2 + 1)), with the log-normal interval of
+    Chao, Biometrics 43, 783 (1987); where it adds nothing, the interval of Colwell's EstimateS for f_1 <= 1. Coverage
+    1 - f_1/n of Good, Biometrika 40, 237 (1953), with the variance of Esty, Ann. Statist. 11, 905 (1983), and never
+    above the limit 1 - 3/n that n draws without a new class leave.
+    """
+    counts = [t for t in tallies if t > 0]
+    n, seen = sum(counts), len(tallies)
+    if not n:
+        return Richness(
+            observed=seen,
+            draws=0,
+            once=0,
+            twice=0,
+            estimate=float(seen),
+            low=float(seen),
+            high=float("inf"),
+            coverage=0.0,
+            coverage_low=0.0,
+        )
+    f1, f2 = counts.count(1), counts.count(2)
+    unseen = (n - 1) / n * f1 * (f1 - 1) / (2 * (f2 + 1))
+    if unseen > 0.0:
+        variance = f1 * (f1 - 1) / (2 * (f2 + 1)) + f1 * (2 * f1 - 1) ** 2 / (4 * (f2 + 1) ** 2)
+        variance += f1**2 * f2 * (f1 - 1) ** 2 / (4 * (f2 + 1) ** 4)
+        spread = exp(QUANTILE * sqrt(log(1.0 + variance / unseen**2)))
+        low, high = seen + unseen / spread, seen + unseen * spread
+    else:
+        missed = exp(-n / seen)
+        middle, half = seen / (1.0 - missed), QUANTILE * sqrt(seen * missed) / (1.0 - missed)
+        low, high = max(float(seen), middle - half), middle + half
+    coverage = 1.0 - f1 / n
+    slack = QUANTILE * sqrt(f1 * coverage + 2 * f2) / n
+    return Richness(
+        observed=seen,
+        draws=n,
+        once=f1,
+        twice=f2,
+        estimate=seen + unseen,
+        low=low,
+        high=high,
+        coverage=coverage,
+        coverage_low=max(0.0, min(coverage - slack, 1.0 - 3.0 / n)),
+    )
+
+
+def copies_by_index(points: Sequence[StationaryPoint]) -> tuple[int, ...]:
+    """Labelled copies at each index 0, 1, ..., the largest that occurs."""
+    counts = [0] * (1 + max((p.index for p in points), default=-1))
+    for point in points:
+        counts[point.index] += point.orbit_size
+    return tuple(counts)
+
+
+def classes_by_index(points: Sequence[StationaryPoint]) -> tuple[int, ...]:
+    """Classes at each index 0, 1, ..., the largest that occurs."""
+    counts = [0] * (1 + max((p.index for p in points), default=-1))
+    for point in points:
+        counts[point.index] += 1
+    return tuple(counts)
+
+
+def euler_sum(points: Sequence[StationaryPoint]) -> int:
+    """The sum of (-1)^index over all labelled copies; 1 for a complete list of a coercive Morse function."""
+    return sum((-1) ** p.index * p.orbit_size for p in points)
+
+
+def morse_inequalities(copies: Sequence[int]) -> tuple[Verdict, ...]:
+    """Verdicts on the strong Morse inequalities for a coercive function on R^P.
+
+    With c_i copies of index i and Betti numbers 1, 0, 0, ...: sum_{i<=k} (-1)^{k-i} c_i >= (-1)^k for each k. A list
+    that breaks one is incomplete; keeping them proves nothing, so that they are never CERTIFIED here.
+    """
+    verdicts, alternating = [], 0
+    for k, count in enumerate(copies):
+        alternating = count - alternating
+        verdicts.append(Verdict.UNDECIDED if alternating >= (-1) ** k else Verdict.REFUTED)
+    return tuple(verdicts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completeness:
+    """What is known of how complete a list is.
+
+    Attributes
+    ----------
+    searches, converged : int
+        Searches made, and those that ended at a stationary point.
+    last_new : int
+        Searches made when the newest class was filed.
+    classes, copies : tuple of int
+        By index.
+    morse_sum : int
+    degenerate : int
+        Classes with zero eigenvalues; with any, the sum has no meaning.
+    inequalities : tuple of Verdict
+        By index.
+    overall : Richness
+    by_index : tuple of Richness
+    curve : tuple of (searches, classes by index)
+        Accumulation after each round.
+    """
+
+    searches: int
+    converged: int
+    last_new: int
+    classes: tuple[int, ...]
+    copies: tuple[int, ...]
+    morse_sum: int
+    degenerate: int
+    inequalities: tuple[Verdict, ...]
+    overall: Richness
+    by_index: tuple[Richness, ...]
+    curve: tuple[tuple[int, tuple[int, ...]], ...]
+
+    @property
+    def morse(self) -> Verdict:
+        """REFUTED: classes are missing. UNDECIDED: the sum is 1, or has no meaning. A sum never certifies a list."""
+        if self.degenerate:
+            return Verdict.UNDECIDED
+        return Verdict.UNDECIDED if self.morse_sum == 1 else Verdict.REFUTED
+
+
+def completeness(
+    points: Sequence[StationaryPoint],
+    tallies: Sequence[int],
+    searches: int,
+    converged: int,
+    last_new: int,
+    curve: Sequence[tuple[int, tuple[int, ...]]],
+) -> Completeness:
+    """The account of a list `points` whose classes were drawn `tallies` times."""
+    copies = copies_by_index(points)
+    return Completeness(
+        searches=searches,
+        converged=converged,
+        last_new=last_new,
+        classes=classes_by_index(points),
+        copies=copies,
+        morse_sum=euler_sum(points),
+        degenerate=sum(p.outcome is Outcome.DEGENERATE for p in points),
+        inequalities=morse_inequalities(copies),
+        overall=richness(tallies),
+        by_index=tuple(
+            richness([t for p, t in zip(points, tallies, strict=True) if p.index == k]) for k in range(len(copies))
+        ),
+        curve=tuple(curve),
+    )

@@ -1,0 +1,67 @@
+"""Eigenvector following towards a stationary point of a chosen index.
+
+With H = Q diag(e) Q^T and g' = Q^T g, the search for index k climbs along the k lowest eigenvectors and descends
+along the others,
+
+    s_i = -+ 2 g'_i / ( |e_i| (1 + sqrt(1 + 4 g'_i^2 / e_i^2)) ),
+
+which is the Newton step near a point of index k and stays bounded where e_i passes through zero (Wales, J. Chem. Phys.
+101, 3750 (1994)). A fixed bound on the length of s serves as trust region.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symland.explore.protocol import Kernel
+from symland.explore.tolerances import BASIN_GRADIENT, FARTHEST, FOLLOWING_STEPS, STEP_LENGTH
+from symland.records import FloatArray
+
+__all__ = ["follow"]
+
+
+def follow(
+    kernel: Kernel,
+    start: FloatArray,
+    index: NDArray[np.intp],
+    *,
+    steps: int = FOLLOWING_STEPS,
+    length: float = STEP_LENGTH,
+    tolerance: float = BASIN_GRADIENT,
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Follow eigenvectors from `start` (n, P), in lock step, towards points of the given index (n,).
+
+    Returns
+    -------
+    theta : (n, P)
+        Where each search stands at its end.
+    arrived : (n,) bool
+        Whether |grad|_inf <= tolerance there.
+    """
+    theta = np.array(start)
+    arrived = np.zeros(len(theta), dtype=bool)
+    active = np.arange(len(theta))
+    modes = np.arange(theta.shape[1])
+    for step in range(steps + 1):
+        _, gradient, hessian = kernel.value_gradient_hessian(theta[active])
+        size = np.abs(gradient).max(axis=1, initial=0.0)
+        arrived[active] = size <= tolerance
+        going = ~arrived[active] & (np.abs(theta[active]).max(axis=1, initial=0.0) < FARTHEST) & np.isfinite(size)
+        active, gradient, hessian = active[going], gradient[going], hessian[going]
+        if not active.size or step == steps:
+            break
+        theta[active] += following_step(gradient, hessian, modes < index[active, None], length)
+    return theta, arrived
+
+
+def following_step(gradient: FloatArray, hessian: FloatArray, uphill: NDArray[np.bool_], length: float) -> FloatArray:
+    """One step for each of n points; `uphill` (n, P) marks the modes, by ascending eigenvalue, to climb."""
+    values, vectors = np.linalg.eigh(hessian)
+    along = np.einsum("nij,ni->nj", vectors, gradient)
+    # |e| (1 + sqrt(1 + 4 g^2/e^2)) = |e| + sqrt(e^2 + 4 g^2), zero only where both vanish.
+    scale = np.abs(values) + np.sqrt(values**2 + 4.0 * along**2)
+    move = np.where(uphill, 2.0, -2.0) * along / np.where(scale > 0.0, scale, 1.0)
+    norm = np.linalg.norm(move, axis=1, keepdims=True)
+    move *= np.minimum(1.0, length / np.where(norm > 0.0, norm, 1.0))
+    return np.einsum("nij,nj->ni", vectors, move)

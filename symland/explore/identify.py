@@ -1,0 +1,136 @@
+"""Which stationary points are the same up to symmetry, and the record of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symland.explore.newton import count_signs
+from symland.explore.protocol import Kernel
+from symland.explore.tolerances import GRADIENT_TOLERANCE
+from symland.records import FloatArray, Outcome, StationaryPoint
+from symland.symmetry import MATCH_TOLERANCE, GroupElement, SymmetryGroup
+
+__all__ = ["LOSS_TOLERANCE", "Catalogue", "stationary_point"]
+
+LOSS_TOLERANCE = 1e-9
+"""Losses of one class differ by no more than this times max(1, |E|)."""
+
+
+def stationary_point(kernel: Kernel, group: SymmetryGroup, theta: FloatArray) -> StationaryPoint:
+    """The record of the point `theta` (P,): loss, gradient, spectrum, index as the spectrum has it, orbit size.
+
+    A zero eigenvalue that belongs to an unpenalised gauge direction counts in the nullity and does not make the
+    point degenerate.
+    """
+    loss, gradient, hessian = kernel.value_gradient_hessian(theta[None])
+    spectrum = np.linalg.eigvalsh(hessian[0])
+    index, nullity = count_signs(spectrum)
+    norm = float(np.abs(gradient).max(initial=0.0))
+    flat = 0
+    if nullity and group.gauge.shape[1]:
+        flat = count_signs(np.linalg.eigvalsh(group.gauge.T @ hessian[0] @ group.gauge))[1]
+    if norm > GRADIENT_TOLERANCE:
+        outcome = Outcome.STALLED
+    else:
+        outcome = Outcome.DEGENERATE if nullity > flat else Outcome.CONVERGED
+    return StationaryPoint(
+        theta=theta,
+        loss=float(loss[0]),
+        gradient_norm=norm,
+        spectrum=spectrum,
+        index=index,
+        nullity=nullity,
+        orbit_size=group.orbit_size(theta),
+        outcome=outcome,
+    )
+
+
+class Catalogue:
+    """Classes of stationary points under a symmetry group, numbered in the order in which they came.
+
+    Loss and invariants of the orbit only sort out; a point joins a class when the canonical representatives agree or
+    a group element is found that maps one to the other, to MATCH_TOLERANCE.
+    """
+
+    def __init__(self, kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint] = ()) -> None:
+        self._kernel, self._group = kernel, group
+        self._points: list[StationaryPoint] = []
+        size = group.layout.size
+        self._losses = np.empty(0)
+        self._canonical = np.empty((0, size))
+        for point in points:
+            self._append(point)
+
+    @property
+    def points(self) -> tuple[StationaryPoint, ...]:
+        """One representative of each class."""
+        return tuple(self._points)
+
+    def add(self, theta: FloatArray) -> NDArray[np.intp]:
+        """Class numbers of the points (n, P); a point of no known class founds one."""
+        labels, canonical, losses = self._quick(theta)
+        for i in np.flatnonzero(labels < 0):
+            labels[i] = self._slow(theta[i], canonical[i], losses[i])
+            if labels[i] < 0:
+                labels[i] = self._found(stationary_point(self._kernel, self._group, canonical[i]))
+        return labels
+
+    def admit(self, point: StationaryPoint) -> int:
+        """Class number of a point whose record is at hand."""
+        labels, canonical, losses = self._quick(point.theta[None])
+        label = int(labels[0]) if labels[0] >= 0 else self._slow(point.theta, canonical[0], losses[0])
+        return label if label >= 0 else self._found(point)
+
+    def find(self, theta: FloatArray) -> tuple[int, GroupElement] | None:
+        """(class, g) with theta = g representative, for one point (P,), or None where no class holds it."""
+        loss = float(self._kernel.value(theta[None])[0])
+        for label in self._candidates(loss):
+            element = self._group.match(self._points[label].theta, theta)
+            if element is not None:
+                return int(label), element
+        return None
+
+    def _found(self, point: StationaryPoint) -> int:
+        # Degenerate points come in families, at one loss, of which one member is kept.
+        if point.outcome is Outcome.DEGENERATE:
+            for label in self._candidates(point.loss):
+                kept = self._points[label]
+                if (kept.outcome, kept.index, kept.nullity) == (point.outcome, point.index, point.nullity):
+                    return int(label)
+        self._append(point)
+        return len(self._points) - 1
+
+    def _append(self, point: StationaryPoint) -> None:
+        self._points.append(point)
+        self._losses = np.append(self._losses, point.loss)
+        self._canonical = np.vstack((self._canonical, self._group.canonical(point.theta)))
+
+    def _candidates(self, loss: float) -> NDArray[np.intp]:
+        return np.flatnonzero(np.abs(self._losses - loss) <= LOSS_TOLERANCE * max(1.0, abs(loss)))
+
+    def _quick(self, theta: FloatArray) -> tuple[NDArray[np.intp], FloatArray, FloatArray]:
+        """Labels by canonical representative, -1 where none agrees, in a pass over whole arrays."""
+        labels = np.full(len(theta), -1)
+        if not len(theta):
+            return labels, np.empty_like(theta), np.empty(0)
+        canonical, losses = self._group.canonical(theta), self._kernel.value(theta)
+        slack = LOSS_TOLERANCE * np.maximum(1.0, np.abs(losses))
+        for label in range(len(self._points)):
+            near = np.flatnonzero((labels < 0) & (np.abs(losses - self._losses[label]) <= slack))
+            if near.size:
+                gap = np.abs(canonical[near] - self._canonical[label]).max(axis=1)
+                reach = MATCH_TOLERANCE * (1.0 + np.abs(canonical[near]).max(axis=1))
+                labels[near[gap <= reach]] = label
+        return labels, canonical, losses
+
+    def _slow(self, theta: FloatArray, canonical: FloatArray, loss: float) -> int:
+        for label in self._candidates(loss):
+            slack = MATCH_TOLERANCE * (1.0 + np.abs(theta).max())
+            if np.abs(canonical - self._canonical[label]).max() <= slack:
+                return int(label)
+            if self._group.match(self._points[label].theta, theta) is not None:
+                return int(label)
+        return -1

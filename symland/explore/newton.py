@@ -1,0 +1,59 @@
+"""Newton's method at the end of a search, and the reading of a point's spectrum."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symland.explore.protocol import Kernel
+from symland.explore.tolerances import GRADIENT_TOLERANCE, NEWTON_STEPS, NULL_CURVATURE, STEP_LENGTH
+from symland.records import FloatArray
+
+__all__ = ["count_signs", "newton", "newton_step"]
+
+
+def newton(
+    kernel: Kernel, start: FloatArray, *, tolerance: float = GRADIENT_TOLERANCE, steps: int = NEWTON_STEPS
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Newton steps from `start` (n, P) while the gradient falls.
+
+    Returns
+    -------
+    theta : (n, P)
+        The point of smallest gradient on each path.
+    converged : (n,) bool
+        Whether |grad|_inf <= tolerance there.
+    """
+    theta = np.array(start)
+    best = np.array(start)
+    smallest = np.full(len(theta), np.inf)
+    active = np.arange(len(theta))
+    for _ in range(steps):
+        _, gradient, hessian = kernel.value_gradient_hessian(theta[active])
+        size = np.abs(gradient).max(axis=1, initial=0.0)
+        better = size < smallest[active]
+        best[active[better]] = theta[active[better]]
+        smallest[active[better]] = size[better]
+        # Going on past the tolerance, while the gradient still falls, leaves the error at rounding.
+        going = better & (size > 0.0)
+        active, gradient, hessian = active[going], gradient[going], hessian[going]
+        if not active.size:
+            break
+        theta[active] -= newton_step(gradient, hessian)
+    return best, smallest <= tolerance
+
+
+def newton_step(gradient: FloatArray, hessian: FloatArray) -> FloatArray:
+    """H^{-1} g for each point, no longer than the longest step; by pseudo-inverse where H is singular."""
+    try:
+        step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+    except np.linalg.LinAlgError:
+        step = np.einsum("nij,nj->ni", np.linalg.pinv(hessian, hermitian=True), gradient)
+    norm = np.linalg.norm(step, axis=1, keepdims=True)
+    return step * np.minimum(1.0, STEP_LENGTH / np.maximum(norm, np.finfo(float).tiny))
+
+
+def count_signs(spectrum: FloatArray, *, zero: float = NULL_CURVATURE) -> tuple[int, int]:
+    """(index, nullity) of an ascending spectrum; an eigenvalue within `zero` max(1, |H|_2) of zero is null."""
+    slack = zero * max(1.0, float(np.abs(spectrum).max(initial=0.0)))
+    return int((spectrum < -slack).sum()), int((np.abs(spectrum) <= slack).sum())

@@ -1,0 +1,212 @@
+"""Where searches begin. Every start is drawn from the seed, the round and the batch, so that a run can be split.
+
+- the origin, and points that the caller gives (extensions of smaller networks, points at a neighbouring penalty),
+- random points at many scales,
+- random points of subspaces that a subgroup of the symmetries fixes: there a search has fewer dimensions, and a
+  point stationary within the subspace is stationary (Palais, Commun. Math. Phys. 69, 19 (1979)),
+- known points displaced along eigenvectors, to search one index up, one down, or at the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symland.explore.protocol import Kernel, Restriction
+from symland.layout import Layout
+from symland.records import FloatArray, StationaryPoint
+from symland.symmetry import GroupElement, SymmetryGroup
+
+__all__ = [
+    "StartKind",
+    "Wave",
+    "displaced",
+    "free_space",
+    "given",
+    "random",
+    "split_nodes",
+    "symmetric",
+    "zero_extension",
+]
+
+SCALES = (0.1, 8.0)
+"""Smallest and largest standard deviation of random starts, in units of theta."""
+
+DISPLACEMENTS = (0.03, 3.0)
+"""Shortest and longest displacement from a known point, in units of theta."""
+
+
+class StartKind(Enum):
+    """Where a search began."""
+
+    GIVEN = "given"
+    RANDOM = "random"
+    SYMMETRIC = "symmetric"
+    DISPLACED = "displaced"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Wave:
+    """Searches that run in lock step on one subspace.
+
+    Attributes
+    ----------
+    space : Restriction
+    start : (n, d)
+        Coordinates on the subspace.
+    index : (n,) int
+        The index that each search heads for, within the subspace.
+    source : (n,) int
+        Number of the known point that a start was displaced from, or -1.
+    """
+
+    kind: StartKind
+    space: Restriction
+    start: FloatArray
+    index: NDArray[np.intp]
+    source: NDArray[np.intp]
+
+
+def free_space(kernel: Kernel, group: SymmetryGroup) -> Restriction:
+    """The complement of the gauge directions: all of theta unless the loss ignores a shift of the outputs."""
+    return _fixed(kernel, group, ())
+
+
+def _fixed(kernel: Kernel, group: SymmetryGroup, elements: Sequence[GroupElement]) -> Restriction:
+    basis = group.fixed_space(elements)
+    # Each gauge direction adds to the loss its penalty only, so a stationary point has no component along it (or,
+    # unpenalised, may be moved to have none). The gauge space is invariant, hence its projection lies in the basis.
+    gauge = basis.T @ group.gauge
+    if gauge.shape[1]:
+        left, size, _ = np.linalg.svd(gauge, full_matrices=True)
+        rank = int((size > 0.5 * size.max(initial=1.0) * 1e-6).sum())
+        basis = basis @ left[:, rank:]
+    return Restriction(kernel=kernel, basis=np.ascontiguousarray(basis))
+
+
+def given(kernel: Kernel, group: SymmetryGroup, points: FloatArray) -> Wave:
+    """Starts at the points themselves (n, P), each heading for the index that its Hessian has there."""
+    space = free_space(kernel, group)
+    start = space.lower(points)
+    index = (np.linalg.eigvalsh(space.hessian(start)) < 0.0).sum(axis=1)
+    return Wave(kind=StartKind.GIVEN, space=space, start=start, index=index, source=np.full(len(start), -1))
+
+
+def random(kernel: Kernel, group: SymmetryGroup, rng: np.random.Generator, count: int, top: int) -> Wave:
+    """Gaussian starts, standard deviations spread log-uniformly over SCALES, indices 0..top in turn."""
+    return _gaussian(StartKind.RANDOM, free_space(kernel, group), rng, count, top)
+
+
+def symmetric(
+    kernel: Kernel, group: SymmetryGroup, rng: np.random.Generator, count: int, top: int, spaces: int
+) -> list[Wave]:
+    """Gaussian starts on `spaces` subspaces, each fixed by one or two random elements, often of prime order."""
+    waves = []
+    for number in range(spaces):
+        elements = [_generator(group, rng) for _ in range(1 + int(rng.integers(2)))]
+        space = _fixed(kernel, group, elements)
+        share = count * (number + 1) // spaces - count * number // spaces
+        if space.n_parameters and share:
+            waves.append(_gaussian(StartKind.SYMMETRIC, space, rng, share, min(top, space.n_parameters)))
+    return waves
+
+
+def _gaussian(
+    kind: StartKind, space: Restriction, rng: np.random.Generator, count: int, top: int
+) -> Wave:
+    scale = _log_uniform(rng, SCALES, count)
+    start = scale * rng.normal(size=(count, space.n_parameters))
+    index = np.arange(count) % (top + 1)
+    return Wave(kind=kind, space=space, start=start, index=index, source=np.full(count, -1))
+
+
+def _log_uniform(rng: np.random.Generator, limits: tuple[float, float], count: int) -> FloatArray:
+    return np.exp(rng.uniform(np.log(limits[0]), np.log(limits[1]), size=(count, 1)))
+
+
+def _generator(group: SymmetryGroup, rng: np.random.Generator) -> GroupElement:
+    element = group.random_element(rng)
+    if rng.integers(2):
+        return element
+    # An element of order m raised to m / p, with p the smallest prime factor of m, has order p: it fixes more.
+    powers = [element]
+    while powers[-1] != group.identity:
+        powers.append(group.compose(element, powers[-1]))
+    order = len(powers)
+    prime = next((p for p in range(2, order + 1) if order % p == 0), 1)
+    return powers[order // prime - 1]
+
+
+def displaced(
+    kernel: Kernel,
+    group: SymmetryGroup,
+    rng: np.random.Generator,
+    count: int,
+    top: int,
+    known: Sequence[StationaryPoint],
+) -> Wave:
+    """Known points moved along one or two eigenvectors, heading for an index at most one away from their own."""
+    space = free_space(kernel, group)
+    source = rng.integers(len(known), size=count)
+    used, place = np.unique(source, return_inverse=True)
+    centres = space.lower(np.stack([known[k].theta for k in used]))
+    vectors = np.linalg.eigh(space.hessian(centres))[1][place]
+    modes = rng.integers(space.n_parameters, size=(count, 2))
+    share = np.column_stack((np.ones(count), rng.normal(size=count) * rng.integers(2, size=count)))
+    direction = np.take_along_axis(vectors, modes[:, None, :], axis=2) @ share[:, :, None]
+    length = _log_uniform(rng, DISPLACEMENTS, count) * rng.choice((-1.0, 1.0), size=(count, 1))
+    start = centres[place] + length * direction[..., 0]
+    own = np.array([known[k].index for k in source])
+    index = np.clip(own + rng.integers(-1, 2, size=count), 0, top)
+    return Wave(kind=StartKind.DISPLACED, space=space, start=start, index=index, source=source)
+
+
+def zero_extension(small: Layout, large: Layout, theta: FloatArray) -> FloatArray:
+    """Points (n, P) of a network put into a wider one, all weights of the added nodes zero.
+
+    Where sigma(0) = 0 a stationary point stays stationary, at the same loss.
+
+    Raises
+    ------
+    ValueError
+        If `large` is not `small` with wider hidden layers.
+    """
+    if (small.bias, small.widths[0], small.widths[-1], len(small.widths)) != (
+        large.bias,
+        large.widths[0],
+        large.widths[-1],
+        len(large.widths),
+    ) or any(a > b for a, b in zip(small.widths, large.widths, strict=True)):
+        raise ValueError(f"widths {small.widths} do not extend to {large.widths}")
+    out = np.zeros((len(theta), large.size))
+    for old, new in zip(small.blocks, large.blocks, strict=True):
+        target = out[:, new.slice].reshape(-1, *new.shape)
+        target[(slice(None), *(slice(n) for n in old.shape))] = theta[:, old.slice].reshape(-1, *old.shape)
+    return out
+
+
+def split_nodes(small: Layout, large: Layout, theta: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Points put into a network with more nodes by splitting: copies of a node share its outgoing weights.
+
+    A node with outgoing weights v becomes two with mu v and (1 - mu) v, mu uniform in [0, 1] (Fukumizu and Amari,
+    Neural Networks 13, 317 (2000)); the network's outputs do not change.
+    """
+    out = zero_extension(small, large, theta)
+    for layer, (old, new) in enumerate(zip(small.widths[1:-1], large.widths[1:-1], strict=True), start=1):
+        block, after, bias = large.weight(layer), large.weight(layer + 1), large.biases(layer)
+        rows = out[:, block.slice].reshape(-1, *block.shape)
+        columns = out[:, after.slice].reshape(-1, *after.shape)
+        for node in range(old, new):
+            parent = rng.integers(node, size=len(out))
+            each = np.arange(len(out))
+            share = rng.uniform(size=(len(out), 1))
+            rows[:, node] = rows[each, parent]
+            columns[:, :, node] = (1.0 - share) * columns[each, :, parent]
+            columns[each, :, parent] *= share
+            if bias is not None:
+                out[:, bias.offset + node] = out[each, bias.offset + parent]
+    return out

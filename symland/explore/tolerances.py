@@ -1,0 +1,34 @@
+"""Every tolerance of the searches, with its unit."""
+
+from __future__ import annotations
+
+__all__ = [
+    "BASIN_GRADIENT",
+    "FARTHEST",
+    "FOLLOWING_STEPS",
+    "GRADIENT_TOLERANCE",
+    "NEWTON_STEPS",
+    "NULL_CURVATURE",
+    "STEP_LENGTH",
+]
+
+GRADIENT_TOLERANCE = 1e-12
+"""|grad E|_inf below which a point is stationary; loss per unit of theta."""
+
+BASIN_GRADIENT = 1e-7
+"""|grad E|_inf below which a search hands over to Newton's method; loss per unit of theta."""
+
+NULL_CURVATURE = 1e-10
+"""Eigenvalues of the Hessian no larger than this times max(1, |H|_2) count as zero."""
+
+STEP_LENGTH = 1.0
+"""Longest step of a search, in units of theta (weights of an unscaled network)."""
+
+FOLLOWING_STEPS = 150
+"""Steps of eigenvector following before a search is given up."""
+
+NEWTON_STEPS = 25
+"""Newton steps before a point is filed as stalled."""
+
+FARTHEST = 1e6
+"""|theta|_inf beyond which a search has diverged, in units of theta."""

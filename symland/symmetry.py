@@ -1,0 +1,504 @@
+"""The symmetry group of a landscape, acting on float64 parameter vectors.
+
+An element permutes the nodes of every hidden layer, flips their signs when the activation has a parity, and carries
+one automorphism of the data, which permutes and reflects inputs and outputs. Each acts on theta as a signed
+permutation that keeps every block W_l and b_l, so norms of blocks are invariant. The hidden part has
+prod_l n_l! 2^{n_l} elements and is never listed: nodes are matched, layer by layer, with backtracking on ties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from itertools import product
+from math import factorial, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symland.layout import Layout
+from symland.records import FloatArray
+
+__all__ = ["MATCH_TOLERANCE", "DataAutomorphism", "GroupElement", "Parity", "SymmetryGroup"]
+
+MATCH_TOLERANCE = 1e-6
+"""Largest difference of two parameters taken as equal, in units of 1 + max |theta|."""
+
+IntArray = NDArray[np.intp]
+
+
+class Parity(Enum):
+    """What the activation does under z -> -z."""
+
+    ODD = "odd"
+    EVEN = "even"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataAutomorphism:
+    """A signed permutation of inputs with one of outputs that maps the data and the loss to themselves.
+
+    Input k goes to place `inputs[k]` with sign `input_signs[k]`; output i likewise.
+    """
+
+    inputs: tuple[int, ...]
+    input_signs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    output_signs: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        for places, signs in ((self.inputs, self.input_signs), (self.outputs, self.output_signs)):
+            if sorted(places) != list(range(len(places))):
+                raise ValueError(f"not a permutation: {places}")
+            if len(signs) != len(places) or any(s not in (1, -1) for s in signs):
+                raise ValueError(f"expected one sign 1 or -1 for each place, got {signs}")
+
+    @classmethod
+    def identity(cls, n_inputs: int, n_outputs: int) -> DataAutomorphism:
+        """The automorphism that moves nothing."""
+        return cls(
+            inputs=tuple(range(n_inputs)),
+            input_signs=(1,) * n_inputs,
+            outputs=tuple(range(n_outputs)),
+            output_signs=(1,) * n_outputs,
+        )
+
+    def after(self, first: DataAutomorphism) -> DataAutomorphism:
+        """The automorphism that does `first`, then this one."""
+        return DataAutomorphism(
+            inputs=tuple(self.inputs[k] for k in first.inputs),
+            input_signs=tuple(s * self.input_signs[k] for k, s in zip(first.inputs, first.input_signs, strict=True)),
+            outputs=tuple(self.outputs[i] for i in first.outputs),
+            output_signs=tuple(
+                s * self.output_signs[i] for i, s in zip(first.outputs, first.output_signs, strict=True)
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupElement:
+    """One symmetry: the number of its data automorphism, and where each hidden node goes with which sign.
+
+    Node i of hidden layer l (counted from 0) goes to place `places[l][i]` with sign `signs[l][i]`.
+    """
+
+    data: int
+    places: tuple[tuple[int, ...], ...]
+    signs: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    """The blocks of one parameter vector."""
+
+    weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray, ...]
+
+
+_Image = tuple[int, int]
+"""Place and sign of a node's image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SymmetryGroup:
+    """The symmetries of a landscape that are orthogonal on theta.
+
+    Attributes
+    ----------
+    layout : Layout
+    parity : Parity
+        Of the activation. Odd: (W_in, b, W_out) -> -(W_in, b, W_out) at a node. Even: (W_in, b) -> -(W_in, b).
+    data_automorphisms : tuple of DataAutomorphism
+        All of them, closed under composition, the identity first.
+    shift_invariant : bool
+        Whether adding one number to all outputs leaves the loss of the data (softmax): then the directions of
+        `gauge` change the penalty only.
+    """
+
+    layout: Layout
+    parity: Parity
+    data_automorphisms: tuple[DataAutomorphism, ...]
+    shift_invariant: bool = False
+
+    def __post_init__(self) -> None:
+        widths = self.layout.widths
+        identity = DataAutomorphism.identity(widths[0], widths[-1])
+        if not self.data_automorphisms or self.data_automorphisms[0] != identity:
+            raise ValueError("data_automorphisms must begin with the identity")
+        known = set(self.data_automorphisms)
+        if len(known) != len(self.data_automorphisms):
+            raise ValueError("data_automorphisms holds one automorphism twice")
+
+    @classmethod
+    def hidden_only(cls, layout: Layout, parity: Parity) -> SymmetryGroup:
+        """The group without data automorphisms."""
+        identity = DataAutomorphism.identity(layout.widths[0], layout.widths[-1])
+        return cls(layout=layout, parity=parity, data_automorphisms=(identity,))
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Widths of the hidden layers."""
+        return self.layout.widths[1:-1]
+
+    @cached_property
+    def formal_order(self) -> int:
+        """Number of elements as written: data automorphisms x prod_l n_l! 2^{n_l}."""
+        flips = 1 if self.parity is Parity.NONE else 2
+        return len(self.data_automorphisms) * prod(factorial(n) * flips**n for n in self.hidden)
+
+    @cached_property
+    def order(self) -> int:
+        """Number of distinct actions on theta: the orbit size of a generic point."""
+        generic = np.random.default_rng(0).normal(size=self.layout.size)
+        return self.orbit_size(generic)
+
+    @cached_property
+    def gauge(self) -> FloatArray:
+        """(P, q) orthonormal directions that add one number to all outputs; q = 0 unless `shift_invariant`."""
+        if not self.shift_invariant:
+            return np.zeros((self.layout.size, 0))
+        last = self.layout.n_layers
+        outputs, nodes = self.layout.weight(last).shape
+        bias = self.layout.biases(last)
+        directions = np.zeros((self.layout.size, nodes + (bias is not None)))
+        for j in range(nodes):
+            directions[self.layout.weight(last).offset + j + nodes * np.arange(outputs), j] = outputs**-0.5
+        if bias is not None:
+            directions[bias.slice, nodes] = outputs**-0.5
+        return directions
+
+    # -- acting ---------------------------------------------------------------------------------------------------
+
+    @property
+    def identity(self) -> GroupElement:
+        """The element that moves nothing."""
+        return GroupElement(
+            data=0,
+            places=tuple(tuple(range(n)) for n in self.hidden),
+            signs=tuple((1,) * n for n in self.hidden),
+        )
+
+    def signed_permutation(self, element: GroupElement) -> tuple[IntArray, FloatArray]:
+        """(places, signs) with (g theta)[places[p]] = signs[p] theta[p]."""
+        data = self.data_automorphisms[element.data]
+        places = (data.inputs, *element.places, data.outputs)
+        into = (data.input_signs, *element.signs, data.output_signs)
+        # An even node's output does not feel the flip of its argument; an odd node's output flips with it.
+        hidden_out = element.signs if self.parity is Parity.ODD else tuple((1,) * n for n in self.hidden)
+        out = (data.input_signs, *hidden_out)
+        index = np.empty(self.layout.size, dtype=np.intp)
+        sign = np.empty(self.layout.size)
+        for layer in range(1, self.layout.n_layers + 1):
+            block = self.layout.weight(layer)
+            rows, columns = np.array(places[layer]), np.array(places[layer - 1])
+            index[block.slice] = (block.offset + rows[:, None] * block.shape[1] + columns[None, :]).ravel()
+            sign[block.slice] = np.outer(into[layer], out[layer - 1]).ravel()
+            bias = self.layout.biases(layer)
+            if bias is not None:
+                index[bias.slice] = bias.offset + rows
+                sign[bias.slice] = into[layer]
+        return index, sign
+
+    def apply(self, element: GroupElement, theta: FloatArray) -> FloatArray:
+        """g theta, for theta of shape (..., P)."""
+        index, sign = self.signed_permutation(element)
+        image = np.empty_like(theta)
+        image[..., index] = sign * theta
+        return image
+
+    def compose(self, second: GroupElement, first: GroupElement) -> GroupElement:
+        """The element that does `first`, then `second`."""
+        data = self.data_automorphisms[second.data].after(self.data_automorphisms[first.data])
+        places, signs = [], []
+        for p1, s1, p2, s2 in zip(first.places, first.signs, second.places, second.signs, strict=True):
+            places.append(tuple(p2[j] for j in p1))
+            signs.append(tuple(s * s2[j] for j, s in zip(p1, s1, strict=True)))
+        return GroupElement(data=self._data_numbers[data], places=tuple(places), signs=tuple(signs))
+
+    def inverse(self, element: GroupElement) -> GroupElement:
+        """The element that undoes this one."""
+        places, signs = [], []
+        for p, s in zip(element.places, element.signs, strict=True):
+            back = np.argsort(p)
+            places.append(tuple(int(i) for i in back))
+            signs.append(tuple(s[i] for i in back))
+        return GroupElement(data=self._data_inverses[element.data], places=tuple(places), signs=tuple(signs))
+
+    def random_element(self, rng: np.random.Generator) -> GroupElement:
+        """An element drawn uniformly from the formal group."""
+        signed = self.parity is not Parity.NONE
+        return GroupElement(
+            data=int(rng.integers(len(self.data_automorphisms))),
+            places=tuple(tuple(rng.permutation(n).tolist()) for n in self.hidden),
+            signs=tuple(tuple(rng.choice((-1, 1), size=n).tolist()) if signed else (1,) * n for n in self.hidden),
+        )
+
+    def fixed_space(self, elements: Sequence[GroupElement]) -> FloatArray:
+        """(P, d) orthonormal basis of the vectors that every one of `elements` fixes.
+
+        The elements join coordinates into components with relative signs; a component whose signs contradict one
+        another holds only zeros. By the principle of symmetric criticality a point of this space that is stationary
+        within it is stationary.
+        """
+        size = self.layout.size
+        root, relative = np.arange(size), np.ones(size)
+        dead = np.zeros(size, dtype=bool)
+        for element in elements:
+            index, sign = self.signed_permutation(element)
+            for p in range(size):
+                q = index[p]
+                if root[p] == root[q]:
+                    if relative[q] != sign[p] * relative[p]:
+                        dead[root == root[p]] = True
+                    continue
+                joined = root == root[q]
+                relative[joined] *= relative[q] * sign[p] * relative[p]
+                dead[(root == root[p]) | joined] = bool(dead[p] or dead[q])
+                root[joined] = root[p]
+        columns = []
+        for r in np.unique(root[~dead]):
+            column = np.where(root == r, relative, 0.0)
+            columns.append(column / np.linalg.norm(column))
+        return np.array(columns).T.reshape(size, len(columns))
+
+    # -- matching -------------------------------------------------------------------------------------------------
+
+    def match(self, a: FloatArray, b: FloatArray, tolerance: float = MATCH_TOLERANCE) -> GroupElement | None:
+        """An element g with |g a - b|_inf <= tolerance (1 + max |a|), or None."""
+        slack = tolerance * (1.0 + float(np.abs(a).max(initial=0.0)))
+        if np.abs(self.fingerprint(a) - self.fingerprint(b)).max() > slack:
+            return None
+        target = self._network(b)
+        for number in range(len(self.data_automorphisms)):
+            images = self._hidden_match(self._network(self._apply_data(number, a)), target, slack, {})
+            if images is not None:
+                return GroupElement(
+                    data=number,
+                    places=tuple(tuple(j for j, _ in layer) for layer in images),
+                    signs=tuple(tuple(s for _, s in layer) for layer in images),
+                )
+        return None
+
+    def stabiliser_order(self, theta: FloatArray, tolerance: float = MATCH_TOLERANCE) -> int:
+        """Number of formal elements that fix theta.
+
+        Data automorphisms that some hidden element undoes form a subgroup; each is undone by a coset of the hidden
+        stabiliser, whose order is a product of orbit lengths along a chain of point stabilisers.
+        """
+        slack = tolerance * (1.0 + float(np.abs(theta).max(initial=0.0)))
+        net = self._network(theta)
+        undone = sum(
+            self._hidden_match(self._network(self._apply_data(number, theta)), net, slack, {}) is not None
+            for number in range(len(self.data_automorphisms))
+        )
+        order, fixed = 1, dict[tuple[int, int], _Image]()
+        for layer, width in enumerate(self.hidden):
+            for i in range(width):
+                order *= sum(
+                    self._hidden_match(net, net, slack, fixed | {(layer, i): image}) is not None
+                    for image in product(range(width), self._sign_choices)
+                )
+                fixed[(layer, i)] = (i, 1)
+        return undone * order
+
+    def orbit_size(self, theta: FloatArray, tolerance: float = MATCH_TOLERANCE) -> int:
+        """Number of distinct points g theta."""
+        return self.formal_order // self.stabiliser_order(theta, tolerance)
+
+    def fingerprint(self, theta: FloatArray) -> FloatArray:
+        """Invariants of the orbit, in the units of theta: block norms |.|_2 and |.|_4, (..., 2 blocks).
+
+        Equal orbits have equal fingerprints; the converse is for `match` to decide. Each entry changes by no more
+        than the size of the change of theta.
+        """
+        parts = []
+        for block in self.layout.blocks:
+            square = theta[..., block.slice] ** 2
+            n = block.size
+            # Power means move no faster than the largest component.
+            parts.append(np.sqrt(square.sum(-1) / n))
+            parts.append(((square**2).sum(-1) / n) ** 0.25)
+        return np.stack(parts, axis=-1)
+
+    def canonical(self, theta: FloatArray) -> FloatArray:
+        """One representative of each orbit, for theta of shape (P,) or (n, P).
+
+        Each node is flipped until a fixed linear form of its parameters is not negative, and the nodes of a layer are
+        sorted by the form; of the images under the data automorphisms the one with the largest form is taken. The
+        coefficients, square roots of distinct primes, are independent over the rationals, so the form ties only on
+        equal nodes and by accident. The result always lies in the orbit; representatives that differ do not prove
+        orbits different (accident, rounding, or nodes of a deep network with equal inputs): `match` decides.
+        """
+        batch = np.atleast_2d(theta)
+        form = self._form(self.layout.size)
+        best, largest = np.empty_like(batch), np.full(len(batch), -np.inf)
+        for number in range(len(self.data_automorphisms)):
+            image = self._sorted_nodes(self._apply_data(number, batch))
+            size = image @ form
+            better = size > largest
+            best[better], largest[better] = image[better], size[better]
+        return best.reshape(theta.shape)
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _data_numbers(self) -> dict[DataAutomorphism, int]:
+        return {automorphism: number for number, automorphism in enumerate(self.data_automorphisms)}
+
+    @cached_property
+    def _data_inverses(self) -> tuple[int, ...]:
+        identity = self.data_automorphisms[0]
+        return tuple(
+            next(n for n, other in enumerate(self.data_automorphisms) if other.after(one) == identity)
+            for one in self.data_automorphisms
+        )
+
+    @cached_property
+    def _data_actions(self) -> tuple[tuple[IntArray, FloatArray], ...]:
+        still = self.identity
+        return tuple(
+            self.signed_permutation(GroupElement(data=n, places=still.places, signs=still.signs))
+            for n in range(len(self.data_automorphisms))
+        )
+
+    @property
+    def _sign_choices(self) -> tuple[int, ...]:
+        return (1,) if self.parity is Parity.NONE else (1, -1)
+
+    def _apply_data(self, number: int, theta: FloatArray) -> FloatArray:
+        index, sign = self._data_actions[number]
+        image = np.empty_like(theta)
+        image[..., index] = sign * theta
+        return image
+
+    def _network(self, theta: FloatArray) -> _Network:
+        layers = range(1, self.layout.n_layers + 1)
+        weights = tuple(theta[self.layout.weight(l).slice].reshape(self.layout.weight(l).shape) for l in layers)
+        biases = []
+        for layer, weight in zip(layers, weights, strict=True):
+            block = self.layout.biases(layer)
+            biases.append(np.zeros(len(weight)) if block is None else theta[block.slice])
+        return _Network(weights=weights, biases=tuple(biases))
+
+    def _hidden_match(
+        self, a: _Network, b: _Network, slack: float, fixed: dict[tuple[int, int], _Image]
+    ) -> list[list[_Image]] | None:
+        """Images of the hidden nodes that carry network `a` to `b`, extending `fixed`; None if there are none."""
+        for layer in range(len(a.weights)):
+            if np.abs(np.sort(np.abs(a.biases[layer])) - np.sort(np.abs(b.biases[layer]))).max() > slack:
+                return None
+        if np.abs(a.biases[-1] - b.biases[-1]).max() > slack:
+            return None
+        return next(self._extend(a, b, slack, fixed, []), None)
+
+    def _extend(
+        self, a: _Network, b: _Network, slack: float, fixed: dict[tuple[int, int], _Image], done: list[list[_Image]]
+    ) -> Iterator[list[list[_Image]]]:
+        layer = len(done)
+        if layer == len(self.hidden):
+            yield done
+            return
+        options = self._options(a, b, slack, done)
+        for i in range(len(options)):
+            if (layer, i) in fixed:
+                options[i] = [image for image in options[i] if image == fixed[(layer, i)]]
+        # Where the next layer is the output, every condition on a node stands alone: the first assignment will do.
+        # Deeper down, the outgoing weights decide between nodes with equal inputs only in the next layer.
+        for images in _assignments(options):
+            for rest in self._extend(a, b, slack, fixed, [*done, images]):
+                yield rest
+                return
+
+    def _options(self, a: _Network, b: _Network, slack: float, done: list[list[_Image]]) -> list[list[_Image]]:
+        """For each node of the next layer of `a`, its possible images in `b`, by incoming and outgoing weights."""
+        layer = len(done)
+        incoming = a.weights[layer]
+        if layer:
+            moved = np.empty_like(incoming)
+            out = 1 if self.parity is Parity.ODD else 0
+            for k, (place, sign) in enumerate(done[-1]):
+                moved[:, place] = incoming[:, k] * sign**out
+            incoming = moved
+        rows_a = np.column_stack((incoming, a.biases[layer]))
+        rows_b = np.column_stack((b.weights[layer], b.biases[layer]))
+        last = layer == len(self.hidden) - 1
+        columns_a, columns_b = a.weights[layer + 1].T, b.weights[layer + 1].T
+        if not last:
+            columns_a, columns_b = np.sort(np.abs(columns_a), axis=1), np.sort(np.abs(columns_b), axis=1)
+        options: list[list[_Image]] = [[] for _ in rows_a]
+        for sign in self._sign_choices:
+            out_sign = sign if last and self.parity is Parity.ODD else 1
+            near = np.abs(sign * rows_a[:, None] - rows_b[None]).max(-1) <= slack
+            near &= np.abs(out_sign * columns_a[:, None] - columns_b[None]).max(-1) <= slack
+            for i, j in zip(*near.nonzero(), strict=True):
+                options[i].append((int(j), sign))
+        return options
+
+    @staticmethod
+    def _form(size: int) -> FloatArray:
+        return np.sqrt(_primes(size)) / np.sqrt(np.arange(1.0, size + 1.0))
+
+    def _sorted_nodes(self, theta: FloatArray) -> FloatArray:
+        image = theta.copy()
+        for layer in range(1, self.layout.n_layers):
+            block, after, bias = self.layout.weight(layer), self.layout.weight(layer + 1), self.layout.biases(layer)
+            # Views of the image: (n, nodes, inputs), (n, nodes), (n, outputs, nodes).
+            incoming = image[:, block.slice].reshape(-1, *block.shape)
+            own = np.zeros(incoming.shape[:2]) if bias is None else image[:, bias.slice]
+            outgoing = image[:, after.slice].reshape(-1, *after.shape)
+            form = self._form(incoming.shape[2] + 1 + outgoing.shape[1])
+            argument = incoming @ form[: incoming.shape[2]] + own * form[incoming.shape[2]]
+            response = np.swapaxes(outgoing, 1, 2)
+            weights = form[incoming.shape[2] + 1 :]
+            last = layer == self.layout.n_layers - 1
+            if self.parity is not Parity.NONE:
+                # Of an odd node in the last hidden layer the outgoing weights flip too and may help to decide.
+                odd_last = last and self.parity is Parity.ODD
+                sign = np.where(argument + (response @ weights if odd_last else 0.0) < 0.0, -1.0, 1.0)
+                incoming = incoming * sign[..., None]
+                own = own * sign
+                argument = argument * sign
+                if self.parity is Parity.ODD:
+                    response = response * sign[..., None]
+            key = argument + (response if last else np.sort(np.abs(response), axis=2)) @ weights
+            order = np.argsort(-key, axis=1)
+            image[:, block.slice] = np.take_along_axis(incoming, order[..., None], 1).reshape(len(image), -1)
+            image[:, after.slice] = np.swapaxes(np.take_along_axis(response, order[..., None], 1), 1, 2).reshape(
+                len(image), -1
+            )
+            if bias is not None:
+                image[:, bias.slice] = np.take_along_axis(own, order, 1)
+        return image
+
+
+def _primes(count: int) -> FloatArray:
+    """The first `count` primes."""
+    limit = 16 + int(count * (np.log(count + 2.0) + np.log(np.log(count + 3.0)) + 1.0))
+    sieve = np.ones(limit, dtype=bool)
+    sieve[:2] = False
+    for n in range(2, int(limit**0.5) + 1):
+        if sieve[n]:
+            sieve[n * n :: n] = False
+    return np.flatnonzero(sieve)[:count].astype(float)
+
+
+def _assignments(options: list[list[_Image]]) -> Iterator[list[_Image]]:
+    """Injective choices of one image for each node, the most constrained node first."""
+    order = sorted(range(len(options)), key=lambda i: len(options[i]))
+    chosen: dict[int, _Image] = {}
+
+    def extend(depth: int, used: frozenset[int]) -> Iterator[list[_Image]]:
+        if depth == len(order):
+            yield [chosen[i] for i in range(len(options))]
+            return
+        i = order[depth]
+        for image in options[i]:
+            if image[0] not in used:
+                chosen[i] = image
+                yield from extend(depth + 1, used | {image[0]})
+
+    if all(options):
+        yield from extend(0, frozenset())
