@@ -1,0 +1,121 @@
+"""Where an extended point leads: down from it along the most negative new direction, into the wider landscape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from symland.analysis.extension import Extension
+from symland.analysis.matching import find_class
+from symland.analysis.prediction import BlockPrediction
+from symland.program.derive import build_program
+from symland.program.floats import evaluate
+from symland.records import FloatArray, StationaryPoint, read_only
+from symland.symmetry import SymmetryGroup
+
+__all__ = ["Escape", "follow_escape"]
+
+PUSH = 0.02
+"""First displacement along the escape direction, in the units of theta."""
+
+TRUST_RADIUS = 0.1
+"""Largest step on the way down, in the units of theta: small, to stay in the valley that the direction opens."""
+
+GRADIENT = 1e-10
+"""Gradient norm at which the descent ends."""
+
+FLAT = 1e-9
+"""Hessian eigenvalues below this in absolute value count as zero at the end of the descent."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Escape:
+    """The end of a descent.
+
+    Attributes
+    ----------
+    direction : (P_wide,) unit vector
+        (v, u) = (singular vector, -sign * singular vector) of sigma'(0) C at the first new node.
+    curvature : float
+        2 lambda - tau, the Hessian's eigenvalue along it.
+    theta : (P_wide,)
+        Where the descent ends.
+    loss : float
+    gradient_norm : float
+    index : int
+        Negative Hessian eigenvalues at the end: 0 for a minimum.
+    wide_class : int or None
+        Its class in the wide network's list.
+    """
+
+    direction: FloatArray
+    curvature: float
+    theta: FloatArray
+    loss: float
+    gradient_norm: float
+    index: int
+    wide_class: int | None
+
+    def __post_init__(self) -> None:
+        for name in ("direction", "theta"):
+            object.__setattr__(self, name, read_only(getattr(self, name), 1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "direction": self.direction.tolist(),
+            "curvature": self.curvature,
+            "theta": self.theta.tolist(),
+            "loss": self.loss,
+            "gradient_norm": self.gradient_norm,
+            "index": self.index,
+            "wide_class": self.wide_class,
+        }
+
+
+def follow_escape(
+    extension: Extension,
+    embedded: FloatArray,
+    prediction: BlockPrediction,
+    wide_points: Sequence[StationaryPoint] = (),
+    wide_group: SymmetryGroup | None = None,
+) -> Escape:
+    """Step off an extended point along its most negative new direction and go down with a trust region.
+
+    Along (v, u) = t (q, -p) / sqrt 2 the loss changes by t^2 (2 lambda - tau) / 2 + O(t^3).
+    """
+    direction = np.zeros(extension.wide.n_parameters)
+    direction[list(extension.outgoing[0])] = prediction.outgoing
+    direction[list(extension.incoming[0])] = -prediction.incoming
+    direction /= np.linalg.norm(direction)
+    program = build_program(extension.wide)
+
+    def value_gradient(theta: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient, _ = evaluate(program, theta[None])
+        return float(value[0]), gradient[0]
+
+    def hessian(theta: FloatArray) -> FloatArray:
+        return evaluate(program, theta[None])[2][0]
+
+    found = minimize(
+        value_gradient,
+        embedded + PUSH * direction,
+        jac=True,
+        hess=hessian,
+        method="trust-exact",
+        options={"gtol": GRADIENT, "initial_trust_radius": PUSH, "max_trust_radius": TRUST_RADIUS, "maxiter": 5000},
+    )
+    value, gradient, curvature = (part[0] for part in evaluate(program, found.x[None]))
+    return Escape(
+        direction=direction,
+        curvature=float(prediction.threshold - prediction.singular_values[0]),
+        theta=found.x,
+        loss=float(value),
+        gradient_norm=float(np.abs(gradient).max()),
+        index=int((np.linalg.eigvalsh(curvature) < -FLAT).sum()),
+        wide_class=find_class(found.x, wide_points, wide_group),
+    )
