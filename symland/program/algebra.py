@@ -10,8 +10,8 @@ from functools import reduce
 from operator import add, mul
 from typing import Any, Generic, TypeVar
 
-from symland.program.ir import Apply, Contract, Formula, Instruction, Program, Role
-from symland.program.plan import unroll
+from symland.program.ir import Formula, Instruction, Program, Role
+from symland.program.plan import Applications, Plan, Sums, plan
 
 __all__ = ["Algebra", "Evaluation", "run"]
 
@@ -83,60 +83,58 @@ def run(
         If theta or an array of data has the wrong length.
     """
     given = dict(data or {})
-    baked = [a.name for a in program.arrays.values() if a.role is Role.DATA and a.name not in given]
-    zero = algebra.constant(Fraction(0))
-    store: dict[str, list[N]] = {}
+    baked = frozenset(a.name for a in program.arrays.values() if a.role is Role.DATA and a.name not in given)
+    steps = plan(program, baked)
+    zero, one = algebra.constant(Fraction(0)), algebra.constant(Fraction(1))
+    store: list[Any] = []
     for array in program.arrays.values():
         if array.base != array.name:
             continue
+        numbers: Sequence[Any] = [zero] * array.size
         if array.role is Role.INPUT:
-            store[array.name] = list(theta)
+            numbers = theta
         elif array.name in given:
-            store[array.name] = list(given[array.name])
+            numbers = given[array.name]
         elif array.values is not None:
-            store[array.name] = [algebra.constant(v) for v in array.values]
+            numbers = [algebra.constant(v) for v in array.values]
+        if len(numbers) != array.size:
+            raise ValueError(f"{array.name} takes {array.size} numbers, got {len(numbers)}")
+        store.extend(numbers)
+    store.append(one)
+    for step in steps.steps:
+        if isinstance(step, Sums):
+            _sum(algebra, step, store)
         else:
-            store[array.name] = [zero] * array.size
-        if len(store[array.name]) != array.size:
-            raise ValueError(f"{array.name} takes {array.size} numbers, got {len(store[array.name])}")
-    for statement in program.statements:
-        places = [place.tolist() for place in unroll(program, statement, baked)]
-        if isinstance(statement, Contract):
-            _contract(program, algebra, statement, places, store)
-        else:
-            _apply(program, algebra, statement, places, store)
-    return _collect(program, store)
+            _apply(algebra, step, store)
+    return _collect(program, steps, store)
 
 
-def _contract(
-    program: Program, algebra: Algebra[N], statement: Contract, places: list[list[int]], store: dict[str, list[N]]
-) -> None:
-    out = store[program.arrays[statement.out.array].base]
-    factors = [store[program.arrays[f.array].base] for f in statement.factors]
-    scale = None if statement.coefficient == 1 else algebra.constant(statement.coefficient)
-    for where, *at in zip(*places, strict=True):
-        values: list[Any] = [factor[k] for factor, k in zip(factors, at, strict=True)]
+def _sum(algebra: Algebra[N], step: Sums, store: list[Any]) -> None:
+    scale: Any = None if step.coefficient == 1 else algebra.constant(step.coefficient)
+    for place, fresh, products in step.groups:
+        total: Any = None
+        for product in products:
+            term = store[product[0]]
+            for k in product[1:]:
+                term = term * store[k]
+            total = term if total is None else total + term
         if scale is not None:
-            values.insert(0, scale)
-        term = reduce(mul, values) if values else algebra.constant(Fraction(1))
-        out[where] = out[where] + term
+            total = scale * total
+        store[place] = total if fresh else store[place] + total
 
 
-def _apply(
-    program: Program, algebra: Algebra[N], statement: Apply, places: list[list[int]], store: dict[str, list[N]]
-) -> None:
-    bases = [store[program.arrays[ref.array].base] for ref in statement.outs + statement.ins]
-    split = len(statement.outs)
-    formula = program.formulas[statement.formula]
-    for row in zip(*places, strict=True):
-        results = algebra.apply(formula, [base[k] for base, k in zip(bases[split:], row[split:], strict=True)])
-        for base, k, result in zip(bases[:split], row[:split], results, strict=True):
-            base[k] = result
+def _apply(algebra: Algebra[N], step: Applications, store: list[Any]) -> None:
+    for ins, outs in step.rows:
+        for place, result in zip(outs, algebra.apply(step.formula, [store[k] for k in ins]), strict=True):
+            store[place] = result
 
 
-def _collect(program: Program, store: dict[str, list[N]]) -> Evaluation[N]:
-    p = program.n_parameters
-    flat = store.get("hessian", [])
-    hessian = [[flat[min(i, j) * p + max(i, j)] for j in range(p)] for i in range(p)] if flat else []
-    value = store["value"][0] if "value" in store else None
-    return Evaluation(value=value, gradient=store.get("gradient", []), hessian=hessian)
+def _collect(program: Program, steps: Plan, store: list[N]) -> Evaluation[N]:
+    p, arrays, slots = program.n_parameters, program.arrays, steps.slots
+    value = store[slots["value"]] if "value" in arrays else None
+    gradient = store[slots["gradient"] : slots["gradient"] + p] if "gradient" in arrays else []
+    hessian: list[list[N]] = []
+    if "hessian" in arrays:
+        flat = store[slots["hessian"] : slots["hessian"] + p * p]
+        hessian = [[flat[min(i, j) * p + max(i, j)] for j in range(p)] for i in range(p)]
+    return Evaluation(value=value, gradient=gradient, hessian=hessian)

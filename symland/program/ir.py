@@ -239,6 +239,11 @@ class Program:
         }
 
     @cached_property
+    def plans(self) -> dict[frozenset[str], Any]:
+        """The plans found so far, by the data arrays that hold their exact values; see `symland.program.plan`."""
+        return {}
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON text."""
         return hashlib.sha256(json.dumps(self.canonical(), separators=(",", ":")).encode()).hexdigest()
