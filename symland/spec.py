@@ -269,7 +269,9 @@ def _convert(values: Any, kind: type[_T]) -> _T:
         what, _, where = str(error).partition(" - at ")
         path = where.strip("`").removeprefix("$").removeprefix(".") or "spec"
         advice = "see the README for the keys of a specification"
-        if "`float`" in what:
+        if "expected `int`," in what.lower():
+            advice = "write an integer"
+        elif "`float`" in what:
             advice = 'floats are not exact: write the number as text, such as "0.1"'
         elif "unknown field" in what:
             advice = "remove it or mend its spelling"

@@ -66,8 +66,7 @@ class _Jet:
 class _Polynomials:
     """A random activation of one variable and a random head of q variables, as coefficient tables.
 
-    The head is sum over k of c_k L_k(m)^DEGREE with random linear forms L_k plus a random quadratic part, so that all its
-    second derivatives vary.
+    The head is sum_k L_k(m)^DEGREE with random affine forms L_k: all its second derivatives vary.
     """
 
     def __init__(self, draw: Random, q: int) -> None:

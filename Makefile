@@ -1,0 +1,72 @@
+# symland: `make demo` shows what it does, `make test` checks it. Everything runs in a virtual environment of its own.
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+OUT ?= demo
+WORKERS ?= 2
+
+.PHONY: help demo test lint types imports wheel prove bench enumerate reports docs clean
+
+help:
+	@echo "make demo       install, and run the whole chain on the XOR network into $(OUT)/"
+	@echo "make test       install, and run all tests"
+	@echo "make lint types imports wheel   the other checks of .ci/run"
+	@echo "make prove      every theorem of proofs/"
+	@echo "make bench      kernels against other libraries, side by side; the table goes to docs/"
+	@echo "make enumerate  complete enumeration of small landscapes (slow)"
+	@echo "make reports    write reports/ anew"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.tested: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.linted: $(VENV)/.tested
+	$(BIN)/python -m pip install --quiet --editable ".[test,lint]"
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/symland run xor -o $(OUT)
+
+test: $(VENV)/.tested
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+lint: $(VENV)/.linted
+	$(BIN)/ruff format --check symland tests proofs benchmarks
+	$(BIN)/ruff check symland tests proofs benchmarks
+
+types: $(VENV)/.linted
+	$(BIN)/mypy
+
+imports: $(VENV)/.linted
+	$(BIN)/lint-imports --no-cache
+
+wheel: $(VENV)/.linted
+	rm -rf build/wheel build/empty
+	$(BIN)/python -m build --wheel --outdir build/wheel
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/python -m pip install --quiet build/wheel/*.whl
+	cd build && empty/bin/symland run xor --hidden 1 --penalty 1e-2 -o wheel-run --json > wheel-run.json
+	cd build && empty/bin/python -c "import json; assert json.load(open('wheel-run.json'))['morse_sum'] == 1"
+
+prove: $(VENV)/.installed
+	$(BIN)/symland prove
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks
+
+reports: $(VENV)/.installed
+	for penalty in 1e-2 1e-3; do \
+	  $(BIN)/symland run xor --penalty $$penalty -o reports/xor-2-$$penalty; \
+	done
+
+clean:
+	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
