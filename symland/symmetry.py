@@ -275,38 +275,41 @@ class SymmetryGroup:
         for number in range(len(self.data_automorphisms)):
             images = self._hidden_match(self._network(self._apply_data(number, a)), target, slack, {})
             if images is not None:
-                return GroupElement(
-                    data=number,
-                    places=tuple(tuple(j for j, _ in layer) for layer in images),
-                    signs=tuple(tuple(s for _, s in layer) for layer in images),
-                )
+                return _element(number, images)
         return None
 
-    def stabiliser_order(self, theta: FloatArray, tolerance: float = MATCH_TOLERANCE) -> int:
-        """Number of formal elements that fix theta.
+    def stabiliser(
+        self, theta: FloatArray, tolerance: float = MATCH_TOLERANCE
+    ) -> tuple[int, tuple[GroupElement, ...]]:
+        """Number of formal elements that fix theta, and elements that generate them.
 
-        Data automorphisms that some hidden element undoes form a subgroup; each is undone by a coset of the hidden
-        stabiliser, whose order is a product of orbit lengths along a chain of point stabilisers.
+        The data automorphisms that some hidden element undoes form a subgroup; each is undone by a coset of the hidden
+        stabiliser, whose order is the product of the orbit lengths along a chain of point stabilisers (Schreier, Sims).
         """
         slack = tolerance * (1.0 + float(np.abs(theta).max(initial=0.0)))
         net = self._network(theta)
-        undone = sum(
-            self._hidden_match(self._network(self._apply_data(number, theta)), net, slack, {}) is not None
-            for number in range(len(self.data_automorphisms))
-        )
-        order, fixed = 1, dict[tuple[int, int], _Image]()
+        found: list[GroupElement] = []
+        for number in range(len(self.data_automorphisms)):
+            images = self._hidden_match(self._network(self._apply_data(number, theta)), net, slack, {})
+            if images is not None:
+                found.append(_element(number, images))
+        order, fixed = len(found), dict[tuple[int, int], _Image]()
         for layer, width in enumerate(self.hidden):
             for i in range(width):
-                order *= sum(
-                    self._hidden_match(net, net, slack, fixed | {(layer, i): image}) is not None
-                    for image in product(range(width), self._sign_choices)
-                )
+                orbit = 0
+                for image in product(range(width), self._sign_choices):
+                    images = self._hidden_match(net, net, slack, fixed | {(layer, i): image})
+                    if images is not None:
+                        orbit += 1
+                        found.append(_element(0, images))
+                order *= orbit
                 fixed[(layer, i)] = (i, 1)
-        return undone * order
+        still = self.identity
+        return order, tuple(dict.fromkeys(element for element in found if element != still))
 
     def orbit_size(self, theta: FloatArray, tolerance: float = MATCH_TOLERANCE) -> int:
         """Number of distinct points g theta."""
-        return self.formal_order // self.stabiliser_order(theta, tolerance)
+        return self.formal_order // self.stabiliser(theta, tolerance)[0]
 
     def fingerprint(self, theta: FloatArray) -> FloatArray:
         """Invariants of the orbit, in the units of theta: block norms |.|_2 and |.|_4, (..., 2 blocks).
@@ -483,6 +486,14 @@ def _primes(count: int) -> FloatArray:
         if sieve[n]:
             sieve[n * n :: n] = False
     return np.flatnonzero(sieve)[:count].astype(float)
+
+
+def _element(data: int, images: list[list[_Image]]) -> GroupElement:
+    return GroupElement(
+        data=data,
+        places=tuple(tuple(j for j, _ in layer) for layer in images),
+        signs=tuple(tuple(s for _, s in layer) for layer in images),
+    )
 
 
 def _assignments(options: list[list[_Image]]) -> Iterator[list[_Image]]:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from symland.explore.campaign import Address, Batch, BatchResult, Campaign, KernelFactory, Plan, run_batch, run_batch_from
+from symland.explore.campaign import (
+    Address,
+    Batch,
+    BatchResult,
+    Campaign,
+    KernelFactory,
+    Plan,
+    run_batch,
+    run_batch_from,
+)
 from symland.explore.coverage import Completeness, Richness, euler_sum, morse_inequalities, richness
 from symland.explore.exploration import Exploration, explore
 from symland.explore.identify import Catalogue, stationary_point
+from symland.explore.pathways import Connections, connect, pathways
 from symland.explore.protocol import Kernel, Restriction
 from symland.explore.starts import split_nodes, zero_extension
 from symland.explore.stopping import DEFAULT_RULES, Rule, parse_duration, parse_rules
@@ -18,6 +28,7 @@ __all__ = [
     "Campaign",
     "Catalogue",
     "Completeness",
+    "Connections",
     "Exploration",
     "Kernel",
     "KernelFactory",
@@ -25,11 +36,13 @@ __all__ = [
     "Restriction",
     "Richness",
     "Rule",
+    "connect",
     "euler_sum",
     "explore",
     "morse_inequalities",
     "parse_duration",
     "parse_rules",
+    "pathways",
     "richness",
     "run_batch",
     "run_batch_from",

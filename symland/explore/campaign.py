@@ -7,9 +7,10 @@ there were nor on who finished first; a run is resumed by merging the stored res
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.squared import descend_squared_gradient
 from symland.explore.starts import Wave, displaced, given, random, symmetric
-from symland.records import FloatArray, StationaryPoint, read_only
+from symland.records import FloatArray, Outcome, StationaryPoint, read_only
 from symland.symmetry import SymmetryGroup
 
 __all__ = ["Address", "Batch", "BatchResult", "Campaign", "KernelFactory", "Plan", "run_batch", "run_batch_from"]
@@ -88,22 +89,68 @@ class BatchResult:
 
     Attributes
     ----------
-    points : tuple of StationaryPoint
-        One for each class that the batch came to, in the order in which it did.
+    new : tuple of StationaryPoint
+        One for each class that was not known to the batch.
     tallies : tuple of int
-        Searches that ended in each, without those displaced from the same class.
+        Searches that ended in each known class, then in each new one, without those displaced from the same class.
     searches, converged : int
     """
 
     address: Address
-    points: tuple[StationaryPoint, ...]
+    new: tuple[StationaryPoint, ...]
     tallies: tuple[int, ...]
     searches: int
     converged: int
 
     def __post_init__(self) -> None:
-        if len(self.points) != len(self.tallies):
-            raise ValueError(f"{len(self.points)} points and {len(self.tallies)} tallies")
+        if len(self.new) > len(self.tallies):
+            raise ValueError(f"{len(self.new)} new classes and {len(self.tallies)} tallies")
+
+    def payload(self) -> dict[str, Any]:
+        """JSON values and arrays, for a database."""
+        return {
+            "round": self.address.round,
+            "number": self.address.number,
+            "tallies": list(self.tallies),
+            "searches": self.searches,
+            "converged": self.converged,
+            "new": [
+                {
+                    "theta": point.theta.tolist(),
+                    "loss": point.loss,
+                    "gradient_norm": point.gradient_norm,
+                    "spectrum": point.spectrum.tolist(),
+                    "index": point.index,
+                    "nullity": point.nullity,
+                    "orbit_size": str(point.orbit_size),
+                    "outcome": point.outcome.name,
+                }
+                for point in self.new
+            ],
+        }
+
+    @classmethod
+    def from_payload(cls, values: Mapping[str, Any]) -> BatchResult:
+        """The result that `payload` wrote."""
+        return cls(
+            address=Address(round=values["round"], number=values["number"]),
+            tallies=tuple(values["tallies"]),
+            searches=values["searches"],
+            converged=values["converged"],
+            new=tuple(
+                StationaryPoint(
+                    theta=np.array(point["theta"]),
+                    loss=point["loss"],
+                    gradient_norm=point["gradient_norm"],
+                    spectrum=np.array(point["spectrum"]),
+                    index=point["index"],
+                    nullity=point["nullity"],
+                    orbit_size=int(point["orbit_size"]),
+                    outcome=Outcome[point["outcome"]],
+                )
+                for point in values["new"]
+            ),
+        )
 
 
 def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult:
@@ -111,19 +158,20 @@ def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult
     plan, address = batch.plan, batch.address
     rng = np.random.default_rng([plan.seed, address.round, address.number])
     catalogue = Catalogue(kernel, group, batch.known)
-    tallies: dict[int, int] = {}
+    tallies = [0] * len(batch.known)
     searches = converged = 0
     for wave, squared in _waves(kernel, group, batch, rng):
         ends, arrived = _search(wave, squared)
         searches += len(ends)
         converged += int(arrived.sum())
         labels = catalogue.add(wave.space.lift(ends[arrived]))
+        tallies += [0] * (len(catalogue.points) - len(tallies))
         for label, source in zip(labels.tolist(), wave.source[arrived].tolist(), strict=True):
-            tallies[label] = tallies.get(label, 0) + (label != source)
+            tallies[label] += label != source
     return BatchResult(
         address=address,
-        points=tuple(catalogue.points[label] for label in tallies),
-        tallies=tuple(tallies.values()),
+        new=catalogue.points[len(batch.known) :],
+        tallies=tuple(tallies),
         searches=searches,
         converged=converged,
     )
@@ -235,17 +283,25 @@ class Campaign:
         self._waiting[address.number] = result
         if len(self._waiting) < self.plan.batches:
             return False
+        known = len(self.points)
         for number in range(self.plan.batches):
-            self._merge(self._waiting[number])
+            self._merge(self._waiting[number], known)
         self._waiting.clear()
         self.round += 1
         self.curve.append((self.searches, classes_by_index(self.points)))
         return True
 
-    def _merge(self, result: BatchResult) -> None:
+    def _merge(self, result: BatchResult, known: int) -> None:
+        if len(result.tallies) != known + len(result.new):
+            raise ExplorationError(
+                f"a batch that knew {len(result.tallies) - len(result.new)} classes came where {known} were known; "
+                "resume with the plan that the run began with"
+            )
         self.searches += result.searches
         self.converged += result.converged
-        for point, tally in zip(result.points, result.tallies, strict=True):
+        for label in range(known):
+            self.tallies[label] += result.tallies[label]
+        for point, tally in zip(result.new, result.tallies[known:], strict=True):
             label = self._catalogue.admit(point)
             if label == len(self.tallies):
                 self.tallies.append(0)

@@ -5,10 +5,13 @@ from __future__ import annotations
 __all__ = [
     "BASIN_GRADIENT",
     "FARTHEST",
+    "FLOW_ERROR",
+    "FLOW_STEPS",
     "FOLLOWING_STEPS",
     "GRADIENT_TOLERANCE",
     "NEWTON_STEPS",
     "NULL_CURVATURE",
+    "PUSHOFF",
     "STEP_LENGTH",
 ]
 
@@ -32,3 +35,12 @@ NEWTON_STEPS = 25
 
 FARTHEST = 1e6
 """|theta|_inf beyond which a search has diverged, in units of theta."""
+
+FLOW_ERROR = 1e-4
+"""Estimated error of each step of a gradient flow, in units of theta."""
+
+FLOW_STEPS = 20_000
+"""Steps of a gradient flow before a path is given up."""
+
+PUSHOFF = 1e-3
+"""Distance from a transition state at which its downhill branches begin, in units of theta."""

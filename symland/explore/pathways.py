@@ -1,0 +1,118 @@
+"""From each transition state down both sides: which stationary points it connects, and by which group elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symland.explore.flow import gradient_flow
+from symland.explore.identify import Catalogue
+from symland.explore.newton import newton
+from symland.explore.protocol import Kernel
+from symland.explore.starts import free_space
+from symland.explore.tolerances import PUSHOFF
+from symland.records import FloatArray, Outcome, Pathway, StationaryPoint
+from symland.symmetry import GroupElement, SymmetryGroup
+
+__all__ = ["Connections", "LostBranch", "connect", "pathways", "unstable_direction"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LostBranch:
+    """A branch that did not reach a stationary point."""
+
+    transition_state: int
+    sign: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Connections:
+    """The pathways of a list of classes.
+
+    Attributes
+    ----------
+    points : tuple of StationaryPoint
+        The classes given, then classes that only the pathways found; there should be none.
+    pathways : tuple of Pathway
+        One for each transition state both of whose branches arrived; several may join the same two ends, and both
+        ends may be of one class. An end may be a saddle, where the whole branch lies in a symmetric subspace.
+    lost : tuple of LostBranch
+    """
+
+    points: tuple[StationaryPoint, ...]
+    pathways: tuple[Pathway, ...]
+    lost: tuple[LostBranch, ...]
+
+    def ends_on_saddle(self, pathway: Pathway) -> bool:
+        """Whether a branch ends at a point that is not a minimum."""
+        return self.points[pathway.minus].index > 0 or self.points[pathway.plus].index > 0
+
+
+def unstable_direction(kernel: Kernel, point: StationaryPoint) -> FloatArray:
+    """Unit eigenvector (P,) of the lowest eigenvalue, its (first) component of largest size positive."""
+    vector = np.linalg.eigh(kernel.hessian(point.theta[None])[0])[1][:, 0]
+    size = np.abs(vector)
+    leading = np.flatnonzero(size >= (1.0 - 1e-6) * size.max())[0]
+    return vector * np.sign(vector[leading])
+
+
+def connect(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint]) -> Connections:
+    """Follow the gradient flow from both sides of every transition state among `points`.
+
+    A branch starts at theta + s v, with v the unstable direction, in the subspace that the common symmetries of theta
+    and v fix; the flow never leaves it, and neither may rounding errors. Its end is polished by Newton's method and
+    identified up to symmetry.
+    """
+    catalogue = Catalogue(kernel, group, points)
+    states = [number for number, point in enumerate(points) if point.index == 1 and point.nullity == 0]
+    if not states:
+        return Connections(points=tuple(points), pathways=(), lost=())
+    starts, projectors = [], []
+    for number in states:
+        theta, direction = points[number].theta, unstable_direction(kernel, points[number])
+        for sign in (-1.0, 1.0):
+            start = theta + sign * PUSHOFF * direction
+            # The pushed point has the symmetries of both; a large push tells them apart from rounding.
+            _, symmetries = group.stabiliser(theta + sign * direction)
+            basis = group.fixed_space(symmetries)
+            projectors.append(basis @ basis.T)
+            starts.append(start)
+    flow = gradient_flow(kernel, np.array(starts), np.array(projectors))
+    space = free_space(kernel, group)
+    ends, converged = newton(space, space.lower(flow.theta))
+    ends = space.lift(ends)
+    found: list[Pathway] = []
+    lost: list[LostBranch] = []
+    for k, number in enumerate(states):
+        sides: list[tuple[int, GroupElement]] = []
+        for lane, sign in ((2 * k, -1), (2 * k + 1, 1)):
+            outcome = flow.outcomes[lane]
+            if outcome is Outcome.CONVERGED and not converged[lane]:
+                outcome = Outcome.STALLED
+            if outcome is Outcome.CONVERGED:
+                catalogue.add(ends[lane][None])
+                side = catalogue.find(ends[lane])
+                assert side is not None  # it has just been filed
+                sides.append(side)
+            else:
+                lost.append(LostBranch(transition_state=number, sign=sign, outcome=outcome))
+        if len(sides) == 2:
+            (minus, minus_element), (plus, plus_element) = sides
+            found.append(
+                Pathway(
+                    transition_state=number,
+                    minus=minus,
+                    plus=plus,
+                    minus_element=minus_element,
+                    plus_element=plus_element,
+                )
+            )
+    return Connections(points=catalogue.points, pathways=tuple(found), lost=tuple(lost))
+
+
+def pathways(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint]) -> list[Pathway]:
+    """The pathways of `connect` alone; numbers beyond `points` are of classes that only `connect` returns."""
+    return list(connect(kernel, group, points).pathways)
