@@ -1,0 +1,227 @@
+"""Compiled kernels: the loss, its gradient and its Hessian at many points at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from symland.errors import KernelError, VerificationError
+from symland.kernels.engines import ENGINES, Engine, Function, Want, make_function
+from symland.records import FloatArray
+from symland.spec import LandscapeSpec
+
+__all__ = ["CompiledKernel", "compile_kernel"]
+
+THREAD_POINTS = 2048
+"""Points that a thread takes at least."""
+
+SANE_ERROR = 1e-11
+"""Largest difference between an engine and NumPy at the points of the check on building, relative to the largest entry
+of the output."""
+
+
+@final
+class CompiledKernel:
+    """Value, gradient and Hessian of a landscape at theta of shape (n, P), float64, row-major.
+
+    Functions are built when they are first called. With an `out` of the right shape, C-contiguous and float64, nothing
+    is allocated for the result.
+
+    Attributes
+    ----------
+    spec : LandscapeSpec
+    engine : Engine
+    n_parameters : int
+        P.
+    threads : int
+        Threads at most; a batch is shared out when it has at least `THREAD_POINTS` points for each of two.
+    """
+
+    __slots__ = ("_data", "_folder", "_functions", "_runtime_data", "_verify", "engine", "spec", "threads")
+
+    def __init__(
+        self,
+        *,
+        spec: LandscapeSpec,
+        engine: Engine,
+        threads: int = 1,
+        verify: bool = True,
+        runtime_data: bool = False,
+        folder: Path | None = None,
+    ) -> None:
+        self.spec = spec
+        self.engine = engine
+        self.threads = threads
+        self._verify = verify
+        self._runtime_data = runtime_data
+        self._folder = folder
+        self._functions: dict[Want, Function] = {}
+        self._data: tuple[FloatArray, ...] = ()
+
+    @property
+    def n_parameters(self) -> int:
+        return self.spec.n_parameters
+
+    def __repr__(self) -> str:
+        return f"CompiledKernel({self.spec.name!r}, P={self.n_parameters}, engine={self.engine.value!r})"
+
+    # -- evaluation -----------------------------------------------------------------------------------------------
+
+    def value(self, theta: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """E, shape (n,)."""
+        return self._run(("value",), theta, (out,))[0]
+
+    def gradient(self, theta: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """The gradient, shape (n, P)."""
+        return self._run(("gradient",), theta, (out,))[0]
+
+    def value_gradient(
+        self, theta: FloatArray, out: tuple[FloatArray, FloatArray] | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """E and the gradient, shapes (n,) and (n, P)."""
+        value, gradient = self._run(("value", "gradient"), theta, out or (None, None))
+        return value, gradient
+
+    def hessian(self, theta: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """The Hessian, shape (n, P, P), both triangles."""
+        return self._run(("hessian",), theta, (out,))[0]
+
+    def value_gradient_hessian(
+        self, theta: FloatArray, out: tuple[FloatArray, FloatArray, FloatArray] | None = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """E, the gradient and the Hessian."""
+        value, gradient, hessian = self._run(("value", "gradient", "hessian"), theta, out or (None, None, None))
+        return value, gradient, hessian
+
+    # -- machinery ------------------------------------------------------------------------------------------------
+
+    def function(self, want: Want) -> Function:
+        """The function with these outputs, built if it has not been called before.
+
+        Raises
+        ------
+        VerificationError
+            If it does not compute what NumPy computes from the program.
+        """
+        if want not in self._functions:
+            made = make_function(self.spec, want, self.engine, runtime_data=self._runtime_data, folder=self._folder)
+            if self._verify and self.engine is not Engine.NUMPY and not made.cached:
+                self._check(made)
+            self._functions[want] = made
+        return self._functions[want]
+
+    def _shape(self, output: str) -> tuple[int, ...]:
+        p = self.n_parameters
+        return {"value": (), "gradient": (p,), "hessian": (p, p)}[output]
+
+    def _points(self, theta: Any) -> FloatArray:
+        points = np.ascontiguousarray(theta, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] != self.n_parameters:
+            raise KernelError(
+                f"theta has shape {points.shape}; give one row of {self.n_parameters} numbers for each point"
+            )
+        return points
+
+    def _run(self, want: Want, theta: FloatArray, out: Sequence[FloatArray | None]) -> list[FloatArray]:
+        points = self._points(theta)
+        n = len(points)
+        outputs = [self._output(name, n, given) for name, given in zip(want, out, strict=True)]
+        if n:
+            self._share(self.function(want), n, points, outputs)
+        return outputs
+
+    def _output(self, name: str, n: int, given: FloatArray | None) -> FloatArray:
+        shape = (n, *self._shape(name))
+        if given is None:
+            return np.empty(shape)
+        if given.shape != shape or given.dtype != np.float64 or not given.flags.c_contiguous:
+            raise KernelError(
+                f"out for the {name} has shape {given.shape} and type {given.dtype}; "
+                f"give a C-contiguous float64 array of shape {shape}"
+            )
+        if not given.flags.writeable:
+            raise KernelError(f"out for the {name} is read-only; give a writeable array")
+        return given
+
+    def _share(self, function: Function, n: int, points: FloatArray, outputs: Sequence[FloatArray]) -> None:
+        parts = min(self.threads, n // THREAD_POINTS)
+        if parts < 2:
+            function.call(n, self._data, (points,), outputs)
+            return
+        # Whole strips for every thread but the last.
+        step = -(-n // (8 * parts)) * 8
+        ranges = [slice(start, min(start + step, n)) for start in range(0, n, step)]
+        with ThreadPoolExecutor(len(ranges)) as pool:
+            jobs = [
+                pool.submit(function.call, r.stop - r.start, self._data, (points[r],), [o[r] for o in outputs])
+                for r in ranges
+            ]
+            for job in jobs:
+                job.result()
+
+    def _check(self, function: Function) -> None:
+        from symland.program.derive import build_program
+        from symland.program.floats import evaluate
+
+        draw = np.random.default_rng(0)
+        p = self.n_parameters
+        scales = np.repeat([0.1, 1.0, 4.0], 3)[:, np.newaxis]
+        points = np.concatenate([np.zeros((1, p)), scales * draw.normal(size=(9, p))])
+        outputs = [np.empty((len(points), *self._shape(name))) for name in function.want]
+        function.call(len(points), self._data, (points,), outputs)
+        program = build_program(self.spec, function.want)
+        expected = dict(zip(("value", "gradient", "hessian"), evaluate(program, points), strict=True))
+        for name, got in zip(function.want, outputs, strict=True):
+            want = expected[name]
+            error = np.max(np.abs(got - want)) / (np.max(np.abs(want)) or 1.0)
+            if not error <= SANE_ERROR:
+                raise VerificationError(
+                    f"the {name} of the {self.engine.value} engine differs from the program by {error:.1e} of its "
+                    "size; use engine='numpy' and report the specification"
+                )
+
+
+def compile_kernel(
+    spec: LandscapeSpec,
+    *,
+    engine: str = "llvm",
+    verify: bool = True,
+    cache: bool | Path = True,
+    threads: int = 1,
+    runtime_data: bool = False,
+) -> CompiledKernel:
+    """A kernel for a specification.
+
+    Parameters
+    ----------
+    spec : LandscapeSpec
+    engine : "llvm", "c" or "numpy"
+    verify : bool
+        Whether each function is checked against NumPy when it is first built.
+    cache : bool or Path
+        Whether machine code is kept on disk, or the folder to keep it in.
+    threads : int
+    runtime_data : bool
+        Whether samples and penalty stay variable.
+
+    Raises
+    ------
+    KernelError
+        If the engine is not known.
+    """
+    if engine not in ENGINES:
+        raise KernelError(f"engine {engine!r} is not known; write one of {', '.join(ENGINES)}")
+    folder: Path | None = None
+    if isinstance(cache, Path):
+        folder = cache
+    elif cache:
+        from symland.kernels.build import cache_folder
+
+        folder = cache_folder()
+    return CompiledKernel(
+        spec=spec, engine=Engine(engine), threads=threads, verify=verify, runtime_data=runtime_data, folder=folder
+    )
