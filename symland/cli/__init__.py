@@ -1,0 +1,52 @@
+"""The command line: `symland VERB ...`. Messages and progress go to standard error, results to standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import CycloptsError
+
+from symland.cli.commands import app
+from symland.errors import SymlandError
+
+__all__ = ["app", "main"]
+
+BAD_INPUT = 2
+"""Exit status for input that the user can mend."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 a proof or check that did not hold, 2 bad input."""
+    sys.exit(_status(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _status(arguments: Sequence[str]) -> int:
+    try:
+        result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except SymlandError as error:
+        return _fail(str(error))
+    except CycloptsError as error:
+        return _fail(f"{error}; see `symland {' '.join(error.command_chain or ())} --help`".replace("  ", " "))
+    except BrokenPipeError:
+        # The reader of standard output has gone, as `head` does: nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _fail(
+            f"{error.filename or 'input or output'}: {error.strerror or error}; check the path, space and rights"
+        )
+    except KeyboardInterrupt:
+        print("symland: interrupted; the same command goes on where it was", file=sys.stderr)
+        return INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _fail(message: str) -> int:
+    print(f"symland: {' '.join(message.split())}", file=sys.stderr)
+    return BAD_INPUT

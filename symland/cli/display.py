@@ -1,0 +1,67 @@
+"""What the command line shows: progress on standard error, tables and JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["Progress", "print_json", "print_table", "say"]
+
+_errors = Console(stderr=True, highlight=False)
+
+
+def say(message: str) -> None:
+    """A message for the person at the terminal."""
+    _errors.print(message, markup=False, soft_wrap=True)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    json.dump(document, sys.stdout, indent=1)
+    sys.stdout.write("\n")
+
+
+def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """A table on standard output; on a terminal with rules, in a pipe without."""
+    table = Table(title=title, title_justify="left", box=None if not sys.stdout.isatty() else _box())
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number and column == "statement" else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else 200
+    Console(highlight=False, width=width).print(table)
+
+
+def _box() -> Any:
+    from rich import box
+
+    return box.SIMPLE_HEAD
+
+
+class Progress:
+    """A line for each step: a spinner while it runs on a terminal, its result when it has ended."""
+
+    def __init__(self) -> None:
+        self._status: Any = None
+        self._step = ""
+
+    def begin(self, step: str) -> None:
+        self._step = step
+        if _errors.is_terminal:
+            self._status = _errors.status(f"{step} ...")
+            self._status.start()
+
+    def advance(self, note: str, done: int = 0, total: int = 0) -> None:
+        count = f" {done} of {total}" if total else ""
+        if self._status is not None:
+            self._status.update(f"{self._step}{count}: {note}")
+
+    def end(self, result: str) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+        say(f"{self._step:<8} {result}")

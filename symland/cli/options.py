@@ -1,0 +1,80 @@
+"""Options that several commands share, and how their texts are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from symland.errors import ExplorationError, SpecError
+
+if TYPE_CHECKING:
+    from symland.spec import LandscapeSpec
+
+__all__ = ["DatabaseFile", "Folder", "Json", "Overrides", "Search", "executor", "read_spec"]
+
+DatabaseFile = Annotated[Path, Parameter(name="--db", help="The landscape's database.")]
+Folder = Annotated[Path, Parameter(name=["--output", "-o"], help="Directory to write into.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document on standard output.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Overrides:
+    """What a command changes in a specification."""
+
+    hidden: Annotated[str | None, Parameter(help="Widths of the hidden layers, such as 3 or 4,4.")] = None
+    penalty: Annotated[str | None, Parameter(allow_leading_hyphen=True, help="lambda as exact text, such as 1e-3.")] = (
+        None
+    )
+    activation: Annotated[
+        str | None,
+        Parameter(allow_leading_hyphen=True, help='tanh, sigmoid, ... or an expression such as "z*tanh(z)".'),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Search:
+    """How long and where to search."""
+
+    seed: Annotated[int, Parameter(help="Makes a run repeatable.")] = 0
+    until: Annotated[
+        str | None, Parameter(help='When to stop: "morse", "coverage 0.999", or several joined by commas.')
+    ] = None
+    budget: Annotated[str | None, Parameter(help="Longest time to search, such as 60s or 5m.")] = None
+    workers: Annotated[int, Parameter(help="Processes to search with; the list found does not depend on it.")] = 1
+
+
+def read_spec(source: str, overrides: Overrides) -> LandscapeSpec:
+    """The specification that a command line names."""
+    from symland.spec import load_spec
+
+    hidden = None if overrides.hidden is None else read_widths(overrides.hidden)
+    return load_spec(source, hidden=hidden, penalty=overrides.penalty, activation=overrides.activation)
+
+
+def read_widths(text: str) -> tuple[int, ...]:
+    """Widths from "3" or "4,4"."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and len(part) < 6 for part in parts):
+        raise SpecError.at("--hidden", f"{text!r} is not a list of widths", "write integers, such as 3 or 4,4")
+    return tuple(int(part) for part in parts)
+
+
+@contextmanager
+def executor(workers: int) -> Iterator[Executor | None]:
+    """Worker processes, or None for one worker: this process."""
+    if workers < 1:
+        raise ExplorationError(f"--workers: {workers}; write 1 or more")
+    if workers == 1:
+        yield None
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield pool

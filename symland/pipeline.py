@@ -1,0 +1,377 @@
+"""The whole chain: derive, verify, compile, explore, refine, certify, store, check the embedding, prove, report.
+
+Each step takes a database, does one thing to all of its classes, stores the result, and can be run again.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from symland.analysis.embedding import EmbeddingReport, check_embedding
+from symland.errors import DatabaseError, RefinementError
+from symland.explore import DEFAULT_RULES, Address, BatchResult, Exploration, Plan, explore
+from symland.explore.coverage import classes_by_index, copies_by_index, euler_sum
+from symland.explore.pathways import pathways
+from symland.kernels import CompiledKernel, compile_kernel
+from symland.landscape.database import Database
+from symland.program.derive import build_program
+from symland.program.identity import check_identity
+from symland.program.proof import Statement, prove_program
+from symland.records import Outcome, StationaryPoint, Verdict
+from symland.report import write_report
+from symland.rigor.certify import Certificate, certify
+from symland.rigor.refine import RefinedPoint, refine
+from symland.spec import LandscapeSpec
+from symland.symbolic.symmetry import find_symmetry
+
+__all__ = [
+    "Listener",
+    "certify_into",
+    "connect_into",
+    "embed_into",
+    "explore_into",
+    "refine_into",
+    "run",
+    "summary",
+    "verify_program",
+]
+
+DATABASE_NAME = "landscape.sqlite"
+
+
+class Listener(Protocol):
+    """Hears how far the chain is."""
+
+    def begin(self, step: str) -> None:
+        """A step begins."""
+        ...
+
+    def advance(self, note: str, done: int = 0, total: int = 0) -> None:
+        """A part of the step is done; a total of zero is not known."""
+        ...
+
+    def end(self, result: str) -> None:
+        """The step has ended."""
+        ...
+
+
+class Silence:
+    """A listener that says nothing."""
+
+    def begin(self, step: str) -> None: ...
+
+    def advance(self, note: str, done: int = 0, total: int = 0) -> None: ...
+
+    def end(self, result: str) -> None: ...
+
+
+SILENCE = Silence()
+
+
+def verify_program(spec: LandscapeSpec) -> tuple[Statement, ...]:
+    """The symbolic proof of the derivation program, and the identity test that decides it at any size."""
+    return (*prove_program(spec), check_identity(spec, build_program(spec)))
+
+
+def _kernel(canonical: dict[str, Any]) -> CompiledKernel:
+    """The kernel, made anew in a worker."""
+    return compile_kernel(LandscapeSpec.from_canonical(canonical))
+
+
+def explore_into(
+    database: Database,
+    *,
+    seed: int = 0,
+    max_index: int | None = None,
+    until: str = DEFAULT_RULES,
+    budget: float | None = None,
+    clock: Callable[[], float] | None = None,
+    executor: Executor | None = None,
+    listener: Listener = SILENCE,
+) -> Exploration:
+    """Search for stationary points of every index; go on where an earlier run of the same seed ended.
+
+    Raises
+    ------
+    DatabaseError
+        If the file holds an exploration with another seed or highest index.
+    """
+    spec = database.spec
+    plan = {"seed": seed, "max_index": max_index}
+    before = database.meta().get("plan", plan)
+    if before != plan:
+        raise DatabaseError(
+            f"{database.path}: explored with seed {before['seed']} and max index {before['max_index']}; "
+            "give the same, or another file"
+        )
+    database.put_meta("plan", plan)
+    stored = [_batch_result(payload) for _, payload in sorted(database.batches().items())]
+    per_round = Plan(seed=seed, max_index=max_index).batches
+
+    def keep(result: BatchResult) -> None:
+        database.put_batch(result.address.round * per_round + result.address.number, _batch_payload(result))
+
+    found = explore(
+        compile_kernel(spec),
+        find_symmetry(spec),
+        seed=seed,
+        max_index=max_index,
+        until=until,
+        budget=budget,
+        clock=clock,
+        stored=stored,
+        keep=keep,
+        executor=executor,
+        factory=partial(_kernel, spec.canonical()) if executor else None,
+        progress=lambda state: listener.advance(
+            f"{state.searches} searches, classes by index {_by_index(state.classes)}, Morse sum {state.morse_sum}"
+        ),
+    )
+    database.put_points(found.points)
+    state = found.completeness
+    database.put_analysis(
+        "completeness",
+        {
+            "searches": state.searches,
+            "converged": state.converged,
+            "last_new": state.last_new,
+            "rules": until,
+            "satisfied": found.satisfied,
+            "morse_sum": state.morse_sum,
+            "degenerate": state.degenerate,
+            "inequalities": [v.value for v in state.inequalities],
+            "coverage": state.overall.coverage,
+            "unseen": state.overall.unseen,
+            "curve": [[searches, list(classes)] for searches, classes in state.curve],
+        },
+    )
+    return found
+
+
+def _by_index(counts: Iterable[int]) -> str:
+    return " ".join(map(str, counts))
+
+
+def _batch_payload(result: BatchResult) -> dict[str, Any]:
+    return {
+        "round": result.address.round,
+        "number": result.address.number,
+        "tallies": list(result.tallies),
+        "searches": result.searches,
+        "converged": result.converged,
+        "points": [
+            {
+                "theta": point.theta.tolist(),
+                "loss": point.loss,
+                "gradient_norm": point.gradient_norm,
+                "spectrum": point.spectrum.tolist(),
+                "index": point.index,
+                "nullity": point.nullity,
+                "orbit_size": point.orbit_size,
+                "outcome": point.outcome.name,
+            }
+            for point in result.points
+        ],
+    }
+
+
+def _batch_result(payload: dict[str, Any]) -> BatchResult:
+    return BatchResult(
+        address=Address(round=payload["round"], number=payload["number"]),
+        points=tuple(StationaryPoint(**{**p, "outcome": Outcome[p["outcome"]]}) for p in payload["points"]),
+        tallies=tuple(payload["tallies"]),
+        searches=payload["searches"],
+        converged=payload["converged"],
+    )
+
+
+def connect_into(database: Database, *, listener: Listener = SILENCE) -> int:
+    """Follow both downhill branches of every transition state; the number of pathways."""
+    points = database.points()
+    found = pathways(compile_kernel(database.spec), find_symmetry(database.spec), points)
+    database.put_pathways(found)
+    listener.advance(f"{len(found)} pathways")
+    return len(found)
+
+
+def refine_into(database: Database, *, digits: int = 50, listener: Listener = SILENCE) -> list[RefinedPoint | None]:
+    """Refine every class to the digits asked for; None for a point at which Newton's method does not settle."""
+    points, out = database.points(), list[RefinedPoint | None]()
+    for number, point in enumerate(points):
+        try:
+            refined: RefinedPoint | None = refine(database.spec, point.theta, digits=digits)
+        except RefinementError:
+            refined = None
+        if refined is not None:
+            database.put_refined(number, refined.to_dict())
+        out.append(refined)
+        listener.advance(f"{digits} digits", number + 1, len(points))
+    return out
+
+
+def certify_into(database: Database, *, listener: Listener = SILENCE) -> list[Certificate]:
+    """Certify existence, uniqueness, index and loss of every class."""
+    points, refined = database.points(), database.refined()
+    out = []
+    for number, point in enumerate(points):
+        start = RefinedPoint.from_dict(refined[number]) if number in refined else point.theta
+        certificate = certify(database.spec, start)
+        database.put_certificate(number, certificate.to_dict())
+        out.append(certificate)
+        listener.advance("certificates", number + 1, len(points))
+    return out
+
+
+def embed_into(database: Database, *, layer: int = 1, nodes: int = 1, listener: Listener = SILENCE) -> EmbeddingReport:
+    """Prove and check the extension of every class by zero nodes."""
+
+    def progress(done: int, total: int) -> None:
+        listener.advance("classes", done, total)
+
+    report = check_embedding(database.spec, database.points(), layer=layer, nodes=nodes, progress=progress)
+    record = report.to_dict()
+    database.put_embedding(record.pop("points"))
+    database.put_analysis("embedding", record)
+    return report
+
+
+def is_certified(certificate: dict[str, Any] | None) -> bool:
+    """Whether existence, uniqueness and index are all certified."""
+    if certificate is None:
+        return False
+    return all(certificate[claim] == Verdict.CERTIFIED.value for claim in ("existence", "uniqueness", "index_verdict"))
+
+
+def summary(database: Database) -> dict[str, Any]:
+    """What the database holds, as JSON values; loss bounds are rounded outward."""
+    points, certificates = database.points(), database.certificates()
+    classes = []
+    for number, point in enumerate(points):
+        certificate = certificates.get(number)
+        lower, upper = point.loss, point.loss
+        if certificate is not None:
+            lower, upper = (float(certificate[f"loss_{end}"]) for end in ("lower", "upper"))
+            lower, upper = math.nextafter(lower, -math.inf), math.nextafter(upper, math.inf)
+        classes.append(
+            {
+                "index": point.index,
+                "loss": point.loss,
+                "loss_lower": lower,
+                "loss_upper": upper,
+                "orbit": point.orbit_size,
+                "certified": is_certified(certificate),
+            }
+        )
+    return {
+        "spec": database.spec.canonical(),
+        "digest": database.spec.digest,
+        "classes": classes,
+        "counts": list(classes_by_index(points)),
+        "copies": list(copies_by_index(points)),
+        "morse_sum": euler_sum(points),
+        "completeness": database.analyses().get("completeness"),
+        "seconds": database.meta().get("seconds", {}),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the package and of what its results rest on."""
+    names = ("symland", "sympy", "mpmath", "python-flint", "numpy", "scipy", "llvmlite")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def run(
+    spec: LandscapeSpec,
+    directory: str | Path,
+    *,
+    clock: Callable[[], float],
+    seed: int = 0,
+    until: str = DEFAULT_RULES,
+    budget: float | None = None,
+    digits: int = 50,
+    executor: Executor | None = None,
+    listener: Listener = SILENCE,
+) -> dict[str, Any]:
+    """The whole chain into a directory; what was done before is not done again.
+
+    Parameters
+    ----------
+    directory : path
+        Takes the database and the report.
+    clock : callable
+        Seconds, for the timings and the budget.
+
+    Returns
+    -------
+    dict
+        `summary`, with the paths of the database and the report.
+
+    Raises
+    ------
+    SymlandError
+    """
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(
+            f"{folder}: cannot be made ({error.strerror}); give a directory that can be written"
+        ) from None
+    seconds: dict[str, float] = {}
+
+    with Database.open_or_create(folder / DATABASE_NAME, spec) as database:
+
+        def step(name: str, action: Callable[[], str]) -> None:
+            listener.begin(name)
+            start = clock()
+            result = action()
+            seconds[name] = round(clock() - start, 3)
+            listener.end(result)
+
+        def verify() -> str:
+            statements = verify_program(spec)
+            record = [{"name": s.name, "verdict": s.verdict.value, "detail": s.detail} for s in statements]
+            database.put_analysis("program", {"digest": build_program(spec).digest, "statements": record})
+            return ", ".join(f"{s.name} {s.verdict.value}" for s in statements)
+
+        def search() -> str:
+            found = explore_into(
+                database, seed=seed, until=until, budget=budget, clock=clock, executor=executor, listener=listener
+            )
+            state = found.completeness
+            return f"classes by index {_by_index(state.classes)}, Morse sum {state.morse_sum}"
+
+        def certificates() -> str:
+            made = certify_into(database, listener=listener)
+            return f"{sum(is_certified(c.to_dict()) for c in made)} of {len(made)} classes certified"
+
+        def embedding() -> str:
+            report = embed_into(database, listener=listener)
+            return f"into {report.extension.wide.hidden} nodes: {report.verdict.value}"
+
+        written: list[Path] = []
+
+        def report() -> str:
+            written.extend(write_report(database, folder / "report"))
+            return str(written[0])
+
+        step("verify", verify)
+        step("compile", lambda: compile_kernel(spec).engine)
+        step("explore", search)
+        step("connect", lambda: f"{connect_into(database, listener=listener)} pathways")
+        step("refine", lambda: f"{len(refine_into(database, digits=digits, listener=listener))} classes")
+        step("certify", certificates)
+        step("embed", embedding)
+        database.put_meta("versions", versions())
+        database.put_meta("seconds", seconds)
+        step("report", report)
+        database.put_meta("seconds", seconds)
+        out = summary(database)
+    return {**out, "database": str(folder / DATABASE_NAME), "report": str(written[0])}
