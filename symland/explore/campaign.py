@@ -51,7 +51,7 @@ class Plan:
 
     seed: int = 0
     max_index: int | None = None
-    searches: int = 192
+    searches: int = 256
     batches: int = 4
     given: FloatArray | None = None
 
@@ -207,7 +207,7 @@ def _waves(
     near = total // 3 if batch.known else 0
     folded = (total - near) // 2
     free = total - near - folded
-    waves += [(wave, False) for wave in symmetric(kernel, group, rng, folded, top, spaces=4)]
+    waves += [(wave, False) for wave in symmetric(kernel, group, rng, folded, top, spaces=2)]
     waves.append((random(kernel, group, rng, free - free // 8, top), False))
     if free // 8:
         waves.append((random(kernel, group, rng, free // 8, top), True))
