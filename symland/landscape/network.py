@@ -1,0 +1,149 @@
+"""The transition network: minima joined by transition states, several where there are several.
+
+Rates are those of harmonic transition state theory (Wales, Energy Landscapes, Cambridge 2003), per copy of the class
+left: with n copies of a class and the temperature T in units of the loss,
+
+    k(a -> t) = (n_t / n_a) (2 pi)^-1 sqrt( det H_a / |det' H_t| ) exp(-(E_t - E_a) / T),
+
+det' without the negative eigenvalue; n_t / n_a transition states of class t lead away from each copy of a.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import log, pi
+
+import networkx as nx
+import numpy as np
+
+from symland.errors import DatabaseError
+from symland.records import Pathway, StationaryPoint
+
+__all__ = ["NetworkPath", "fastest_path", "log_rate", "lowest_path", "transition_network"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkPath:
+    """A path through the network.
+
+    Attributes
+    ----------
+    minima : tuple of int
+        Classes visited; one more than transition states.
+    transition_states : tuple of int
+    highest : float
+        Loss of the highest transition state; the loss of the minimum itself on a path of none.
+    barrier : float
+        `highest` above the first minimum.
+    """
+
+    minima: tuple[int, ...]
+    transition_states: tuple[int, ...]
+    highest: float
+    barrier: float
+
+
+def transition_network(points: Sequence[StationaryPoint], pathways: Iterable[Pathway]) -> nx.MultiGraph:
+    """Minima as nodes, pathways as edges; self-edges and several edges between two minima are kept.
+
+    A node carries `loss`, `index`, `orbit_size` and `log_det`; an edge `transition_state`, `loss`, `orbit_size`
+    and `log_det`. log_det is the sum of ln w over the positive eigenvalues w. A branch that ends on a saddle in a
+    symmetric subspace makes that saddle a node, with its index.
+    """
+    network = nx.MultiGraph()
+    for number, point in enumerate(points):
+        if point.index == 0 and not point.nullity:
+            network.add_node(number, **_facts(point))
+    for place, path in enumerate(pathways):
+        for end in (path.minus, path.plus):
+            if end not in network:
+                network.add_node(end, **_facts(points[end]))
+        facts = _facts(points[path.transition_state])
+        del facts["index"]
+        network.add_edge(path.minus, path.plus, key=place, transition_state=path.transition_state, **facts)
+    return network
+
+
+def _facts(point: StationaryPoint) -> dict[str, float | int]:
+    positive = point.spectrum[point.index + point.nullity :]
+    log_det = float(np.log(positive).sum()) if (positive > 0).all() else float("nan")
+    return {"loss": point.loss, "index": point.index, "orbit_size": point.orbit_size, "log_det": log_det}
+
+
+def lowest_path(network: nx.MultiGraph, start: int, end: int) -> NetworkPath:
+    """The path whose highest transition state is lowest, and so for every part of it.
+
+    The minimum spanning forest by loss holds such a path between any two nodes.
+
+    Raises
+    ------
+    DatabaseError
+        If one of the minima is not in the network or no path joins them.
+    """
+    _check(network, start, end)
+    forest = nx.minimum_spanning_tree(network, weight="loss")
+    route = nx.shortest_path(forest, start, end)
+    return _path(network, route, lambda u, edge: -edge["loss"])
+
+
+def fastest_path(network: nx.MultiGraph, start: int, end: int, temperature: float) -> NetworkPath:
+    """The path that contributes most to the rate from `start` to `end` at a temperature.
+
+    It maximises the product of the branching probabilities k(i -> j) / sum_j k(i -> j) along the path (Wales, Mol.
+    Phys. 100, 3285 (2002)), self-edges left out.
+
+    Raises
+    ------
+    DatabaseError
+        As `lowest_path`, or if the temperature is not positive.
+    """
+    _check(network, start, end)
+    if not temperature > 0:
+        raise DatabaseError(f"temperature {temperature}; give a positive one, in units of the loss")
+
+    def speed(node: int, edge: Mapping[str, float]) -> float:
+        return log_rate(network, node, edge, temperature)
+
+    leaving = {
+        node: np.logaddexp.reduce([speed(node, edge) for _, v, edge in network.edges(node, data=True) if v != node])
+        for node in network
+        if any(v != node for v in network[node])
+    }
+
+    def weight(u: int, v: int, edges: Mapping[int, Mapping[str, float]]) -> float | None:
+        # Rounding may put a probability of one above it.
+        return max(0.0, leaving[u] - max(speed(u, edge) for edge in edges.values())) if u != v else None
+
+    route = nx.dijkstra_path(network, start, end, weight=weight)
+    return _path(network, route, speed)
+
+
+def log_rate(network: nx.MultiGraph, start: int, edge: Mapping[str, float], temperature: float) -> float:
+    """ln k from a copy of `start` over the transition states of one edge."""
+    node = network.nodes[start]
+    prefactor = log(edge["orbit_size"] / node["orbit_size"] / (2 * pi))
+    return prefactor + (node["log_det"] - edge["log_det"]) / 2 - (edge["loss"] - node["loss"]) / temperature
+
+
+def _check(network: nx.MultiGraph, start: int, end: int) -> None:
+    for number in (start, end):
+        if number not in network:
+            raise DatabaseError(f"class {number} is not in the network; name one of its minima")
+    if not nx.has_path(network, start, end):
+        raise DatabaseError(f"no path joins minima {start} and {end}; search for more transition states")
+
+
+def _path(
+    network: nx.MultiGraph, route: Sequence[int], preference: Callable[[int, Mapping[str, float]], float]
+) -> NetworkPath:
+    """The route over the preferred transition state of each step."""
+    edges = [max(network[u][v].values(), key=lambda edge: preference(u, edge)) for u, v in pairwise(route)]
+    highest = max((edge["loss"] for edge in edges), default=network.nodes[route[0]]["loss"])
+    return NetworkPath(
+        minima=tuple(route),
+        transition_states=tuple(edge["transition_state"] for edge in edges),
+        highest=highest,
+        barrier=highest - network.nodes[route[0]]["loss"],
+    )
