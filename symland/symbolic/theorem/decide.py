@@ -45,19 +45,28 @@ def evaluate(expression: Any) -> sp.Expr:
 
 def _normal(expression: Any, rules: Rules) -> tuple[sp.Expr, sp.Expr, dict[sp.Symbol, sp.Expr]]:
     """(numerator, denominator, atoms): expanded polynomials in symbols, with what each fresh symbol stands for."""
-    value = sp.expand(evaluate(expression), power_exp=True, power_base=False, log=False, mul=False, multinomial=False)
+    value = evaluate(expression)
     for left, right in rules:
         value = value.xreplace({sp.sympify(left): sp.sympify(right)})
     atoms: dict[sp.Expr, sp.Symbol] = {}
 
+    def atom(node: sp.Expr) -> sp.Symbol:
+        return atoms.setdefault(node, sp.Dummy(str(node.func)))
+
     def flatten(node: sp.Expr) -> sp.Expr:
+        if isinstance(node, sp.exp):
+            # exp(sum_k (p_k / q_k) m_k) = prod_k exp(m_k / q_k)^(p_k): sums split into independent atoms.
+            factors = []
+            for term in sp.Add.make_args(sp.expand(node.args[0])):
+                coefficient, rest = term.as_coeff_Mul()
+                if rest == 1 or not coefficient.is_Rational:
+                    coefficient, rest = sp.S.One, term
+                if term != 0:
+                    factors.append(atom(sp.exp(rest / coefficient.q)) ** coefficient.p)
+            return sp.Mul(*factors)
         if isinstance(node, (Smooth, *_TRANSCENDENTAL)):
             node = node.func(*(sp.expand(argument) for argument in node.args))
-            if not isinstance(node, (Smooth, *_TRANSCENDENTAL)):
-                return flatten(node)
-            return atoms.setdefault(node, sp.Dummy(str(node.func)))
-        if isinstance(node, sp.Pow) and isinstance(node.base, sp.exp):
-            return flatten(node.base) ** node.exp
+            return atom(node) if isinstance(node, (Smooth, *_TRANSCENDENTAL)) else flatten(node)
         if isinstance(node, sp.Pow) and not node.exp.is_Integer:
             raise _NotRational(f"the power {node} is not an integer one")
         if node.is_Symbol or node.is_Rational:
