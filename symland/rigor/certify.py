@@ -1,0 +1,268 @@
+"""Certificates of stationary points: existence, uniqueness, index, loss and eigenvalues, decided in Arb."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+
+from flint import arb, arb_mat
+
+from symland.errors import CertificateError
+from symland.program.balls import evaluate_balls, working_precision
+from symland.records import Verdict
+from symland.rigor.certificate import Certificate, Claims
+from symland.rigor.decimals import (
+    decimal_places,
+    exact_decimal,
+    nearest_text,
+    outward_texts,
+    parse_decimal,
+    short_above,
+)
+from symland.rigor.inertia import (
+    characteristic_index,
+    congruence_index,
+    eigenvalue_index,
+    eigenvalues,
+    eigenvectors,
+    pivot_index,
+)
+from symland.rigor.krawczyk import (
+    Midpoint,
+    contraction,
+    contracts,
+    cube,
+    gradient_program,
+    hessian_over,
+    newton_polish,
+    preconditioned_midpoint,
+    widest,
+)
+from symland.rigor.refine import BITS_PER_DIGIT, RefinedPoint
+from symland.spec import LandscapeSpec
+
+__all__ = ["certify"]
+
+FIRST_BITS = 128
+"""Bits of the first attempt at a point given in float64."""
+
+DEFAULT_MAX_BITS = 2048
+"""Bits at which a point is left undecided."""
+
+INCLUSION_SLACK = 1.25
+"""The inclusion radius, in units of the least that Krawczyk's test could accept."""
+
+MOST_POLISH_STEPS = 60
+"""Newton steps that bring the midpoint to the working precision before each attempt."""
+
+EXCLUSION_RADIUS = 1e-6
+"""Half edge of the cube that is searched for a nonzero gradient where no zero was found, in the units of theta."""
+
+FARTHEST_MOVE = 1e-2
+"""Largest change of a parameter by Newton's steps, in units of 1 + max |theta|: beyond, it is another point."""
+
+OTHER_METHODS = (
+    ("pivots", pivot_index),
+    ("characteristic polynomial", characteristic_index),
+    ("eigenvalues", eigenvalue_index),
+)
+"""Second opinions on the index."""
+
+MOST_PLACES = 60
+"""Places of eigenvalue bounds."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Found:
+    """What one attempt proved at one midpoint."""
+
+    midpoint: tuple[str, ...]
+    inclusion: str
+    uniqueness: str
+    index: int | None
+    loss: tuple[str, str]
+    eigenvalues: tuple[tuple[str, str], ...]
+    opinions: tuple[tuple[str, int], ...]
+
+
+def certify(
+    spec: LandscapeSpec,
+    point: RefinedPoint | Sequence[float | str | Fraction],
+    *,
+    max_bits: int = DEFAULT_MAX_BITS,
+    opinions: bool = False,
+) -> Certificate:
+    """Certify the stationary point near a given point.
+
+    Parameters
+    ----------
+    point : RefinedPoint, or P floats, decimal texts or fractions
+        Taken exactly. Where Krawczyk's test fails at the point itself, Newton's method moves it first.
+    max_bits : int
+        The precision doubles until everything is decided or exceeds this.
+    opinions : bool
+        Whether the index is also found by LDL^T in balls and by Arb's eigenvalues. Where two decided methods differ,
+        the index is undecided.
+
+    Returns
+    -------
+    Certificate
+        What cannot be decided, such as everything at a degenerate point, is UNDECIDED with the reason. Existence is
+        REFUTED where the gradient is proved not to vanish near the point.
+
+    Raises
+    ------
+    CertificateError
+        If the point has the wrong length or a number that is not finite.
+    """
+    numbers = point.theta if isinstance(point, RefinedPoint) else point
+    if len(numbers) != spec.n_parameters:
+        raise CertificateError(f"{len(numbers)} numbers for {spec.n_parameters} parameters; give one for each")
+    given = tuple(exact_decimal(t if isinstance(t, str | Fraction) else float(t)) for t in numbers)
+    bits = FIRST_BITS
+    if isinstance(point, RefinedPoint):
+        bits = max(bits, int(BITS_PER_DIGIT * max(map(decimal_places, given))) + 64)
+    texts, reason = given, f"the bound of {max_bits} bits is below the {bits} bits that the point needs"
+    while bits <= max_bits or texts is given:
+        with working_precision(bits):
+            found = _attempt(spec, texts, bits, opinions)
+            if isinstance(found, _Found) and found.index is not None:
+                return _certificate(spec, found, bits)
+            reason = found if isinstance(found, str) else "the index: no method decides the signs of all eigenvalues"
+            if bits > max_bits:
+                break
+            moved = _polished(spec, given, texts, bits)
+        if moved is None:
+            break
+        # The first attempt is at the given point itself; later ones follow Newton's method as the precision doubles.
+        bits, texts = (bits if texts is given else 2 * bits), moved
+    with working_precision(FIRST_BITS):
+        refuted = _excluded(spec, given)
+    nothing = Verdict.REFUTED if refuted else Verdict.UNDECIDED
+    if refuted:
+        reason = f"the gradient does not vanish within {EXCLUSION_RADIUS:g} of the point"
+    claims = Claims(
+        existence=nothing,
+        uniqueness=Verdict.UNDECIDED,
+        index_verdict=Verdict.UNDECIDED,
+        index=None,
+        loss=None,
+        eigenvalues=(),
+    )
+    return Certificate(
+        spec=spec,
+        midpoint=given,
+        inclusion_radius=None,
+        uniqueness_radius=None,
+        claims=claims,
+        precision=min(bits, max_bits),
+        reason=reason,
+    )
+
+
+def _certificate(spec: LandscapeSpec, found: _Found, bits: int) -> Certificate:
+    claims = Claims(
+        existence=Verdict.CERTIFIED,
+        uniqueness=Verdict.CERTIFIED,
+        index_verdict=Verdict.CERTIFIED,
+        index=found.index,
+        loss=found.loss,
+        eigenvalues=found.eigenvalues,
+    )
+    return Certificate(
+        spec=spec,
+        midpoint=found.midpoint,
+        inclusion_radius=found.inclusion,
+        uniqueness_radius=found.uniqueness,
+        claims=claims,
+        precision=bits,
+        opinions=found.opinions,
+    )
+
+
+def _attempt(spec: LandscapeSpec, texts: tuple[str, ...], bits: int, opinions: bool) -> _Found | str:
+    """Everything that one midpoint and precision prove, or the reason why there is nothing."""
+    point = preconditioned_midpoint(spec, [arb(parse_decimal(t)) for t in texts])
+    if point is None:
+        return "the Hessian cannot be inverted at the point, or the loss is not finite there: it is degenerate"
+    inclusion = _inclusion(spec, point, bits)
+    if inclusion is None:
+        return _why_not(spec, point, bits)
+    radius = arb(parse_decimal(inclusion))
+    hessian = hessian_over(spec, cube(point.balls, radius))
+    vectors = eigenvectors(hessian)
+    index = congruence_index(hessian, vectors)
+    votes = [("congruence", index)]
+    if opinions or index is None:
+        votes += [(name, method(hessian)) for name, method in OTHER_METHODS]
+    decided = tuple((name, vote) for name, vote in votes if vote is not None)
+    agreed = {vote for _, vote in decided}
+    wide = widest(spec, point, radius)
+    # The loss changes between midpoint and zero by no more than |grad|_1 over the cube times its radius.
+    spread = arb(0, (_gradient_over(spec, point, hessian, radius) * radius).upper())
+    places = max(MOST_PLACES, max(map(decimal_places, texts)))
+    bounds = eigenvalues(hessian, vectors) or []
+    return _Found(
+        midpoint=texts,
+        inclusion=inclusion,
+        uniqueness=inclusion if wide is None else _below(wide[0]),
+        index=agreed.pop() if len(agreed) == 1 else None,
+        loss=outward_texts(point.value + spread, places),
+        eigenvalues=tuple(map(partial(outward_texts, most=MOST_PLACES), bounds)),
+        opinions=decided if opinions else (),
+    )
+
+
+def _below(radius: arb) -> str:
+    """A short text at most the radius, an exact ball."""
+    return short_above(radius * 0.98)
+
+
+def _inclusion(spec: LandscapeSpec, point: Midpoint, bits: int) -> str | None:
+    """A small radius, as text, on which Krawczyk's test holds; None where it does not."""
+    if not point.shift.is_finite():
+        return None
+    least = arb(2) ** (-(bits // 2))
+    text = short_above(point.shift * INCLUSION_SLACK if point.shift > least * least else least)
+    radius = arb(parse_decimal(text))
+    slope = contraction(point.inverse, hessian_over(spec, cube(point.balls, radius)))
+    return text if contracts(point.shift, slope, radius) else None
+
+
+def _gradient_over(spec: LandscapeSpec, point: Midpoint, hessian: arb_mat, radius: arb) -> arb:
+    """An upper bound of |grad E|_1 over the cube, by the mean value theorem: |f(m)|_1 + r |H(X)|_1,1."""
+    total = sum((g.abs_upper() for g in point.gradient), arb(0))
+    return (total + radius * sum((x.abs_upper() for x in hessian.entries()), arb(0))).upper()
+
+
+def _why_not(spec: LandscapeSpec, point: Midpoint, bits: int) -> str:
+    hessian = hessian_over(spec, point.balls)
+    bounds = eigenvalues(hessian, eigenvectors(hessian))
+    if bounds is None:
+        return f"Krawczyk's test fails at {bits} bits"
+    small = min(bounds, key=lambda x: float(x.abs_lower()))
+    text = f"{float(small.abs_upper()):.1e}"
+    return f"Krawczyk's test fails at {bits} bits: degenerate or nearly so, the smallest eigenvalue is at most {text}"
+
+
+def _polished(spec: LandscapeSpec, given: tuple[str, ...], texts: tuple[str, ...], bits: int) -> tuple[str, ...] | None:
+    """The midpoint after Newton steps, as texts of the precision's places; None where it breaks or runs away."""
+    start = [arb(parse_decimal(t)).mid() for t in texts]
+    balls = newton_polish(spec, start, MOST_POLISH_STEPS)
+    if balls is None or not all(b.is_finite() for b in balls):
+        return None
+    origin = [arb(parse_decimal(t)) for t in given]
+    reach = FARTHEST_MOVE * (1 + max(float(o.abs_upper()) for o in origin))
+    if any(not abs(b - o) < reach for b, o in zip(balls, origin, strict=True)):
+        return None
+    places = int(bits / BITS_PER_DIGIT) - 4
+    return tuple(nearest_text(b, places) for b in balls)
+
+
+def _excluded(spec: LandscapeSpec, texts: tuple[str, ...]) -> bool:
+    """Whether the gradient is proved not to vanish in the cube of EXCLUSION_RADIUS."""
+    box = cube([arb(parse_decimal(t)) for t in texts], arb(EXCLUSION_RADIUS))
+    ran = evaluate_balls(gradient_program(spec), box)
+    return any(g.is_finite() and not g.contains(0) for g in ran.gradient)

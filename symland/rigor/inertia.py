@@ -1,0 +1,131 @@
+"""The index of a symmetric matrix of balls, in four ways that share no step, and enclosures of its eigenvalues."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from flint import acb_mat, arb, arb_mat
+
+__all__ = ["characteristic_index", "congruence_index", "eigenvalue_index", "eigenvalues", "eigenvectors", "pivot_index"]
+
+
+def eigenvectors(matrix: arb_mat) -> arb_mat:
+    """Exact (P, P) matrix Q whose columns are close to orthonormal eigenvectors of the midpoint, in float64."""
+    size = matrix.nrows()
+    values = np.array([float(x) for x in matrix.mid().entries()]).reshape(size, size)
+    _, vectors = np.linalg.eigh((values + values.T) / 2)
+    return arb_mat(vectors.tolist())
+
+
+def congruence_index(matrix: arb_mat, vectors: arb_mat) -> int | None:
+    """The index of every matrix enclosed, by Q^T A Q = D + R.
+
+    If D + R is strictly diagonally dominant for every A enclosed, each is nonsingular, therefore so is Q, and the
+    index is the number of negative diagonal entries: Sylvester's law with Gershgorin's discs, none of which holds 0.
+    None when it is not dominant.
+    """
+    size = matrix.nrows()
+    turned = vectors.transpose() * matrix * vectors
+    index = 0
+    for i in range(size):
+        rest = sum((turned[i, j].abs_upper() for j in range(size) if j != i), arb(0))
+        if not turned[i, i].abs_lower() > rest:
+            return None
+        index += bool(turned[i, i] < 0)
+    return index
+
+
+def pivot_index(matrix: arb_mat) -> int | None:
+    """The index by an LDL^T factorisation in balls, with pivots of size 1 and 2 (Bunch and Parlett 1971).
+
+    A pivot of size 1 counts by its sign. A pivot of size 2 is taken where every diagonal entry is small against an
+    entry off the diagonal; its determinant is negative, so it counts once. None when no pivot has a sign.
+    """
+    rows = matrix.tolist()
+    left, index = list(range(matrix.nrows())), 0
+    while left:
+        k = max(left, key=lambda i: float(rows[i][i].abs_lower()))
+        pairs = [(i, j) for i in left for j in left if i < j]
+        i, j = max(pairs, key=lambda p: float(rows[p[0]][p[1]].abs_lower()), default=(k, k))
+        # (1 + sqrt 17) / 8 bounds the growth of the entries.
+        if i == j or rows[k][k].abs_lower() >= 0.6404 * rows[i][j].abs_lower():
+            pivot = rows[k][k]
+            if not (pivot > 0 or pivot < 0):
+                return None
+            index += bool(pivot < 0)
+            left.remove(k)
+            for a in left:
+                factor = rows[a][k] / pivot
+                for b in left:
+                    rows[a][b] = rows[a][b] - factor * rows[k][b]
+            continue
+        determinant = rows[i][i] * rows[j][j] - rows[i][j] ** 2
+        if not determinant < 0:
+            return None
+        index += 1
+        left.remove(i)
+        left.remove(j)
+        for a in left:
+            first = (rows[a][i] * rows[j][j] - rows[a][j] * rows[i][j]) / determinant
+            second = (rows[a][j] * rows[i][i] - rows[a][i] * rows[i][j]) / determinant
+            for b in left:
+                rows[a][b] = rows[a][b] - first * rows[i][b] - second * rows[j][b]
+    return index
+
+
+def eigenvalue_index(matrix: arb_mat) -> int | None:
+    """The index by Arb's own enclosures of the eigenvalues; None when one holds zero or they were not isolated."""
+    try:
+        values = acb_mat(matrix).eig(multiple=True)
+    except ValueError:
+        return None
+    if any(bool(v.real.contains(0)) for v in values):
+        return None
+    return sum(bool(v.real < 0) for v in values)
+
+
+def characteristic_index(matrix: arb_mat) -> int | None:
+    """The index by Descartes' rule of signs, exact for a polynomial whose roots are all real.
+
+    The negative roots of p(x) = det(x - A), with multiplicity, are as many as the sign changes of the coefficients of
+    p(-x). None when the sign of a coefficient is undecided.
+    """
+    coefficients = [(-1) ** k * c for k, c in enumerate(matrix.charpoly().coeffs())]
+    if not all(bool(c > 0 or c < 0) for c in coefficients):
+        return None
+    signs = [bool(c > 0) for c in coefficients]
+    return sum(a != b for a, b in pairwise(signs))
+
+
+def eigenvalues(matrix: arb_mat, vectors: arb_mat) -> list[arb] | None:
+    """Enclosures of the eigenvalues of every symmetric matrix enclosed, ascending.
+
+    With Q^T A Q = D + R and Q^T Q = I + F, |F| < 1, A = Q^-T (D + R) Q^-1. By Ostrowski the k-th eigenvalue of A is
+    that of D + R times a number between 1 / (1 + |F|) and 1 / (1 - |F|); by Weyl the k-th of D + R is the k-th of D up
+    to |R|. Both norms are bounded by the largest row sum. None when |F| is not small.
+    """
+    size = matrix.nrows()
+    turned = vectors.transpose() * matrix * vectors
+    gram = vectors.transpose() * vectors
+    off = [sum((turned[i, j].abs_upper() for j in range(size) if j != i), arb(0)).upper() for i in range(size)]
+    skew = [sum(((gram[i, j] - int(i == j)).abs_upper() for j in range(size)), arb(0)).upper() for i in range(size)]
+    weyl, ostrowski = off[0], skew[0]
+    for a, b in zip(off, skew, strict=True):
+        weyl, ostrowski = weyl.max(a), ostrowski.max(b)
+    if not ostrowski < 0.5:
+        return None
+    low = sorted((turned[i, i].lower() for i in range(size)), key=_Order)
+    high = sorted((turned[i, i].upper() for i in range(size)), key=_Order)
+    factor = (1 / (1 + ostrowski)).union(1 / (1 - ostrowski))
+    return [factor * (a - weyl).union(b + weyl) for a, b in zip(low, high, strict=True)]
+
+
+class _Order:
+    """Exact balls in the order of their values."""
+
+    def __init__(self, x: arb) -> None:
+        self.x = x
+
+    def __lt__(self, other: _Order) -> bool:
+        return bool(self.x < other.x)

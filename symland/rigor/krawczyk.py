@@ -1,0 +1,189 @@
+"""Krawczyk's operator for the stationary points of a loss: existence and uniqueness in a cube.
+
+With f the gradient, m the midpoint of the cube X = m + r [-1, 1]^P, Y any matrix and H(X) an enclosure of the Hessian
+over X, let K(X) = m - Y f(m) + (I - Y H(X)) (X - m). If K(X) lies in the interior of X, then X holds exactly one zero
+of f, and no matrix in H(X) is singular (Krawczyk 1969; Neumaier 1990, theorem 5.1.8). Since X - m is symmetric,
+
+    |K(X) - m| <= |Y f(m)| + |I - Y H(X)| r 1,
+
+so the test is |Y f(m)|_i + r sum_j |I - Y H(X)|_ij < r for every i. As the Hessian is nonsingular all over X, which is
+connected, its index is the same everywhere in X.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from flint import arb, arb_mat
+
+from symland.program.balls import evaluate_balls
+from symland.program.derive import build_program
+from symland.program.ir import Program
+from symland.spec import LandscapeSpec
+
+__all__ = [
+    "Midpoint",
+    "approximate_inverse",
+    "contraction",
+    "contracts",
+    "cube",
+    "gradient_program",
+    "hessian_over",
+    "newton_polish",
+    "preconditioned_midpoint",
+    "widest",
+]
+
+WIDEST_CONTRACTION = 0.75
+"""Largest row sum of |I - Y H(X)| of a recorded cube: it leaves room for a reader whose enclosure of H is wider."""
+
+FIRST_RADIUS = 1e-3
+"""Radius of the first cube tried in the search for a large one, in units of 1 + max |theta|."""
+
+MOST_CUBES = 6
+"""Cubes tried in that search."""
+
+
+@lru_cache(maxsize=64)
+def gradient_program(spec: LandscapeSpec) -> Program:
+    """Value and gradient."""
+    return build_program(spec, ("value", "gradient"))
+
+
+@lru_cache(maxsize=64)
+def _hessian_program(spec: LandscapeSpec) -> Program:
+    return build_program(spec, ("hessian",))
+
+
+def hessian_over(spec: LandscapeSpec, box: Sequence[arb]) -> arb_mat:
+    """(P, P) enclosure of the Hessian over a box of P balls."""
+    return arb_mat(evaluate_balls(_hessian_program(spec), box).hessian)
+
+
+def cube(midpoint: Sequence[arb], radius: arb) -> list[arb]:
+    """The balls m_i + r [-1, 1]."""
+    around = arb(0, radius)
+    return [m + around for m in midpoint]
+
+
+def identity(size: int) -> arb_mat:
+    """The identity matrix."""
+    return arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
+
+
+def approximate_inverse(matrix: arb_mat) -> arb_mat | None:
+    """An exact matrix close to the inverse of the midpoint; None where elimination meets a zero pivot."""
+    size = matrix.nrows()
+    try:
+        inverse = matrix.mid().solve(identity(size), algorithm="approx").mid()
+    except ZeroDivisionError:
+        return None
+    return inverse if all(x.is_finite() for x in inverse.entries()) else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Midpoint:
+    """What Krawczyk's test needs at the midpoint.
+
+    Attributes
+    ----------
+    balls : P balls that hold the midpoint
+    value : arb
+        The loss there.
+    gradient : P balls
+    inverse : arb_mat
+        Y.
+    shift : arb
+        max_i |Y f(m)|_i, an upper bound.
+    """
+
+    balls: list[arb]
+    value: arb
+    gradient: list[arb]
+    inverse: arb_mat
+    shift: arb
+
+
+def preconditioned_midpoint(spec: LandscapeSpec, balls: list[arb]) -> Midpoint | None:
+    """Loss, gradient and Y at a midpoint; None where a number is not finite or the Hessian cannot be inverted."""
+    ran = evaluate_balls(gradient_program(spec), balls)
+    assert ran.value is not None
+    if not (ran.value.is_finite() and all(g.is_finite() for g in ran.gradient)):
+        return None
+    hessian = hessian_over(spec, balls)
+    inverse = approximate_inverse(hessian) if all(x.is_finite() for x in hessian.entries()) else None
+    if inverse is None:
+        return None
+    moved = inverse * arb_mat(len(balls), 1, ran.gradient)
+    shift = _largest([x.abs_upper() for x in moved.entries()])
+    return Midpoint(balls=balls, value=ran.value, gradient=ran.gradient, inverse=inverse, shift=shift)
+
+
+def _largest(numbers: Sequence[arb]) -> arb:
+    """The largest of exact numbers; NaN counts as larger than any."""
+    top = numbers[0]
+    for x in numbers[1:]:
+        if not x <= top:
+            top = x
+    return top
+
+
+def contraction(inverse: arb_mat, hessian: arb_mat) -> arb:
+    """An upper bound of max_i sum_j |I - Y H|_ij."""
+    size = hessian.nrows()
+    entries = (identity(size) - inverse * hessian).entries()
+    sums = (sum((x.abs_upper() for x in entries[i * size : (i + 1) * size]), arb(0)) for i in range(size))
+    return _largest([s.upper() for s in sums])
+
+
+def contracts(shift: arb, slope: arb, radius: arb) -> bool:
+    """Whether |Y f(m)| + r |I - Y H(X)| < r is proved, by bounds of the two norms."""
+    return bool(shift + slope * radius < radius)
+
+
+def widest(spec: LandscapeSpec, point: Midpoint, least: arb) -> tuple[arb, arb] | None:
+    """The largest cube found on which Krawczyk's test holds with room to spare: (radius, slope), or None.
+
+    The slope |I - Y H(X_r)| grows about linearly with r, which gives the next radius to try.
+    """
+    size = _largest([m.abs_upper() for m in point.balls])
+    radius = _exact(_largest([least, FIRST_RADIUS * (1 + size)]))
+    best: tuple[arb, arb] | None = None
+    for _ in range(MOST_CUBES):
+        slope = contraction(point.inverse, hessian_over(spec, cube(point.balls, radius)))
+        good = bool(slope <= WIDEST_CONTRACTION) and contracts(point.shift, slope, radius)
+        if good and (best is None or radius > best[0]):
+            best = (radius, slope)
+        growth = float(WIDEST_CONTRACTION / slope.mid()) if slope.is_finite() and slope > 0 else 0.25
+        if good and growth < 1.1:
+            break
+        # A failed cube asks for a smaller one, a good one for a larger; between a good and a bad one, their mean.
+        step = min(max(growth * 0.95, 0.05), 20.0)
+        radius = _exact(radius * min(step, 0.8) if not good else radius * max(step, 1.05))
+        if best is not None and not radius > best[0]:
+            break
+    return best
+
+
+def _exact(x: arb) -> arb:
+    """The midpoint with 30 bits."""
+    mantissa, exponent = x.mid().man_exp()
+    drop = max(mantissa.bit_length() - 30, 0)
+    return arb((mantissa >> drop, exponent + drop))
+
+
+def newton_polish(spec: LandscapeSpec, balls: list[arb], most: int) -> list[arb] | None:
+    """Newton's method on midpoints at the working precision, until the steps stop shrinking; None where it breaks."""
+    previous: arb | None = None
+    for _ in range(most):
+        point = preconditioned_midpoint(spec, [b.mid() for b in balls])
+        if point is None:
+            return None
+        if previous is not None and not point.shift < previous / 2:
+            return balls
+        step = point.inverse * arb_mat(len(balls), 1, [g.mid() for g in point.gradient])
+        balls = [(b.mid() - s).mid() for b, s in zip(balls, step.entries(), strict=True)]
+        previous = point.shift
+    return balls

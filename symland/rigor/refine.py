@@ -1,0 +1,202 @@
+"""Refinement of a stationary point to any number of digits by Newton's method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+from flint import arb, arb_mat, fmpz
+from mpmath import mp, mpf
+
+from symland.errors import RefinementError
+from symland.program.balls import evaluate_balls, working_precision
+from symland.program.derive import build_program
+from symland.program.digits import evaluate_digits
+from symland.records import Verdict
+from symland.rigor.decimals import exact_decimal, nearest_text, parse_decimal, short_above
+from symland.rigor.krawczyk import contraction, contracts, cube, gradient_program, hessian_over, preconditioned_midpoint
+from symland.spec import LandscapeSpec
+
+__all__ = ["NewtonStep", "RefinedPoint", "refine"]
+
+FIRST_DIGITS = 30
+"""Decimal digits of the first steps, which start from float64."""
+
+GUARD_DIGITS = 12
+"""Decimal digits carried beyond those asked for."""
+
+MOST_FIRST_STEPS = 60
+"""Newton steps at the first precision; a degenerate point takes about one for each bit."""
+
+FARTHEST_MOVE = 0.1
+"""Largest change of a parameter, in units of 1 + max |theta|, after which the point is no longer the one given."""
+
+BITS_PER_DIGIT = 3.3219281
+"""log2(10), rounded up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewtonStep:
+    """One step: the decimal digits it was computed with, |grad|_inf before it, and its length |step|_inf."""
+
+    digits: int
+    residual: str
+    length: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefinedPoint:
+    """A stationary point as decimal text.
+
+    Attributes
+    ----------
+    theta : P texts
+        With `digits` places after the point, each within 10^-digits of the exact stationary point.
+    digits : int
+        Certified places; 0 when none are.
+    asked : int
+        Places asked for.
+    verdict : Verdict
+        Whether the existence of a stationary point within 10^-digits was certified.
+    loss : str
+        The loss at theta to `digits` places.
+    residual : str
+        An upper bound of |grad|_inf at theta.
+    steps : tuple of NewtonStep
+        Where the convergence is quadratic the residual of a step is about the square of the one before.
+    """
+
+    theta: tuple[str, ...]
+    digits: int
+    asked: int
+    verdict: Verdict
+    loss: str
+    residual: str
+    steps: tuple[NewtonStep, ...]
+
+    def __post_init__(self) -> None:
+        if (self.verdict is Verdict.CERTIFIED) != (self.digits > 0):
+            raise RefinementError(f"{self.digits} certified digits with the verdict {self.verdict.value}")
+
+
+def refine(spec: LandscapeSpec, theta: Sequence[float | str | Fraction], digits: int = 50) -> RefinedPoint:
+    """Refine a point to `digits` decimal places.
+
+    Newton's method over mpmath numbers; the precision doubles with each step, as the number of correct digits does.
+    Krawczyk's test in Arb then says how many places are certified.
+
+    Raises
+    ------
+    RefinementError
+        If theta has the wrong length, Newton's method leaves the neighbourhood of theta, or it does not converge.
+    """
+    if digits < 1:
+        raise RefinementError(f"{digits} digits; ask for at least 1")
+    if len(theta) != spec.n_parameters:
+        raise RefinementError(f"{len(theta)} numbers for {spec.n_parameters} parameters; give one for each")
+    start = [exact_decimal(t if isinstance(t, str | Fraction) else float(t)) for t in theta]
+    point, steps, accuracy = _newton(spec, start, digits)
+    places = min(digits, accuracy)
+    with working_precision(_bits(digits + GUARD_DIGITS)):
+        texts = [nearest_text(_ball(t), places) for t in point]
+        certified = _certified_places(spec, texts, places)
+        if certified:
+            texts = [nearest_text(_ball(t), certified) for t in point]
+        ran = evaluate_balls(gradient_program(spec), [arb(parse_decimal(t)) for t in texts])
+        assert ran.value is not None
+        residual = max((g.abs_upper() for g in ran.gradient), key=_comparable)
+        return RefinedPoint(
+            theta=tuple(texts),
+            digits=certified,
+            asked=digits,
+            verdict=Verdict.CERTIFIED if certified else Verdict.UNDECIDED,
+            loss=nearest_text(ran.value, certified or places),
+            residual=short_above(residual) if residual > 0 else "0",
+            steps=tuple(steps),
+        )
+
+
+def _bits(digits: int) -> int:
+    return ceil(digits * BITS_PER_DIGIT) + 16
+
+
+def _ball(x: mpf) -> arb:
+    sign, mantissa, exponent, _ = x._mpf_
+    return arb((-fmpz(mantissa) if sign else fmpz(mantissa), fmpz(exponent)))
+
+
+def _comparable(x: arb) -> tuple[fmpz, fmpz]:
+    mantissa, exponent = x.man_exp()
+    return (exponent + mantissa.bit_length(), mantissa) if x > 0 else (fmpz(-(10**9)), fmpz(0))
+
+
+def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mpf], list[NewtonStep], int]:
+    """Newton's method: the point, its steps, and the places that the last step suggests."""
+    program = build_program(spec, ("gradient", "hessian"))
+    with mp.workdps(FIRST_DIGITS):
+        point = [mpf(t) for t in start]
+        size = 1 + max(abs(t) for t in point)
+    origin, target = list(point), digits + GUARD_DIGITS
+    steps: list[NewtonStep] = []
+    work, first, accuracy = FIRST_DIGITS, 0, 0
+    while accuracy < target:
+        with mp.workdps(work):
+            ran = evaluate_digits(program, point)
+            step = _solve(ran.hessian, ran.gradient, work)
+            length, residual = max(abs(s) for s in step), max(abs(g) for g in ran.gradient)
+            if not (mp.isfinite(length) and mp.isfinite(residual)):
+                raise RefinementError("the loss is not finite near this point; start from another")
+            steps.append(NewtonStep(digits=work, residual=mp.nstr(residual, 5), length=mp.nstr(length, 5)))
+            point = [t - s for t, s in zip(point, step, strict=True)]
+            if max(abs(t - o) for t, o in zip(point, origin, strict=True)) > FARTHEST_MOVE * size:
+                raise RefinementError(
+                    f"Newton's method left the neighbourhood of the point (residual {mp.nstr(residual, 3)}); "
+                    "give a point nearer to a stationary one"
+                )
+            gained = int(-mp.log10(length / size)) if length else work
+        # A step of length 10^-k leaves an error of about 10^-2k, but no better than the precision allows.
+        accuracy = min(2 * gained, work - 3)
+        if 2 * gained < work - 3:
+            first += 1
+            if first > MOST_FIRST_STEPS:
+                return point, steps, max(gained, 1)
+            continue
+        if work >= target + 3:
+            break
+        work = min(2 * work, target + 3)
+    return point, steps, digits
+
+
+def _solve(hessian: list[list[mpf]], gradient: list[mpf], digits: int) -> list[mpf]:
+    """Newton's step: H s = g; where H is singular, a shift as small as the precision allows is added."""
+    with working_precision(_bits(digits)):
+        matrix = arb_mat([[_ball(x) for x in row] for row in hessian])
+        right = arb_mat(len(gradient), 1, [_ball(g) for g in gradient])
+        try:
+            solved = matrix.solve(right, algorithm="approx")
+        except ZeroDivisionError:
+            raise RefinementError("the Hessian is singular here: the point is degenerate") from None
+        pairs = (x.mid().man_exp() for x in solved.entries())
+        return [mp.ldexp(mpf(int(mantissa)), int(exponent)) for mantissa, exponent in pairs]
+
+
+def _certified_places(spec: LandscapeSpec, texts: list[str], places: int) -> int:
+    """How many places of the texts are certified; 0 when Krawczyk's test fails.
+
+    The zero lies within `radius` of the texts; rounding them to k places moves them by up to 10^-k / 2 more.
+    """
+    point = preconditioned_midpoint(spec, [arb(parse_decimal(t)) for t in texts])
+    if point is None or not point.shift.is_finite():
+        return 0
+    radius = arb(parse_decimal(f"1e-{places}"))
+    while places > 0:
+        box = cube(point.balls, radius)
+        if contracts(point.shift, contraction(point.inverse, hessian_over(spec, box)), radius):
+            return places
+        if places < 4:
+            return 0
+        places //= 2
+        radius = arb(parse_decimal(f"1e-{places}")) / 4
+    return 0
