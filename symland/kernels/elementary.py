@@ -9,10 +9,12 @@ Besides add, sub, mul, div, neg, sqrt, the elementary operations are
     shift52(a)                  the number whose bits are those of a shifted left by 52
     octave(a), reduced(a)       the integer k and a / 2^k with a / 2^k in [sqrt(1/2), sqrt(2)), for a normal a > 0
     high(a)                     a with the lower 27 bits of its fraction set to zero
+    bit0(a), bit1(a)            masks: the lowest bits of a, taken as an integer, are set
+    far_sin(x, a), far_cos(x, a)    a, but the C library's sin x or cos x where FAR < |x|
 
 Arguments are reduced as by Cody and Waite; the coefficients are near-minimax, found with 60 digits. Powers of two are
 made by adding 1.5 * 2^52 + b to an integer k, which leaves k + b in the low bits, and shifting these into the exponent;
-where k + b = 0 the result is zero, so results that would be subnormal are flushed to zero. Bounds in units in the last
+where k + b = 0 the result is zero, so results below 2^-1018 may be flushed to zero. Bounds in units in the last
 place are in `BOUNDS` and are tested against mpmath.
 """
 
@@ -21,6 +23,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
+from symland.kernels.coefficients import (
+    COS,
+    ERF_SMALL,
+    ERFCX,
+    EXP,
+    EXPM1_DOUBLE,
+    HALF_PI,
+    LN2_HIGH,
+    LN2_LOW,
+    LOG,
+    LOG2E,
+    SIN,
+    TWO_OVER_PI,
+    TWO_OVER_ROOT_PI,
+)
 from symland.kernels.lanes import Address, Item, LaneCode, Let, Load, Loop, Store
 from symland.kernels.recorder import Recorder
 
@@ -28,7 +45,7 @@ __all__ = ["BOUNDS", "inline"]
 
 BOUNDS: Mapping[str, float] = {
     "exp": 1.5,
-    "log": 1.0,
+    "log": 1.5,
     "tanh": 2.5,
     "sech2": 4.0,
     "logistic": 2.5,
@@ -40,58 +57,12 @@ BOUNDS: Mapping[str, float] = {
     "lse0": 2.5,
     "softmax0": 4.5,
 }
-"""Largest error in units in the last place for finite arguments, where the result is not subnormal."""
+"""Largest error in units in the last place for finite arguments, where the result is at least 2^-1018; for lse0
+and softmax0 times 1 + max |m_i|, because their condition number grows so."""
 
 
-def _hex(*texts: str) -> tuple[Fraction, ...]:
-    return tuple(Fraction(float.fromhex(text)) for text in texts)
-
-
-_SHIFT = Fraction(3 * 2**51)
-_LOG2E = Fraction(float.fromhex("0x1.71547652b82fep+0"))
-_LN2_HIGH = Fraction(float.fromhex("0x1.62e42fefa3800p-1"))
-"""ln 2 to 43 bits: its product with an integer below 2^10 is exact."""
-_LN2_LOW = Fraction(float.fromhex("0x1.ef35793c76730p-45"))
-
-EXP = _hex(
-    "0x1.0000000000001p-1",
-    "0x1.5555555555556p-3",
-    "0x1.5555555553d05p-5",
-    "0x1.1111111110996p-7",
-    "0x1.6c16c178b0646p-10",
-    "0x1.a01a01a7da98dp-13",
-    "0x1.a019b87f7a6e9p-16",
-    "0x1.71de0d573888bp-19",
-    "0x1.28922d8c8d4fbp-22",
-    "0x1.af39789bfd689p-26",
-)
-"""(e^r - 1 - r) / r^2 for |r| <= ln(2)/2."""
-
-EXPM1_DOUBLE = _hex(
-    "-0x1.0000000000000p+1",
-    "0x1.0000000000005p+1",
-    "-0x1.5555555555557p+0",
-    "0x1.5555555551fd6p-1",
-    "-0x1.111111111009cp-2",
-    "0x1.6c16c17f7ee1dp-4",
-    "-0x1.a01a01ac0a9eep-6",
-    "0x1.a019a5aef5532p-8",
-    "-0x1.71de01c3fc936p-10",
-    "0x1.28a38365c4751p-12",
-    "-0x1.af4ecd2129492p-15",
-)
-"""(e^{-2r} - 1) / r for |r| <= ln(2)/4."""
-
-LOG = _hex(
-    "0x1.5555555555558p-1",
-    "0x1.99999999949d0p-2",
-    "0x1.2492492eefe17p-2",
-    "0x1.c71c61a40ddfbp-3",
-    "0x1.74630f3e18fa7p-3",
-    "0x1.39f2bba043e06p-3",
-    "0x1.2be6c99b32a48p-3",
-)
-"""(ln((1 + s)/(1 - s)) - 2 s) / s^3 in s^2 for |s| <= 3 - 2 sqrt(2)."""
+SHIFT = Fraction(3 * 2**51)
+"""1.5 * 2^52: a double of its size holds integers only."""
 
 
 class _Functions:
@@ -126,10 +97,10 @@ class _Functions:
     def _exp_parts(self, y: int, bias: int, rest: int | None = None) -> tuple[int, int]:
         """2^(k + bias - 1023) and e^r - 1 where y + rest = k ln 2 + r, for y that keeps k + bias in 0..2046."""
         rec = self.rec
-        shift = self.c(_SHIFT + bias)
-        moved = rec.add(rec.mul(y, self.c(_LOG2E)), shift)
+        shift = self.c(SHIFT + bias)
+        moved = rec.add(rec.mul(y, self.c(LOG2E)), shift)
         k = rec.sub(moved, shift)
-        r = rec.sub(rec.sub(y, rec.mul(k, self.c(_LN2_HIGH))), rec.mul(k, self.c(_LN2_LOW)))
+        r = rec.sub(rec.sub(y, rec.mul(k, self.c(LN2_HIGH))), rec.mul(k, self.c(LN2_LOW)))
         if rest is not None:
             r = rec.add(r, rest)
         p = rec.add(rec.mul(rec.mul(r, r), self.polynomial(EXP, r)), r)
@@ -138,7 +109,7 @@ class _Functions:
     def exp(self, x: int) -> int:
         # The scale 2^(k-1) stays finite up to k = 1024; the result is doubled.
         rec = self.rec
-        y = self.op("least", self.c(711), self.op("most", self.c(Fraction(-7084, 10)), x))
+        y = self.op("least", self.c(710), self.op("most", self.c(Fraction(-7084, 10)), x))
         scale, p = self._exp_parts(y, 1022)
         return rec.mul(self.c(2), rec.add(rec.mul(scale, p), scale))
 
@@ -152,7 +123,7 @@ class _Functions:
         # x^2 = h^2 + (x - h)(x + h) with h^2 exact: the rounding of x^2 would cost x^2 units in the last place.
         rec = self.rec
         t = self.op("least", self.c(27), self.op("abs", x))
-        return rec.mul(self.c(Fraction(float.fromhex("0x1.20dd750429b6dp+0"))), self._bell(t))
+        return rec.mul(self.c(TWO_OVER_ROOT_PI), self._bell(t))
 
     def _bell(self, t: int) -> int:
         """e^{-t^2} for 0 <= t <= 27."""
@@ -173,10 +144,10 @@ class _Functions:
         """
         rec = self.rec
         t = self.op("least", self.c(Fraction(1416, 4)), self.op("abs", x))
-        shift = self.c(_SHIFT + 1021)
-        moved = rec.sub(shift, rec.mul(t, self.c(2 * _LOG2E)))
+        shift = self.c(SHIFT + 1021)
+        moved = rec.sub(shift, rec.mul(t, self.c(2 * LOG2E)))
         k = rec.sub(moved, shift)
-        r = rec.add(rec.add(t, rec.mul(k, self.c(_LN2_HIGH / 2))), rec.mul(k, self.c(_LN2_LOW / 2)))
+        r = rec.add(rec.add(t, rec.mul(k, self.c(LN2_HIGH / 2))), rec.mul(k, self.c(LN2_LOW / 2)))
         p = rec.mul(r, self.polynomial(EXPM1_DOUBLE, r))
         s = self.op("shift52", moved)
         sp = rec.mul(s, p)
@@ -232,12 +203,12 @@ class _Functions:
         big = self.op("less", self.c(Fraction(float.fromhex("0x1.a827999fcef32p-2"))), e)
         f = self.op("select", big, rec.sub(rec.mul(e, self.c(Fraction(1, 2))), self.c(Fraction(1, 2))), e)
         near = self._log_near_one(f)
-        return rec.add(near, self.op("select", big, self.c(_LN2_HIGH + _LN2_LOW), self.c(0)))
+        return rec.add(near, self.op("select", big, self.c(LN2_HIGH + LN2_LOW), self.c(0)))
 
     def _log_octaves(self, k: int, f: int) -> int:
         rec = self.rec
-        low = rec.add(rec.mul(k, self.c(_LN2_LOW)), self._log_near_one(f))
-        return rec.add(rec.mul(k, self.c(_LN2_HIGH)), low)
+        low = rec.add(rec.mul(k, self.c(LN2_LOW)), self._log_near_one(f))
+        return rec.add(rec.mul(k, self.c(LN2_HIGH)), low)
 
     def log1p(self, y: int) -> int:
         """ln(1 + y) for y >= 0, finite."""
@@ -258,7 +229,7 @@ class _Functions:
         zero, infinite = self.c(0), self.op("infinity")
         value = self.op("select", self.op("less", zero, x), value, rec.op("sub", infinite, infinite))
         value = self.op("select", self.op("equal", x, zero), rec.neg(infinite), value)
-        return self.op("select", self.op("less", x, infinite), value, rec.op("add", x, rec.op("sub", x, x)))
+        return self.op("select", self.op("less", x, infinite), value, rec.op("add", x, x))
 
     # -- several classes ------------------------------------------------------------------------------------------
 
@@ -282,6 +253,62 @@ class _Functions:
         _, parts, rest = self._softmax_parts(margins)
         over = self.rec.div(self.c(1), self.rec.add(rest, self.c(1)))
         return self.rec.mul(parts[number], over)
+
+    # -- sine, cosine and the error function ----------------------------------------------------------------------
+
+    def _quarter_turns(self, x: int) -> tuple[int, int]:
+        """1.5 * 2^52 + k and r with x = k pi/2 + r.
+
+        x - k P1 is exact; what k P2 leaves behind is found by a compensated difference and goes with k P3.
+        """
+        rec = self.rec
+        shift = self.c(SHIFT)
+        moved = rec.add(rec.mul(x, self.c(TWO_OVER_PI)), shift)
+        k = rec.sub(moved, shift)
+        p1, p2, p3, p4 = (rec.mul(k, self.c(p)) for p in HALF_PI)
+        first = rec.sub(x, p1)
+        second = rec.sub(first, p2)
+        lost = rec.sub(rec.sub(first, second), p2)
+        return moved, rec.sub(second, rec.add(rec.sub(p3, lost), p4))
+
+    def _sine(self, r: int) -> int:
+        rec = self.rec
+        z = rec.mul(r, r)
+        return rec.add(rec.mul(rec.mul(r, z), self.polynomial(SIN, z)), r)
+
+    def _cosine(self, r: int) -> int:
+        # 1 - z/2 is rounded to w; what is lost is (1 - w) - z/2.
+        rec = self.rec
+        z, one = rec.mul(r, r), self.c(1)
+        half = rec.mul(z, self.c(Fraction(1, 2)))
+        w = rec.sub(one, half)
+        lost = rec.sub(rec.sub(one, w), half)
+        return rec.add(rec.add(rec.mul(rec.mul(z, z), self.polynomial(COS, z)), lost), w)
+
+    def sin(self, x: int) -> int:
+        moved, r = self._quarter_turns(x)
+        near = self.op("select", self.op("bit0", moved), self._cosine(r), self._sine(r))
+        near = self.op("select", self.op("bit1", moved), self.op("neg", near), near)
+        return self.op("far_sin", x, near)
+
+    def cos(self, x: int) -> int:
+        # cos x = sin(x + pi/2)
+        moved, r = self._quarter_turns(x)
+        near = self.op("select", self.op("bit0", moved), self._sine(r), self._cosine(r))
+        turned = self.op("bit1", self.rec.add(moved, self.c(1)))
+        near = self.op("select", turned, self.op("neg", near), near)
+        return self.op("far_cos", x, near)
+
+    def erf(self, x: int) -> int:
+        rec = self.rec
+        plain = self.op("abs", x)
+        z = rec.mul(x, x)
+        near = rec.add(rec.mul(x, self.polynomial(ERF_SMALL, z)), x)
+        t = self.op("least", self.c(6), plain)
+        s = rec.div(rec.sub(t, self.c(3)), rec.add(t, self.c(3)))
+        rest = rec.mul(self._bell(self.op("least", self.c(27), plain)), self.polynomial(ERFCX, s))
+        beyond = self.op("copysign", rec.sub(self.c(1), rest), x)
+        return self.op("select", self.op("less", plain, self.c(Fraction(7, 8))), near, beyond)
 
     # -- the rest -------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Sequence
 from fractions import Fraction
 
+from symland.kernels.coefficients import FAR
 from symland.kernels.lanes import Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
 
 __all__ = ["LANES", "LLVM_VERSION", "print_llvm", "workspace"]
@@ -432,7 +433,30 @@ class _Printer:
                 return self._select(test, args[0], args[1])
             case "select":
                 return self._select(args[0], args[1], args[2])
+            case "far_sin" | "far_cos":
+                return self._far(item.op.removeprefix("far_"), *args)
         return self._bits(item.op, args[0])
+
+    def _far(self, function: str, x: str, near: str) -> str:
+        """`near`, or in a strip with a lane far from zero, what the C library gives for that lane."""
+        self.counter += 1
+        slow, after, before = f"far{self.counter}", f"near{self.counter}", self.label
+        size = self.put(f"call {_V} @llvm.fabs.v{LANES}f64({_V} {x})")
+        far = self.put(f"fcmp ogt {_V} {size}, {_splat('double', _double(FAR))}")
+        bits = self.put(f"bitcast {_M} {far} to i{LANES}")
+        some = self.put(f"icmp ne i{LANES} {bits}, 0")
+        self.do(f"br i1 {some}, label %{slow}, label %{after}")
+        self.block(slow)
+        vector = near
+        self.declared.add(f"declare double @{function}(double) #0")
+        for lane in range(LANES):
+            number = self.put(f"extractelement {_V} {x}, i32 {lane}")
+            result = self.put(f"call double @{function}(double {number})")
+            vector = self.put(f"insertelement {_V} {vector}, double {result}, i32 {lane}")
+        vector = self._select(far, vector, near)
+        self.do(f"br label %{after}")
+        self.block(after)
+        return self.put(f"phi {_V} [ {near}, %{before} ], [ {vector}, %{slow} ]")
 
     def _select(self, mask: str, a: str, b: str) -> str:
         return self.put(f"select {_M} {mask}, {_V} {a}, {_V} {b}")
@@ -445,6 +469,9 @@ class _Printer:
 
     def _bits(self, op: str, a: str) -> str:
         bits = self._integer(a)
+        if op in ("bit0", "bit1"):
+            held = self.put(f"and {_I} {bits}, {_integers(1 << int(op[-1]))}")
+            return self.put(f"icmp ne {_I} {held}, {_integers(0)}")
         if op == "shift52":
             return self._number(self.put(f"shl {_I} {bits}, {_integers(52)}"))
         if op == "high":

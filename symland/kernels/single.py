@@ -1,0 +1,37 @@
+"""One primitive function as a kernel of its own: for measuring its error."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from symland.kernels.elementary import inline
+from symland.kernels.lanes import Address, Buffer, Kind, LaneCode
+from symland.kernels.recorder import Recorder
+from symland.records import FloatArray
+
+__all__ = ["evaluate_primitive", "primitive_code"]
+
+
+def primitive_code(op: str, arity: int = 1, value: Fraction | None = None) -> LaneCode:
+    """Lane code of y = op(x_1, ..., x_arity), with the inputs in "x" and the result in "y"."""
+    rec = Recorder()
+    rec.buffer(Buffer(name="x", kind=Kind.INPUT, size=arity))
+    rec.buffer(Buffer(name="y", kind=Kind.OUTPUT, size=1))
+    args = [rec.load("x", Address(k)) for k in range(arity)]
+    rec.store("y", Address(0), rec.op(op, *args, value=value))
+    return rec.code()
+
+
+def evaluate_primitive(op: str, x: FloatArray, value: Fraction | None = None) -> FloatArray:
+    """What the compiled polynomial gives at arguments of shape (n, arity)."""
+    from symland.kernels.build import load_object, make_object
+    from symland.kernels.engines import ENTRY, native
+    from symland.kernels.llvm import print_llvm, workspace
+
+    code = inline(primitive_code(op, x.shape[1], value))
+    loaded = load_object(make_object(print_llvm(code, ENTRY)))
+    y = np.empty(len(x))
+    native(loaded.address(ENTRY), workspace(code), 2, loaded)(len(x), (), (np.ascontiguousarray(x),), (y,))
+    return y
