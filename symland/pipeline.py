@@ -16,17 +16,18 @@ from typing import Any, Protocol
 
 from symland.analysis.embedding import EmbeddingReport, check_embedding
 from symland.errors import DatabaseError, RefinementError
-from symland.explore import DEFAULT_RULES, Address, BatchResult, Exploration, Plan, explore
+from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, explore
 from symland.explore.coverage import classes_by_index, copies_by_index, euler_sum
-from symland.explore.pathways import pathways
+from symland.explore.pathways import Connections, connect
 from symland.kernels import CompiledKernel, compile_kernel
 from symland.landscape.database import Database
 from symland.program.derive import build_program
 from symland.program.identity import check_identity
 from symland.program.proof import Statement, prove_program
-from symland.records import Outcome, StationaryPoint, Verdict
+from symland.records import StationaryPoint, Verdict
 from symland.report import write_report
-from symland.rigor.certify import Certificate, certify
+from symland.rigor.certificate import Certificate
+from symland.rigor.certify import certify
 from symland.rigor.refine import RefinedPoint, refine
 from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
@@ -112,11 +113,11 @@ def explore_into(
             "give the same, or another file"
         )
     database.put_meta("plan", plan)
-    stored = [_batch_result(payload) for _, payload in sorted(database.batches().items())]
+    stored = [BatchResult.from_payload(payload) for _, payload in sorted(database.batches().items())]
     per_round = Plan(seed=seed, max_index=max_index).batches
 
     def keep(result: BatchResult) -> None:
-        database.put_batch(result.address.round * per_round + result.address.number, _batch_payload(result))
+        database.put_batch(result.address.round * per_round + result.address.number, result.payload())
 
     found = explore(
         compile_kernel(spec),
@@ -148,7 +149,7 @@ def explore_into(
             "degenerate": state.degenerate,
             "inequalities": [v.value for v in state.inequalities],
             "coverage": state.overall.coverage,
-            "unseen": state.overall.unseen,
+            "estimate": [state.overall.low, state.overall.estimate, state.overall.high],
             "curve": [[searches, list(classes)] for searches, classes in state.curve],
         },
     )
@@ -159,46 +160,17 @@ def _by_index(counts: Iterable[int]) -> str:
     return " ".join(map(str, counts))
 
 
-def _batch_payload(result: BatchResult) -> dict[str, Any]:
-    return {
-        "round": result.address.round,
-        "number": result.address.number,
-        "tallies": list(result.tallies),
-        "searches": result.searches,
-        "converged": result.converged,
-        "points": [
-            {
-                "theta": point.theta.tolist(),
-                "loss": point.loss,
-                "gradient_norm": point.gradient_norm,
-                "spectrum": point.spectrum.tolist(),
-                "index": point.index,
-                "nullity": point.nullity,
-                "orbit_size": point.orbit_size,
-                "outcome": point.outcome.name,
-            }
-            for point in result.points
-        ],
-    }
-
-
-def _batch_result(payload: dict[str, Any]) -> BatchResult:
-    return BatchResult(
-        address=Address(round=payload["round"], number=payload["number"]),
-        points=tuple(StationaryPoint(**{**p, "outcome": Outcome[p["outcome"]]}) for p in payload["points"]),
-        tallies=tuple(payload["tallies"]),
-        searches=payload["searches"],
-        converged=payload["converged"],
-    )
-
-
-def connect_into(database: Database, *, listener: Listener = SILENCE) -> int:
-    """Follow both downhill branches of every transition state; the number of pathways."""
+def connect_into(database: Database, *, listener: Listener = SILENCE) -> Connections:
+    """Follow both downhill branches of every transition state; classes found at their ends join the list."""
     points = database.points()
-    found = pathways(compile_kernel(database.spec), find_symmetry(database.spec), points)
-    database.put_pathways(found)
-    listener.advance(f"{len(found)} pathways")
-    return len(found)
+    listener.advance(f"{sum(p.index == 1 for p in points)} transition states")
+    found = connect(compile_kernel(database.spec), find_symmetry(database.spec), points)
+    if len(found.points) > len(points):
+        database.put_points(found.points)
+    database.put_pathways(found.pathways)
+    lost = [{"class": b.transition_state, "sign": b.sign, "outcome": b.outcome.value} for b in found.lost]
+    database.put_analysis("connections", {"pathways": len(found.pathways), "lost": lost})
+    return found
 
 
 def refine_into(database: Database, *, digits: int = 50, listener: Listener = SILENCE) -> list[RefinedPoint | None]:
@@ -206,7 +178,7 @@ def refine_into(database: Database, *, digits: int = 50, listener: Listener = SI
     points, out = database.points(), list[RefinedPoint | None]()
     for number, point in enumerate(points):
         try:
-            refined: RefinedPoint | None = refine(database.spec, point.theta, digits=digits)
+            refined: RefinedPoint | None = refine(database.spec, point.theta.tolist(), digits=digits)
         except RefinementError:
             refined = None
         if refined is not None:
@@ -221,7 +193,7 @@ def certify_into(database: Database, *, listener: Listener = SILENCE) -> list[Ce
     points, refined = database.points(), database.refined()
     out = []
     for number, point in enumerate(points):
-        start = RefinedPoint.from_dict(refined[number]) if number in refined else point.theta
+        start = RefinedPoint.from_dict(refined[number]) if number in refined else point.theta.tolist()
         certificate = certify(database.spec, start)
         database.put_certificate(number, certificate.to_dict())
         out.append(certificate)
@@ -242,31 +214,40 @@ def embed_into(database: Database, *, layer: int = 1, nodes: int = 1, listener: 
     return report
 
 
-def is_certified(certificate: dict[str, Any] | None) -> bool:
-    """Whether existence, uniqueness and index are all certified."""
+def is_certified(point: StationaryPoint, certificate: Certificate | None) -> bool:
+    """Whether existence, uniqueness and index are certified, the index being the one that the spectrum showed."""
     if certificate is None:
         return False
-    return all(certificate[claim] == Verdict.CERTIFIED.value for claim in ("existence", "uniqueness", "index_verdict"))
+    return certificate.verdict is Verdict.CERTIFIED and certificate.index == point.index
+
+
+def _loss_bounds(point: StationaryPoint, certificate: Certificate | None) -> tuple[float, float]:
+    """The loss enclosure as floats rounded outward; without a certificate, all that is known."""
+    if certificate is None or certificate.loss is None:
+        return -math.inf, math.inf
+    lower, upper = map(float, certificate.loss)
+    return math.nextafter(lower, -math.inf), math.nextafter(upper, math.inf)
+
+
+def certificates(database: Database) -> dict[int, Certificate]:
+    """The certificates of a database, by class."""
+    return {number: Certificate.from_dict(record) for number, record in database.certificates().items()}
 
 
 def summary(database: Database) -> dict[str, Any]:
-    """What the database holds, as JSON values; loss bounds are rounded outward."""
-    points, certificates = database.points(), database.certificates()
+    """What the database holds, as JSON values; a loss that no certificate bounds has the bounds null."""
+    points, made = database.points(), certificates(database)
     classes = []
     for number, point in enumerate(points):
-        certificate = certificates.get(number)
-        lower, upper = point.loss, point.loss
-        if certificate is not None:
-            lower, upper = (float(certificate[f"loss_{end}"]) for end in ("lower", "upper"))
-            lower, upper = math.nextafter(lower, -math.inf), math.nextafter(upper, math.inf)
+        lower, upper = _loss_bounds(point, made.get(number))
         classes.append(
             {
                 "index": point.index,
                 "loss": point.loss,
-                "loss_lower": lower,
-                "loss_upper": upper,
+                "loss_lower": lower if math.isfinite(lower) else None,
+                "loss_upper": upper if math.isfinite(upper) else None,
                 "orbit": point.orbit_size,
-                "certified": is_certified(certificate),
+                "certified": is_certified(point, made.get(number)),
             }
         )
     return {
@@ -348,9 +329,10 @@ def run(
             state = found.completeness
             return f"classes by index {_by_index(state.classes)}, Morse sum {state.morse_sum}"
 
-        def certificates() -> str:
+        def prove_points() -> str:
             made = certify_into(database, listener=listener)
-            return f"{sum(is_certified(c.to_dict()) for c in made)} of {len(made)} classes certified"
+            held = sum(is_certified(p, c) for p, c in zip(database.points(), made, strict=True))
+            return f"{held} of {len(made)} classes certified"
 
         def embedding() -> str:
             report = embed_into(database, listener=listener)
@@ -363,11 +345,11 @@ def run(
             return str(written[0])
 
         step("verify", verify)
-        step("compile", lambda: compile_kernel(spec).engine)
+        step("compile", lambda: compile_kernel(spec).engine.value)
         step("explore", search)
-        step("connect", lambda: f"{connect_into(database, listener=listener)} pathways")
+        step("connect", lambda: f"{len(connect_into(database, listener=listener).pathways)} pathways")
         step("refine", lambda: f"{len(refine_into(database, digits=digits, listener=listener))} classes")
-        step("certify", certificates)
+        step("certify", prove_points)
         step("embed", embedding)
         database.put_meta("versions", versions())
         database.put_meta("seconds", seconds)

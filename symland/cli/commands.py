@@ -122,7 +122,7 @@ def explore(
         )
         progress.end(f"{found.completeness.searches} searches")
         progress.begin("connect")
-        progress.end(f"{pipeline.connect_into(database, listener=progress)} pathways")
+        progress.end(f"{len(pipeline.connect_into(database, listener=progress).pathways)} pathways")
         _show(database, json)
 
 
@@ -164,11 +164,11 @@ def certify(*, db: DatabaseFile, json: Json = False) -> int:
     progress = Progress()
     with Database.open(db) as database:
         progress.begin("certify")
-        made = [c.to_dict() for c in pipeline.certify_into(database, listener=progress)]
-        certified = sum(map(pipeline.is_certified, made))
+        made = pipeline.certify_into(database, listener=progress)
+        certified = sum(pipeline.is_certified(p, c) for p, c in zip(database.points(), made, strict=True))
         progress.end(f"{certified} of {len(made)} classes certified")
         if json:
-            print_json(made)
+            print_json([c.to_dict() for c in made])
         else:
             _show(database, False)
     return 0 if certified == len(made) else 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from math import ceil
 
@@ -16,7 +16,15 @@ from symland.program.derive import build_program
 from symland.program.digits import evaluate_digits
 from symland.records import Verdict
 from symland.rigor.decimals import exact_decimal, nearest_text, parse_decimal, short_above
-from symland.rigor.krawczyk import contraction, contracts, cube, gradient_program, hessian_over, preconditioned_midpoint
+from symland.rigor.krawczyk import (
+    contraction,
+    contracts,
+    cube,
+    gradient_program,
+    hessian_over,
+    identity,
+    preconditioned_midpoint,
+)
 from symland.spec import LandscapeSpec
 
 __all__ = ["NewtonStep", "RefinedPoint", "refine"]
@@ -32,6 +40,9 @@ MOST_FIRST_STEPS = 60
 
 FARTHEST_MOVE = 0.1
 """Largest change of a parameter, in units of 1 + max |theta|, after which the point is no longer the one given."""
+
+FIRST_SLOPE_BITS = 256
+"""Bits of the Hessian in the test that certifies digits."""
 
 BITS_PER_DIGIT = 3.3219281
 """log2(10), rounded up."""
@@ -79,6 +90,22 @@ class RefinedPoint:
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.CERTIFIED) != (self.digits > 0):
             raise RefinementError(f"{self.digits} certified digits with the verdict {self.verdict.value}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            **asdict(self),
+            "theta": list(self.theta),
+            "verdict": self.verdict.value,
+            "steps": [*map(asdict, self.steps)],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RefinedPoint:
+        """The point that `to_dict` wrote."""
+        steps = tuple(NewtonStep(**step) for step in values["steps"])
+        verdict = Verdict(values["verdict"])
+        return cls(**{**values, "theta": tuple(values["theta"]), "verdict": verdict, "steps": steps})
 
 
 def refine(spec: LandscapeSpec, theta: Sequence[float | str | Fraction], digits: int = 50) -> RefinedPoint:
@@ -170,14 +197,15 @@ def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mp
 
 
 def _solve(hessian: list[list[mpf]], gradient: list[mpf], digits: int) -> list[mpf]:
-    """Newton's step: H s = g; where H is singular, a shift as small as the precision allows is added."""
+    """Newton's step: H s = g; where elimination meets a zero pivot, a small multiple of I is added to H."""
     with working_precision(_bits(digits)):
         matrix = arb_mat([[_ball(x) for x in row] for row in hessian])
         right = arb_mat(len(gradient), 1, [_ball(g) for g in gradient])
         try:
             solved = matrix.solve(right, algorithm="approx")
         except ZeroDivisionError:
-            raise RefinementError("the Hessian is singular here: the point is degenerate") from None
+            shift = arb(2) ** (-ctx.prec // 2)
+            solved = (matrix + shift * identity(len(gradient))).solve(right, algorithm="approx")
         pairs = (x.mid().man_exp() for x in solved.entries())
         return [mp.ldexp(mpf(int(mantissa)), int(exponent)) for mantissa, exponent in pairs]
 
@@ -187,13 +215,15 @@ def _certified_places(spec: LandscapeSpec, texts: list[str], places: int) -> int
 
     The zero lies within `radius` of the texts; rounding them to k places moves them by up to 10^-k / 2 more.
     """
-    point = preconditioned_midpoint(spec, [arb(parse_decimal(t)) for t in texts])
+    point = preconditioned_midpoint(spec, [arb(parse_decimal(t)) for t in texts], FIRST_SLOPE_BITS)
     if point is None or not point.shift.is_finite():
         return 0
     radius = arb(parse_decimal(f"1e-{places}"))
     while places > 0:
         box = cube(point.balls, radius)
-        if contracts(point.shift, contraction(point.inverse, hessian_over(spec, box)), radius):
+        with working_precision(FIRST_SLOPE_BITS):
+            slope = contraction(point.inverse, hessian_over(spec, box))
+        if contracts(point.shift, slope, radius):
             return places
         if places < 4:
             return 0
