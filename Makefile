@@ -16,6 +16,7 @@ help:
 	@echo "make bench      kernels against other libraries, side by side; the table goes to docs/"
 	@echo "make enumerate  complete enumeration of small landscapes (slow)"
 	@echo "make reports    write reports/ anew"
+	@echo "make docs       the manual as HTML, into docs/_build"
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -67,6 +68,10 @@ reports: $(VENV)/.installed
 	for penalty in 1e-2 1e-3; do \
 	  $(BIN)/symland run xor --penalty $$penalty -o reports/xor-2-$$penalty; \
 	done
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	$(BIN)/python -m sphinx -W -b html docs docs/_build
 
 clean:
 	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
