@@ -1,0 +1,25 @@
+"""Figures of a landscape, as `matplotlib.figure.Figure` objects; nothing here touches pyplot's state."""
+
+from symland.report.figures.completeness import completeness_figure
+from symland.report.figures.disconnectivity import disconnectivity_figure
+from symland.report.figures.embedding import Column, Link, embedding_columns, embedding_figure
+from symland.report.figures.levels import level_figure, spectrum_figure
+from symland.report.figures.networks import network_figure
+from symland.report.figures.slices import Slice, slice_figure, take_slice
+from symland.report.figures.style import save_figure
+
+__all__ = [
+    "Column",
+    "Link",
+    "Slice",
+    "completeness_figure",
+    "disconnectivity_figure",
+    "embedding_columns",
+    "embedding_figure",
+    "level_figure",
+    "network_figure",
+    "save_figure",
+    "slice_figure",
+    "spectrum_figure",
+    "take_slice",
+]

@@ -1,0 +1,123 @@
+"""The disconnectivity graph of a tree: minima at their losses, joined where paths between them rise to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from math import log10
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from symland.errors import ReportError
+from symland.landscape.tree import DisconnectivityTree
+from symland.report.figures.style import WIDTH, empty_figure, index_colour, styled
+
+__all__ = ["disconnectivity_figure"]
+
+SHOULDER = 0.05
+"""Height of the slanted end of a branch, as a fraction of the axis."""
+
+MOST_LABELS = 60
+"""Leaves that are labelled with their numbers at most."""
+
+
+@styled
+def disconnectivity_figure(
+    tree: DisconnectivityTree,
+    *,
+    label: Callable[[Hashable], str] | None = None,
+    colours: Mapping[Hashable, float] | None = None,
+    colour_label: str = "",
+    log_loss: bool = False,
+    height: float = 3.6,
+    width: float = WIDTH,
+) -> Figure:
+    """Draw a disconnectivity graph.
+
+    Parameters
+    ----------
+    tree : DisconnectivityTree
+        Of classes or of labelled copies; `tree.coarsened(levels)` draws the classical one with fixed levels.
+    label : callable, optional
+        Text under a minimum; its number by default, none where there are too many.
+    colours : mapping of minimum to number, optional
+        Any column to colour the branches by, with `colour_label` at the colour bar.
+    log_loss : bool
+        Logarithmic axis of the loss.
+
+    Raises
+    ------
+    ReportError
+        If the tree is empty, or the axis is to be logarithmic and a loss is not positive.
+    """
+    if not tree.nodes:
+        raise ReportError("there is no minimum to draw; explore first")
+    lowest, highest = (f(node.loss for node in tree.nodes) for f in (min, max))
+    if log_loss and lowest <= 0:
+        raise ReportError(f"the loss {lowest:.3g} has no logarithm; draw with a linear axis")
+    figure = empty_figure(height, width)
+    axes = figure.add_subplot()
+    if log_loss:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0, 7.0)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    to_axis: Callable[[float], float] = log10 if log_loss else float
+    from_axis: Callable[[float], float] = (lambda y: 10.0**y) if log_loss else float
+    span = (to_axis(highest) - to_axis(lowest)) or 1.0
+    x = tree.positions()
+    scale = None
+    if colours is not None:
+        values = [colours[tree.nodes[leaf].minimum] for leaf in tree.leaves]
+        scale = ScalarMappable(Normalize(min(values), max(values)), "viridis")
+    parents = tree.parents()
+    lines, shades = [], []
+    for place, node in enumerate(tree.nodes):
+        low = to_axis(node.loss)
+        shade: Any = "0.25"
+        if scale is not None and colours is not None and not node.children:
+            shade = scale.to_rgba(np.array(colours[node.minimum]))
+        if place not in parents:
+            top = low + SHOULDER * span
+            lines.append([(x[place], node.loss), (x[place], from_axis(top))])
+        else:
+            parent = parents[place]
+            top = to_axis(tree.nodes[parent].loss)
+            bend = max(low, top - SHOULDER * span)
+            lines.append([(x[place], node.loss), (x[place], from_axis(bend)), (x[parent], tree.nodes[parent].loss)])
+        shades.append(shade)
+    many = len(tree.leaves) > MOST_LABELS
+    axes.add_collection(LineCollection(lines, colors=shades, linewidths=0.6 if many else 1.1, capstyle="round"))
+    _mark_minima(axes, tree, x, label, many)
+    axes.set_xlim(-0.7, len(tree.leaves) - 0.3)
+    axes.set_ylim(
+        from_axis(to_axis(lowest) - (0.1 if not many else 0.04) * span), from_axis(to_axis(highest) + 0.06 * span)
+    )
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    axes.set_ylabel("loss $E$")
+    if scale is not None:
+        figure.colorbar(scale, ax=axes, label=colour_label, shrink=0.7, pad=0.01)
+    return figure
+
+
+def _mark_minima(
+    axes: Axes, tree: DisconnectivityTree, x: np.ndarray, label: Callable[[Hashable], str] | None, many: bool
+) -> None:
+    leaves = list(tree.leaves)
+    losses = [tree.nodes[leaf].loss for leaf in leaves]
+    axes.plot(x[leaves], losses, "o", color=index_colour(0), markersize=2 if many else 3.5)
+    if many and label is None:
+        return
+    for leaf, loss in zip(leaves, losses, strict=True):
+        minimum = tree.nodes[leaf].minimum
+        text = label(minimum) if label else str(getattr(minimum, "number", minimum))
+        axes.annotate(
+            text, (x[leaf], loss), xytext=(0, -4), textcoords="offset points", ha="center", va="top", fontsize=7.5
+        )

@@ -1,0 +1,138 @@
+"""What all figures share: fonts that match a LaTeX page, a colour and a mark for each index, and saving."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from symland.errors import ReportError
+
+__all__ = [
+    "FORMATS",
+    "WIDTH",
+    "empty_figure",
+    "index_colour",
+    "index_legend",
+    "index_mark",
+    "index_name",
+    "save_figure",
+    "styled",
+]
+
+WIDTH = 6.3
+"""Width of a figure in inches: a page of A4 less its margins."""
+
+FORMATS = ("pdf", "png")
+"""Files written for each figure."""
+
+_P = ParamSpec("_P")
+
+_STYLE: Any = {
+    "font.family": "serif",
+    "font.serif": ["cmr10"],
+    "mathtext.fontset": "cm",
+    "axes.formatter.use_mathtext": True,
+    "font.size": 10,
+    "axes.labelsize": 10,
+    "axes.titlesize": 10,
+    "legend.fontsize": 8.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "ytick.minor.width": 0.4,
+    "legend.frameon": False,
+    "lines.solid_capstyle": "round",
+    "figure.dpi": 100,
+    "savefig.dpi": 220,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+}
+
+# Okabe and Ito's colours, told apart by the colour-blind and in grey; marks repeat the distinction.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKS = ("o", "^", "s", "D", "v", "P")
+_BEYOND = ("#555555", "X")
+
+
+def index_colour(index: int) -> str:
+    """The colour of an index; one for all beyond the list."""
+    return _COLOURS[index] if index < len(_COLOURS) else _BEYOND[0]
+
+
+def index_mark(index: int) -> str:
+    """The mark of an index."""
+    return _MARKS[index] if index < len(_MARKS) else _BEYOND[1]
+
+
+def index_name(index: int) -> str:
+    """What points of an index are called."""
+    return {0: "minima", 1: "transition states"}.get(index, f"index {index}")
+
+
+def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
+    """Draw a figure in this style and leave matplotlib's settings as they were."""
+
+    @wraps(draw)
+    def drawn(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
+        with mpl.rc_context(_STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def empty_figure(height: float, width: float = WIDTH) -> Figure:
+    """A figure of a size in inches, laid out so that nothing is cut or overlaps."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def index_legend(axes: Axes, indices: Iterable[int], **placing: Any) -> None:
+    """Name the colours and marks of the indices that occur."""
+    handles = [
+        Line2D(
+            [], [], color=index_colour(k), marker=index_mark(k), linestyle="none", markersize=4.5, label=index_name(k)
+        )
+        for k in sorted(set(indices))
+    ]
+    axes.legend(handles=handles, **placing)
+
+
+def save_figure(figure: Figure, folder: Path, name: str, formats: Iterable[str] = FORMATS) -> list[Path]:
+    """Write folder/name.FORMAT for each format (pdf, png, svg).
+
+    The same figure gives the same bytes: no dates are written.
+
+    Raises
+    ------
+    ReportError
+        If a file cannot be written.
+    """
+    # fontTools logs the age of matplotlib's own fonts when it embeds them.
+    logger = logging.getLogger("fontTools")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with mpl.rc_context({**_STYLE, "svg.hashsalt": "symland"}):
+            return [_save(figure, folder / f"{name}.{kind}", kind) for kind in formats]
+    finally:
+        logger.setLevel(level)
+
+
+def _save(figure: Figure, path: Path, kind: str) -> Path:
+    dated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind)
+    try:
+        figure.savefig(path, metadata=dated)
+    except OSError as error:
+        raise ReportError(f"{path} cannot be written ({error.strerror}); give a folder that can be written") from None
+    return path
