@@ -144,8 +144,8 @@ class Database:
     def put_points(self, points: Sequence[StationaryPoint]) -> None:
         """Store the classes; class n is `points[n]`.
 
-        Refined points, certificates and pathways of classes whose theta or number changed are dropped, and so are
-        the embedding rows and analyses, which speak of the whole list.
+        Refined points, certificates and pathways of classes whose theta or number changed are dropped, and so is the
+        embedding table, which speaks of the whole list.
 
         Raises
         ------
@@ -165,7 +165,6 @@ class Database:
             moved = [(n,) for n, row in old.items() if n not in new or row[-2] != new[n][-2]]
             if moved or len(new) != len(old):
                 self._connection.execute("DELETE FROM embedding")
-                self._connection.execute("DELETE FROM analysis")
             for table in ("refined", "certificate"):
                 self._connection.executemany(f"DELETE FROM {table} WHERE number = ?", moved)
             for column in ("transition_state", "minus", "plus"):
