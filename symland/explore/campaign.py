@@ -7,6 +7,7 @@ there were nor on who finished first; a run is resumed by merging the stored res
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -51,7 +52,7 @@ class Plan:
 
     seed: int = 0
     max_index: int | None = None
-    searches: int = 256
+    searches: int = 384
     batches: int = 4
     given: FloatArray | None = None
 
@@ -179,12 +180,14 @@ def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult
 
 def run_batch_from(factory: KernelFactory, group: SymmetryGroup, batch: Batch) -> BatchResult:
     """`run_batch` in another process, where the kernel is made once and kept."""
-    return run_batch(_kernel(factory), group, batch)
+    return run_batch(_kernel(pickle.dumps(factory)), group, batch)
 
 
 @lru_cache(maxsize=4)
-def _kernel(factory: KernelFactory) -> Kernel:
-    return factory()
+def _kernel(factory: bytes) -> Kernel:
+    # Each task brings a factory of its own; equal ones have equal pickles and share a kernel.
+    make: KernelFactory = pickle.loads(factory)
+    return make()
 
 
 def _waves(
@@ -202,10 +205,10 @@ def _waves(
     top = highest + 1 if plan.max_index is None else plan.max_index
     top = min(top, kernel.n_parameters)
     total = plan.searches
-    # A third each to random points of the whole space, to symmetric subspaces and to the surroundings of known
-    # points; an eighth of the random starts descend the squared gradient instead.
-    near = total // 3 if batch.known else 0
-    folded = (total - near) // 2
+    # Three eighths each to the surroundings of known points and to symmetric subspaces, where searches are cheap, and
+    # the rest to random points of the whole space; an eighth of these descend the squared gradient instead.
+    near = 3 * total // 8 if batch.known else 0
+    folded = 3 * total // 8
     free = total - near - folded
     waves += [(wave, False) for wave in symmetric(kernel, group, rng, folded, top, spaces=2)]
     waves.append((random(kernel, group, rng, free - free // 8, top), False))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
-from symland.explore.tolerances import BASIN_GRADIENT, FARTHEST, FOLLOWING_STEPS, STEP_LENGTH
+from symland.explore.tolerances import BASIN_GRADIENT, FARTHEST, FOLLOWING_STEPS, PATIENCE, STEP_LENGTH
 from symland.records import FloatArray
 
 __all__ = ["follow"]
@@ -27,10 +27,13 @@ def follow(
     index: NDArray[np.intp],
     *,
     steps: int = FOLLOWING_STEPS,
+    patience: int = PATIENCE,
     length: float = STEP_LENGTH,
     tolerance: float = BASIN_GRADIENT,
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Follow eigenvectors from `start` (n, P), in lock step, towards points of the given index (n,).
+
+    A search is given up after `steps` steps, or `patience` steps in which the gradient did not fall to half.
 
     Returns
     -------
@@ -43,11 +46,16 @@ def follow(
     arrived = np.zeros(len(theta), dtype=bool)
     active = np.arange(len(theta))
     modes = np.arange(theta.shape[1])
+    smallest = np.full(len(theta), np.inf)
+    halved = np.zeros(len(theta), dtype=np.intp)
     for step in range(steps + 1):
         _, gradient, hessian = kernel.value_gradient_hessian(theta[active])
         size = np.abs(gradient).max(axis=1, initial=0.0)
         arrived[active] = size <= tolerance
-        going = ~arrived[active] & (np.abs(theta[active]).max(axis=1, initial=0.0) < FARTHEST) & np.isfinite(size)
+        better = active[size < 0.5 * smallest[active]]
+        smallest[better], halved[better] = size[size < 0.5 * smallest[active]], step
+        going = ~arrived[active] & (step - halved[active] <= patience) & np.isfinite(size)
+        going &= np.abs(theta[active]).max(axis=1, initial=0.0) < FARTHEST
         active, gradient, hessian = active[going], gradient[going], hessian[going]
         if not active.size or step == steps:
             break

@@ -97,7 +97,7 @@ def given(kernel: Kernel, group: SymmetryGroup, points: FloatArray) -> Wave:
 
 
 def random(kernel: Kernel, group: SymmetryGroup, rng: np.random.Generator, count: int, top: int) -> Wave:
-    """Gaussian starts, standard deviations spread log-uniformly over SCALES, indices 0..top in turn."""
+    """Gaussian starts, standard deviations spread log-uniformly over SCALES; for the index see `_gaussian`."""
     return _gaussian(StartKind.RANDOM, free_space(kernel, group), rng, count, top)
 
 
@@ -120,7 +120,8 @@ def _gaussian(
 ) -> Wave:
     scale = _log_uniform(rng, SCALES, count)
     start = scale * rng.normal(size=(count, space.n_parameters))
-    index = np.arange(count) % (top + 1)
+    # Indices 0, ..., top - 1 in turn; the highest, often one beyond all that exist, gets every eighth search.
+    index = np.where(np.arange(count) % 8 == 7, top, np.arange(count) % max(top, 1))
     return Wave(kind=kind, space=space, start=start, index=index, source=np.full(count, -1))
 
 

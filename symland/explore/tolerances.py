@@ -11,6 +11,7 @@ __all__ = [
     "GRADIENT_TOLERANCE",
     "NEWTON_STEPS",
     "NULL_CURVATURE",
+    "PATIENCE",
     "PUSHOFF",
     "STEP_LENGTH",
 ]
@@ -29,6 +30,9 @@ STEP_LENGTH = 1.0
 
 FOLLOWING_STEPS = 150
 """Steps of eigenvector following before a search is given up."""
+
+PATIENCE = 40
+"""Steps of eigenvector following without halving the gradient after which a search is given up."""
 
 NEWTON_STEPS = 25
 """Newton steps before a point is filed as stalled."""

@@ -1,0 +1,75 @@
+"""What transition states connect, against landscapes where it is known."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+
+from symland.explore import Plan, connect, explore
+from symland.explore.flow import gradient_flow
+from tests.explore.landscapes import Wells, no_symmetry, xor
+
+
+def test_transition_states_of_wells_join_the_corners_of_a_cube():
+    wells = Wells(3)
+    found = explore(wells, no_symmetry(3), until="morse, repeat 3, quiet 0.5")
+    connections = connect(wells, no_symmetry(3), found.points)
+    assert not connections.lost
+    assert len(connections.points) == len(found.points)
+    graph = nx.Graph()
+    for path in connections.pathways:
+        minus, plus = (np.round(found.points[k].theta).astype(int) for k in (path.minus, path.plus))
+        graph.add_edge(tuple(minus.tolist()), tuple(plus.tolist()))
+        np.testing.assert_allclose((minus + plus) / 2, found.points[path.transition_state].theta, atol=1e-9)
+    assert nx.is_isomorphic(graph, nx.hypercube_graph(3))
+
+
+def test_group_elements_carry_the_representatives_to_the_ends_of_the_branches():
+    """Each end g theta_k lies downhill: a straight flow from a short step beyond the transition state reaches it."""
+    kernel, group = xor((2,), "1e-2")
+    points = explore(kernel, group).points
+    connections = connect(kernel, group, points)
+    assert len(connections.pathways) == sum(p.index == 1 for p in points)
+    for path in connections.pathways:
+        state = points[path.transition_state]
+        vector = np.linalg.eigh(kernel.hessian(state.theta[None])[0])[1][:, 0]
+        ends = np.array(
+            [
+                group.apply(path.minus_element, points[path.minus].theta),
+                group.apply(path.plus_element, points[path.plus].theta),
+            ]
+        )
+        if connections.ends_on_saddle(path):
+            continue
+        flow = gradient_flow(kernel, np.array([state.theta - 0.02 * vector, state.theta + 0.02 * vector]))
+        gaps = np.abs(flow.theta[:, None] - ends[None]).max(-1)
+        # The sign of the eigenvector is free.
+        assert min(gaps[0, 0] + gaps[1, 1], gaps[0, 1] + gaps[1, 0]) < 1e-4
+
+
+def test_branches_within_a_symmetric_subspace_may_end_on_a_saddle_and_say_so():
+    """A zero node stays zero along the flow: a branch of the embedded landscape ends on an embedded minimum that is
+    a transition state of the wider network."""
+    kernel, group = xor((2,), "1e-2")
+    connections = connect(kernel, group, explore(kernel, group).points)
+    ended = [path for path in connections.pathways if connections.ends_on_saddle(path)]
+    # Of the three transition states of one node, two keep their index with a second node of zero weights.
+    assert len(ended) == 2
+    for path in ended:
+        saddle = max((connections.points[k] for k in (path.minus, path.plus)), key=lambda p: p.index)
+        assert saddle.index == 1
+        # One node of the saddle is zero: columns of W_1 and W_2 and its bias.
+        blocks = [saddle.theta[[2 * j, 2 * j + 1, 4 + j, 6 + j, 8 + j]] for j in range(2)]
+        assert min(np.abs(block).max() for block in blocks) < 1e-9
+
+
+def test_a_minimum_that_only_a_branch_finds_is_returned():
+    wells = Wells(2, tilt=0.05)
+    plan = Plan(searches=64, batches=2)
+    points = explore(wells, no_symmetry(2), plan=plan, until="morse, repeat 3, quiet 0.5").points
+    fewer = [p for p in points if not (p.index == 0 and p.theta.min() > 0)]
+    assert len(fewer) == len(points) - 1
+    connections = connect(wells, no_symmetry(2), fewer)
+    assert len(connections.points) == len(points)
+    assert connections.points[-1].index == 0
+    assert connections.points[-1].theta.min() > 0
