@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
-from symland.cli.commands import app
+from symland.cli import chain, tools  # noqa: F401 - their verbs register themselves
+from symland.cli.app import app
 from symland.errors import SymlandError
 
 __all__ = ["app", "main"]

@@ -29,11 +29,21 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """A table on standard output; on a terminal with rules, in a pipe without."""
     table = Table(title=title, title_justify="left", box=None if not sys.stdout.isatty() else _box())
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number and column == "statement" else "right", overflow="fold")
+        table.add_column(
+            column, justify="right" if all(_is_number(row[number]) for row in rows) else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*row)
     width = None if sys.stdout.isatty() else 200
     Console(highlight=False, width=width).print(table)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return cell == "-"
+    return True
 
 
 def _box() -> Any:

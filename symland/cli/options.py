@@ -17,10 +17,12 @@ from symland.errors import ExplorationError, SpecError
 if TYPE_CHECKING:
     from symland.spec import LandscapeSpec
 
-__all__ = ["DatabaseFile", "Folder", "Json", "Overrides", "Search", "executor", "read_spec"]
+__all__ = ["DatabaseFile", "Folder", "Json", "OptionalFolder", "Overrides", "Search", "Spec", "executor", "read_spec"]
 
 DatabaseFile = Annotated[Path, Parameter(name="--db", help="The landscape's database.")]
 Folder = Annotated[Path, Parameter(name=["--output", "-o"], help="Directory to write into.")]
+OptionalFolder = Annotated[Path | None, Parameter(name=["--output", "-o"], help="Directory to write into.")]
+Spec = Annotated[str, Parameter(help="A TOML file or a built-in name: xor, xor-pm, parity3, iris.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document on standard output.")]
 
 

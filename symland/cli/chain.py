@@ -1,32 +1,21 @@
-"""One function per verb. Heavy imports are made inside, so that `--help` answers at once."""
+"""Verbs that make a landscape and read it. Heavy imports are made inside, so that `--help` answers at once."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
+from symland.cli.app import app
 from symland.cli.display import Progress, print_json, print_table, say
-from symland.cli.options import DatabaseFile, Folder, Json, Overrides, Search, executor, read_spec
+from symland.cli.options import DatabaseFile, Folder, Json, OptionalFolder, Overrides, Search, Spec, executor, read_spec
 from symland.errors import ExplorationError
 
 if TYPE_CHECKING:
     from symland.landscape.database import Database
 
-__all__ = ["app"]
-
-SPEC_HELP = "A TOML file or a built-in name: xor, xor-pm, parity3, iris."
-Spec = Annotated[str, Parameter(help=SPEC_HELP)]
-
-app = App(
-    name="symland",
-    help="Exact loss landscapes of small neural networks.",
-    help_format="markdown",
-    version_flags=["--version"],
-)
-app.register_install_completion_command()
+__all__ = ["certify", "embed", "explore", "refine", "report", "run", "show"]
 
 
 @app.command
@@ -56,34 +45,6 @@ def run(
     _complain(result)
     if json:
         print_json(result)
-
-
-@app.command
-def derive(
-    spec: Spec,
-    /,
-    *,
-    overrides: Overrides = Overrides(),
-    form: Annotated[
-        Literal["latex", "python", "program"],
-        Parameter(name="--format", help="LaTeX to read, Python to run, or the derivation program's statements."),
-    ] = "latex",
-) -> None:
-    """Print the loss, gradient and Hessian that SymPy derives.
-
-    Example: `symland derive xor --hidden 1 --format python`
-    """
-    question = read_spec(spec, overrides)
-    if form == "program":
-        from symland.program.derive import build_program
-
-        print(build_program(question).text())
-        return
-    from symland.symbolic.loss import build_loss, differentiate
-    from symland.symbolic.printing import latex_text, python_text
-
-    derivatives = differentiate(build_loss(question))
-    print(latex_text(derivatives) if form == "latex" else python_text(derivatives), end="")
 
 
 @app.command
@@ -153,10 +114,12 @@ def refine(
 
 
 @app.command
-def certify(*, db: DatabaseFile, json: Json = False) -> int:
+def certify(*, db: DatabaseFile, output: OptionalFolder = None, json: Json = False) -> int:
     """Certify existence, uniqueness, index and loss of every class with Arb; exit status 1 if one is not certified.
 
-    Example: `symland certify --db xor.sqlite`
+    With `-o` each certificate is also written as a file, for `symland check`.
+
+    Example: `symland certify --db xor.sqlite -o certificates`
     """
     from symland import pipeline
     from symland.landscape.database import Database
@@ -167,6 +130,10 @@ def certify(*, db: DatabaseFile, json: Json = False) -> int:
         made = pipeline.certify_into(database, listener=progress)
         certified = sum(pipeline.is_certified(p, c) for p, c in zip(database.points(), made, strict=True))
         progress.end(f"{certified} of {len(made)} classes certified")
+        if output is not None:
+            output.mkdir(parents=True, exist_ok=True)
+            for number, certificate in enumerate(made):
+                (output / f"class-{number}.json").write_text(certificate.to_json(), encoding="utf-8")
         if json:
             print_json([c.to_dict() for c in made])
         else:
@@ -229,29 +196,6 @@ def embed(
             columns = ["class", "loss", "index", "predicted", "computed", "stationary", "index holds"]
             print_table(f"{hidden} into {report.extension.wide.hidden}", columns, rows)
     return 0 if report.verdict.value == "certified" else 1
-
-
-@app.command
-def prove(*files: Path, json: Json = False) -> int:
-    """Prove the theorems of `proofs/`, or of the files given; exit status 1 if a step is not certified.
-
-    A proof file is Python that you choose to run.
-
-    Example: `symland prove`
-    """
-    from symland.analysis.theorems import prove_all
-
-    progress = Progress()
-    progress.begin("prove")
-    results = prove_all(list(files) or None)
-    certified = sum(r.verdict.value == "certified" for r in results)
-    progress.end(f"{certified} of {len(results)} theorems certified")
-    if json:
-        print_json([r.to_dict() for r in results])
-    else:
-        rows = [[r.theorem.identifier, r.theorem.title, str(len(r.steps)), r.verdict.value] for r in results]
-        print_table("Theorems", ["theorem", "statement", "steps", "verdict"], rows)
-    return 0 if certified == len(results) else 1
 
 
 @app.command

@@ -1,0 +1,15 @@
+"""The application object, and its help."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+__all__ = ["app"]
+
+app = App(
+    name="symland",
+    help="Exact loss landscapes of small neural networks.",
+    help_format="markdown",
+    version_flags=["--version"],
+)
+app.register_install_completion_command()

@@ -1,0 +1,132 @@
+"""Verbs that need no database: derivations, kernels, certificates as files, theorems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from symland.cli.app import app
+from symland.cli.display import Progress, print_json, print_table, say
+from symland.cli.options import Json, OptionalFolder, Overrides, Spec, read_spec
+from symland.errors import CertificateError, KernelError
+
+__all__ = ["check", "derive", "kernel", "prove"]
+
+
+@app.command
+def derive(
+    spec: Spec,
+    /,
+    *,
+    overrides: Overrides = Overrides(),
+    form: Annotated[
+        Literal["latex", "python", "program"],
+        Parameter(name="--format", help="LaTeX to read, Python to run, or the derivation program's statements."),
+    ] = "latex",
+) -> None:
+    """Print the loss, gradient and Hessian that SymPy derives.
+
+    Example: `symland derive xor --hidden 1 --format python`
+    """
+    question = read_spec(spec, overrides)
+    if form == "program":
+        from symland.program.derive import build_program
+
+        print(build_program(question).text())
+        return
+    from symland.symbolic.loss import build_loss, differentiate
+    from symland.symbolic.printing import latex_text, python_text
+
+    derivatives = differentiate(build_loss(question))
+    print(latex_text(derivatives) if form == "latex" else python_text(derivatives), end="")
+
+
+@app.command
+def kernel(
+    spec: Spec,
+    /,
+    *,
+    target: Annotated[
+        Literal["c", "llvm", "numpy"], Parameter(help="C99 source and header, LLVM IR, or a NumPy module.")
+    ] = "c",
+    output: OptionalFolder = None,
+    overrides: Overrides = Overrides(),
+    verify: Annotated[
+        bool, Parameter(negative="", help="Print the verification record; write nothing without -o.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Write a verified kernel for loss, gradient and Hessian, to build into your own code.
+
+    A kernel that fails a check is not written. Exit status 1 when `--verify` finds a fault.
+
+    Example: `symland kernel xor --hidden 8 --target c -o kernel`
+    """
+    from symland.kernels.export import export_kernel
+    from symland.kernels.kernel import compile_kernel
+    from symland.kernels.verify import verify_kernel
+
+    question = read_spec(spec, overrides)
+    if not verify and output is None:
+        raise KernelError("nothing to do: give --output to write the kernel, or --verify to check it")
+    if output is not None:
+        for path in export_kernel(question, target, output):
+            say(str(path))
+    if not verify:
+        return 0
+    record = verify_kernel(compile_kernel(question, engine=target))
+    if json:
+        print_json(record.to_dict())
+    else:
+        rows = [[c.kind, c.name, c.verdict.value, _eps(c.measured), _eps(c.budget), c.detail] for c in record.checks]
+        columns = ["kind", "check", "verdict", "error/eps", "budget/eps", "detail"]
+        print_table(f"Verification of the {target} kernel", columns, rows)
+    return 1 if record.verdict.value == "refuted" else 0
+
+
+def _eps(number: float | None) -> str:
+    return "-" if number is None else f"{number:.3g}"
+
+
+@app.command
+def check(*files: Path, json: Json = False) -> int:
+    """Check certificate files from the specification inside them alone; exit status 1 if one does not hold.
+
+    Example: `symland check certificates/*.json`
+    """
+    from symland.rigor.check import check_certificate
+
+    if not files:
+        raise CertificateError("no files: give the certificates to check")
+    results = [(path, check_certificate(path.read_bytes())) for path in files]
+    if json:
+        print_json([{"file": str(path), "verdict": r.verdict.value, "reason": r.reason} for path, r in results])
+    else:
+        rows = [[str(path), r.verdict.value, r.reason] for path, r in results]
+        print_table("Certificates", ["file", "verdict", "reason"], rows)
+    return 0 if all(r.verdict.value == "certified" for _, r in results) else 1
+
+
+@app.command
+def prove(*files: Path, json: Json = False) -> int:
+    """Prove the theorems of `proofs/`, or of the files given; exit status 1 if a step is not certified.
+
+    A proof file is Python that you choose to run.
+
+    Example: `symland prove`
+    """
+    from symland.analysis.theorems import prove_all
+
+    progress = Progress()
+    progress.begin("prove")
+    results = prove_all(list(files) or None)
+    certified = sum(r.verdict.value == "certified" for r in results)
+    progress.end(f"{certified} of {len(results)} theorems certified")
+    if json:
+        print_json([r.to_dict() for r in results])
+    else:
+        rows = [[r.theorem.identifier, r.theorem.title, str(len(r.steps)), r.verdict.value] for r in results]
+        print_table("Theorems", ["theorem", "statement", "steps", "verdict"], rows)
+    return 0 if certified == len(results) else 1

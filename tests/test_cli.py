@@ -1,0 +1,127 @@
+"""The command line does the whole chain, and bad input gives one line, status 2, and loses nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symland.cli import main
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return int(caught.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def landscape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("xor")
+    assert call("run", "xor", "--hidden", "1", "--penalty", "1e-2", "-o", str(folder)) == 0
+    return folder
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    status = call(*arguments)
+    out = json.loads(capsys.readouterr().out)
+    assert status == 0
+    return out
+
+
+def test_the_chain_finds_and_certifies_the_known_landscape(landscape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = document(capsys, "show", "--db", str(landscape / "landscape.sqlite"), "--json")
+    assert (shown["counts"], shown["copies"], shown["morse_sum"]) == ([4, 3], [9, 8], 1)
+    assert all(c["certified"] and c["loss_lower"] <= c["loss"] <= c["loss_upper"] for c in shown["classes"])
+    minima = [c["loss"] for c in shown["classes"] if c["index"] == 0]
+    assert minima == pytest.approx([0.63810804, 0.65415027, 0.69314718, 0.69951773], abs=5e-9)
+    assert (landscape / "report").is_dir()
+
+
+def test_a_second_run_gives_the_same_answer(landscape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = document(capsys, "show", "--db", str(landscape / "landscape.sqlite"), "--json")
+    run = ("run", "xor", "--hidden", "1", "--penalty", "1e-2", "-o", str(landscape), "--json")
+    assert document(capsys, *run)["classes"] == first["classes"]
+
+
+def test_every_class_embeds_with_the_predicted_index(landscape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = document(capsys, "embed", "--db", str(landscape / "landscape.sqlite"), "--to", "2", "--json")
+    assert report["verdict"] == "certified"
+    # Among the minima of one node all but the origin gain one index (lambda = 1e-2).
+    minima = [p for p in report["points"] if p["index_before"] == 0]
+    assert sorted(p["index_after"] for p in minima) == [0, 1, 1, 1]
+
+
+def test_refinement_prints_the_digits_asked_for(landscape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refined = document(capsys, "refine", "--db", str(landscape / "landscape.sqlite"), "--digits", "80", "--json")
+    assert len(refined) == 7
+    origin = next(r for r in refined if r["loss"].startswith("0.6931"))
+    ln_2 = "0.693147180559945309417232121458176568075500134360255254120680009493393621969694"
+    assert origin["loss"].startswith(ln_2)
+
+
+@pytest.mark.parametrize(
+    ("form", "holds"), [("latex", r"\frac{\partial E}"), ("python", "def derivatives"), ("program", "for d")]
+)
+def test_derive_prints_each_form(form: str, holds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("derive", "xor", "--hidden", "1", "--format", form) == 0
+    assert holds in capsys.readouterr().out
+
+
+BAD = [
+    (["run"], "SPEC"),
+    (["run", "xor"], "--output"),
+    (["fly", "xor"], "fly"),
+    (["derive", "nowhere.toml"], "nowhere.toml: cannot be read"),
+    (["derive", "xorr"], "neither built in"),
+    (["derive", "xor", "--hidden", "two"], "--hidden"),
+    (["derive", "xor", "--hidden", "0"], "network.hidden[0]"),
+    (["derive", "xor", "--penalty", "-1"], "negative"),
+    (["derive", "xor", "--penalty", "nan"], "loss.penalty"),
+    (["derive", "xor", "--activation", "relu"], "not smooth"),
+    (["derive", "xor", "--activation", "__import__('os')"], "network.activation"),
+    (["derive", "xor", "--format", "word"], "--format"),
+    (["derive", "xor", "--hiden", "3"], "--hiden"),
+    (["show", "--db", "nowhere.sqlite"], "nowhere.sqlite"),
+    (["show", "--db", "{junk}"], "{junk}"),
+    (["refine", "--db", "{db}", "--digits", "many"], "--digits"),
+    (["refine", "--db", "{db}", "--digits", "0"], "digits"),
+    (["embed", "--db", "{db}", "--to", "1"], "--to"),
+    (["embed", "--db", "{db}", "--to", "2", "--layer", "3"], "--layer"),
+    (["explore", "xor-pm", "--db", "{db}"], "{db}"),
+    (["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", "{db}", "--until", "soon"], "soon"),
+    (["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", "{db}", "--budget", "soon"], "soon"),
+    (["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", "{db}", "--workers", "0"], "--workers"),
+    (["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", "{db}", "--seed", "5"], "seed 0"),
+    (["prove", "nowhere.py"], "nowhere.py"),
+    (["run", "xor", "-o", "{junk}"], "{junk}"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_bad_input_is_one_line_and_status_2(
+    arguments: list[str], says: str, landscape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    junk, db = tmp_path / "junk", landscape / "landscape.sqlite"
+    junk.write_text("not a database")
+    before = db.read_bytes()
+    filled = [a.format(junk=junk, db=db) for a in arguments]
+    assert call(*filled) == 2
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if line.startswith("symland: ")]
+    assert len(lines) == 1
+    assert captured.out == ""
+    assert says.format(junk=junk, db=db) in lines[0]
+    assert db.read_bytes() == before
+    assert junk.read_text() == "not a database"
+
+
+VERBS = ["run", "derive", "explore", "refine", "certify", "show", "embed", "prove", "report"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(verb, "--help") == 0
+    assert f"symland {verb}" in capsys.readouterr().out.split("Example:")[1]
