@@ -340,8 +340,8 @@ def inline(code: LaneCode) -> LaneCode:
     functions = _Functions(rec)
     numbers: dict[int, int] = {}
     variables: dict[int, int] = {}
-    for buffer in code.buffers.values():
-        rec.buffer(buffer)
+    for held in code.buffers.values():
+        rec.buffer(held)
     plain: dict[str, Callable[..., int]] = {
         "add": rec.add,
         "sub": rec.sub,

@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
-from symland.kernels.lanes import Kind, LaneCode
+from symland.kernels.build.cache import entry_key, read_entry, source_digest, write_entry
+from symland.kernels.lanes import LANES, Kind, LaneCode
+from symland.program.ir import Program
 from symland.records import FloatArray
 from symland.spec import LandscapeSpec
 
@@ -47,14 +50,21 @@ class Function:
     want : outputs
     call : callable
         call(n, data, inputs, outputs): data, inputs and outputs are C-contiguous float64 arrays.
-    code : LaneCode or None
-        What was compiled, in primitive functions; None where it came from the cache or nothing was compiled.
     cached : bool
+        Whether it was found on disk.
     """
 
     want: Want
     call: Callable[[int, Sequence[FloatArray], Sequence[FloatArray], Sequence[FloatArray]], None]
     cached: bool
+
+
+class Loaded(Protocol):
+    """Machine code in memory."""
+
+    def address(self, name: str) -> int:
+        """Where a function starts."""
+        ...
 
 
 def native(address: int, workspace: int, n_pointers: int, owner: object) -> Callable[..., None]:
@@ -76,52 +86,86 @@ def pointers(code: LaneCode) -> int:
     return sum(len(code.named(kind)) for kind in (Kind.DATA, Kind.INPUT, Kind.OUTPUT))
 
 
+Checker = Callable[[Program, LaneCode, Function], None]
+"""Raises if a function that was just built is not what its program says; nothing is kept of one that fails."""
+
+
 def make_function(
-    spec: LandscapeSpec, want: Want, engine: Engine, *, runtime_data: bool, folder: Path | None
+    spec: LandscapeSpec,
+    want: Want,
+    engine: Engine,
+    *,
+    runtime_data: bool = False,
+    folder: Path | None = None,
+    check: Checker | None = None,
 ) -> Function:
-    """Build a function, or take it from the cache."""
+    """Build a function and check it, or take it from the cache."""
     if engine is Engine.NUMPY:
         return _numpy_function(spec, want)
-    return _llvm_function(spec, want, runtime_data, folder)
+    if engine is Engine.C:
+        from symland.kernels import c99
+        from symland.kernels.build.library import LoadedLibrary, compiler_facts, make_library
 
+        version, make_text, make_code, made_for = c99.VERSION, c99.print_c, make_library, compiler_facts()
+        load: Callable[[bytes], Loaded] = LoadedLibrary
+    else:
+        from symland.kernels import llvm
+        from symland.kernels.build.machine import LoadedObject, host, make_object
 
-def _llvm_function(spec: LandscapeSpec, want: Want, runtime_data: bool, folder: Path | None) -> Function:
-    from symland.kernels.build import entry_key, host, load_object, make_object, read_entry, source_digest, write_entry
-    from symland.kernels.llvm import LLVM_VERSION
-
-    facts: Mapping[str, object] = {
-        "engine": "llvm",
-        "printer": LLVM_VERSION,
+        version, make_text, make_code, made_for = llvm.VERSION, llvm.print_llvm, make_object, host()
+        load = LoadedObject
+    facts = {
+        "engine": engine.value,
+        "printer": version,
         "source": source_digest(),
         "spec": spec.digest,
         "want": list(want),
         "runtime data": runtime_data,
-        **host(),
+        "checked": check is not None,
+        **made_for,
     }
     key = entry_key(facts)
     found = read_entry(folder, key) if folder is not None else None
-    if found is None:
-        made = _record(spec, want, runtime_data)
-        machine_code = make_object(made[2])
-        held = {**facts, "workspace": made[0], "pointers": made[1], "digest": made[3]}
-        if folder is not None:
-            write_entry(folder, key, held, machine_code)
-    else:
+    if found is not None:
         held, machine_code = found
-    loaded = load_object(machine_code)
-    call = native(loaded.address(ENTRY), int(str(held["workspace"])), int(str(held["pointers"])), loaded)
-    return Function(want=want, call=call, cached=found is not None)
+        return _loaded(want, load(machine_code), held, cached=True)
+    program, code = record_code(spec, want, runtime_data)
+    inlined = inline_code(code)
+    machine_code = make_code(make_text(inlined, ENTRY))
+    held = {**facts, "workspace": workspace(inlined), "pointers": pointers(code), "program": program.digest}
+    function = _loaded(want, load(machine_code), held, cached=False)
+    if check is not None:
+        check(program, code, function)
+    if folder is not None:
+        write_entry(folder, key, held, machine_code)
+    return function
 
 
-def _record(spec: LandscapeSpec, want: Want, runtime_data: bool) -> tuple[int, int, str, str]:
-    from symland.kernels.elementary import inline
-    from symland.kernels.llvm import print_llvm, workspace
+def _loaded(want: Want, loaded: Loaded, held: Mapping[str, Any], *, cached: bool) -> Function:
+    call = native(loaded.address(ENTRY), int(held["workspace"]), int(held["pointers"]), loaded)
+    return Function(want=want, call=call, cached=cached)
+
+
+def record_code(spec: LandscapeSpec, want: Want, runtime_data: bool = False) -> tuple[Program, LaneCode]:
+    """The program of a specification and its lane code in primitive functions."""
     from symland.kernels.record import record
     from symland.program.derive import build_program
 
     program = build_program(spec, want)
-    code = inline(record(program, runtime_data=runtime_data))
-    return workspace(code), pointers(code), print_llvm(code, ENTRY), program.digest
+    return program, record(program, runtime_data=runtime_data)
+
+
+def inline_code(code: LaneCode) -> LaneCode:
+    """The code in elementary operations."""
+    from symland.kernels.elementary import inline
+
+    return inline(code)
+
+
+def workspace(code: LaneCode) -> int:
+    """Doubles of workspace that a function needs."""
+    held = (Kind.INPUT, Kind.LOCAL, Kind.OUTPUT)
+    return LANES * sum(b.size for kind in held for b in code.named(kind))
 
 
 def _numpy_function(spec: LandscapeSpec, want: Want) -> Function:

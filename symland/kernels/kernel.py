@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from symland.errors import KernelError, VerificationError
 from symland.kernels.engines import ENGINES, Engine, Function, Want, make_function
-from symland.records import FloatArray
+from symland.records import FloatArray, Verdict
 from symland.spec import LandscapeSpec
 
+if TYPE_CHECKING:
+    from symland.kernels.lanes import LaneCode
+    from symland.program.ir import Program
+
 __all__ = ["CompiledKernel", "compile_kernel"]
+
+REPORT = "use engine='numpy' and report the specification"
+
+CHECKED_OPERATIONS = 20_000
+"""Operations of the longest lane code that is checked over the finite field on building; `verify_kernel` checks any."""
 
 THREAD_POINTS = 2048
 """Points that a thread takes at least."""
@@ -105,14 +114,23 @@ class CompiledKernel:
         Raises
         ------
         VerificationError
-            If it does not compute what NumPy computes from the program.
+            If it does not compute what its program says; it is not kept then.
         """
         if want not in self._functions:
-            made = make_function(self.spec, want, self.engine, runtime_data=self._runtime_data, folder=self._folder)
-            if self._verify and self.engine is not Engine.NUMPY and not made.cached:
-                self._check(made)
+            made = make_function(
+                self.spec,
+                want,
+                self.engine,
+                runtime_data=self._runtime_data,
+                folder=self._folder,
+                check=self._check if self._verify else None,
+            )
             self._functions[want] = made
         return self._functions[want]
+
+    def evaluator(self, want: Want) -> Callable[[FloatArray], list[FloatArray]]:
+        """The function of theta (n, P) with these outputs."""
+        return lambda theta: self._run(want, theta, [None] * len(want))
 
     def _shape(self, output: str) -> tuple[int, ...]:
         p = self.n_parameters
@@ -163,25 +181,28 @@ class CompiledKernel:
             for job in jobs:
                 job.result()
 
-    def _check(self, function: Function) -> None:
-        from symland.program.derive import build_program
+    def _check(self, program: Program, code: LaneCode, function: Function) -> None:
+        """The checks on building: the recording over GF(2^61 - 1), and the machine code against NumPy."""
+        from symland.kernels.verify import check_recording
         from symland.program.floats import evaluate
 
+        if sum(code.counts.values()) <= CHECKED_OPERATIONS:
+            recording = check_recording(program, code)
+            if recording.verdict is not Verdict.CERTIFIED:
+                raise VerificationError(f"the recorded kernel is not its program: {recording.detail}; {REPORT}")
         draw = np.random.default_rng(0)
         p = self.n_parameters
         scales = np.repeat([0.1, 1.0, 4.0], 3)[:, np.newaxis]
         points = np.concatenate([np.zeros((1, p)), scales * draw.normal(size=(9, p))])
         outputs = [np.empty((len(points), *self._shape(name))) for name in function.want]
         function.call(len(points), self._data, (points,), outputs)
-        program = build_program(self.spec, function.want)
         expected = dict(zip(("value", "gradient", "hessian"), evaluate(program, points), strict=True))
         for name, got in zip(function.want, outputs, strict=True):
             want = expected[name]
             error = np.max(np.abs(got - want)) / (np.max(np.abs(want)) or 1.0)
             if not error <= SANE_ERROR:
                 raise VerificationError(
-                    f"the {name} of the {self.engine.value} engine differs from the program by {error:.1e} of its "
-                    "size; use engine='numpy' and report the specification"
+                    f"the {name} of the {self.engine.value} engine is off by {error:.1e} of its size; {REPORT}"
                 )
 
 
@@ -219,7 +240,7 @@ def compile_kernel(
     if isinstance(cache, Path):
         folder = cache
     elif cache:
-        from symland.kernels.build import cache_folder
+        from symland.kernels.build.cache import cache_folder
 
         folder = cache_folder()
     return CompiledKernel(

@@ -15,7 +15,11 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-__all__ = ["Address", "Buffer", "Carried", "Item", "Kind", "LaneCode", "Let", "Load", "Loop", "Store"]
+__all__ = ["LANES", "Address", "Buffer", "Carried", "Item", "Kind", "LaneCode", "Let", "Load", "Loop", "Store"]
+
+
+LANES = 8
+"""Points of a strip."""
 
 
 class Kind(Enum):

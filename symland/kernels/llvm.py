@@ -14,14 +14,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from symland.kernels.coefficients import FAR
-from symland.kernels.lanes import Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
+from symland.kernels.lanes import LANES, Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
 
-__all__ = ["LANES", "LLVM_VERSION", "print_llvm", "workspace"]
+__all__ = ["VERSION", "print_llvm"]
 
-LANES = 8
-"""Points of a strip."""
-
-LLVM_VERSION = 1
+VERSION = 1
 """Raised whenever this module prints other text."""
 
 STACK_ENTRIES = 1024
@@ -49,11 +46,6 @@ def _integers(value: int) -> str:
 
 _ZERO = _splat("double", _double(0.0))
 _SHIFT = struct.unpack("<q", struct.pack("<d", 1.5 * 2**52))[0]
-
-
-def workspace(code: LaneCode) -> int:
-    """Doubles of workspace that a kernel needs."""
-    return LANES * sum(b.size for b in _held(code))
 
 
 def _held(code: LaneCode) -> list[Buffer]:
@@ -138,7 +130,7 @@ class _Printer:
         arguments += [f"ptr noalias %out.{_plain(b.name)}" for b in outputs]
         self.pointers: dict[str, str] = {b.name: f"%data.{_plain(b.name)}" for b in data}
         offset = 0
-        on_stack = not self.looped and workspace(code) <= STACK_ENTRIES * LANES
+        on_stack = not self.looped and sum(b.size for b in _held(code)) <= STACK_ENTRIES
         for buffer in _held(code):
             if on_stack:
                 pointer = self.put(f"alloca [{buffer.size} x {_V}], align 64")

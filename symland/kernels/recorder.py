@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from symland.kernels.lanes import Address, Buffer, Carried, Item, LaneCode, Let, Load, Loop, Store
+from symland.kernels.lanes import Address, Buffer, Carried, Item, Kind, LaneCode, Let, Load, Loop, Store
 
 __all__ = ["Recorder"]
 
@@ -203,5 +203,45 @@ class Recorder:
         return results
 
     def code(self) -> LaneCode:
+        """What was recorded, without the values that nothing needs and the constants that nothing reads."""
         assert len(self._scopes) == 1
-        return LaneCode(buffers=self.buffers, items=tuple(self._scopes[0].items), values=len(self._depth))
+        items = prune(self._scopes[0].items)
+        read = _read(items)
+        buffers = {b.name: b for b in self.buffers.values() if b.kind is not Kind.BAKED or b.name in read}
+        return LaneCode(buffers=buffers, items=items, values=len(self._depth))
+
+
+def _read(items: Sequence[Item]) -> set[str]:
+    """Buffers that the items read."""
+    inner = [_read(item.body) for item in items if isinstance(item, Loop)]
+    return {item.buffer for item in items if isinstance(item, Load)}.union(*inner)
+
+
+def prune(items: Sequence[Item]) -> tuple[Item, ...]:
+    """The items without values that no store needs, however indirectly."""
+    needed: set[int] = set()
+
+    def block(items: Sequence[Item]) -> tuple[Item, ...]:
+        kept: list[Item] = []
+        for item in reversed(items):
+            if isinstance(item, Store):
+                needed.add(item.argument)
+                kept.append(item)
+            elif isinstance(item, Loop):
+                carried = tuple(c for c in item.carried if c.result in needed)
+                needed.update(c.following for c in carried)
+                body = block(item.body)
+                while more := tuple(c for c in item.carried if c.inner in needed and c not in carried):
+                    # A value that the body reads from the turn before has to be carried too.
+                    carried += more
+                    needed.update(c.following for c in more)
+                    body = block(item.body)
+                if body or carried:
+                    needed.update(c.initial for c in carried)
+                    kept.append(replace(item, carried=carried, body=body))
+            elif item.number in needed:
+                needed.update(item.args if isinstance(item, Let) else ())
+                kept.append(item)
+        return tuple(reversed(kept))
+
+    return block(items)

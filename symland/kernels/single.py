@@ -26,12 +26,12 @@ def primitive_code(op: str, arity: int = 1, value: Fraction | None = None) -> La
 
 def evaluate_primitive(op: str, x: FloatArray, value: Fraction | None = None) -> FloatArray:
     """What the compiled polynomial gives at arguments of shape (n, arity)."""
-    from symland.kernels.build import load_object, make_object
-    from symland.kernels.engines import ENTRY, native
-    from symland.kernels.llvm import print_llvm, workspace
+    from symland.kernels.build.machine import LoadedObject, make_object
+    from symland.kernels.engines import ENTRY, native, workspace
+    from symland.kernels.llvm import print_llvm
 
     code = inline(primitive_code(op, x.shape[1], value))
-    loaded = load_object(make_object(print_llvm(code, ENTRY)))
+    loaded = LoadedObject(make_object(print_llvm(code, ENTRY)))
     y = np.empty(len(x))
     native(loaded.address(ENTRY), workspace(code), 2, loaded)(len(x), (), (np.ascontiguousarray(x),), (y,))
     return y

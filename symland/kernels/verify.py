@@ -1,0 +1,304 @@
+"""Verification: that a kernel computes the loss of its specification and its derivatives.
+
+a  proof        SymPy: the program against `sympy.diff` of the whole loss, where the network is small
+b  identity     GF(2^61 - 1): the program against truncated Taylor arithmetic of the loss, at any size;
+   recording    and the lane code that is printed against the program, with a random function for every primitive
+c  enclosure    Arb: what the machine code returns against enclosures of the exact numbers, at random, saturated,
+                tied and zero points, normwise and component by component, in units of eps = 2^-52
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symland.kernels.interpret import interpret
+from symland.kernels.lanes import Kind, LaneCode
+from symland.program.algebra import Algebra, run
+from symland.program.ir import Program, Role
+from symland.records import FloatArray, Verdict
+from symland.spec import LandscapeSpec
+
+if TYPE_CHECKING:
+    from symland.kernels.kernel import CompiledKernel
+
+__all__ = [
+    "COMPONENT_EPS",
+    "NORMWISE_EPS",
+    "Check",
+    "VerificationRecord",
+    "check_enclosure",
+    "check_recording",
+    "sample_points",
+    "verify_kernel",
+]
+
+PRIME = 2**61 - 1
+
+NORMWISE_EPS = 16.0
+"""Largest error of an output, over its largest entry at that point, in units of eps."""
+
+COMPONENT_EPS = 1e6
+"""Largest relative error of one component of the gradient or the Hessian, in units of eps."""
+
+NEGLIGIBLE = 2.0**-900
+"""Components below this times the largest are not compared one by one: factors of them may have been flushed to
+zero."""
+
+FLUSHED = 2.0**-1000
+"""Differences below this come from results that are flushed to zero."""
+
+ENCLOSURE_BITS = 256
+"""Working precision of the enclosures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check: its kind (a, b, c), what was compared, and what came out.
+
+    `measured` and `budget` are in units of eps; None where the check is exact.
+    """
+
+    kind: str
+    name: str
+    verdict: Verdict
+    detail: str = ""
+    measured: float | None = None
+    budget: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerificationRecord:
+    """What was checked of a kernel.
+
+    Attributes
+    ----------
+    spec, program : str
+        Digests.
+    engine : str
+    checks : tuple of Check
+    """
+
+    spec: str
+    program: str
+    engine: str
+    checks: tuple[Check, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """REFUTED if any check failed; CERTIFIED if b and c passed, and a where it was carried out."""
+        if any(c.verdict is Verdict.REFUTED for c in self.checks):
+            return Verdict.REFUTED
+        needed = [c for c in self.checks if c.kind != "a"]
+        return Verdict.all(*(c.verdict for c in needed)) if needed else Verdict.UNDECIDED
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        checks = [{**asdict(c), "verdict": c.verdict.value} for c in self.checks]
+        head = {"spec": self.spec, "program": self.program, "engine": self.engine}
+        return {**head, "verdict": self.verdict.value, "checks": checks}
+
+
+# -- b: the field -------------------------------------------------------------------------------------------------
+
+
+class _RandomFunctions(Algebra[Any]):
+    """GF(2^61 - 1) with every primitive function a random one: a hash of its name and arguments."""
+
+    def __init__(self, seed: str) -> None:
+        from flint import nmod
+
+        self.nmod = nmod
+        self.seed = seed
+
+    def constant(self, value: Fraction) -> Any:
+        return self.nmod(value.numerator % PRIME, PRIME) / self.nmod(value.denominator % PRIME, PRIME)
+
+    def primitive(self, op: str, args: Sequence[Any], value: Fraction | None) -> Any:
+        if op == "div":
+            return args[0] / args[1]
+        text = f"{self.seed}:{op}:{value}:{','.join(str(int(a)) for a in args)}"
+        return self.nmod(int.from_bytes(blake2b(text.encode(), digest_size=16).digest()) % PRIME, PRIME)
+
+
+def check_recording(program: Program, code: LaneCode, seed: str = "0") -> Check:
+    """The identity test of lane code in primitive functions against the program it was recorded from.
+
+    Both run over the field with random theta and data. A difference of two polynomials of degree n that is not zero
+    vanishes at a random point with a probability of at most n / 2^61.
+    """
+    algebra = _RandomFunctions(seed + program.digest)
+
+    def draw(name: str, size: int) -> list[Any]:
+        return [algebra.primitive(name, (), Fraction(k)) for k in range(size)]
+
+    inputs = {a.name: draw(a.name, a.size) for a in program.arrays.values() if _base(a, Role.INPUT)}
+    given = {b.name: draw(b.name, b.size) for b in code.named(Kind.DATA)}
+    expected = run(program, algebra, given.pop("theta", inputs["theta"]), given)
+    got = interpret(code, algebra, {**inputs, **given})
+    wanted: dict[str, list[Any]] = {}
+    if expected.value is not None:
+        wanted["value"] = [expected.value]
+    if expected.gradient:
+        wanted["gradient"] = expected.gradient
+    p = program.n_parameters
+    places = {"hessian": [i * p + j for i in range(p) for j in range(i, p)]}
+    if expected.hessian:
+        wanted["hessian"] = [h for row in expected.hessian for h in row]
+    for name, entries in wanted.items():
+        at = places.get(name, range(len(entries)))
+        wrong = sum(entries[k] != got[name][k] for k in at)
+        if wrong:
+            return Check(
+                kind="b", name="recording", verdict=Verdict.REFUTED, detail=f"{wrong} entries of the {name} differ"
+            )
+    return Check(kind="b", name="recording", verdict=Verdict.CERTIFIED)
+
+
+def _base(array: Any, role: Role) -> bool:
+    return array.role is role and array.base == array.name
+
+
+# -- c: enclosures ------------------------------------------------------------------------------------------------
+
+
+def sample_points(spec: LandscapeSpec, seed: int = 0) -> dict[str, FloatArray]:
+    """Points of each kind: random, saturated (scale 6), tied (equal nodes and equal entries), zero."""
+    draw = np.random.default_rng(seed)
+    p = spec.n_parameters
+    tied = draw.normal(size=(2, p))
+    for block in spec.layout.blocks:
+        part = tied[0, block.slice].reshape(block.shape)
+        part[...] = part[:1]
+        tied[1, block.slice] = tied[1, block.offset]
+    return {
+        "random": draw.normal(size=(3, p)),
+        "saturated": 6 * draw.normal(size=(3, p)),
+        "tied": tied,
+        "zero": np.zeros((1, p)),
+    }
+
+
+Evaluate = Callable[[FloatArray], Sequence[FloatArray]]
+
+
+def check_enclosure(spec: LandscapeSpec, program: Program, evaluate: Evaluate, seed: int = 0) -> list[Check]:
+    """Machine code against Arb, one check for each output, kind of point and measure.
+
+    An error is within its budget if it is within so many eps of the entry (or of the largest entry), or, where terms
+    cancel, within what rounding alone can do to the program at that point; see `symland.kernels.rounding`.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Outputs of the machine code at theta (n, P), in the order of the program's outputs; Hessians full.
+    """
+    checks: list[Check] = []
+    for kind, points in sample_points(spec, seed).items():
+        got = dict(zip(program.outputs, evaluate(points), strict=True))
+        worst: dict[tuple[str, str], tuple[float, bool]] = {}
+        for number, theta in enumerate(points):
+            for name, (exact, slack) in _reference(program, theta).items():
+                for measure, error, passed in _errors(exact, slack, np.ravel(got[name][number])):
+                    before = worst.get((name, measure), (0.0, True))
+                    worst[name, measure] = max(before[0], error), before[1] and passed
+        for (name, measure), (error, passed) in worst.items():
+            checks.append(
+                Check(
+                    kind="c",
+                    name=f"{name}, {kind}, {measure}",
+                    verdict=Verdict.CERTIFIED if passed else Verdict.REFUTED,
+                    measured=error,
+                    budget=NORMWISE_EPS if measure == "normwise" else COMPONENT_EPS,
+                )
+            )
+    return checks
+
+
+Reference = Mapping[str, tuple[Sequence[Any], FloatArray]]
+
+
+def _reference(program: Program, theta: FloatArray) -> Reference:
+    """For each output its enclosures, and how far rounding alone may move each entry."""
+    from symland.kernels.rounding import Rounded, RoundingAlgebra
+    from symland.program.balls import evaluate_balls, exact_ball, working_precision
+
+    with working_precision(ENCLOSURE_BITS):
+        balls = [exact_ball(float(t)) for t in theta]
+        exact = evaluate_balls(program, balls)
+        rounded = run(program, RoundingAlgebra(), [Rounded(b) for b in balls])
+        out = {}
+        for name in program.outputs:
+            radii = [float(r.ball.rad()) for r in _flatten(rounded, name)]
+            out[name] = _flatten(exact, name), np.array(radii)
+        return out
+
+
+def _flatten(exact: Any, name: str) -> list[Any]:
+    if name == "value":
+        return [exact.value]
+    if name == "gradient":
+        return list(exact.gradient)
+    return [h for row in exact.hessian for h in row]
+
+
+def _errors(exact: Sequence[Any], slack: FloatArray, got: FloatArray) -> list[tuple[str, float, bool]]:
+    """Measure, error in units of eps and whether it is within the budget: normwise, and the worst component."""
+    from flint import arb
+
+    eps = float(np.finfo(np.float64).eps)
+    if not np.isfinite(got).all():
+        return [("normwise", float("inf"), False), ("by component", float("inf"), False)]
+    mids = np.array([float(e.mid()) for e in exact])
+    largest = float(np.abs(mids).max())
+    differences = np.array([float(abs(arb(float(g)) - e).upper()) for g, e in zip(got, exact, strict=True)])
+    differences[differences < FLUSHED] = 0.0
+    normwise = float(differences.max()) / eps / (largest or 1.0)
+    small = differences <= NORMWISE_EPS * eps * largest
+    kept = (differences > 0) & (np.abs(mids) > NEGLIGIBLE * largest)
+    relative = differences[kept] / np.abs(mids[kept]) / eps
+    within = (relative <= COMPONENT_EPS) | (differences[kept] <= slack[kept])
+    return [
+        ("normwise", normwise, bool((small | (differences <= slack)).all())),
+        ("by component", float(np.max(relative, initial=0.0)), bool(within.all())),
+    ]
+
+
+# -- all ----------------------------------------------------------------------------------------------------------
+
+
+def verify_kernel(kernel: CompiledKernel, *, seed: int = 0) -> VerificationRecord:
+    """Carry out every check on the value, gradient and Hessian of a kernel.
+
+    Returns
+    -------
+    VerificationRecord
+        Its verdict is REFUTED where any check failed; nothing is raised.
+    """
+    from symland.kernels.record import record
+    from symland.program.derive import build_program
+    from symland.program.identity import check_identity
+    from symland.program.proof import LARGEST_PROOF, prove_program
+
+    spec = kernel.spec
+    program = build_program(spec)
+    checks: list[Check] = []
+    if spec.n_parameters <= LARGEST_PROOF:
+        checks += [Check(kind="a", name=s.name, verdict=s.verdict, detail=s.detail) for s in prove_program(spec)]
+    else:
+        detail = f"{spec.n_parameters} parameters; SymPy proves up to {LARGEST_PROOF}"
+        checks.append(Check(kind="a", name="structure", verdict=Verdict.UNDECIDED, detail=detail))
+    identity = check_identity(spec, program, seed)
+    checks.append(Check(kind="b", name="identity", verdict=identity.verdict, detail=identity.detail))
+    for want in (("value", "gradient"), ("hessian",)):
+        part = build_program(spec, want)
+        checks.append(check_recording(part, record(part), str(seed)))
+        checks += check_enclosure(spec, part, kernel.evaluator(want), seed)
+    return VerificationRecord(
+        spec=spec.digest, program=program.digest, engine=kernel.engine.value, checks=tuple(checks)
+    )
