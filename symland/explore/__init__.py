@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symland.explore.bands import bridge, components, transition_states_between
 from symland.explore.campaign import (
     Address,
     Batch,
@@ -36,6 +37,8 @@ __all__ = [
     "Restriction",
     "Richness",
     "Rule",
+    "bridge",
+    "components",
     "connect",
     "euler_sum",
     "explore",
@@ -48,5 +51,6 @@ __all__ = [
     "run_batch_from",
     "split_nodes",
     "stationary_point",
+    "transition_states_between",
     "zero_extension",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 __all__ = [
+    "BAND_IMAGES",
+    "BAND_STEPS",
     "BASIN_GRADIENT",
     "FARTHEST",
     "FLOW_ERROR",
@@ -48,3 +50,9 @@ FLOW_STEPS = 20_000
 
 PUSHOFF = 1e-3
 """Distance from a transition state at which its downhill branches begin, in units of theta."""
+
+BAND_IMAGES = 16
+"""Images between the ends of an elastic band."""
+
+BAND_STEPS = 300
+"""Steps in which an elastic band relaxes."""

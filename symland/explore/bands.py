@@ -1,0 +1,163 @@
+"""Double-ended searches: a band of images between two minima, whose maxima lead to transition states.
+
+The doubly nudged elastic band of Trygubenko and Wales, J. Chem. Phys. 120, 2082 (2004): with tangent tau (Henkelman and
+Jonsson, J. Chem. Phys. 113, 9978 (2000)), true gradient g and spring gradient s at an image, the band moves along minus
+
+    g_perp + s_par + ( s_perp - (s_perp . e) e ),     e = g_perp / |g_perp|,
+
+the last term being the part of the springs' pull across the band that does not fight the true gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symland.explore.align import nearest_copy
+from symland.explore.following import follow
+from symland.explore.identify import Catalogue
+from symland.explore.newton import newton
+from symland.explore.pathways import Connections, connect
+from symland.explore.protocol import Kernel
+from symland.explore.starts import free_space
+from symland.explore.tolerances import BAND_IMAGES, BAND_STEPS
+from symland.records import FloatArray, StationaryPoint
+from symland.symmetry import SymmetryGroup
+
+__all__ = ["bridge", "components", "elastic_band", "transition_states_between"]
+
+SPRING = 1.0
+"""Stiffness of the springs, in units of the mean gradient across the band per mean distance of images."""
+
+LONGEST_MOVE = 0.1
+"""Longest move of an image in one step, in units of theta."""
+
+
+def elastic_band(
+    kernel: Kernel, start: FloatArray, end: FloatArray, *, images: int = BAND_IMAGES, steps: int = BAND_STEPS
+) -> FloatArray:
+    """A band (images + 2, P) from `start` to `end` that has relaxed towards a path of steepest descent."""
+    fraction = np.linspace(0.0, 1.0, images + 2)[:, None]
+    band = (1.0 - fraction) * start + fraction * end
+    velocity = np.zeros((images, start.size))
+    rate, trust = 0.1, 0
+    for _ in range(steps):
+        pull = -_band_gradient(kernel, band)
+        # FIRE: speed up along the force while the motion descends, stop dead when it does not.
+        power = float((pull * velocity).sum())
+        if power > 0.0:
+            norm = np.linalg.norm(pull)
+            mixed = 0.9 * velocity + 0.1 * np.linalg.norm(velocity) / max(norm, np.finfo(float).tiny) * pull
+            trust += 1
+            rate = min(rate * 1.1, 10.0) if trust > 5 else rate
+            velocity = mixed
+        else:
+            velocity[:] = 0.0
+            rate, trust = rate * 0.5, 0
+        velocity += rate * pull
+        move = rate * velocity
+        longest = float(np.linalg.norm(move, axis=1).max(initial=0.0))
+        band[1:-1] += move * min(1.0, LONGEST_MOVE / max(longest, np.finfo(float).tiny))
+    return band
+
+
+def _band_gradient(kernel: Kernel, band: FloatArray) -> FloatArray:
+    value, gradient = kernel.value_gradient(band)
+    inner = gradient[1:-1]
+    ahead, behind = band[2:] - band[1:-1], band[1:-1] - band[:-2]
+    tangent = _tangents(value, ahead, behind)
+    across = inner - _along(inner, tangent)
+    ahead_length, behind_length = (np.linalg.norm(d, axis=1, keepdims=True) for d in (ahead, behind))
+    scale = np.linalg.norm(across, axis=1).mean() / max(float(behind_length.mean()), np.finfo(float).tiny)
+    spring = -SPRING * scale * (ahead - behind)
+    along = -SPRING * scale * (ahead_length - behind_length) * tangent
+    sideways = spring - _along(spring, tangent)
+    size = np.linalg.norm(across, axis=1, keepdims=True)
+    sideways -= _along(sideways, across / np.where(size > 0.0, size, 1.0))
+    return across + along + sideways
+
+
+def _tangents(value: FloatArray, ahead: FloatArray, behind: FloatArray) -> FloatArray:
+    """Towards the higher neighbour; at an extremum of the band, both neighbours weighted by the energy differences."""
+    rise, fall = value[2:] - value[1:-1], value[1:-1] - value[:-2]
+    large, small = np.maximum(np.abs(rise), np.abs(fall)), np.minimum(np.abs(rise), np.abs(fall))
+    upward = value[2:] > value[:-2]
+    weight_ahead = np.where(upward, large, small)[:, None]
+    weight_behind = np.where(upward, small, large)[:, None]
+    mixed = weight_ahead * ahead + weight_behind * behind
+    tangent = np.where(((rise > 0) & (fall > 0))[:, None], ahead, mixed)
+    tangent = np.where(((rise < 0) & (fall < 0))[:, None], behind, tangent)
+    norm = np.linalg.norm(tangent, axis=1, keepdims=True)
+    straight = ahead + behind
+    tangent = np.where(norm > 0.0, tangent, straight)
+    return tangent / np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), np.finfo(float).tiny)
+
+
+def _along(vectors: FloatArray, directions: FloatArray) -> FloatArray:
+    return (vectors * directions).sum(axis=1, keepdims=True) * directions
+
+
+def transition_states_between(kernel: Kernel, group: SymmetryGroup, start: FloatArray, end: FloatArray) -> FloatArray:
+    """Transition states (n, P) that a band between two minima leads to: from each of its maxima, by following."""
+    space = free_space(kernel, group)
+    band = _refined(elastic_band(space, space.lower(start[None])[0], space.lower(end[None])[0]))
+    value = space.value(band)
+    peaks = 1 + np.flatnonzero((value[1:-1] >= value[:-2]) & (value[1:-1] >= value[2:]))
+    ends, arrived = follow(space, band[peaks], np.ones(len(peaks), dtype=np.intp))
+    polished, converged = newton(space, ends[arrived])
+    return space.lift(polished[converged])
+
+
+def _refined(band: FloatArray) -> FloatArray:
+    """More points along the band: halved segments, and ever closer to the two ends, whose basins may be narrow."""
+    knots = np.arange(len(band), dtype=np.float64)
+    near = 2.0 ** -np.arange(1.0, 11.0)
+    places = np.unique(np.concatenate((knots, knots[:-1] + 0.5, near, knots[-1] - near)))
+    return np.stack([np.interp(places, knots, column) for column in band.T], axis=1)
+
+
+def components(connections: Connections) -> NDArray[np.intp]:
+    """For each class, the smallest number of a class that pathways connect it to, through copies of any kind."""
+    root = np.arange(len(connections.points))
+    for path in connections.pathways:
+        joined = np.isin(root, root[[path.transition_state, path.minus, path.plus]])
+        root[joined] = root[joined].min()
+    return root
+
+
+def bridge(
+    kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint], *, attempts: int = 20
+) -> Connections:
+    """Pathways of `points`; where minima remain unconnected, double-ended searches between the nearest of them.
+
+    Each attempt takes the closest pair of minima, up to symmetry, that lie in different components and have not been
+    tried, and adds the transition states found between them. It ends when all minima are connected, no pair is left or
+    the attempts are used up: compare `components`.
+    """
+    connections = connect(kernel, group, points)
+    tried: set[tuple[int, int]] = set()
+    for _ in range(attempts):
+        root = components(connections)
+        minima = [k for k, point in enumerate(connections.points) if point.index == 0]
+        pairs = [
+            (i, j) for i in minima for j in minima if i < j and root[i] != root[j] and (i, j) not in tried
+        ]
+        if not pairs:
+            break
+        copies = {
+            (i, j): group.apply(
+                nearest_copy(group, connections.points[j].theta, connections.points[i].theta),
+                connections.points[j].theta,
+            )
+            for i, j in pairs
+        }
+        pair = min(pairs, key=lambda p: float(np.linalg.norm(copies[p] - connections.points[p[0]].theta)))
+        tried.add(pair)
+        states = transition_states_between(kernel, group, connections.points[pair[0]].theta, copies[pair])
+        catalogue = Catalogue(kernel, group, connections.points)
+        catalogue.add(states)
+        if len(catalogue.points) > len(connections.points):
+            connections = connect(kernel, group, catalogue.points)
+    return connections
