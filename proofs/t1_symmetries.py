@@ -28,7 +28,10 @@ HIDDEN = Theorem(
         r"In every hidden layer, exchanging two nodes with all their weights leaves $E$ unchanged, penalty included, so all $N_h!$ permutations do. "
         r"For an odd $\sigma$ changing the sign of all weights of a node, $2^{N_h}$ ways, leaves $E$ unchanged; for an even one changing the sign of its incoming weights."
     ),
-    variables=((r"$a_i$", "the input of node $i$, a linear form in its incoming weights"), (r"rest", "what the other nodes add, any number of them")),
+    variables=(
+        (r"$a_i$", "the input of node $i$, a linear form in its incoming weights"),
+        (r"rest", "what the other nodes add, any number of them"),
+    ),
     hypotheses=(odd, even),
     rests_on=("transpositions generate the permutations",),
     source="classical (Hecht-Nielsen 1990)",
@@ -83,9 +86,15 @@ DATA = Theorem(
         r"leaves $E$ unchanged. XOR with inputs $\{0,1\}$ has 2 such signed permutations (the exchange of the inputs), with inputs $\{-1,+1\}$ it has 8, the group of the square, half of them with an exchange of the outputs. "
         r"With inputs $\{0,1\}$ the complement $x \mapsto 1 - x$ keeps the data term and changes the penalty."
     ),
-    variables=((r"$A$", "a rotation of two inputs with cosine $c$ and sine $s$, or their exchange"), (r"$w, b$", "incoming weights and bias of a node")),
+    variables=(
+        (r"$A$", "a rotation of two inputs with cosine $c$ and sine $s$, or their exchange"),
+        (r"$w, b$", "incoming weights and bias of a node"),
+    ),
     hypotheses=(orthogonal,),
-    rests_on=("the mean over samples does not depend on their order", "a permutation of classes relabels the sum in the softmax"),
+    rests_on=(
+        "the mean over samples does not depend on their order",
+        "a permutation of classes relabels the sum in the softmax",
+    ),
     source="this package",
     steps=(
         Step(

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
+from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, partial, smooth
 
 # Class 1 is the sample's; `others` is the sum of exp over all classes beside 1 and 2, any number of them.
 z1, z2, t, penalty, total_w, total_r, h = sp.symbols("z_1 z_2 t lambda W R h")
@@ -49,7 +49,12 @@ T2 = Theorem(
             obligations=(Identity(left=total_w),),
             uses=(stationary.name, gauge.name),
         ),
-        Step(name="division", claim=r"$2\lambda \ne 0$.", obligations=(Positive(expression=2 * penalty),), uses=(positive.name,)),
+        Step(
+            name="division",
+            claim=r"$2\lambda \ne 0$.",
+            obligations=(Positive(expression=2 * penalty),),
+            uses=(positive.name,),
+        ),
     ),
 )
 
@@ -65,9 +70,16 @@ T3 = Theorem(
         r"For softmax outputs, at \emph{every} $\theta$, the directions $W_{L+1} \mapsto W_{L+1} + \mathbf 1 s^{T}$, $b_{L+1} \mapsto b_{L+1} + s_0\mathbf 1$ span $N + 1$ dimensions ($N$ nodes in the last hidden layer) "
         r"on which the Hessian is $2\lambda$ times the identity, if every parameter is penalised: the eigenvalue $2\lambda$ has multiplicity at least $N + 1$. (With penalty on weights alone: $2\lambda$ $N$ times, and $0$ for the bias.)"
     ),
-    variables=((r"$s$", r"a multiple of the direction $e = \mathbf 1 \otimes e_j$"), (r"$h(\theta)$", "the output of node $j$, or 1"), (r"$p_k$", "softmax probabilities")),
+    variables=(
+        (r"$s$", r"a multiple of the direction $e = \mathbf 1 \otimes e_j$"),
+        (r"$h(\theta)$", "the output of node $j$, or 1"),
+        (r"$p_k$", "softmax probabilities"),
+    ),
     hypotheses=(normal,),
-    rests_on=("a function that is constant along a direction has constant gradient along it", "linearity of the mean over samples"),
+    rests_on=(
+        "a function that is constant along a direction has constant gradient along it",
+        "linearity of the mean over samples",
+    ),
     source="checked numerically for the reference landscape",
     steps=(
         Step(

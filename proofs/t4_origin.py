@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
+from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, at, partial
 
 c0, c1, penalty, mean, slope = sp.symbols("c_0 c_1 lambda g s")
 partition = sp.exp(c0) + sp.exp(c1)
@@ -13,7 +13,11 @@ bias_only = (loss_0 + loss_1) / 2 + penalty * (c0**2 + c1**2)
 origin = {c0: 0, c1: 0}
 
 positive = Hypothesis(name="penalty positive", statement=r"$\lambda > 0$, on every parameter", positive=(penalty,))
-balanced = Hypothesis(name="balanced", statement=r"as many samples of one class as of the other: $\frac1D\sum_d y_d = 0$, $y_d = \pm1$", rules=((sp.Symbol("ybar"), 0),))
+balanced = Hypothesis(
+    name="balanced",
+    statement=r"as many samples of one class as of the other: $\frac1D\sum_d y_d = 0$, $y_d = \pm1$",
+    rules=((sp.Symbol("ybar"), 0),),
+)
 uncorrelated = Hypothesis(
     name="labels uncorrelated with inputs",
     statement=r"$\sum_d y_d x_d = 0$, so that $C = 0$ at the origin",
@@ -38,7 +42,12 @@ THEOREM = Theorem(
         r"Two balanced classes, labels uncorrelated with the inputs (XOR in both encodings), softmax, $\sigma(0) = 0$, one hidden layer of any width $N$, penalty on all parameters: at $\theta = 0$ the loss is $\ln 2$, the gradient zero and the "
         r"spectrum $\{2\lambda\ (P - 1\ \text{times}),\ 2\lambda + \tfrac12\}$. It is a minimum for every $\lambda > 0$ and every width."
     ),
-    variables=((r"$c$", "the output biases"), (r"$P$", r"the number of parameters, $5N + 2$ for XOR"), (r"$g$", r"$\frac1D\sum_d y_d (x_d, 1)$, up to a factor the row of $C$"), (r"$\bar y$", r"$\frac1D\sum_d y_d$")),
+    variables=(
+        (r"$c$", "the output biases"),
+        (r"$P$", r"the number of parameters, $5N + 2$ for XOR"),
+        (r"$g$", r"$\frac1D\sum_d y_d (x_d, 1)$, up to a factor the row of $C$"),
+        (r"$\bar y$", r"$\frac1D\sum_d y_d$"),
+    ),
     hypotheses=(positive, balanced, uncorrelated),
     rests_on=("T5-extension and T5-spectrum, with $N$ nodes added to the network without nodes",),
     source="this package; that random minimisation misses it was observed with several programs",
@@ -58,7 +67,10 @@ THEOREM = Theorem(
             claim=r"$\begin{pmatrix} 2\lambda + \frac14 & -\frac14\\ -\frac14 & 2\lambda + \frac14\end{pmatrix}$: eigenvalue $2\lambda$ on $(1,1)$, $2\lambda + \frac12$ on $(1,-1)$.",
             obligations=(
                 Identity(left=at(partial(bias_only, c0, c0) + partial(bias_only, c0, c1), origin), right=2 * penalty),
-                Identity(left=at(partial(bias_only, c0, c0) - partial(bias_only, c0, c1), origin), right=2 * penalty + sp.Rational(1, 2)),
+                Identity(
+                    left=at(partial(bias_only, c0, c0) - partial(bias_only, c0, c1), origin),
+                    right=2 * penalty + sp.Rational(1, 2),
+                ),
                 Identity(left=at(partial(bias_only, c1, c1) - partial(bias_only, c0, c0), origin)),
             ),
         ),

@@ -14,10 +14,19 @@ pair = Hypothesis(
     statement=r"$C p = \tau q$ and $C^{T} q = \tau p$ ($p, q$ unit vectors)",
     rules=((Cp, tau * q), (CTq, tau * p)),
 )
-kernel = Hypothesis(name="kernel", statement=r"$C p_0 = 0$ and $C^{T} q_0 = 0$", rules=((sp.Symbol("Cp_0"), 0), (sp.Symbol("CTq_0"), 0)))
+kernel = Hypothesis(
+    name="kernel", statement=r"$C p_0 = 0$ and $C^{T} q_0 = 0$", rules=((sp.Symbol("Cp_0"), 0), (sp.Symbol("CTq_0"), 0))
+)
 positive = Hypothesis(name="penalty positive", statement=r"$\lambda > 0$", positive=(penalty,))
-above = Hypothesis(name="above", statement=r"$|\sigma'(0)|\,\tau = 2\lambda + \delta$, $\delta > 0$", rules=((tau, (2 * penalty + gap) / slope),), positive=(gap,))
-size = Hypothesis(name="slope", statement=r"$s = |\sigma'(0)| > 0$, $\tau \ge 0$ (signs absorbed in $q$)", positive=(slope, tau))
+above = Hypothesis(
+    name="above",
+    statement=r"$|\sigma'(0)|\,\tau = 2\lambda + \delta$, $\delta > 0$",
+    rules=((tau, (2 * penalty + gap) / slope),),
+    positive=(gap,),
+)
+size = Hypothesis(
+    name="slope", statement=r"$s = |\sigma'(0)| > 0$, $\tau \ge 0$ (signs absorbed in $q$)", positive=(slope, tau)
+)
 
 SPECTRUM = Theorem(
     identifier="T5-spectrum",
@@ -47,8 +56,14 @@ SPECTRUM = Theorem(
             name="kernels",
             claim=r"$(p_0, 0)$ and $(0, q_0)$ have the eigenvalue $2\lambda$.",
             obligations=(
-                Identity(left=2 * penalty * sp.Symbol("p_0"), right=2 * penalty * sp.Symbol("p_0") + slope * sp.Symbol("CTq_0")),
-                Identity(left=slope * sp.Symbol("Cp_0") + 2 * penalty * sp.Symbol("q_0"), right=2 * penalty * sp.Symbol("q_0")),
+                Identity(
+                    left=2 * penalty * sp.Symbol("p_0"),
+                    right=2 * penalty * sp.Symbol("p_0") + slope * sp.Symbol("CTq_0"),
+                ),
+                Identity(
+                    left=slope * sp.Symbol("Cp_0") + 2 * penalty * sp.Symbol("q_0"),
+                    right=2 * penalty * sp.Symbol("q_0"),
+                ),
             ),
             uses=(kernel.name,),
         ),
@@ -76,7 +91,12 @@ SPECTRUM = Theorem(
 z0, z1, t = sp.symbols("z_0 z_1 t")
 contrast = smooth("h", 1)
 gram_11 = g1**2 + g2**2 + g3**2
-two = Hypothesis(name="two classes", statement=r"$C_{0m} = -C_{1m} =: -g_m$", rules=tuple((sp.Symbol(f"C_0{k}"), -g) for k, g in ((1, g1), (2, g2), (3, g3))) + tuple((sp.Symbol(f"C_1{k}"), g) for k, g in ((1, g1), (2, g2), (3, g3))))
+two = Hypothesis(
+    name="two classes",
+    statement=r"$C_{0m} = -C_{1m} =: -g_m$",
+    rules=tuple((sp.Symbol(f"C_0{k}"), -g) for k, g in ((1, g1), (2, g2), (3, g3)))
+    + tuple((sp.Symbol(f"C_1{k}"), g) for k, g in ((1, g1), (2, g2), (3, g3))),
+)
 C0 = [sp.Symbol(f"C_0{k}") for k in (1, 2, 3)]
 C1 = [sp.Symbol(f"C_1{k}") for k in (1, 2, 3)]
 
@@ -91,7 +111,12 @@ shifted = f_shift(z0 + t, z1 + t, y[0] + t)
 gauge = Hypothesis(
     name="shift invariance",
     statement=r"$\ell(z + t\,\mathbf 1) = \ell(z)$, so $\partial_t \ell(z + t\,\mathbf 1) = 0$",
-    rules=((smooth("ell", 3, 1, 0, 0)(z0, z1, y[0]), -smooth("ell", 3, 0, 1, 0)(z0, z1, y[0]) - smooth("ell", 3, 0, 0, 1)(z0, z1, y[0])),),
+    rules=(
+        (
+            smooth("ell", 3, 1, 0, 0)(z0, z1, y[0]),
+            -smooth("ell", 3, 0, 1, 0)(z0, z1, y[0]) - smooth("ell", 3, 0, 0, 1)(z0, z1, y[0]),
+        ),
+    ),
 )
 
 RANK = Theorem(
@@ -102,7 +127,10 @@ RANK = Theorem(
         r"raises the index by at most $\min(K-1, n)$; for two classes, and for one output, by \emph{exactly one} if $|\sigma'(0)|\,\|C\|_F > 2\lambda$ and else by none. "
         r"A minimum becomes a minimum or a transition state."
     ),
-    variables=((r"$C$", "the residual matrix of the last hidden layer"), (r"$g$", "its row for class 1, of any length: three components stand for all")),
+    variables=(
+        (r"$C$", "the residual matrix of the last hidden layer"),
+        (r"$g$", "its row for class 1, of any length: three components stand for all"),
+    ),
     hypotheses=(gauge, two),
     rests_on=("T5-spectrum", "rank of a matrix with linearly dependent rows"),
     source="this package; two classes: checked for XOR by the authors of the reference landscape",

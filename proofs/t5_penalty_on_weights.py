@@ -28,7 +28,11 @@ FLAT = Theorem(
         r"is stationary with the same loss: a line of stationary points. Across the line the new block has the eigenvalues $2\lambda \pm |\sigma'(t)|\tau_k$ and $2\lambda$, "
         r"with $\tau_k$ the singular values of $C$ without its bias column."
     ),
-    variables=((r"$t$", "bias of the new node"), (r"$R$", r"$\frac1D\sum_d \partial f_d/\partial c$"), (r"$\xi$", "any signal that the new node reads")),
+    variables=(
+        (r"$t$", "bias of the new node"),
+        (r"$R$", r"$\frac1D\sum_d \partial f_d/\partial c$"),
+        (r"$\xi$", "any signal that the new node reads"),
+    ),
     hypotheses=(balanced,),
     rests_on=("linearity of the mean over samples", "T5-spectrum"),
     source="this package",
@@ -67,7 +71,11 @@ FLAT = Theorem(
 
 shear = wide.subs(c, c - v * sigma(t))
 shifted_network = f(old, c + v * (sigma(w * xi(old) + t) - sigma(t)))
-free = Hypothesis(name="next bias free", statement=r"the bias $c$ of the next layer is not penalised: $\kappa = 0$", rules=((sp.Symbol("kappa"), 0),))
+free = Hypothesis(
+    name="next bias free",
+    statement=r"the bias $c$ of the next layer is not penalised: $\kappa = 0$",
+    rules=((sp.Symbol("kappa"), 0),),
+)
 kappa = sp.Symbol("kappa")
 
 SHIFTED = Theorem(

@@ -17,7 +17,11 @@ THEOREM = Theorem(
         r"Extending one layer and then another is a zero extension each time. A zero node already there adds to the residual matrix $C$ of the other layer a zero column (it is read as $\sigma(0) = 0$) "
         r"or a zero row (nothing passes through $v = 0$): the singular values, and so the rise of the index, are those of the narrow network, in any order of extension."
     ),
-    variables=((r"$u, v$", "weights of a zero node"), (r"$g$", "the loss of a sample as a function of what the node hands on"), (r"$q$", "something added to the node's input")),
+    variables=(
+        (r"$u, v$", "weights of a zero node"),
+        (r"$g$", "the loss of a sample as a function of what the node hands on"),
+        (r"$q$", "something added to the node's input"),
+    ),
     hypotheses=(zero_in, zero_out, vanishing),
     rests_on=("T5-extension", "a zero row or column changes no non-zero singular value"),
     source="this package",

@@ -14,12 +14,28 @@ f, sigma = smooth("f", 2), smooth("sigma", 1)
 wide = f(old, C + V1 * sigma(s + u1 * x) + V2 * sigma(s + u2 * x) + p * sigma(t + wp * x))
 narrow = f(old, c + v * sigma(s))
 point = {u1: 0, u2: 0, wp: 0, V1: mu1 * v + n1, V2: mu2 * v + n2, C: sp.Symbol("C_0")}
-shares = Hypothesis(name="shares sum to one", statement=r"$\sum_a \mu_a = 1$, $\sum_a n_a = 0$", rules=((mu2, 1 - mu1), (n2, -n1)))
-absorbed = Hypothesis(name="constants absorbed", statement=r"the next layer's bias becomes $c - p\,\sigma(t)$", rules=((sp.Symbol("C_0"), c - p * sigma(t)),))
+shares = Hypothesis(
+    name="shares sum to one", statement=r"$\sum_a \mu_a = 1$, $\sum_a n_a = 0$", rules=((mu2, 1 - mu1), (n2, -n1))
+)
+absorbed = Hypothesis(
+    name="constants absorbed",
+    statement=r"the next layer's bias becomes $c - p\,\sigma(t)$",
+    rules=((sp.Symbol("C_0"), c - p * sigma(t)),),
+)
 R, Gv, Av, An, Cp = sp.symbols("R G Av An Cp")
-bias = Hypothesis(name="bias stationary", statement=r"$R = \frac1D\sum_d r_d = 0$: the next layer has biases", rules=((R, 0),))
-node = Hypothesis(name="node stationary", statement=r"$\frac1D\sum_d r_d\sigma(s_d) = 0$ and $A v = \frac1D\sum_d\sigma'(s_d)\xi_d\,(r_d\cdot v) = 0$", rules=((Gv, 0), (Av, 0)))
-null = Hypothesis(name="null directions", statement=r"$A n_a = 0$ and $C p = \frac1D\sum_d\xi_d (r_d\cdot p) = 0$", rules=((An, 0), (Cp, 0)))
+bias = Hypothesis(
+    name="bias stationary", statement=r"$R = \frac1D\sum_d r_d = 0$: the next layer has biases", rules=((R, 0),)
+)
+node = Hypothesis(
+    name="node stationary",
+    statement=r"$\frac1D\sum_d r_d\sigma(s_d) = 0$ and $A v = \frac1D\sum_d\sigma'(s_d)\xi_d\,(r_d\cdot v) = 0$",
+    rules=((Gv, 0), (Av, 0)),
+)
+null = Hypothesis(
+    name="null directions",
+    statement=r"$A n_a = 0$ and $C p = \frac1D\sum_d\xi_d (r_d\cdot p) = 0$",
+    rules=((An, 0), (Cp, 0)),
+)
 
 r = smooth("f", 2, 0, 1)(old, c + v * sigma(s))
 

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
+from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, smooth
 
 penalty, v, w, G, m, total, k = sp.symbols("lambda v w G m S k")
 v1, v2 = sp.symbols("v_1 v_2")
@@ -13,7 +13,11 @@ stationary = Hypothesis(
     statement=r"$G + 2\lambda v = 0$ with $G = \frac1D\sum_d r_d\,\sigma(s_d)$",
     rules=((G, -2 * penalty * v),),
 )
-split = Hypothesis(name="same function", statement=r"the copies have the incoming weights $w$ and $\sum_{a=1}^m v_a = v$", rules=((total, v),))
+split = Hypothesis(
+    name="same function",
+    statement=r"the copies have the incoming weights $w$ and $\sum_{a=1}^m v_a = v$",
+    rules=((total, v),),
+)
 several = Hypothesis(name="several copies", statement=r"$m = k + 1 \ge 2$", rules=((m, k + 1),), positive=(k,))
 
 NONE = Theorem(
@@ -24,7 +28,10 @@ NONE = Theorem(
         r"the result is stationary only if $v = 0$, whence $w = 0$ too: the node was a zero node, and the split is a zero extension. For odd $\sigma$ the same holds for copies $(\pm w, \pm v_a)$. "
         r"So the line of stationary points of Fukumizu and Amari does not survive any $\lambda > 0$."
     ),
-    variables=((r"$G$", r"the data's gradient along the outgoing weights; all copies share it"), (r"$S$", r"$\sum_a v_a$")),
+    variables=(
+        (r"$G$", r"the data's gradient along the outgoing weights; all copies share it"),
+        (r"$S$", r"$\sum_a v_a$"),
+    ),
     hypotheses=(several, stationary, split, positive),
     rests_on=("T1-hidden",),
     source="this package",
@@ -41,11 +48,19 @@ NONE = Theorem(
             obligations=(Identity(left=m * G + 2 * penalty * total, right=-2 * penalty * k * v),),
             uses=(several.name, stationary.name, split.name),
         ),
-        Step(name="so v = 0", claim=r"$2\lambda (m-1) \ne 0$.", obligations=(Positive(expression=2 * penalty * (m - 1)),), uses=(several.name, positive.name)),
+        Step(
+            name="so v = 0",
+            claim=r"$2\lambda (m-1) \ne 0$.",
+            obligations=(Positive(expression=2 * penalty * (m - 1)),),
+            uses=(several.name, positive.name),
+        ),
         Step(
             name="then w = 0",
             claim=r"The node's incoming gradient is $\sum_d(\cdots)(v\cdot r_d) + 2\lambda w = 2\lambda w$ at $v = 0$.",
-            obligations=(Identity(left=sp.Symbol("M") * 0 + 2 * penalty * w, right=2 * penalty * w), Positive(expression=2 * penalty)),
+            obligations=(
+                Identity(left=sp.Symbol("M") * 0 + 2 * penalty * w, right=2 * penalty * w),
+                Positive(expression=2 * penalty),
+            ),
             uses=(positive.name,),
         ),
     ),
@@ -72,7 +87,10 @@ REPLACED = Theorem(
     statement=(
         r"Splitting a node into $m$ equal copies $(w, v/m)$ keeps a stationary point stationary, with equal loss, if the copies' outgoing weights are penalised by $m\lambda$ and their incoming ones by $\lambda/m$; no other pair of penalties does where $v, w \ne 0$."
     ),
-    variables=((r"$F, G$", "the data's gradients along $w$ and $v$ of the node"), (r"$\lambda_v, \lambda_w$", "the copies' penalties")),
+    variables=(
+        (r"$F, G$", "the data's gradients along $w$ and $v$ of the node"),
+        (r"$\lambda_v, \lambda_w$", "the copies' penalties"),
+    ),
     hypotheses=(incoming_stationary, rescaled),
     source="this package",
     steps=(
@@ -85,7 +103,9 @@ REPLACED = Theorem(
         Step(
             name="equal loss",
             claim=r"$m(\lambda_v |v/m|^2 + \lambda_w |w|^2) = \lambda(|v|^2 + |w|^2)$.",
-            obligations=(Identity(left=m * (outgoing * (v / m) ** 2 + incoming * w**2), right=penalty * (v**2 + w**2)),),
+            obligations=(
+                Identity(left=m * (outgoing * (v / m) ** 2 + incoming * w**2), right=penalty * (v**2 + w**2)),
+            ),
             uses=(rescaled.name,),
         ),
         Step(
@@ -102,7 +122,15 @@ REPLACED = Theorem(
 
 c, s, v_i, rest = sp.symbols("c s v_i rest")
 g, sigma = smooth("g", 1), smooth("sigma", 1)
-linear = Hypothesis(name="linear activation", statement=r"$\sigma(z) = \kappa z$", rules=((sigma(c * x), sp.Symbol("kappa") * c * x), (sigma(s * x), sp.Symbol("kappa") * s * x), (sigma(x), sp.Symbol("kappa") * x)))
+linear = Hypothesis(
+    name="linear activation",
+    statement=r"$\sigma(z) = \kappa z$",
+    rules=(
+        (sigma(c * x), sp.Symbol("kappa") * c * x),
+        (sigma(s * x), sp.Symbol("kappa") * s * x),
+        (sigma(x), sp.Symbol("kappa") * x),
+    ),
+)
 circle = Hypothesis(name="circle", statement=r"$c^2 + s^2 = 1$", rules=((sp.Symbol("one"), 1),))
 cc, ss = sp.symbols("cc ss")
 unit = Hypothesis(name="unit", statement=r"$c^2 + s^2 = 1$", rules=((cc, 1 - ss),))
@@ -121,7 +149,9 @@ CIRCLE = Theorem(
         Step(
             name="same output",
             claim=r"$c v\,\sigma(c x) + s v\,\sigma(s x) = (c^2 + s^2)\,v\,\sigma(x)$.",
-            obligations=(Identity(left=c * v * sigma(c * x) + s * v * sigma(s * x), right=(c**2 + s**2) * v * sigma(x)),),
+            obligations=(
+                Identity(left=c * v * sigma(c * x) + s * v * sigma(s * x), right=(c**2 + s**2) * v * sigma(x)),
+            ),
             uses=(linear.name,),
         ),
         Step(

@@ -28,8 +28,14 @@ split = f(
 whole = f(old, v_i * sigma(centre), v_k * sigma(centre))
 eta0, zeta0 = sp.symbols("eta_0 zeta_0")
 point = {e1: eta0, e2: eta0, zeta_i: zeta0, zeta_k: zeta0}
-same_in = Hypothesis(name="same incoming weights", statement=r"$\eta = 0$: both nodes have the incoming weights $w$", rules=((eta0, 0),))
-same_out = Hypothesis(name="proportional outgoing weights", statement=r"$\zeta = 0$: outgoing weights $\mu v$ and $(1-\mu) v$", rules=((zeta0, 0),))
+same_in = Hypothesis(
+    name="same incoming weights", statement=r"$\eta = 0$: both nodes have the incoming weights $w$", rules=((eta0, 0),)
+)
+same_out = Hypothesis(
+    name="proportional outgoing weights",
+    statement=r"$\zeta = 0$: outgoing weights $\mu v$ and $(1-\mu) v$",
+    rules=((zeta0, 0),),
+)
 r_i = smooth("f", 3, 0, 1, 0)(old, v_i * sigma(centre), v_k * sigma(centre))
 r_k = smooth("f", 3, 0, 0, 1)(old, v_i * sigma(centre), v_k * sigma(centre))
 slope, bend = smooth("sigma", 1, 1)(centre), smooth("sigma", 1, 2)(centre)
@@ -112,9 +118,19 @@ SPLIT = Theorem(
 
 a, b, c, u0, u1, t = sp.symbols("a b c u_0 u_1 t")
 inside = Hypothesis(name="inside", statement=r"$0 < \mu < 1$", rules=((mu, 1 / (1 + t)),), positive=(t,))
-definite = Hypothesis(name="definite", statement=r"$B$ is positive definite: $\eta^{T} B\eta = b > 0$ for the direction at hand", positive=(b,))
-opposite = Hypothesis(name="two outputs", statement=r"$r = (\rho, -\rho)$, so $A = a\,(1,-1)$, and $v_0 \ne v_1$: $A v = a (v_0 - v_1) = 0$", rules=((a, c / (u0 - u1)), (c, 0)))
-coupled = Hypothesis(name="coupled", statement=r"$\eta^{T} A\zeta = a \ne 0$ for some $\eta, \zeta$", positive=(sp.Symbol("alpha"),))
+definite = Hypothesis(
+    name="definite",
+    statement=r"$B$ is positive definite: $\eta^{T} B\eta = b > 0$ for the direction at hand",
+    positive=(b,),
+)
+opposite = Hypothesis(
+    name="two outputs",
+    statement=r"$r = (\rho, -\rho)$, so $A = a\,(1,-1)$, and $v_0 \ne v_1$: $A v = a (v_0 - v_1) = 0$",
+    rules=((a, c / (u0 - u1)), (c, 0)),
+)
+coupled = Hypothesis(
+    name="coupled", statement=r"$\eta^{T} A\zeta = a \ne 0$ for some $\eta, \zeta$", positive=(sp.Symbol("alpha"),)
+)
 alpha = sp.Symbol("alpha")
 
 DECIDE = Theorem(
@@ -124,12 +140,21 @@ DECIDE = Theorem(
         r"For one output, or two softmax outputs with $v_0\ne v_1$, $A = 0$ and the block is $\mu(1-\mu) B$: with $B$ definite a minimum splits into minima for $\mu(1-\mu) B > 0$ (up to the flat line) and into saddles of index $n$ for $\mu(1-\mu) B < 0$; "
         r"with $B$ indefinite always into saddles. For more outputs, if $A \ne 0$ the block is indefinite for every $\mu$: every split of every stationary point, minima included, is a saddle."
     ),
-    variables=((r"$a, b$", r"values of $A$ and $B$ in one direction"), (r"$\alpha$", r"$|a|$"), (r"$t$", r"$1/\mu - 1$")),
+    variables=(
+        (r"$a, b$", r"values of $A$ and $B$ in one direction"),
+        (r"$\alpha$", r"$|a|$"),
+        (r"$t$", r"$1/\mu - 1$"),
+    ),
     hypotheses=(inside, definite, opposite, coupled),
     rests_on=("T6-splitting", "interlacing: a 2 x 2 compression with negative determinant shows a negative eigenvalue"),
     source="Fukumizu and Amari (2000) for one output; several outputs: this package",
     steps=(
-        Step(name="A = 0", claim=r"$a = 0/(v_0 - v_1)$; for one output $A v = a v = 0$ says the same.", obligations=(Identity(left=a),), uses=(opposite.name,)),
+        Step(
+            name="A = 0",
+            claim=r"$a = 0/(v_0 - v_1)$; for one output $A v = a v = 0$ says the same.",
+            obligations=(Identity(left=a),),
+            uses=(opposite.name,),
+        ),
         Step(
             name="between the ends",
             claim=r"$\mu(1-\mu) b > 0$ for $\mu = 1/(1+t)$, $t > 0$; beyond the ends, for $\mu = 1 + t$, it is negative.",

@@ -21,7 +21,9 @@ def groupings(elements):
 
 def copies(width, nodes):
     """T(r, m) = G(r, m) + sum_u C(m, u) G(r, m - u) g(u)."""
-    return onto(width, nodes) + sum(comb(nodes, u) * onto(width, nodes - u) * groupings(u) for u in range(1, nodes - width + 1))
+    return onto(width, nodes) + sum(
+        comb(nodes, u) * onto(width, nodes - u) * groupings(u) for u in range(1, nodes - width + 1)
+    )
 
 
 pascal = Hypothesis(
@@ -39,19 +41,28 @@ COUNTING = Theorem(
     ),
     variables=((r"$B$", r"$\binom ri$"),),
     hypotheses=(pascal,),
-    rests_on=("the last of m + 1 nodes is either a copy of a node that the others already cover, or of the only one that they miss",),
+    rests_on=(
+        "the last of m + 1 nodes is either a copy of a node that the others already cover, or of the only one that they miss",
+    ),
     source="Simsek et al., ICML 2021",
     steps=(
         Step(
             name="recurrence of the formula",
             claim=r"Term by term in $i^m$: $r\bigl[\binom ri - \binom{r-1}i\bigr] = i\binom ri$, so $G(r,m+1) = r\,[G(r,m) + G(r-1,m)]$, the recurrence of maps onto $r$ nodes; with equal values at $m = 0$ they are equal for all $r$, $m$.",
-            obligations=(Identity(left=r * (B - sp.Symbol("B_less")), right=i * B), Count(kind="surjections", arguments=(1, 1), value=1)),
+            obligations=(
+                Identity(left=r * (B - sp.Symbol("B_less")), right=i * B),
+                Count(kind="surjections", arguments=(1, 1), value=1),
+            ),
             uses=(pascal.name,),
         ),
         Step(
             name="maps onto r nodes, enumerated",
             claim=r"$G(r,m)$ for $m \le 6$.",
-            obligations=tuple(Count(kind="surjections", arguments=(k, n), value=onto(k, n)) for n in range(1, 7) for k in range(1, n + 1)),
+            obligations=tuple(
+                Count(kind="surjections", arguments=(k, n), value=onto(k, n))
+                for n in range(1, 7)
+                for k in range(1, n + 1)
+            ),
         ),
         Step(
             name="groups of cancelling nodes, enumerated",
@@ -61,7 +72,11 @@ COUNTING = Theorem(
         Step(
             name="all together, enumerated",
             claim=r"$T(1,1..6) = 1, 3, 10, 37, 151, 674$, $T(2,2..6) = 2, 12, 62, 320, 1712$, $T(3,3..6)$.",
-            obligations=tuple(Count(kind="reducible copies", arguments=(k, n), value=copies(k, n)) for k in (1, 2, 3) for n in range(k, 7)),
+            obligations=tuple(
+                Count(kind="reducible copies", arguments=(k, n), value=copies(k, n))
+                for k in (1, 2, 3)
+                for n in range(k, 7)
+            ),
         ),
     ),
 )
@@ -79,12 +94,21 @@ PENALISED = Theorem(
     statement=(
         r"For $\lambda > 0$ and $\sigma(0) = 0$ an irreducible stationary point of width $r$ with an orbit of $o$ labelled copies has $\binom mr\,o$ copies at width $m$ among the zero extensions."
     ),
-    variables=((r"$o$", "orbit size at width $r$"), (r"places", "ways to choose the zero nodes"), (r"binom", r"$\binom mr$")),
+    variables=(
+        (r"$o$", "orbit size at width $r$"),
+        (r"places", "ways to choose the zero nodes"),
+        (r"binom", r"$\binom mr$"),
+    ),
     hypotheses=(no_split, pascal),
     rests_on=("an irreducible point has no zero node, so the zero nodes' places are read off the extended point",),
     source="this package",
     steps=(
-        Step(name="product", claim="Places of the zero nodes times copies of the rest.", obligations=(Identity(left=sp.Symbol("places") * orbit, right=sp.Symbol("binom") * orbit),), uses=(no_split.name,)),
+        Step(
+            name="product",
+            claim="Places of the zero nodes times copies of the rest.",
+            obligations=(Identity(left=sp.Symbol("places") * orbit, right=sp.Symbol("binom") * orbit),),
+            uses=(no_split.name,),
+        ),
         Step(
             name="recurrence",
             claim=r"$\binom{r-1}{i} + \frac ir\binom ri = \binom ri$: adding one node at a time counts the same.",
@@ -94,20 +118,32 @@ PENALISED = Theorem(
         Step(
             name="enumerated",
             claim=r"$\binom mr$ for $m \le 8$.",
-            obligations=tuple(Count(kind="choices", arguments=(k, n), value=comb(n, k)) for n in range(1, 9) for k in range(n + 1)),
+            obligations=tuple(
+                Count(kind="choices", arguments=(k, n), value=comb(n, k)) for n in range(1, 9) for k in range(n + 1)
+            ),
         ),
     ),
 )
 
 plus, minus, M0, M1, M2, sign = sp.symbols("M_1^+ M_1^- M_0 M_1 M_2 epsilon")
-width_0 = Hypothesis(name="origin alone at width 0", statement=r"the network without nodes has one stationary point, a minimum, with $C = 0$: $M_0 = 1$", rules=((M0, 1),))
-width_1 = Hypothesis(name="Morse at width 1", statement=r"$M_0 + M_1^{+} + M_1^{-} = 1$", rules=((plus, 1 - M0 - minus),))
+width_0 = Hypothesis(
+    name="origin alone at width 0",
+    statement=r"the network without nodes has one stationary point, a minimum, with $C = 0$: $M_0 = 1$",
+    rules=((M0, 1),),
+)
+width_1 = Hypothesis(
+    name="Morse at width 1", statement=r"$M_0 + M_1^{+} + M_1^{-} = 1$", rules=((plus, 1 - M0 - minus),)
+)
 width_2 = Hypothesis(
     name="Morse at width 2",
     statement=r"$M_0 + 2(M_1^{+} - M_1^{-}) + M_2 = 1$",
     rules=((M2, 1 - M0 - 2 * (plus - minus)),),
 )
-parity = Hypothesis(name="rise", statement=r"each zero node raises the index by $\rho \in \{0, 1\}$ (T5-classes)", rules=((sp.Symbol("rho2"), sp.Symbol("rho")),))
+parity = Hypothesis(
+    name="rise",
+    statement=r"each zero node raises the index by $\rho \in \{0, 1\}$ (T5-classes)",
+    rules=((sp.Symbol("rho2"), sp.Symbol("rho")),),
+)
 rho, rho2 = sp.symbols("rho rho2")
 
 MORSE = Theorem(
@@ -117,9 +153,16 @@ MORSE = Theorem(
         r"Let $\lambda > 0$, no stationary point degenerate, two classes. With $M_r^{\pm} = \sum (-1)^{\rm index}\,o$ over the irreducible classes of width $r$ whose zero extension does not ($+$) or does ($-$) gain an index, "
         r"$\sum_{r\le m}\binom mr\bigl(M_r^{+} + (-1)^{m-r} M_r^{-}\bigr) = 1$ for every $m$. So the narrow landscapes fix the signed number of irreducible points of the wide one: for XOR $M_1^{+} + M_1^{-} = 0$ and $M_2^{+} + M_2^{-} = 4 M_1^{-}$."
     ),
-    variables=((r"$M_0, M_1^\pm, M_2$", "signed numbers of labelled copies"), (r"$\rho$", "0 or 1"), (r"rho2", r"$\rho^2$")),
+    variables=(
+        (r"$M_0, M_1^\pm, M_2$", "signed numbers of labelled copies"),
+        (r"$\rho$", "0 or 1"),
+        (r"rho2", r"$\rho^2$"),
+    ),
     hypotheses=(parity, width_2, width_1, width_0),
-    rests_on=("Morse theory of a coercive function: the signed number of critical points is 1", "T5-classes, T7-penalised"),
+    rests_on=(
+        "Morse theory of a coercive function: the signed number of critical points is 1",
+        "T5-classes, T7-penalised",
+    ),
     source="this package",
     steps=(
         Step(

@@ -33,7 +33,11 @@ ENTROPY = Theorem(
         r"Softmax outputs, any depth, activation and data; $\theta_{\rm out} = (W_{L+1}, b_{L+1})$ penalised by $\lambda$. At every stationary point, of whatever index, the mean cross-entropy is the mean entropy of the predictions minus $2\lambda|\theta_{\rm out}|^2$. "
         r"Hence it is at most $\ln K$ — no stationary point is worse than chance — and $|\theta_{\rm out}|^2 \le \ln K/(2\lambda)$."
     ),
-    variables=((r"$Q$", r"$|\theta_{\rm out}|^2$"), (r"$H, L$", "mean entropy and mean cross-entropy of the samples"), (r"$p$", "softmax probabilities; three classes stand for any number")),
+    variables=(
+        (r"$Q$", r"$|\theta_{\rm out}|^2$"),
+        (r"$H, L$", "mean entropy and mean cross-entropy of the samples"),
+        (r"$p$", "softmax probabilities; three classes stand for any number"),
+    ),
     hypotheses=(softmax, stationary),
     rests_on=("an entropy lies between 0 and ln K (Gibbs)", "linearity of the mean over samples"),
     source="this package",
@@ -44,7 +48,10 @@ ENTROPY = Theorem(
             obligations=(
                 Identity(
                     left=at(partial(scaled, t), {t: 0}),
-                    right=sum(smooth("ell", 3, *((k == j) * 1 for k in range(3)))(z1, z2, z3) * z for j, z in enumerate((z1, z2, z3))),
+                    right=sum(
+                        smooth("ell", 3, *((k == j) * 1 for k in range(3)))(z1, z2, z3) * z
+                        for j, z in enumerate((z1, z2, z3))
+                    ),
                 ),
             ),
         ),
@@ -67,14 +74,21 @@ ENTROPY = Theorem(
 )
 
 q, e2, e3, miss, K, k, X, slope = sp.symbols("q e_2 e_3 delta K k X s")
-probability = Hypothesis(name="probabilities", statement=r"$p_c = 1 - e_2 - e_3$, $e_i \ge 0$", rules=((q, 1 - e2 - e3),), positive=(e2, e3))
+probability = Hypothesis(
+    name="probabilities", statement=r"$p_c = 1 - e_2 - e_3$, $e_i \ge 0$", rules=((q, 1 - e2 - e3),), positive=(e2, e3)
+)
 likelihood = Hypothesis(
     name="mean loss at most ln K",
     statement=r"T8-entropy with Jensen: $\frac1D\sum_d p_{d,c_d} \ge e^{-L} \ge 1/K$, so $\frac1D\sum_d(1 - p_{d,c_d}) = 1 - \frac1K - \delta$, $\delta \ge 0$",
     rules=((sp.Symbol("m"), 1 - 1 / K - miss),),
     positive=(miss, K, X, slope),
 )
-large = Hypothesis(name="large penalty", statement=r"$\lambda\sqrt2 = s X (1 - 1/K)$ or more", rules=((sp.Symbol("Lambda"), slope * X * (1 - 1 / K) + sp.Symbol("more")),), positive=(sp.Symbol("more"),))
+large = Hypothesis(
+    name="large penalty",
+    statement=r"$\lambda\sqrt2 = s X (1 - 1/K)$ or more",
+    rules=((sp.Symbol("Lambda"), slope * X * (1 - 1 / K) + sp.Symbol("more")),),
+    positive=(sp.Symbol("more"),),
+)
 
 NO_GAIN = Theorem(
     identifier="T8-no-gain",
@@ -83,7 +97,13 @@ NO_GAIN = Theorem(
         r"One hidden layer, softmax with $K$ classes, penalty on all parameters, $\sigma(0) = 0$. If $\lambda > |\sigma'(0)|\,(1 - \tfrac1K)\,\max_d|(x_d,1)|/\sqrt2$, then $|\sigma'(0)|\,\|C\|_2 < 2\lambda$ at every stationary point of every width: "
         r"zero extension never raises an index, minima stay minima. For deep networks the same holds for the last hidden layer with $\max_d |\xi_d|$ in place of $\max_d|(x_d,1)|$."
     ),
-    variables=((r"$q, e_i$", "probabilities of the sample's class and of the others"), (r"$m$", r"$\frac1D\sum_d (1 - p_{d,c_d})$"), (r"$X$", r"$\max_d|(x_d, 1)|$"), (r"$s$", r"$|\sigma'(0)|$"), (r"$\Lambda$", r"$\sqrt2\lambda$")),
+    variables=(
+        (r"$q, e_i$", "probabilities of the sample's class and of the others"),
+        (r"$m$", r"$\frac1D\sum_d (1 - p_{d,c_d})$"),
+        (r"$X$", r"$\max_d|(x_d, 1)|$"),
+        (r"$s$", r"$|\sigma'(0)|$"),
+        (r"$\Lambda$", r"$\sqrt2\lambda$"),
+    ),
     hypotheses=(probability, likelihood, large),
     rests_on=("T8-entropy", "T5-spectrum", "Jensen's inequality", "triangle inequality for the spectral norm"),
     source="this package",

@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike
 from symland.analysis.escape import Escape, follow_escape
 from symland.analysis.extension import Extension, extend
 from symland.analysis.extension_proof import prove_extension
-from symland.analysis.matching import find_class
 from symland.analysis.inertia import Inertia, inertia
+from symland.analysis.matching import find_class
 from symland.analysis.prediction import BlockPrediction, predict_block
 from symland.analysis.residuals import layer_residuals
 from symland.errors import RefinementError

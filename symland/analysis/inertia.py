@@ -54,7 +54,10 @@ def inertia(matrix: Sequence[Sequence[arb]]) -> Inertia:
         a = [
             [
                 a[i][j]
-                - (a[i][p] * (a[q][q] * a[p][j] - a[p][q] * a[q][j]) + a[i][q] * (a[p][p] * a[q][j] - a[q][p] * a[p][j]))
+                - (
+                    a[i][p] * (a[q][q] * a[p][j] - a[p][q] * a[q][j])
+                    + a[i][q] * (a[p][p] * a[q][j] - a[q][p] * a[p][j])
+                )
                 / det
                 for j in rest
             ]

@@ -76,7 +76,10 @@ def predict_block(spec: LandscapeSpec, residuals: LayerResiduals) -> BlockPredic
     short = matrix if rows <= columns else [list(column) for column in zip(*matrix, strict=True)]
     signs = inertia(
         [
-            [threshold**2 * (i == j) - sum((a * b for a, b in zip(p, q, strict=True)), arb(0)) for j, q in enumerate(short)]
+            [
+                threshold**2 * (i == j) - sum((a * b for a, b in zip(p, q, strict=True)), arb(0))
+                for j, q in enumerate(short)
+            ]
             for i, p in enumerate(short)
         ]
     )

@@ -52,7 +52,9 @@ def layer_residuals(spec: LandscapeSpec, theta: Sequence[arb], layer: int) -> La
     for number in range(1, top + 1):
         block, bias = layout.weight(number), layout.biases(number)
         rows, columns = block.shape
-        weights.append([list(theta[block.offset + i * columns : block.offset + (i + 1) * columns]) for i in range(rows)])
+        weights.append(
+            [list(theta[block.offset + i * columns : block.offset + (i + 1) * columns]) for i in range(rows)]
+        )
         biases.append(list(theta[bias.slice]) if bias else [arb(0)] * rows)
     activation = lower("activation", [Z], derive_activation(spec.activation).jet[:2])
     turn, turns, shifts = contrast(spec), orientation(spec), shift(spec)

@@ -45,10 +45,18 @@ def _power(x: Ball, exponent: int) -> Ball:
     return x**exponent
 
 
+def _sign(x: Ball) -> Ball:
+    """The slope of |x|: where the ball holds zero, the hull [-1, 1] of all of them."""
+    if x > 0:
+        return arb(1)
+    return arb(-1) if x < 0 else arb(0, 1)
+
+
 _FUNCTIONS: dict[Any, Callable[[Ball], Ball]] = {
     sp.tanh: _monotone("tanh"),
     sp.exp: _monotone("exp"),
     sp.Abs: abs,
+    sp.sign: _sign,
 }
 
 
@@ -66,6 +74,9 @@ def _compile(expression: sp.Expr, symbols: Sequence[sp.Symbol], memo: dict[sp.Ex
         operation = (kind, [_compile(part, symbols, memo, code) for part in expression.args])
     elif isinstance(expression, sp.Pow) and expression.exp == sp.Rational(1, 2):
         operation = ("call", _root, _compile(expression.base, symbols, memo, code))
+    elif isinstance(expression, sp.Pow) and expression.exp.is_Rational and expression.exp.q == 2:
+        root, exponent = sp.sqrt(expression.base), int(expression.exp.p)
+        operation = ("call", lambda x: _power(x, exponent), _compile(root, symbols, memo, code))
     elif isinstance(expression, sp.Pow) and expression.exp.is_Integer:
         exponent = int(expression.exp)
         operation = ("call", lambda x: _power(x, exponent), _compile(expression.base, symbols, memo, code))
@@ -96,6 +107,31 @@ def _run(code: list[Any], point: Sequence[Ball]) -> list[Ball]:
     return values
 
 
+class _Test:
+    """Whether an expression is proved positive on a box: plainly, or by the mean value theorem.
+
+    f(w) is in f(middle) + sum_k (df/dw_k)(box) (w_k - middle_k); where f is smooth the excess is of second order in the
+    box's width. |.| enters by the hull of its slopes.
+    """
+
+    def __init__(self, expression: sp.Expr, symbols: Sequence[sp.Symbol]) -> None:
+        self.plain: list[Any] = []
+        memo: dict[sp.Expr, int] = {}
+        self.value = _compile(expression, symbols, memo, self.plain)
+        self.code = list(self.plain)
+        self.slopes = [_compile(expression.diff(s), symbols, memo, self.code) for s in symbols]
+
+    def holds(self, balls: Sequence[Ball]) -> bool:
+        if _run(self.plain, balls)[self.value] > 0:
+            return True
+        middle = _run(self.plain, [x.mid() for x in balls])[self.value]
+        if not middle > 0:
+            return False
+        values = _run(self.code, balls)
+        change = sum((values[k] * (x - x.mid()) for k, x in zip(self.slopes, balls, strict=True)), arb(0))
+        return bool(middle + change > 0)
+
+
 def some_positive(obligation: SomePositive) -> tuple[Verdict, str, str | None]:
     """Subdivide the box until on every piece one alternative has a positive lower bound.
 
@@ -103,10 +139,8 @@ def some_positive(obligation: SomePositive) -> tuple[Verdict, str, str | None]:
     names the alternative that holds on a piece. A checker follows it without searching.
     """
     symbols = list(obligation.box)
-    code: list[Any] = []
-    memo: dict[sp.Expr, int] = {}
     try:
-        results = [_compile(sp.sympify(e), symbols, memo, code) for e in obligation.alternatives]
+        tests = [_Test(sp.sympify(e), symbols) for e in obligation.alternatives]
     except TypeError as reason:
         return Verdict.UNDECIDED, str(reason), None
     sides = [(Fraction(low), Fraction(high)) for low, high in obligation.box.values()]
@@ -115,8 +149,7 @@ def some_positive(obligation: SomePositive) -> tuple[Verdict, str, str | None]:
     while stack:
         piece, depth = stack.pop()
         balls = [arb(fmpq(a.numerator, a.denominator)).union(arb(fmpq(b.numerator, b.denominator))) for a, b in piece]
-        values = _run(code, balls)
-        held = next((k for k, result in enumerate(results) if values[result] > 0), None)
+        held = next((k for k, test in enumerate(tests) if test.holds(balls)), None)
         if held is not None:
             witness.append(str(held))
             continue

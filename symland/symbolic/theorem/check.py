@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from itertools import product
 from math import comb, factorial
 from typing import Any
@@ -24,6 +24,9 @@ from symland.records import Verdict
 __all__ = ["check_proof"]
 
 FORMAT = "symland proof 1"
+
+DEEPER = 9
+"""Bisections of a recorded piece where these enclosures are wider than the prover's."""
 
 Monomial = tuple[tuple[str, int], ...]
 Polynomial = dict[Monomial, Fraction]
@@ -233,43 +236,80 @@ def _one_sign(polynomial: Polynomial, algebra: _Algebra, positive: set[str]) -> 
     return signs.pop() if len(signs) == 1 and strict and not loose else 0
 
 
-def _between(low: str, high: str) -> Any:
-    return _ball(Fraction(low)).union(_ball(Fraction(high)))
-
-
 def _ball(value: Fraction) -> Any:
     return arb(fmpq(value.numerator, value.denominator))
 
 
-def _enclose(tree: Any, point: Mapping[str, Any]) -> Any:
+def _join(low: Any, high: Any) -> Any:
+    return low.union(high)
+
+
+_OUTER: dict[str, Any] = {
+    # Each function with its derivative in terms of the argument x and the value f.
+    "tanh": (lambda x: _join(x.lower().tanh(), x.upper().tanh()), lambda x, f: 1 - _square(f)),
+    "exp": (lambda x: _join(x.lower().exp(), x.upper().exp()), lambda x, f: f),
+    "sqrt": (lambda x: _join(x.lower().max(arb(0)).sqrt(), x.upper().max(arb(0)).sqrt()), lambda x, f: 1 / (2 * f)),
+}
+
+
+def _square(x: Any) -> Any:
+    size = abs(x)
+    return _join(size.lower().max(arb(0)) ** 2, size.upper() ** 2)
+
+
+def _forward(tree: Any, point: Mapping[str, Any], seeds: Mapping[str, int]) -> tuple[Any, list[Any]]:
+    """Enclosures of an expression and of its derivatives by the symbols in `seeds`, carried along together."""
+    count = len(seeds)
     if isinstance(tree, str):
-        return point[tree]
+        return point[tree], [arb(int(seeds.get(tree) == k)) for k in range(count)]
     head, *rest = tree
     if head == "q":
-        return _ball(Fraction(rest[0]))
-    if head == "^":
-        base = _enclose(rest[0], point)
-        if rest[1] == 2:
-            size = abs(base)
-            return _between_balls(size.lower().max(arb(0)) ** 2, size.upper() ** 2)
-        return base ** rest[1]
-    values = [_enclose(part, point) for part in rest]
-    if head in ("tanh", "exp"):
-        return _between_balls(*(getattr(end, head)() for end in (values[0].lower(), values[0].upper())))
-    if head == "sqrt":
-        return _between_balls(values[0].lower().max(arb(0)).sqrt(), values[0].upper().sqrt())
+        return _ball(Fraction(rest[0])), [arb(0)] * count
+    value, slopes = _forward(rest[0], point, seeds)
     if head == "abs":
-        return abs(values[0])
-    if head in ("+", "*"):
-        total = values[0]
-        for value in values[1:]:
-            total = total + value if head == "+" else total * value
-        return total
-    raise ProofError(f"no enclosure of the head {head!r}")
+        turn = arb(1) if value > 0 else arb(-1) if value < 0 else arb(0, 1)
+        return abs(value), [turn * s for s in slopes]
+    if head == "^":
+        n = rest[1]
+        power = _square(value) if n == 2 else value**n
+        return power, [n * value ** (n - 1) * s for s in slopes]
+    if head in _OUTER:
+        outer, slope = _OUTER[head]
+        result = outer(value)
+        return result, [slope(value, result) * s for s in slopes]
+    if head not in ("+", "*"):
+        raise ProofError(f"no enclosure of the head {head!r}")
+    for part in rest[1:]:
+        other, others = _forward(part, point, seeds)
+        if head == "+":
+            value, slopes = value + other, [s + o for s, o in zip(slopes, others, strict=True)]
+        else:
+            slopes = [s * other + value * o for s, o in zip(slopes, others, strict=True)]
+            value = value * other
+    return value, slopes
 
 
-def _between_balls(low: Any, high: Any) -> Any:
-    return low.union(high)
+def _proved_positive(tree: Any, point: Mapping[str, Any]) -> bool:
+    if _forward(tree, point, {})[0] > 0:
+        return True
+    slopes = _forward(tree, point, {name: k for k, name in enumerate(point)})[1]
+    # f(w) = f(middle) + sum_k f_k(w') (w_k - middle_k) for some w' in the box.
+    value = _forward(tree, {name: x.mid() for name, x in point.items()}, {})[0]
+    for x, slope in zip(point.values(), slopes, strict=True):
+        value = value + slope * (x - x.mid())
+    return bool(value > 0)
+
+
+def _holds(tree: Any, names: list[str], piece: list[tuple[Fraction, Fraction]], depth: int) -> bool:
+    point = {n: _join(_ball(a), _ball(b)) for n, (a, b) in zip(names, piece, strict=True)}
+    if _proved_positive(tree, point):
+        return True
+    if depth == 0:
+        return False
+    side = max(range(len(piece)), key=lambda k: piece[k][1] - piece[k][0])
+    middle = sum(piece[side]) / 2
+    halves = ((piece[side][0], middle), (middle, piece[side][1]))
+    return all(_holds(tree, names, [*piece[:side], half, *piece[side + 1 :]], depth - 1) for half in halves)
 
 
 def _check_boxes(saved: Mapping[str, Any]) -> Verdict:
@@ -280,8 +320,7 @@ def _check_boxes(saved: Mapping[str, Any]) -> Verdict:
             return Verdict.UNDECIDED
         piece = pieces.pop()
         if letter.isdigit():
-            point = {n: _ball(a).union(_ball(b)) for n, (a, b) in zip(names, piece, strict=True)}
-            if not _enclose(saved["alternatives"][int(letter)], point) > 0:
+            if not _holds(saved["alternatives"][int(letter)], names, piece, DEEPER):
                 return Verdict.UNDECIDED
             continue
         side = ord(letter) - ord("a")
@@ -291,7 +330,7 @@ def _check_boxes(saved: Mapping[str, Any]) -> Verdict:
     return Verdict.UNDECIDED if pieces else Verdict.CERTIFIED
 
 
-@lru_cache(maxsize=None)
+@cache
 def _onto(width: int, nodes: int) -> int:
     # The last node either joins a kind that the others already cover, or covers the only kind that they miss.
     if nodes == 0:
@@ -299,7 +338,7 @@ def _onto(width: int, nodes: int) -> int:
     return width * (_onto(width, nodes - 1) + _onto(width - 1, nodes - 1)) if width > 0 else 0
 
 
-@lru_cache(maxsize=None)
+@cache
 def _groupings(elements: int) -> int:
     if elements == 0:
         return 1
