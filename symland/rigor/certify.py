@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from symland.errors import CertificateError
 from symland.program.balls import evaluate_balls, working_precision
@@ -121,25 +120,25 @@ def certify(
     if len(numbers) != spec.n_parameters:
         raise CertificateError(f"{len(numbers)} numbers for {spec.n_parameters} parameters; give one for each")
     given = tuple(exact_decimal(t if isinstance(t, str | Fraction) else float(t)) for t in numbers)
-    bits = FIRST_BITS
+    start = FIRST_BITS
     if isinstance(point, RefinedPoint):
-        bits = max(bits, int(BITS_PER_DIGIT * max(map(decimal_places, given))) + 64)
-    texts, reason = given, f"the bound of {max_bits} bits is below the {bits} bits that the point needs"
-    while bits <= max_bits or texts is given:
+        start = max(start, int(BITS_PER_DIGIT * max(map(decimal_places, given))) + 64)
+    texts, slope_bits, reason, moves = given, FIRST_BITS, "", 0
+    refuted = False
+    while slope_bits <= max_bits and not refuted:
+        bits = max(start, slope_bits)
         with working_precision(bits):
-            found = _attempt(spec, texts, bits, opinions)
+            found = _attempt(spec, texts, slope_bits, opinions)
             if isinstance(found, _Found) and found.index is not None:
                 return _certificate(spec, found, bits)
-            reason = found if isinstance(found, str) else "the index: no method decides the signs of all eigenvalues"
-            if bits > max_bits:
-                break
+            reason = found if isinstance(found, str) else "the methods do not agree on the signs of all eigenvalues"
             moved = _polished(spec, given, texts, bits)
-        if moved is None:
-            break
+            refuted = moved is None and _excluded(spec, given)
         # The first attempt is at the given point itself; later ones follow Newton's method as the precision doubles.
-        bits, texts = (bits if texts is given else 2 * bits), moved
-    with working_precision(FIRST_BITS):
-        refuted = _excluded(spec, given)
+        if moved is None or moves:
+            slope_bits *= 2
+        texts, moves = moved or texts, moves + 1
+    refuted = refuted or _excluded(spec, given)
     nothing = Verdict.REFUTED if refuted else Verdict.UNDECIDED
     if refuted:
         reason = f"the gradient does not vanish within {EXCLUSION_RADIUS:g} of the point"
@@ -157,7 +156,7 @@ def certify(
         inclusion_radius=None,
         uniqueness_radius=None,
         claims=claims,
-        precision=min(bits, max_bits),
+        precision=min(slope_bits, max_bits),
         reason=reason,
     )
 
@@ -182,17 +181,21 @@ def _certificate(spec: LandscapeSpec, found: _Found, bits: int) -> Certificate:
     )
 
 
-def _attempt(spec: LandscapeSpec, texts: tuple[str, ...], bits: int, opinions: bool) -> _Found | str:
+def _attempt(spec: LandscapeSpec, texts: tuple[str, ...], slope_bits: int, opinions: bool) -> _Found | str:
     """Everything that one midpoint and precision prove, or the reason why there is nothing."""
-    point = preconditioned_midpoint(spec, [arb(parse_decimal(t)) for t in texts])
+    point = preconditioned_midpoint(spec, [arb(parse_decimal(t)) for t in texts], slope_bits)
+    with working_precision(slope_bits):
+        return _proved(spec, texts, point, opinions)
+
+
+def _proved(spec: LandscapeSpec, texts: tuple[str, ...], point: Midpoint | None, opinions: bool) -> _Found | str:
     if point is None:
         return "the Hessian cannot be inverted at the point, or the loss is not finite there: it is degenerate"
-    inclusion = _inclusion(spec, point, bits)
+    inclusion = _inclusion(spec, point)
     if inclusion is None:
-        return _why_not(spec, point, bits)
-    radius = arb(parse_decimal(inclusion))
-    hessian = hessian_over(spec, cube(point.balls, radius))
-    vectors = eigenvectors(hessian)
+        return _why_not(spec, point)
+    text, radius, hessian = inclusion
+    vectors = eigenvectors(hessian, _steps())
     index = congruence_index(hessian, vectors)
     votes = [("congruence", index)]
     if opinions or index is None:
@@ -203,16 +206,25 @@ def _attempt(spec: LandscapeSpec, texts: tuple[str, ...], bits: int, opinions: b
     # The loss changes between midpoint and zero by no more than |grad|_1 over the cube times its radius.
     spread = arb(0, (_gradient_over(spec, point, hessian, radius) * radius).upper())
     places = max(MOST_PLACES, max(map(decimal_places, texts)))
-    bounds = eigenvalues(hessian, vectors) or []
+    with working_precision(point.bits):
+        loss = outward_texts(point.value + spread, places)
+    bounds = eigenvalues(hessian, vectors)
+    if bounds is None:
+        return f"the eigenvalues are not enclosed at {ctx.prec} bits"
     return _Found(
         midpoint=texts,
-        inclusion=inclusion,
-        uniqueness=inclusion if wide is None else _below(wide[0]),
+        inclusion=text,
+        uniqueness=text if wide is None else _below(wide[0]),
         index=agreed.pop() if len(agreed) == 1 else None,
-        loss=outward_texts(point.value + spread, places),
-        eigenvalues=tuple(map(partial(outward_texts, most=MOST_PLACES), bounds)),
+        loss=loss,
+        eigenvalues=tuple(outward_texts(x, MOST_PLACES) for x in bounds),
         opinions=decided if opinions else (),
     )
+
+
+def _steps() -> int:
+    """Steps of 45 bits from a float64 eigenvector to the working precision."""
+    return int(ctx.prec) // 45 - 1
 
 
 def _below(radius: arb) -> str:
@@ -220,15 +232,16 @@ def _below(radius: arb) -> str:
     return short_above(radius * 0.98)
 
 
-def _inclusion(spec: LandscapeSpec, point: Midpoint, bits: int) -> str | None:
-    """A small radius, as text, on which Krawczyk's test holds; None where it does not."""
+def _inclusion(spec: LandscapeSpec, point: Midpoint) -> tuple[str, arb, arb_mat] | None:
+    """A small radius on which Krawczyk's test holds, as text and ball, and the Hessian there; None where it fails."""
     if not point.shift.is_finite():
         return None
-    least = arb(2) ** (-(bits // 2))
+    least = arb(2) ** (-(point.bits // 2))
     text = short_above(point.shift * INCLUSION_SLACK if point.shift > least * least else least)
     radius = arb(parse_decimal(text))
-    slope = contraction(point.inverse, hessian_over(spec, cube(point.balls, radius)))
-    return text if contracts(point.shift, slope, radius) else None
+    hessian = hessian_over(spec, cube(point.balls, radius))
+    slope = contraction(point.inverse, hessian)
+    return (text, radius, hessian) if contracts(point.shift, slope, radius) else None
 
 
 def _gradient_over(spec: LandscapeSpec, point: Midpoint, hessian: arb_mat, radius: arb) -> arb:
@@ -237,14 +250,16 @@ def _gradient_over(spec: LandscapeSpec, point: Midpoint, hessian: arb_mat, radiu
     return (total + radius * sum((x.abs_upper() for x in hessian.entries()), arb(0))).upper()
 
 
-def _why_not(spec: LandscapeSpec, point: Midpoint, bits: int) -> str:
+def _why_not(spec: LandscapeSpec, point: Midpoint) -> str:
     hessian = hessian_over(spec, point.balls)
-    bounds = eigenvalues(hessian, eigenvectors(hessian))
+    bounds = eigenvalues(hessian, eigenvectors(hessian, _steps()))
     if bounds is None:
-        return f"Krawczyk's test fails at {bits} bits"
+        return f"Krawczyk's test fails at {ctx.prec} bits"
     small = min(bounds, key=lambda x: float(x.abs_lower()))
     text = f"{float(small.abs_upper()):.1e}"
-    return f"Krawczyk's test fails at {bits} bits: degenerate or nearly so, the smallest eigenvalue is at most {text}"
+    return (
+        f"Krawczyk's test fails at {ctx.prec} bits: degenerate or nearly so, the smallest eigenvalue is at most {text}"
+    )
 
 
 def _polished(spec: LandscapeSpec, given: tuple[str, ...], texts: tuple[str, ...], bits: int) -> tuple[str, ...] | None:

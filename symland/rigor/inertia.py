@@ -6,16 +6,45 @@ from itertools import pairwise
 
 import numpy as np
 from flint import acb_mat, arb, arb_mat
+from numpy.typing import NDArray
 
 __all__ = ["characteristic_index", "congruence_index", "eigenvalue_index", "eigenvalues", "eigenvectors", "pivot_index"]
 
+EQUAL_EIGENVALUES = 1e-12
+"""Eigenvalues nearer than this, relative to the largest, are taken as one cluster when eigenvectors are improved."""
 
-def eigenvectors(matrix: arb_mat) -> arb_mat:
-    """Exact (P, P) matrix Q whose columns are close to orthonormal eigenvectors of the midpoint, in float64."""
-    size = matrix.nrows()
-    values = np.array([float(x) for x in matrix.mid().entries()]).reshape(size, size)
-    _, vectors = np.linalg.eigh((values + values.T) / 2)
-    return arb_mat(vectors.tolist())
+
+def eigenvectors(matrix: arb_mat, steps: int = 1) -> arb_mat:
+    """Exact (P, P) matrix Q whose columns are close to orthonormal eigenvectors of the midpoint.
+
+    Float64 eigenvectors are improved by `steps` steps of Ogita and Aishima (2018): with R = I - Q^T Q, S = Q^T A Q and
+    l_i = S_ii / (1 - R_ii), Q becomes Q + Q E, where E_ij = (S_ij + l_j R_ij) / (l_j - l_i), or R_ij / 2 where l_i and
+    l_j are not separated. E is found in float64, so that each step gains about 15 digits.
+    """
+    middle = matrix.mid()
+    values = _floats(middle)
+    _, start = np.linalg.eigh((values + values.T) / 2)
+    vectors = arb_mat(start.tolist())
+    for _ in range(steps):
+        half = vectors.transpose()
+        defect = _floats(_identity(matrix.nrows()) - half * vectors)
+        turned = _floats(half * middle * vectors)
+        ritz = turned.diagonal() / (1 - defect.diagonal())
+        gap = ritz[None, :] - ritz[:, None]
+        off = turned - np.diag(turned.diagonal())
+        separate = 2 * len(ritz) * (np.abs(off).max() + np.abs(ritz).max() * np.abs(defect).max())
+        apart = np.abs(gap) > separate + EQUAL_EIGENVALUES * np.abs(ritz).max()
+        change = np.where(apart, (off + ritz * defect) / np.where(apart, gap, 1.0), defect / 2)
+        vectors = (vectors + vectors * arb_mat(change.tolist())).mid()
+    return vectors
+
+
+def _floats(matrix: arb_mat) -> NDArray[np.float64]:
+    return np.array([float(x) for x in matrix.entries()]).reshape(matrix.nrows(), matrix.ncols())
+
+
+def _identity(size: int) -> arb_mat:
+    return arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
 
 
 def congruence_index(matrix: arb_mat, vectors: arb_mat) -> int | None:

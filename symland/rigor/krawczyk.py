@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
-from symland.program.balls import evaluate_balls
+from symland.program.balls import evaluate_balls, working_precision
 from symland.program.derive import build_program
 from symland.program.ir import Program
 from symland.spec import LandscapeSpec
@@ -31,6 +31,7 @@ __all__ = [
     "cube",
     "gradient_program",
     "hessian_over",
+    "identity",
     "newton_polish",
     "preconditioned_midpoint",
     "widest",
@@ -44,6 +45,9 @@ FIRST_RADIUS = 1e-3
 
 MOST_CUBES = 6
 """Cubes tried in that search."""
+
+LEAST_PROGRESS = 0.9
+"""Newton's steps end when one is not shorter than this times the one before; near a degenerate point it is 2/3."""
 
 
 @lru_cache(maxsize=64)
@@ -90,6 +94,8 @@ class Midpoint:
     Attributes
     ----------
     balls : P balls that hold the midpoint
+    bits : int
+        The precision of the loss and the gradient.
     value : arb
         The loss there.
     gradient : P balls
@@ -100,25 +106,30 @@ class Midpoint:
     """
 
     balls: list[arb]
+    bits: int
     value: arb
     gradient: list[arb]
     inverse: arb_mat
     shift: arb
 
 
-def preconditioned_midpoint(spec: LandscapeSpec, balls: list[arb]) -> Midpoint | None:
-    """Loss, gradient and Y at a midpoint; None where a number is not finite or the Hessian cannot be inverted."""
+def preconditioned_midpoint(spec: LandscapeSpec, balls: list[arb], slope_bits: int) -> Midpoint | None:
+    """Loss and gradient at a midpoint at the working precision, Y at that of the slopes.
+
+    None where a number is not finite or the Hessian cannot be inverted.
+    """
     ran = evaluate_balls(gradient_program(spec), balls)
     assert ran.value is not None
     if not (ran.value.is_finite() and all(g.is_finite() for g in ran.gradient)):
         return None
-    hessian = hessian_over(spec, balls)
-    inverse = approximate_inverse(hessian) if all(x.is_finite() for x in hessian.entries()) else None
-    if inverse is None:
-        return None
-    moved = inverse * arb_mat(len(balls), 1, ran.gradient)
-    shift = _largest([x.abs_upper() for x in moved.entries()])
-    return Midpoint(balls=balls, value=ran.value, gradient=ran.gradient, inverse=inverse, shift=shift)
+    with working_precision(slope_bits):
+        hessian = hessian_over(spec, balls)
+        inverse = approximate_inverse(hessian) if all(x.is_finite() for x in hessian.entries()) else None
+        if inverse is None:
+            return None
+        moved = inverse * arb_mat(len(balls), 1, ran.gradient)
+        shift = _largest([x.abs_upper() for x in moved.entries()])
+    return Midpoint(balls=balls, bits=ctx.prec, value=ran.value, gradient=ran.gradient, inverse=inverse, shift=shift)
 
 
 def _largest(numbers: Sequence[arb]) -> arb:
@@ -178,10 +189,10 @@ def newton_polish(spec: LandscapeSpec, balls: list[arb], most: int) -> list[arb]
     """Newton's method on midpoints at the working precision, until the steps stop shrinking; None where it breaks."""
     previous: arb | None = None
     for _ in range(most):
-        point = preconditioned_midpoint(spec, [b.mid() for b in balls])
+        point = preconditioned_midpoint(spec, [b.mid() for b in balls], ctx.prec)
         if point is None:
             return None
-        if previous is not None and not point.shift < previous / 2:
+        if previous is not None and not point.shift < LEAST_PROGRESS * previous:
             return balls
         step = point.inverse * arb_mat(len(balls), 1, [g.mid() for g in point.gradient])
         balls = [(b.mid() - s).mid() for b, s in zip(balls, step.entries(), strict=True)]

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
-from flint import arb, arb_mat, fmpz
+from flint import arb, arb_mat, ctx, fmpz
 from mpmath import mp, mpf
 
 from symland.errors import RefinementError

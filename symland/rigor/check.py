@@ -1,0 +1,398 @@
+"""Verify a certificate from its specification alone.
+
+This module shares nothing with the code that makes certificates: it reads the JSON itself, parses the activation
+itself, and differentiates the loss by second-order forward jets (value, gradient, Hessian) carried through every node.
+
+    node       s = sum_j W_ij a_j + b_i,    a = sigma(s):   da = sigma' ds,   d2a = sigma'' ds ds^T + sigma' d2s
+    margins    softmax: u_i = z_i - z_c, i != c;   logistic: u = (1 - 2 y) z;   squared: u_i = z_i - y_i
+    loss       ln(1 + sum exp u_i)  or  sum u_i^2:   d2l = sum l_i d2u_i + sum l_ij du_i du_j^T
+
+With K(X) inside X the stationary point lies in K(X), a far smaller box: its eigenvalues are enclosed there.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from flint import acb_mat, arb, arb_mat, ctx, fmpq, fmpz
+
+from symland.records import Verdict
+
+__all__ = ["CheckResult", "check_certificate"]
+
+LONGEST_FILE = 50_000_000  # characters
+MOST_DIGITS = 25_000  # characters, and decimal exponent, of one number
+LARGEST_WORK = 5 * 10**8  # P^2 times samples times nodes
+SPARE_BITS = 160  # beyond those of the longest number
+
+_DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e-?\d{1,6})?", re.ASCII)
+_EXACT = re.compile(r"-?(0|[1-9]\d*)(/[1-9]\d*)?", re.ASCII)
+_LITERAL = re.compile(r"[\d.]+([eE][+-]?\d{1,3})?", re.ASCII)
+_KEYS = "claims format inclusion_radius midpoint operator precision_bits reason seal spec spec_digest uniqueness_radius"
+_SPEC_KEYS = "activation bias hidden inputs loss outputs penalised penalty targets"
+_CLAIM_KEYS = "eigenvalues existence index loss uniqueness"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """CERTIFIED: every claim was proved again. REFUTED: the file is malformed or a claim is false. UNDECIDED: not
+    proved here, or nothing is claimed. Only CERTIFIED is an acceptance."""
+
+    verdict: Verdict
+    reason: str
+
+
+class _Refusal(Exception):
+    """Why a certificate is not accepted, and the verdict."""
+
+
+def _need(condition: bool, reason: str, otherwise: Verdict = Verdict.REFUTED) -> None:
+    if not condition:
+        raise _Refusal(reason, otherwise)
+
+
+def _keys(values: Any, keys: str, name: str) -> None:
+    _need(isinstance(values, dict) and " ".join(sorted(values)) == keys, f"the keys are not those of {name}")
+
+
+def check_certificate(source: str | bytes | Mapping[str, Any], spec: Mapping[str, Any] | None = None) -> CheckResult:
+    """Verify the text or the JSON values of a certificate; it never raises for anything that a file can hold.
+
+    With `spec`, the canonical values of a specification, the certificate must be about that one.
+    """
+    before = ctx.prec
+    try:
+        text = source if isinstance(source, str | bytes) else json.dumps(source, allow_nan=False)
+        values = _read(text.decode("utf-8") if isinstance(text, bytes) else text)
+        _need(spec is None or values["spec"] == json.loads(json.dumps(spec)), "it is about another specification")
+        _verify(values)
+    except _Refusal as refusal:
+        return CheckResult(reason=refusal.args[0], verdict=refusal.args[1])
+    except ZeroDivisionError:
+        return CheckResult(verdict=Verdict.UNDECIDED, reason="the Hessian cannot be inverted at the midpoint")
+    except Exception as error:
+        return CheckResult(verdict=Verdict.REFUTED, reason=f"malformed: {type(error).__name__}: {str(error)[:100]}")
+    finally:
+        ctx.prec = before
+    return CheckResult(verdict=Verdict.CERTIFIED, reason="existence, uniqueness, index, loss and eigenvalues hold")
+
+
+def _read(text: str) -> dict[str, Any]:
+    """JSON with neither floats nor repeated keys, whose digests are right."""
+    _need(len(text) <= LONGEST_FILE, "the file is too long")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _need(len(dict(pairs)) == len(pairs), "a key stands twice")
+        return dict(pairs)
+
+    def no_float(literal: str) -> Any:
+        raise _Refusal(f"a number must be text or an integer, got {literal[:20]}", Verdict.REFUTED)
+
+    values = json.loads(text, object_pairs_hook=unique, parse_float=no_float, parse_constant=no_float)
+    _keys(values, _KEYS, "a certificate")
+    seal = values.pop("seal")
+    _need(seal == _digest(values), "the seal does not fit the content")
+    _need(values["spec_digest"] == _digest(values["spec"]), "the digest does not fit the specification")
+    _need((values["format"], values["operator"]) == ("symland-certificate/1", "krawczyk"), "unknown format")
+    _need(_whole(values["precision_bits"], 2, 10**7) and isinstance(values["reason"], str), "malformed remarks")
+    return values
+
+
+def _digest(values: Any) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _whole(value: Any, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+def _decimal(text: Any) -> fmpq:
+    """The rational n 10^-k that a text says."""
+    _need(isinstance(text, str) and len(text) <= MOST_DIGITS and bool(_DECIMAL.fullmatch(text)), "not a decimal")
+    mantissa, _, exponent = text.partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    shift = int(exponent or "0") - len(fraction)
+    _need(abs(shift) <= MOST_DIGITS, "a number has too many digits")
+    n, power = fmpz(whole + fraction), fmpz(10) ** abs(shift)
+    return fmpq(n * power) if shift >= 0 else fmpq(n, power)
+
+
+def _rational(text: Any) -> Fraction:
+    _need(isinstance(text, str) and len(text) <= 5000 and bool(_EXACT.fullmatch(text)), "not an exact number")
+    value = Fraction(text)
+    _need(str(value) == text, "an exact number is not in lowest terms")
+    return value
+
+
+class _Network:
+    """The question, read from its canonical values."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        _keys(spec, _SPEC_KEYS, "a specification")
+        self.loss, self.bias, outputs, targets = (spec[k] for k in ("loss", "bias", "outputs", "targets"))
+        self.inputs = [[_rational(x) for x in row] for row in spec["inputs"]]
+        self.penalty = _rational(spec["penalty"])
+        _need(len({len(row) for row in self.inputs}) == 1 and self.penalty >= 0, "data or penalty are malformed")
+        _need(self.loss in ("softmax", "logistic", "squared"), "unknown loss")
+        _need(type(self.bias) is bool and spec["penalised"] in ("all", "weights"), "bias or penalised is malformed")
+        self.widths = [len(self.inputs[0]), *spec["hidden"], outputs]
+        _need(len(self.widths) > 2 and all(_whole(n, 1, 4096) for n in self.widths), "a width is out of range")
+        _need(isinstance(targets, list) and len(targets) == len(self.inputs), "targets and inputs differ in number")
+        if self.loss == "squared":
+            targets = [[_rational(y) for y in row] for row in targets]
+            _need(all(len(row) == outputs for row in targets), "a target has another length than the output")
+        else:
+            _need((outputs == 1) == (self.loss == "logistic"), "the loss does not go with the number of outputs")
+            _need(all(_whole(c, 0, max(outputs, 2) - 1) for c in targets), "a label is out of range")
+        self.targets, shapes = targets, list(pairwise(self.widths))
+        weights = sum(m * n for m, n in shapes)
+        self.size = weights + self.bias * sum(self.widths[1:])
+        self.penalised = self.size if spec["penalised"] == "all" else weights
+        work = self.size**2 * len(self.inputs) * sum(self.widths)
+        _need(work <= LARGEST_WORK, "too large to check", Verdict.UNDECIDED)
+        self.tree = _parse(spec["activation"])
+        offsets = [sum(m * n for m, n in shapes[:k]) for k in range(len(shapes))]
+        ends = [weights + sum(self.widths[1 : k + 1]) for k in range(len(shapes))]
+        self.where = list(zip(shapes, offsets, ends, strict=True))
+
+    def __call__(self, theta: list[arb]) -> tuple[arb, arb_mat, arb_mat]:
+        """Loss, gradient (P, 1) and Hessian (P, P) over a box."""
+        p, mean = self.size, arb(1) / len(self.inputs)
+        value, gradient, hessian = arb(0), arb_mat(p, 1), arb_mat(p, p)
+        for x, target in zip(self.inputs, self.targets, strict=True):
+            u = self._margins(theta, x, target)
+            v, first, second = _head(self.loss, [m.value for m in u])
+            value += mean * v
+            for i, m in enumerate(u):
+                gradient += mean * first[i] * m.gradient
+                hessian += mean * first[i] * m.hessian
+                for j, n in enumerate(u):
+                    hessian += mean * second[i][j] * m.gradient * n.gradient.transpose()
+        penalty = _ball(self.penalty)
+        for k in range(self.penalised):
+            value += penalty * theta[k] ** 2
+            gradient[k, 0] += 2 * penalty * theta[k]
+            hessian[k, k] += 2 * penalty
+        return value, gradient, hessian
+
+    def _margins(self, theta: list[arb], x: list[Fraction], target: Any) -> list[_Jet]:
+        p = self.size
+        below = [_Jet(_ball(v), arb_mat(p, 1), arb_mat(p, p)) for v in x]
+        for (_, rows), offset, end in self.where[:-1]:
+            nodes = [self._affine(theta, below, [(1, i)], offset, end) for i in range(rows)]
+            below = [_activated(self.tree, s) for s in nodes]
+        (_, rows), offset, end = self.where[-1]
+        sums = [[(1, i)] for i in range(rows)]
+        if self.loss != "squared":
+            sums = [[(1, i), (-1, target)] for i in range(rows) if i != target] if rows > 1 else [[(1 - 2 * target, 0)]]
+        margins = [self._affine(theta, below, signed, offset, end) for signed in sums]
+        shifts = [_ball(y) for y in target] if self.loss == "squared" else [arb(0)] * len(margins)
+        return [_Jet(m.value - y, m.gradient, m.hessian) for m, y in zip(margins, shifts, strict=True)]
+
+    def _affine(self, theta: list[arb], below: list[_Jet], rows: list[tuple[int, int]], offset: int, end: int) -> _Jet:
+        """sum over the (sign, row) of sign (W_row a + b_row), as a jet."""
+        p, n = self.size, len(below)
+        value, gradient, hessian = arb(0), arb_mat(p, 1), arb_mat(p, p)
+        for j, a in enumerate(below):
+            weight = sum((sign * theta[offset + i * n + j] for sign, i in rows), arb(0))
+            value += weight * a.value
+            gradient += weight * a.gradient
+            hessian += weight * a.hessian
+            for sign, i in rows:
+                k = offset + i * n + j
+                gradient[k, 0] += sign * a.value
+                for q in range(p):
+                    if not (slope := a.gradient[q, 0]).is_zero():
+                        hessian[k, q] += sign * slope
+                        hessian[q, k] += sign * slope
+        for sign, i in rows if self.bias else ():
+            value += sign * theta[end + i]
+            gradient[end + i, 0] += sign
+        return _Jet(value, gradient, hessian)
+
+
+class _Jet(NamedTuple):
+    value: arb
+    gradient: arb_mat
+    hessian: arb_mat
+
+
+def _ball(value: Fraction) -> arb:
+    return arb(fmpq(value.numerator, value.denominator))
+
+
+def _head(loss: str, u: list[arb]) -> tuple[arb, list[arb], list[list[arb]]]:
+    q = range(len(u))
+    if loss == "squared":
+        return sum((m * m for m in u), arb(0)), [2 * m for m in u], [[arb(2 * (i == j)) for j in q] for i in q]
+    logits = [arb(0), *u]
+    # p_i = 1 / sum_k exp(u_k - u_i): every difference stands once.
+    p = [1 / sum(((m - own).exp() for k, m in enumerate(logits) if k != i), arb(1)) for i, own in enumerate(logits)]
+    value = sum((m.exp() for m in u), arb(0)).log1p()
+    rest = [sum((p[k] for k in range(len(p)) if k != i), arb(0)) for i in range(len(p))]
+    second = [[p[i + 1] * rest[i + 1] if i == j else -p[i + 1] * p[j + 1] for j in q] for i in q]
+    return value, p[1:], second
+
+
+_Three = tuple[arb, arb, arb]
+
+
+def _monotone(f: Callable[[arb], arb], x: arb) -> arb:
+    return f(x.lower()).union(f(x.upper()))
+
+
+def _logistic(x: arb) -> arb:
+    return _monotone(lambda y: 1 / (1 + (-y).exp()), x)
+
+
+_FUNCTIONS: dict[str, Callable[[arb], _Three]] = {  # f, f', f''
+    "exp": lambda x: ((e := x.exp()), e, e),
+    "log": lambda x: (x.log(), 1 / x, -1 / x**2),
+    "sqrt": lambda x: ((r := x.sqrt()), 1 / (2 * r), -1 / (4 * x * r)),
+    "sin": lambda x: ((s := x.sin()), x.cos(), -s),
+    "cos": lambda x: ((c := x.cos()), -x.sin(), -c),
+    "tanh": lambda x: ((t := _monotone(lambda y: y.tanh(), x)), 1 - t * t, -2 * t * (1 - t * t)),
+    "sigmoid": lambda x: ((g := _logistic(x)), g * (1 - g), g * (1 - g) * (1 - 2 * g)),
+    "softplus": lambda x: (_monotone(lambda y: y.exp().log1p(), x), (g := _logistic(x)), g * (1 - g)),
+    "erf": lambda x: (_monotone(lambda y: y.erf(), x), (b := 2 * (-(x**2)).exp() / arb.pi().sqrt()), -2 * x * b),
+}
+
+
+def _parse(text: Any) -> ast.expr:
+    _need(isinstance(text, str) and len(text) <= 500, "the activation is not a short text")
+    tree = ast.parse(text, mode="eval").body
+    if isinstance(tree, ast.Name) and tree.id != "z":
+        return ast.Call(func=tree, args=[ast.Name(id="z")], keywords=[])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            # The digits as they stand: 0.1 is one tenth.
+            node.kind = ast.get_source_segment(text, node)
+    return tree
+
+
+def _evaluate(node: ast.expr, z: arb) -> _Three:
+    match node:
+        case ast.Name(id="z"):
+            return z, arb(1), arb(0)
+        case ast.Constant(value=int() | float(), kind=str(digits)) if _LITERAL.fullmatch(digits):
+            return _ball(Fraction(digits)), arb(0), arb(0)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=inner):
+            a, b, c = _evaluate(inner, z)
+            return (-a, -b, -c) if isinstance(op, ast.USub) else (a, b, c)
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            n, (f, d, e) = ast.literal_eval(right), _evaluate(left, z)
+            _need(_whole(n, -64, 64), "an exponent is out of range")
+            first, second = (n * f ** (n - 1) if n else arb(0)), (n * (n - 1) * f ** (n - 2) if n * n != n else arb(0))
+            return f**n, first * d, second * d * d + first * e
+        case ast.BinOp(left=left, op=op, right=right):
+            (f, fd, fe), (g, gd, ge) = _evaluate(left, z), _evaluate(right, z)
+            match op:
+                case ast.Add() | ast.Sub():
+                    sign = 1 if isinstance(op, ast.Add) else -1
+                    return f + sign * g, fd + sign * gd, fe + sign * ge
+                case ast.Mult():
+                    return f * g, fd * g + f * gd, fe * g + 2 * fd * gd + f * ge
+                case ast.Div():
+                    h, hd = f / g, (fd - f / g * gd) / g
+                    return h, hd, (fe - 2 * hd * gd - h * ge) / g
+        case ast.Call(func=ast.Name(id=name), args=[inner], keywords=[]) if name in _FUNCTIONS:
+            f, d, e = _evaluate(inner, z)
+            a, b, c = _FUNCTIONS[name](f)
+            return a, b * d, c * d * d + b * e
+    raise _Refusal("the activation holds something that is not allowed", Verdict.REFUTED)
+
+
+def _activated(tree: ast.expr, s: _Jet) -> _Jet:
+    f, d, e = _evaluate(tree, s.value)
+    return _Jet(f, d * s.gradient, e * (s.gradient * s.gradient.transpose()) + d * s.hessian)
+
+
+def _verify(values: dict[str, Any]) -> None:
+    network, claims, texts = _Network(values["spec"]), values["claims"], values["midpoint"]
+    p = network.size
+    _keys(claims, _CLAIM_KEYS, "the claims")
+    index, loss, bounds = claims["index"], claims["loss"], claims["eigenvalues"]
+    _keys(index, "value verdict", "an index")
+    _need(isinstance(texts, list) and len(texts) == p, "the midpoint has another length than theta")
+    answers = (claims["existence"], claims["uniqueness"], index["verdict"])
+    _need(all(a in ("certified", "refuted", "undecided") for a in answers), "unknown verdict")
+    _need(set(answers) == {"certified"}, "it does not claim existence, uniqueness and index", Verdict.UNDECIDED)
+    _need(_whole(index["value"], 0, p), "the index is out of range")
+    _need(isinstance(bounds, list) and len(bounds) == p, "the eigenvalues are not P pairs")
+    _need(all(isinstance(b, list) and len(b) == 2 for b in (loss, *bounds)), "a bound is not a pair")
+    written = [*texts, values["inclusion_radius"], values["uniqueness_radius"], *loss, *(t for b in bounds for t in b)]
+    numbers = [_decimal(t) for t in written]
+    # A number of n characters with exponent k has at most n + |k| places.
+    ctx.prec = SPARE_BITS + int(3.33 * max(len(t) + abs(int(t.partition("e")[2] or "0")) for t in written))
+    _need(bool(0 < numbers[p] <= numbers[p + 1]), "the radii are not in order")
+    value, at, box = _krawczyk(network, [arb(n) for n in numbers[:p]], [arb(r) for r in numbers[p : p + 2]])
+    _need(_count_negative(at) == index["value"], "the index is another")
+    _inside(value, numbers[p + 2], numbers[p + 3], "the loss")
+    for found, low, high in zip(_eigenvalues(network(box)[2]), numbers[p + 4 :: 2], numbers[p + 5 :: 2], strict=True):
+        _inside(found, low, high, "an eigenvalue")
+
+
+def _krawczyk(network: _Network, middle: list[arb], radii: list[arb]) -> tuple[arb, arb_mat, list[arb]]:
+    """If the test holds on both cubes: the loss at the zero, the Hessian at the midpoint, a box that holds the zero."""
+    p = network.size
+    value, gradient, at = network(middle)
+    moved = (inverse := at.mid().inv().mid()) * gradient
+    _need(all(x.is_finite() for x in (*moved.entries(), *inverse.entries())), "Y is not finite", Verdict.UNDECIDED)
+    box: list[arb] = []
+    for radius, name in zip(radii, ("inclusion", "uniqueness"), strict=True):
+        around = arb(0, radius)
+        _, _, over = network([m + around for m in middle])
+        slope = arb_mat(p, p, [int(i == j) for i in range(p) for j in range(p)]) - inverse * over
+        image = (slope * arb_mat(p, 1, [around] * p) - moved).entries()
+        _need(not any(abs(x) > radius for x in image), f"no stationary point lies in the {name} cube")
+        _need(all(abs(x) < radius for x in image), f"Krawczyk's test fails on the {name} cube", Verdict.UNDECIDED)
+        if not box:
+            box = [m + x for m, x in zip(middle, image, strict=True)]
+            # E(m) - E(theta) = d^T H d / 2 with d = m - theta in the cube, as the gradient vanishes at theta.
+            value += arb(0, (radius**2 / 2 * sum((abs(h) for h in over.entries()), arb(0))).upper())
+    return value, at, box
+
+
+def _count_negative(matrix: arb_mat) -> int:
+    """Negative eigenvalues by Descartes' rule on p(-x), exact as all roots are real.
+
+    A coefficient whose sign is open may be left out between two of opposite signs: by Newton's inequalities the
+    coefficients next to a zero one have opposite signs, and any sign between them makes one change.
+    """
+    coefficients = [(-1) ** k * c for k, c in enumerate(matrix.charpoly().coeffs())]
+    signs = [1 if c > 0 else -1 if c < 0 else 0 for c in coefficients]
+    around = zip([0, *signs], signs, [*signs[1:], 0], strict=False)
+    _need(all(s or a * b == -1 for a, s, b in around), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
+    return sum(a != b for a, b in pairwise(s for s in signs if s))
+
+
+def _eigenvalues(matrix: arb_mat) -> list[arb]:
+    """Enclosures, ascending: Gershgorin's discs of Q^-1 A Q; those that meet are joined, as m joined discs hold m
+    eigenvalues."""
+    tolerance = arb(2) ** (-3 * ctx.prec // 4)  # flint's own default is at times not reached
+    vectors = acb_mat(matrix.mid()).eig(right=True, algorithm="approx", tol=tolerance)[1].real.mid()
+    rows = (vectors.inv() * matrix * vectors).tolist()
+    discs = [row[i] + arb(0, sum(map(abs, row), -abs(row[i])).upper()) for i, row in enumerate(rows)]
+    _need(all(d.is_finite() for d in discs), "the eigenvalues are not enclosed", Verdict.UNDECIDED)
+    joined: list[list[arb]] = []
+    for disc in sorted(discs, key=float):
+        group = [disc]
+        while joined and not bool(joined[-1][0] < group[0]):
+            last = joined.pop()
+            group = [group[0].union(last[0])] * (len(group) + len(last))
+        joined.append(group)
+    return [disc for group in joined for disc in group]
+
+
+def _inside(found: arb, lowest: fmpq, highest: fmpq, name: str) -> None:
+    low, high = arb(lowest), arb(highest)
+    _need(not (found < low or found > high), f"{name} lies outside its bounds")
+    _need(bool(low <= found) and bool(found <= high), f"{name} is not proved to lie in its bounds", Verdict.UNDECIDED)
