@@ -33,6 +33,7 @@ __all__ = [
     "Check",
     "VerificationRecord",
     "check_enclosure",
+    "check_primitives",
     "check_recording",
     "sample_points",
     "verify_kernel",
@@ -198,9 +199,15 @@ def check_enclosure(spec: LandscapeSpec, program: Program, evaluate: Evaluate, s
     evaluate : callable
         Outputs of the machine code at theta (n, P), in the order of the program's outputs; Hessians full.
     """
-    checks: list[Check] = []
-    for kind, points in sample_points(spec, seed).items():
-        got = dict(zip(program.outputs, evaluate(points), strict=True))
+    kinds = sample_points(spec, seed)
+    batch = np.concatenate(list(kinds.values()))
+    outputs = evaluate(batch)
+    checks = [_check_lanes(batch, outputs, evaluate)]
+    first = 0
+    for kind, points in kinds.items():
+        rows = slice(first, first + len(points))
+        first += len(points)
+        got = {name: out[rows] for name, out in zip(program.outputs, outputs, strict=True)}
         worst: dict[tuple[str, str], tuple[float, bool]] = {}
         for number, theta in enumerate(points):
             for name, (exact, slack) in _reference(program, theta).items():
@@ -217,6 +224,49 @@ def check_enclosure(spec: LandscapeSpec, program: Program, evaluate: Evaluate, s
                     budget=NORMWISE_EPS if measure == "normwise" else COMPONENT_EPS,
                 )
             )
+    return checks
+
+
+def _check_lanes(batch: FloatArray, outputs: Sequence[FloatArray], evaluate: Evaluate) -> Check:
+    """Every point gives the same bits in every lane, in any company and alone."""
+    wrong = 0
+    for shift in range(1, len(batch)):
+        turned = evaluate(np.roll(batch, shift, axis=0))
+        wrong += sum(not np.array_equal(np.roll(t, -shift, axis=0), o) for t, o in zip(turned, outputs, strict=True))
+    for k in range(len(batch)):
+        wrong += sum(not np.array_equal(a[0], o[k]) for a, o in zip(evaluate(batch[k : k + 1]), outputs, strict=True))
+    verdict = Verdict.REFUTED if wrong else Verdict.CERTIFIED
+    return Check(kind="c", name="lanes", verdict=verdict, detail=f"{wrong} outputs differ" if wrong else "")
+
+
+def check_primitives(code: LaneCode, evaluate: Callable[[str, FloatArray], FloatArray] | None = None) -> list[Check]:
+    """The polynomials of the primitive functions that lane code uses, against Arb within `BOUNDS`.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Results of a function, named, at arguments (n, 1); by default the compiled polynomial.
+    """
+    from symland.kernels.elementary import BOUNDS
+    from symland.kernels.single import evaluate_primitive
+    from symland.program.balls import BallAlgebra, exact_ball, working_precision
+
+    x = np.concatenate([np.linspace(-9, 9, 1201), np.exp2(np.linspace(-40, 4, 200))])
+    algebra, checks = BallAlgebra(), []
+    for op in sorted(set(code.counts) & set(BOUNDS) - {"lse0", "softmax0"}):
+        arguments = x[x > 0] if op == "log" else x
+        got = (evaluate or evaluate_primitive)(op, arguments[:, np.newaxis])
+        with working_precision(ENCLOSURE_BITS):
+            exact = [algebra.primitive(op, [exact_ball(float(a))], None) for a in arguments]
+            units = [
+                float(abs(exact_ball(float(g)) - e).upper()) / float(np.spacing(abs(float(e.mid()))))
+                for g, e in zip(got, exact, strict=True)
+            ]
+        worst = max(units) if np.isfinite(got).all() else float("inf")
+        verdict = Verdict.CERTIFIED if worst <= BOUNDS[op] else Verdict.REFUTED
+        checks.append(
+            Check(kind="c", name=f"{op}, in its own ulps", verdict=verdict, measured=worst, budget=BOUNDS[op])
+        )
     return checks
 
 
@@ -295,6 +345,8 @@ def verify_kernel(kernel: CompiledKernel, *, seed: int = 0) -> VerificationRecor
         checks.append(Check(kind="a", name="structure", verdict=Verdict.UNDECIDED, detail=detail))
     identity = check_identity(spec, program, seed)
     checks.append(Check(kind="b", name="identity", verdict=identity.verdict, detail=identity.detail))
+    if kernel.engine.value == "llvm":
+        checks += check_primitives(record(program))
     for want in (("value", "gradient"), ("hessian",)):
         part = build_program(spec, want)
         checks.append(check_recording(part, record(part), str(seed)))
