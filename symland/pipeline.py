@@ -31,6 +31,8 @@ from symland.rigor.certify import certify
 from symland.rigor.refine import RefinedPoint, refine
 from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
+from symland.symbolic.theorem import ProofResult
+from symland.symbolic.theorem.library import prove_all
 
 __all__ = [
     "Listener",
@@ -38,6 +40,7 @@ __all__ = [
     "connect_into",
     "embed_into",
     "explore_into",
+    "prove_into",
     "refine_into",
     "run",
     "summary",
@@ -214,6 +217,13 @@ def embed_into(database: Database, *, layer: int = 1, nodes: int = 1, listener: 
     return report
 
 
+def prove_into(database: Database, *, listener: Listener = SILENCE) -> list[ProofResult]:
+    """Prove the theorems that come with the package, and store the proofs for the report."""
+    results = prove_all(progress=lambda result: listener.advance(result.theorem.title))
+    database.put_proofs([result.to_dict() for result in results])
+    return results
+
+
 def is_certified(point: StationaryPoint, certificate: Certificate | None) -> bool:
     """Whether existence, uniqueness and index are certified, the index being the one that the spectrum showed."""
     if certificate is None:
@@ -340,9 +350,14 @@ def run(
 
         written: list[Path] = []
 
+        def theorems() -> str:
+            proved = prove_into(database, listener=listener)
+            return f"{sum(r.verdict is Verdict.CERTIFIED for r in proved)} of {len(proved)} theorems certified"
+
         def report() -> str:
-            written.extend(write_report(database, folder / "report"))
-            return str(written[0])
+            notes: list[str] = []
+            written.extend(write_report(database, folder / "report", note=notes.append))
+            return "; ".join([str(written[0]), *notes])
 
         step("verify", verify)
         step("compile", lambda: compile_kernel(spec).engine.value)
@@ -351,6 +366,7 @@ def run(
         step("refine", lambda: f"{len(refine_into(database, digits=digits, listener=listener))} classes")
         step("certify", prove_points)
         step("embed", embedding)
+        step("prove", theorems)
         database.put_meta("versions", versions())
         database.put_meta("seconds", seconds)
         step("report", report)

@@ -117,16 +117,22 @@ def prove(*files: Path, json: Json = False) -> int:
 
     Example: `symland prove`
     """
-    from symland.analysis.theorems import prove_all
+    from symland.symbolic.theorem.library import prove_all
 
     progress = Progress()
     progress.begin("prove")
-    results = prove_all(list(files) or None)
+    results = prove_all(list(files) or None, lambda result: progress.advance(result.theorem.title))
     certified = sum(r.verdict.value == "certified" for r in results)
     progress.end(f"{certified} of {len(results)} theorems certified")
     if json:
         print_json([r.to_dict() for r in results])
     else:
-        rows = [[r.theorem.identifier, r.theorem.title, str(len(r.steps)), r.verdict.value] for r in results]
-        print_table("Theorems", ["theorem", "statement", "steps", "verdict"], rows)
+        rows = [
+            [r.identifier, r.theorem.title, str(len(r.steps)), f"{r.seconds:.2f}", r.verdict.value] for r in results
+        ]
+        print_table("Theorems", ["theorem", "title", "steps", "seconds", "verdict"], rows)
+        for result in results:
+            for step in result.steps:
+                if step.verdict.value != "certified":
+                    say(f"{result.identifier}: {step.name}: {step.verdict.value}: {step.detail}")
     return 0 if certified == len(results) else 1
