@@ -113,7 +113,8 @@ def embedding_figure(
                 linewidth=0.7,
                 linestyle=(0, (3, 2)) if rise else "-",
             )
-        _draw_escapes(axes, x + 1, following, between)
+        minima = {n for n, index in enumerate(column.indices) if index == 0}
+        _draw_escapes(axes, x + 1, following, between, minima)
     axes.set_xticks(range(len(columns)), [column.title for column in columns])
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.tick_params(axis="x", length=0)
@@ -123,9 +124,9 @@ def embedding_figure(
     return figure
 
 
-def _draw_escapes(axes: Any, x: int, column: Column, links: Sequence[Link]) -> None:
-    """Arrows down from each link's class to where its escape leads, spread over the right half of the column."""
-    pairs = sorted({(link.end, link.escape) for link in links if link.escape is not None})
+def _draw_escapes(axes: Any, x: int, column: Column, links: Sequence[Link], minima: set[int]) -> None:
+    """Arrows down from each embedded minimum to where its escape leads, spread over the right half of the column."""
+    pairs = sorted({(link.end, link.escape) for link in links if link.escape is not None and link.start in minima})
     for turn, (start, end) in enumerate(pairs):
         place = x - LEVEL_HALF_WIDTH + (turn + 1) * 2 * LEVEL_HALF_WIDTH / (len(pairs) + 1)
         axes.annotate(

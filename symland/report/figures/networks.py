@@ -50,7 +50,7 @@ def network_outputs(spec: LandscapeSpec, theta: FloatArray, inputs: FloatArray) 
 
 @styled
 def network_figure(
-    spec: LandscapeSpec, theta: FloatArray, *, title: str = "", height: float = 2.7, width: float = 5.6
+    spec: LandscapeSpec, theta: FloatArray, *, title: str = "", height: float = 2.3, width: float = 5.2
 ) -> Figure:
     """The network with its weights, and beside it, for two inputs, the probability or output over the input plane.
 

@@ -1,0 +1,192 @@
+"""Rows of the report's tables, as LaTeX cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from symland.records import Verdict
+from symland.report.data import ClassRow, ReportData
+from symland.report.numbers import decimal_tex, enclosure_tex, scientific_tex, text_tex, verdict_tex
+from symland.spec import LandscapeSpec
+from symland.symmetry import DataAutomorphism, Parity, SymmetryGroup
+
+__all__ = [
+    "automorphism_tex",
+    "class_rows",
+    "data_rows",
+    "embedding_table",
+    "hidden_group_tex",
+    "parameter_table",
+    "pathway_rows",
+    "theorem_rows",
+]
+
+MOST_AUTOMORPHISMS = 16
+"""Data automorphisms that are listed one by one."""
+
+MOST_SAMPLES = 16
+"""Samples that are listed one by one."""
+
+PARAMETER_PLACES = 20
+"""Decimal places of the refined minima's parameters."""
+
+LARGEST_PARAMETER_TABLE = 40
+"""Parameters up to which the minima are written out."""
+
+MINIMA_IN_A_TABLE = 3
+"""Minima side by side."""
+
+Rows = list[list[str]]
+
+
+def class_rows(data: ReportData) -> Rows:
+    """class, index, copies, loss enclosure, softest eigenvalue, residual, bits, three verdicts."""
+    return [
+        [
+            str(row.number),
+            str(row.index),
+            str(row.orbit_size),
+            f"${_loss(row)}$",
+            _or_dash(_eigenvalue(row)),
+            _or_dash(f"${scientific_tex(row.residual)}$" if row.residual is not None else None),
+            _or_dash(row.precision),
+            *(verdict_tex(v) for v in (row.existence, row.uniqueness, row.index_verdict)),
+        ]
+        for row in sorted(data.classes, key=lambda row: (row.index, row.loss))
+    ]
+
+
+def _loss(row: ClassRow) -> str:
+    return decimal_tex(row.loss, 10) if row.enclosure is None else enclosure_tex(*row.enclosure)
+
+
+def _eigenvalue(row: ClassRow) -> str | None:
+    return None if row.softest is None else f"${enclosure_tex(*row.softest, places=8)}$"
+
+
+def _or_dash(value: object) -> str:
+    return "--" if value is None else str(value)
+
+
+def data_rows(spec: LandscapeSpec) -> Rows | None:
+    """Inputs and target of each sample; None where there are too many."""
+    if spec.n_samples > MOST_SAMPLES:
+        return None
+    targets = spec.data.labels or [", ".join(map(str, row)) for row in spec.data.values]
+    return [
+        [str(number + 1), *(f"${v}$" for v in row), str(target)]
+        for number, (row, target) in enumerate(zip(spec.data.inputs, targets, strict=True))
+    ]
+
+
+def hidden_group_tex(group: SymmetryGroup) -> str:
+    """The formal group of the hidden layers."""
+    factors = [rf"S_{{{n}}}" if group.parity is Parity.NONE else rf"(\mathbb Z_2 \wr S_{{{n}}})" for n in group.hidden]
+    return r" \times ".join(factors)
+
+
+def automorphism_tex(automorphism: DataAutomorphism) -> str:
+    """What an automorphism does to inputs and outputs: x_1 -> x_2, ..."""
+    moves = []
+    for letter, places, signs in (
+        ("x", automorphism.inputs, automorphism.input_signs),
+        ("z", automorphism.outputs, automorphism.output_signs),
+    ):
+        for k, (place, sign) in enumerate(zip(places, signs, strict=True)):
+            if place != k or sign < 0:
+                moves.append(rf"{letter}_{{{k + 1}}} \mapsto {'-' if sign < 0 else ''}{letter}_{{{place + 1}}}")
+    return ",\\; ".join(moves) if moves else r"\mathrm{identity}"
+
+
+def pathway_rows(data: ReportData) -> Rows:
+    """transition state, its loss, its ends, the barriers from them; ordered by loss."""
+    rows = []
+    for path in sorted(data.pathways, key=lambda p: (data.points[p.transition_state].loss, p.transition_state)):
+        state, ends = data.points[path.transition_state], [data.points[n] for n in (path.minus, path.plus)]
+        rows.append(
+            [
+                str(path.transition_state),
+                f"${decimal_tex(state.loss, 8)}$",
+                *(
+                    f"{number}" + (f" (index {end.index})" if end.index else "")
+                    for number, end in zip((path.minus, path.plus), ends, strict=True)
+                ),
+                *(f"${scientific_tex(state.loss - end.loss, 3)}$" for end in ends),
+            ]
+        )
+    return rows
+
+
+def embedding_table(data: ReportData) -> Rows:
+    """class, loss, largest tau, three indices, two eigenvalues, gradient bound, verdict, escape."""
+    rows = []
+    for record in data.embedding_rows:
+        slopes = record.get("singular_values") or ()
+        verdict = Verdict.all(Verdict(record["stationary"]), Verdict(record["index_holds"]))
+        rows.append(
+            [
+                str(record["number"]),
+                f"${decimal_tex(record['loss'], 8)}$",
+                f"${scientific_tex(max(slopes), 4)}$" if slopes else "--",
+                str(record["index_before"]),
+                str(record["predicted_index"]),
+                str(record["index_after"]),
+                *(f"${decimal_tex(values[0], 8)}$" if values else "--" for values in _lowest_eigenvalues(record)),
+                f"${scientific_tex(record['gradient_bound'], 1)}$",
+                verdict_tex(verdict),
+                _escape(record.get("escape")),
+            ]
+        )
+    return rows
+
+
+def _lowest_eigenvalues(record: Mapping[str, Any]) -> tuple[list[float], list[float]]:
+    predicted, computed = record.get("predicted_eigenvalues"), record.get("new_eigenvalues")
+    if record.get("eigenvalue_error") is None:
+        predicted = None
+    return sorted(predicted or ()), sorted(computed or ())
+
+
+def _escape(escape: Mapping[str, Any] | None) -> str:
+    if not escape:
+        return "--"
+    index = escape.get("index")
+    return f"${decimal_tex(escape['loss'], 6)}$" + (f" ({index})" if index is not None else "")
+
+
+def theorem_rows(data: ReportData) -> Rows:
+    """identifier, title, steps certified of all, seconds, verdict."""
+    return [
+        [
+            text_tex(proof["identifier"]),
+            text_tex(proof.get("title", "")),
+            f"{sum(step['verdict'] == Verdict.CERTIFIED.value for step in proof['steps'])}/{len(proof['steps'])}",
+            f"{proof.get('seconds', 0.0):.2f}",
+            verdict_tex(proof["verdict"]),
+        ]
+        for proof in data.theorems
+    ]
+
+
+def parameter_table(data: ReportData, names: tuple[str, ...]) -> list[tuple[list[int], Rows]]:
+    """Refined parameters of the minima, a few minima a table: (their numbers, rows of name and values)."""
+    minima = [row.number for row in sorted(data.classes, key=lambda row: row.loss) if row.index == 0 and row.digits]
+    if len(names) > LARGEST_PARAMETER_TABLE:
+        return []
+    tables = []
+    for start in range(0, len(minima), MINIMA_IN_A_TABLE):
+        part = minima[start : start + MINIMA_IN_A_TABLE]
+        rows = [
+            [f"${name}$", *(f"${_cut(data.refined[n]['theta'][p])}$" for n in part)] for p, name in enumerate(names)
+        ]
+        tables.append((part, rows))
+    return tables
+
+
+def _cut(text: str) -> str:
+    """The decimals up to `PARAMETER_PLACES`, cut off, not rounded, with an ellipsis where digits are left out."""
+    whole, point, decimals = text.partition(".")
+    if not decimals.strip("0") and not whole.lstrip("-").strip("0"):
+        return "0"
+    return f"{whole}{point}{decimals[:PARAMETER_PLACES]}" + (r"\ldots" if len(decimals) > PARAMETER_PLACES else "")

@@ -1,0 +1,282 @@
+"""Writing a report: figures, one fragment for each table and theorem, the document that holds them, and its PDF."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from matplotlib.figure import Figure
+
+from symland.errors import ReportError
+from symland.landscape.database import Database
+from symland.records import Verdict
+from symland.report.data import ReportData, collect
+from symland.report.figures import (
+    completeness_figure,
+    disconnectivity_figure,
+    embedding_columns,
+    embedding_figure,
+    level_figure,
+    network_figure,
+    save_figure,
+    slice_figure,
+    spectrum_figure,
+    take_slice,
+)
+from symland.report.formulas import Formulas, build_formulas, build_gradient, parameter_names
+from symland.report.latex import Compilation, compile_pdf, environment
+from symland.report.numbers import text_tex
+from symland.report.tables import (
+    MOST_AUTOMORPHISMS,
+    PARAMETER_PLACES,
+    automorphism_tex,
+    class_rows,
+    data_rows,
+    embedding_table,
+    hidden_group_tex,
+    parameter_table,
+    pathway_rows,
+    theorem_rows,
+)
+from symland.spec import LandscapeSpec, Loss
+
+__all__ = ["write_report"]
+
+NETWORKS_DRAWN = 3
+"""Lowest minima that are drawn as networks."""
+
+FRAGMENTS = (
+    "summary",
+    "question",
+    "formulas",
+    "symmetry",
+    "counts",
+    "classes",
+    "pathways",
+    "proofs",
+    "versions",
+)
+"""Fragments of every report; embedding, gradient, parameters and theorems come where there is something to say."""
+
+_LOSS_NAMES = {Loss.SOFTMAX: "softmax cross-entropy", Loss.LOGISTIC: "logistic loss", Loss.SQUARED: "squared error"}
+
+_METHODS = {
+    "structure": "exact identity, by SymPy",
+    "activation": "SymPy",
+    "head": "SymPy",
+    "identity": "Schwartz-Zippel test modulo 2^61 - 1",
+}
+
+
+def write_report(
+    database: Database, folder: str | Path, *, pdf: bool = True, note: Callable[[str], None] | None = None
+) -> list[Path]:
+    """Write the report of a database into a folder.
+
+    report.tex holds fragments that a paper can \\input by themselves, each naming the packages that it needs;
+    figures/ holds each figure as PDF and PNG. Where latexmk, pdflatex or tectonic is present, report.pdf is made.
+
+    Parameters
+    ----------
+    database : Database
+    folder : path
+        Made where it is missing; files of an earlier report are replaced.
+    pdf : bool
+        Whether to make the PDF.
+    note : callable, optional
+        Takes one line that says what became of the PDF.
+
+    Returns
+    -------
+    list of Path
+        The PDF if it was made, then report.tex, fragments and figures.
+
+    Raises
+    ------
+    ReportError
+        If a file cannot be written.
+    DatabaseError
+        If the database cannot be read.
+    """
+    folder = Path(folder)
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReportError(f"{folder}: cannot be made ({error.strerror}); give a folder that can be written") from None
+    data = collect(database)
+    figures, written = _figures(data, folder / "figures")
+    texts = _texts(data, figures)
+    for name, text in texts.items():
+        path = folder / f"{name}.tex"
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ReportError(f"{path}: cannot be written ({error.strerror}); make room or choose a folder") from None
+        written.insert(0, path)
+    source = folder / "report.tex"
+    written.remove(source)
+    written.insert(0, source)
+    if pdf:
+        outcome = compile_pdf(source)
+        if outcome is Compilation.DONE:
+            written.insert(0, source.with_suffix(".pdf"))
+        if note is not None:
+            note(outcome.value)
+    return written
+
+
+def _figures(data: ReportData, folder: Path) -> tuple[dict[str, Any], list[Path]]:
+    """Draw what there is to draw: names for the template, and the files."""
+    written: list[Path] = []
+    names: dict[str, Any] = dict.fromkeys(
+        ("levels", "spectra", "disconnectivity", "unfolded", "slice", "embedding", "completeness"), False
+    )
+    names |= {"networks": [], "slice_classes": ()}
+
+    def save(name: str, figure: Figure) -> None:
+        written.extend(save_figure(figure, folder, name))
+        names[name] = True
+
+    if data.points:
+        save("levels", level_figure(data.points))
+        save("spectra", spectrum_figure(data.points, mark=2 * float(data.spec.penalty)))
+    if data.tree is not None:
+        save("disconnectivity", disconnectivity_figure(data.tree, height=3.0))
+    if data.copies_tree is not None and data.tree is not None and len(data.copies_tree.leaves) > len(data.tree.leaves):
+        save("unfolded", disconnectivity_figure(data.copies_tree))
+    taken = _slice(data)
+    if taken is not None:
+        numbers, figure = taken
+        save("slice", figure)
+        names["slice_classes"] = numbers
+    minima = sorted((row for row in data.classes if row.index == 0), key=lambda row: row.loss)
+    for row in minima[:NETWORKS_DRAWN]:
+        name = f"network-{row.number}"
+        title = f"minimum {row.number}:  $E = {row.loss:.6f}$"
+        written.extend(save_figure(network_figure(data.spec, data.points[row.number].theta, title=title), folder, name))
+        names["networks"].append(name)
+    if data.embedding_rows:
+        titles = tuple(f"$N_h = {_widths(data.embedding[key])}$" for key in ("hidden", "hidden_wide"))
+        classes = [(row.loss, row.index) for row in data.classes]
+        columns, links = embedding_columns(classes, data.embedding_rows, (titles[0], titles[1]))
+        save("embedding", embedding_figure(columns, [links]))
+    if data.completeness.get("curve"):
+        save("completeness", completeness_figure(data.completeness["curve"]))
+    return names, written
+
+
+def _slice(data: ReportData) -> tuple[tuple[int, int, int], Figure] | None:
+    """The plane through a transition state and its two minima, of different classes where there are such.
+
+    The ends are moved by the group elements that the pathway carries, so that they are those that it joins.
+    """
+    order = sorted(data.pathways, key=lambda p: (p.minus == p.plus, data.points[p.transition_state].loss))
+    for path in order:
+        ends = (path.minus, path.plus)
+        if any(data.points[n].index for n in ends) or path.minus_element is None or path.plus_element is None:
+            continue
+        moved = [
+            data.group.apply(element, data.points[n].theta)
+            for n, element in zip(ends, (path.minus_element, path.plus_element), strict=True)
+        ]
+        try:
+            taken = take_slice(data.spec, (moved[0], data.points[path.transition_state].theta, moved[1]))
+        except ReportError:
+            # The three lie on a line, as where a symmetry exchanges the ends.
+            continue
+        numbers = (path.minus, path.transition_state, path.plus)
+        return numbers, slice_figure(taken, [str(n) for n in numbers], (0, 1, 0))
+    return None
+
+
+def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
+    spec, theorems = data.spec, data.theorems
+    names = parameter_names(spec)
+    formulas = build_formulas(spec)
+    automorphisms = data.group.data_automorphisms
+    values: dict[str, Any] = {
+        "data": data,
+        "formulas": formulas,
+        "summary": _summary(data, formulas),
+        "figures": figures,
+        "slice": figures["slice_classes"],
+        "widths": _widths,
+        "samples": data_rows(spec),
+        "hidden_group": hidden_group_tex(data.group),
+        "automorphisms": [automorphism_tex(a) for a in automorphisms]
+        if len(automorphisms) <= MOST_AUTOMORPHISMS
+        else [],
+        "class_rows": class_rows(data),
+        "pathway_rows": pathway_rows(data),
+        "embedding_rows": embedding_table(data),
+        "theorem_rows": theorem_rows(data),
+        "threshold": _threshold(spec),
+        "gradient": build_gradient(spec),
+        "parameters": parameter_table(data, names),
+        "places": PARAMETER_PLACES,
+        "digits": max((row.digits or 0 for row in data.classes), default=0),
+        "statement_method": lambda name: _METHODS.get(name, ""),
+        "theorem_files": [f"theorem-{re.sub('[^A-Za-z0-9]+', '-', str(proof['identifier']))}" for proof in theorems],
+    }
+    wanted = [*FRAGMENTS, "report"]
+    wanted += [
+        name
+        for name, there in (
+            ("embedding", data.embedding),
+            ("gradient", values["gradient"]),
+            ("parameters", values["parameters"]),
+        )
+        if there
+    ]
+    templates = environment()
+    try:
+        texts = {name: templates.get_template(f"{name}.tex.j2").render(values) for name in wanted}
+        theorem = templates.get_template("theorem.tex.j2")
+        for name, proof in zip(values["theorem_files"], theorems, strict=True):
+            blank = {"title": "", "hypotheses": (), "variables": (), "rests_on": (), "source": ""}
+            variables = [(str(letter).strip("$ "), meaning) for letter, meaning in proof.get("variables", ())]
+            texts[name] = theorem.render(proof={**blank, **proof, "variables": variables})
+    except jinja2.UndefinedError as error:
+        message = f"a record of the database lacks what the report prints ({error}); run its step again"
+        raise ReportError(message) from None
+    return texts
+
+
+def _summary(data: ReportData, formulas: Formulas) -> dict[str, Any]:
+    spec, count = data.spec, len(data.classes)
+    letters = [
+        rf"$W_{{{block.layer}}}$" if block.kind == "W" else f"$b_{{{block.layer}}}$" for block in spec.layout.blocks
+    ]
+    nodes = [f"{n} hidden node{'s' if n > 1 else ''}" for n in spec.hidden]
+    names = {0: ("minimum", "minima"), 1: ("transition state", "transition states")}
+    parts = []
+    for row in data.by_index:
+        one, several = names.get(row.index, (f"of index~{row.index}",) * 2)
+        parts.append(f"{row.classes}~{one if row.classes == 1 else several}")
+    embedded = sum(
+        all(row[key] == Verdict.CERTIFIED.value for key in ("stationary", "index_holds")) for row in data.embedding_rows
+    )
+    return {
+        "network": rf"a {'-'.join(map(str, spec.widths))} network with $\sigma(z) = {formulas.jet[0]}$, "
+        rf"{_LOSS_NAMES[spec.loss]} on the data \texttt{{{text_tex(spec.data.name)}}}",
+        "hidden": nodes[0] if len(nodes) == 1 else f"hidden layers of {', '.join(map(str, spec.hidden))} nodes",
+        "order": ", ".join(letters),
+        "loss_name": "the " + _LOSS_NAMES[spec.loss],
+        "found": f"{count} class{'es' if count != 1 else ''} of stationary points",
+        "by_index": ", ".join(parts),
+        "copies": data.by_index[0].copies if data.by_index else 0,
+        "copies_all": sum(row.orbit_size for row in data.classes),
+        "certified": sum(row.verdict is Verdict.CERTIFIED for row in data.classes),
+        "embedded": embedded,
+    }
+
+
+def _widths(hidden: Any) -> str:
+    return r",\, ".join(map(str, hidden))
+
+
+def _threshold(spec: LandscapeSpec) -> str:
+    return f"{float(2 * spec.penalty):.6g}" if spec.penalty * 2 >= 1e-4 else f"{float(2 * spec.penalty):.1e}"
