@@ -24,7 +24,7 @@ LARGEST_GRADIENT = 12
 MOST_SAMPLES = 8
 """Samples up to which the gradient is written out."""
 
-MOST_TERMS = 5
+MOST_TERMS = 9
 """Terms of a sum in one line."""
 
 _HEADS = {

@@ -52,6 +52,7 @@ def environment() -> jinja2.Environment:
     )
     env.filters |= {
         "tex": numbers.text_tex,
+        "mixed": numbers.mixed_tex,
         "verdict": numbers.verdict_tex,
         "sci": numbers.scientific_tex,
         "dec": numbers.decimal_tex,

@@ -8,7 +8,16 @@ from math import ceil, floor, isfinite
 
 from symland.records import Verdict
 
-__all__ = ["LOSS_PLACES", "decimal_tex", "enclosure_tex", "fraction_tex", "scientific_tex", "text_tex", "verdict_tex"]
+__all__ = [
+    "LOSS_PLACES",
+    "decimal_tex",
+    "enclosure_tex",
+    "fraction_tex",
+    "mixed_tex",
+    "scientific_tex",
+    "text_tex",
+    "verdict_tex",
+]
 
 LOSS_PLACES = 14
 """Decimal places of a loss enclosure in a table."""
@@ -48,6 +57,12 @@ def text_tex(text: object) -> str:
     special = {**_SPECIAL, '"': "''", **_UNICODE}
     out = "".join(special.get(c, c) for c in str(text))
     return "".join(c if ord(c) < 0x180 else "?" for c in out)
+
+
+def mixed_tex(text: object) -> str:
+    """Text that is LaTeX where it holds a formula or a command, and plain otherwise."""
+    whole = str(text)
+    return whole if "$" in whole or "\\" in whole else text_tex(whole)
 
 
 def fraction_tex(value: Fraction) -> str:

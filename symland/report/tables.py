@@ -7,7 +7,7 @@ from typing import Any
 
 from symland.records import Verdict
 from symland.report.data import ClassRow, ReportData
-from symland.report.numbers import decimal_tex, enclosure_tex, scientific_tex, text_tex, verdict_tex
+from symland.report.numbers import decimal_tex, enclosure_tex, mixed_tex, scientific_tex, text_tex, verdict_tex
 from symland.spec import LandscapeSpec
 from symland.symmetry import DataAutomorphism, Parity, SymmetryGroup
 
@@ -160,7 +160,7 @@ def theorem_rows(data: ReportData) -> Rows:
     return [
         [
             text_tex(proof["identifier"]),
-            text_tex(proof.get("title", "")),
+            mixed_tex(proof.get("title", "")),
             f"{sum(step['verdict'] == Verdict.CERTIFIED.value for step in proof['steps'])}/{len(proof['steps'])}",
             f"{proof.get('seconds', 0.0):.2f}",
             verdict_tex(proof["verdict"]),
