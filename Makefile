@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 OUT ?= demo
 WORKERS ?= 2
+SOURCES := symland tests proofs $(wildcard benchmarks examples)
 
 .PHONY: help demo test lint types imports wheel prove bench enumerate reports docs clean
 
@@ -41,8 +42,8 @@ test: $(VENV)/.tested
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.linted
-	$(BIN)/ruff format --check symland tests proofs benchmarks
-	$(BIN)/ruff check symland tests proofs benchmarks
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
 
 types: $(VENV)/.linted
 	$(BIN)/mypy
