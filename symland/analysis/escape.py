@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from scipy.optimize import minimize
 from symland.analysis.extension import Extension
 from symland.analysis.matching import find_class
 from symland.analysis.prediction import BlockPrediction
-from symland.program.derive import build_program
-from symland.program.floats import evaluate
+from symland.kernels import CompiledKernel, compile_kernel
 from symland.records import FloatArray, StationaryPoint, read_only
+from symland.spec import LandscapeSpec
 from symland.symmetry import SymmetryGroup
 
 __all__ = ["Escape", "follow_escape"]
@@ -77,6 +78,11 @@ class Escape:
         }
 
 
+@lru_cache(maxsize=4)
+def _kernel(digest: str, spec: LandscapeSpec) -> CompiledKernel:
+    return compile_kernel(spec)
+
+
 def follow_escape(
     extension: Extension,
     embedded: FloatArray,
@@ -92,14 +98,14 @@ def follow_escape(
     direction[list(extension.outgoing[0])] = prediction.outgoing
     direction[list(extension.incoming[0])] = -prediction.incoming
     direction /= np.linalg.norm(direction)
-    program = build_program(extension.wide)
+    kernel = _kernel(extension.wide.digest, extension.wide)
 
     def value_gradient(theta: FloatArray) -> tuple[float, FloatArray]:
-        value, gradient, _ = evaluate(program, theta[None])
+        value, gradient = kernel.value_gradient(theta[None])
         return float(value[0]), gradient[0]
 
     def hessian(theta: FloatArray) -> FloatArray:
-        return evaluate(program, theta[None])[2][0]
+        return kernel.hessian(theta[None])[0]
 
     found = minimize(
         value_gradient,
@@ -109,7 +115,7 @@ def follow_escape(
         method="trust-exact",
         options={"gtol": GRADIENT, "initial_trust_radius": PUSH, "max_trust_radius": TRUST_RADIUS, "maxiter": 5000},
     )
-    value, gradient, curvature = (part[0] for part in evaluate(program, found.x[None]))
+    value, gradient, curvature = (part[0] for part in kernel.value_gradient_hessian(found.x[None]))
     return Escape(
         direction=direction,
         curvature=float(prediction.threshold - prediction.singular_values[0]),

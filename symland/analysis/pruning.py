@@ -1,0 +1,305 @@
+"""The way back: which nodes of a wide network say nothing of their own, and which narrower network it extends.
+
+A node says nothing of its own if its outgoing weights vanish (dead), if its incoming weights vanish (constant: its
+output goes into the next layer's bias, or is zero), or if its incoming weights equal another node's, or their negative
+where the activation is odd or even (duplicated, opposite: its outgoing weights are added to the other's).
+
+Under a penalty a merged pair never leaves a stationary point (theorem T6-penalty-forbids): two equal nodes are then a
+symmetric point of the wide network, not the extension of a narrow one. Such twins are reported and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from symland.analysis.matching import find_class
+from symland.program.balls import evaluate_balls, working_precision
+from symland.program.derive import build_program
+from symland.records import FloatArray, StationaryPoint, Verdict, read_only
+from symland.spec import LandscapeSpec
+from symland.symbolic.activation import derive_activation
+from symland.symmetry import SymmetryGroup
+
+__all__ = ["ClassLabel", "Pruned", "Reason", "RemovedNode", "label_classes", "prune"]
+
+TOLERANCE = 1e-7
+"""Largest parameter, or difference of two, taken for zero, in the units of theta."""
+
+PRECISION = 128
+"""Bits of the balls that bound what pruning changes."""
+
+
+class Reason(Enum):
+    """Why a node was removed; the value says what became of it."""
+
+    DEAD = "its outgoing weights vanish: removed"
+    CONSTANT = "its incoming weights vanish: its constant output went into the next bias, or is zero"
+    DUPLICATE = "its incoming weights equal those of another node: its outgoing weights were added there"
+    OPPOSITE = "its incoming weights are those of another node with opposite signs: merged with it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemovedNode:
+    """Node `node` of hidden layer `layer` (counted from 1, node from 0, in the wide network)."""
+
+    layer: int
+    node: int
+    reason: Reason
+    partner: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {"layer": self.layer, "node": self.node, "reason": self.reason.name.lower(), "partner": self.partner}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pruned:
+    """The narrow network inside a wide one.
+
+    Attributes
+    ----------
+    width : tuple of int
+        Hidden widths that are left; 0 where a layer says nothing.
+    removed : tuple of RemovedNode
+    twins : tuple of RemovedNode
+        Pairs that a penalty forbids to merge.
+    spec : LandscapeSpec or None
+        The narrow question; None where a layer is empty.
+    theta : (P_narrow,) or None
+    loss_change : float
+        Upper bound, by balls, of the change of the loss when the pruned parameters are set to exactly zero or merged.
+    gradient_bound : float
+        Upper bound of the narrow network's |gradient| components at theta.
+    stationary : Verdict
+        REFUTED where the narrow gradient is proved to exceed the tolerance, CERTIFIED where it is proved below it.
+    """
+
+    width: tuple[int, ...]
+    removed: tuple[RemovedNode, ...]
+    twins: tuple[RemovedNode, ...]
+    spec: LandscapeSpec | None
+    theta: FloatArray | None
+    loss_change: float
+    gradient_bound: float
+    stationary: Verdict
+
+    def __post_init__(self) -> None:
+        if self.theta is not None:
+            object.__setattr__(self, "theta", read_only(self.theta, 1))
+
+    @property
+    def irreducible(self) -> bool:
+        """Whether no node could be removed."""
+        return not self.removed
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "width": list(self.width),
+            "irreducible": self.irreducible,
+            "removed": [node.to_dict() for node in self.removed],
+            "twins": [node.to_dict() for node in self.twins],
+            "theta": None if self.theta is None else self.theta.tolist(),
+            "loss_change": self.loss_change,
+            "gradient_bound": self.gradient_bound,
+            "stationary": self.stationary.value,
+        }
+
+
+class _Network:
+    """Weights and biases that shrink as nodes go; `names` keeps each node's number in the wide network."""
+
+    def __init__(self, spec: LandscapeSpec, theta: FloatArray) -> None:
+        layout = spec.layout
+        layers = range(1, layout.n_layers + 1)
+        self.bias = spec.bias
+        self.weights = [theta[layout.weight(n).slice].reshape(layout.weight(n).shape).copy() for n in layers]
+        blocks = [layout.biases(n) for n in layers]
+        self.biases = [
+            np.zeros(len(w)) if b is None else theta[b.slice].copy() for w, b in zip(self.weights, blocks, strict=True)
+        ]
+        self.names = [list(range(n)) for n in spec.hidden]
+
+    def drop(self, layer: int, node: int) -> None:
+        self.weights[layer] = np.delete(self.weights[layer], node, axis=0)
+        self.biases[layer] = np.delete(self.biases[layer], node)
+        self.weights[layer + 1] = np.delete(self.weights[layer + 1], node, axis=1)
+        del self.names[layer][node]
+
+    def theta(self) -> FloatArray:
+        parts = [w.ravel() for w in self.weights] + ([*self.biases] if self.bias else [])
+        return np.concatenate(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Nature:
+    """What pruning must know of an activation."""
+
+    at: Any
+    odd: bool
+    even: bool
+
+
+def _nature(spec: LandscapeSpec) -> _Nature:
+    activation = derive_activation(spec.activation)
+    return _Nature(at=lambda z: float(activation.at(z)), odd=activation.is_odd, even=activation.is_even)
+
+
+def _remove_silent(net: _Network, nature: _Nature, tolerance: float) -> RemovedNode | None:
+    """Remove one dead or constant node."""
+    for layer, names in enumerate(net.names):
+        for node, name in enumerate(names):
+            outgoing = net.weights[layer + 1][:, node]
+            if np.abs(outgoing).max(initial=0.0) <= tolerance:
+                net.drop(layer, node)
+                return RemovedNode(layer=layer + 1, node=name, reason=Reason.DEAD)
+            if np.abs(net.weights[layer][node]).max(initial=0.0) <= tolerance:
+                constant = nature.at(float(net.biases[layer][node]))
+                if net.bias or constant == 0:
+                    net.biases[layer + 1] = net.biases[layer + 1] + constant * outgoing
+                    net.drop(layer, node)
+                    return RemovedNode(layer=layer + 1, node=name, reason=Reason.CONSTANT)
+    return None
+
+
+def _pairs(net: _Network, nature: _Nature, tolerance: float) -> Iterator[tuple[int, int, int, RemovedNode, int]]:
+    """(layer, node, partner, record, sign) for each pair of nodes with equal or opposite incoming weights."""
+    for layer, names in enumerate(net.names):
+        incoming = np.column_stack((net.weights[layer], net.biases[layer]))
+        for node, name in enumerate(names):
+            for other in range(node):
+                relation = _relation(incoming[node], incoming[other], nature, tolerance)
+                if relation is not None:
+                    reason, sign = relation
+                    record = RemovedNode(layer=layer + 1, node=name, reason=reason, partner=names[other])
+                    yield layer, node, other, record, sign
+
+
+def _merge(net: _Network, nature: _Nature, tolerance: float) -> RemovedNode | None:
+    """Merge one pair."""
+    for layer, node, other, record, sign in _pairs(net, nature, tolerance):
+        net.weights[layer + 1][:, other] += sign * net.weights[layer + 1][:, node]
+        net.drop(layer, node)
+        return record
+    return None
+
+
+def _relation(a: FloatArray, b: FloatArray, nature: _Nature, tolerance: float) -> tuple[Reason, int] | None:
+    if np.abs(a - b).max() <= tolerance:
+        return Reason.DUPLICATE, 1
+    if (nature.odd or nature.even) and np.abs(a + b).max() <= tolerance:
+        return Reason.OPPOSITE, -1 if nature.odd else 1
+    return None
+
+
+def prune(spec: LandscapeSpec, theta: FloatArray, tolerance: float = TOLERANCE) -> Pruned:
+    """Remove the nodes that say nothing of their own, until none is left.
+
+    Raises
+    ------
+    ValueError
+        If theta has the wrong length, or the tolerance is not positive.
+    """
+    theta = read_only(theta, 1)
+    if theta.shape != (spec.n_parameters,):
+        raise ValueError(f"theta has {theta.size} parameters, the network {spec.n_parameters}")
+    if not tolerance > 0:
+        raise ValueError(f"tolerance must be positive, got {tolerance}")
+    net, nature, removed = _Network(spec, theta), _nature(spec), list[RemovedNode]()
+    while True:
+        gone = _remove_silent(net, nature, tolerance)
+        if gone is None and not spec.penalty:
+            gone = _merge(net, nature, tolerance)
+        if gone is None:
+            break
+        removed.append(gone)
+    twins = tuple(record for _, _, _, record, _ in _pairs(net, nature, tolerance))
+    width = tuple(len(names) for names in net.names)
+    if 0 in width:
+        # The outputs are the constants of what follows the empty layer; the wide gradient speaks for the point.
+        return Pruned(
+            width=width,
+            removed=tuple(removed),
+            twins=twins,
+            spec=None,
+            theta=None,
+            loss_change=float("nan"),
+            gradient_bound=float("nan"),
+            stationary=Verdict.UNDECIDED,
+        )
+    narrow, small = spec.with_(hidden=width), net.theta()
+    with working_precision(PRECISION):
+        before = evaluate_balls(build_program(spec, ["value"]), [arb(t) for t in theta]).value
+        after = evaluate_balls(build_program(narrow, ["value", "gradient"]), [arb(t) for t in small])
+        assert before is not None
+        assert after.value is not None
+        change = float(abs(before - after.value).upper())
+        sizes = [abs(g) for g in after.gradient]
+        bound = max(float(size.upper()) for size in sizes)
+        above = any(size > tolerance for size in sizes)
+    return Pruned(
+        width=width,
+        removed=tuple(removed),
+        twins=twins,
+        spec=narrow,
+        theta=small,
+        loss_change=change,
+        gradient_bound=bound,
+        stationary=Verdict.CERTIFIED if bound <= tolerance else Verdict.REFUTED if above else Verdict.UNDECIDED,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassLabel:
+    """What a class is: irreducible, or the extension of class `narrow_class` at width `width`.
+
+    `narrow_class` is None where it is irreducible, where no list of that width was given, or where that list does not
+    hold it (`missing`).
+    """
+
+    number: int
+    width: tuple[int, ...]
+    irreducible: bool
+    narrow_class: int | None
+    missing: bool
+
+    def __str__(self) -> str:
+        at = ", ".join(map(str, self.width))
+        if self.irreducible:
+            return f"irreducible at width {at}"
+        if self.narrow_class is None:
+            return f"extension of width {at}"
+        return f"extension of class {self.narrow_class} at width {at}"
+
+
+def label_classes(
+    spec: LandscapeSpec,
+    points: Sequence[StationaryPoint],
+    narrower: Mapping[tuple[int, ...], tuple[Sequence[StationaryPoint], SymmetryGroup]] | None = None,
+    tolerance: float = TOLERANCE,
+) -> tuple[ClassLabel, ...]:
+    """Label every class of a list; `narrower` gives the lists of narrower networks by their hidden widths."""
+    lists = dict(narrower or {})
+    labels = []
+    for number, point in enumerate(points):
+        pruned = prune(spec, point.theta, tolerance)
+        known = lists.get(pruned.width)
+        found = None
+        if not pruned.irreducible and known and pruned.theta is not None:
+            found = find_class(pruned.theta, *known)
+        labels.append(
+            ClassLabel(
+                number=number,
+                width=pruned.width,
+                irreducible=pruned.irreducible,
+                narrow_class=found,
+                missing=known is not None and not pruned.irreducible and found is None,
+            )
+        )
+    return tuple(labels)
