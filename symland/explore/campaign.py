@@ -77,11 +77,16 @@ class Address:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """A batch to run: its address, the plan, and the classes known when its round began."""
+    """A batch to run: its address, the plan, and the classes known and how often found when its round began."""
 
     address: Address
     plan: Plan
     known: tuple[StationaryPoint, ...]
+    tallies: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.known) != len(self.tallies):
+            raise ValueError(f"{len(self.known)} known classes and {len(self.tallies)} tallies")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -205,17 +210,18 @@ def _waves(
     top = highest + 1 if plan.max_index is None else plan.max_index
     top = min(top, kernel.n_parameters)
     total = plan.searches
-    # Three eighths each to the surroundings of known points and to symmetric subspaces, where searches are cheap, and
-    # the rest to random points of the whole space; an eighth of these descend the squared gradient instead.
-    near = 3 * total // 8 if batch.known else 0
-    folded = 3 * total // 8
+    # Half to the surroundings of known points, where most of what is missing lies; a quarter to symmetric subspaces,
+    # where searches are cheap; a quarter to random points of the whole space, which owe nothing to what is known.
+    near = total // 2 if batch.known else 0
+    folded = total // 4
     free = total - near - folded
     waves += [(wave, False) for wave in symmetric(kernel, group, rng, folded, top, spaces=2)]
-    waves.append((random(kernel, group, rng, free - free // 8, top), False))
-    if free // 8:
-        waves.append((random(kernel, group, rng, free // 8, top), True))
-    if near:
-        waves.append((displaced(kernel, group, rng, near, top, batch.known), False))
+    for count, squared in ((free - free // 8, False), (free // 8, True)):
+        if count:
+            waves.append((random(kernel, group, rng, count, top), squared))
+    for count, squared in ((near - near // 4, False), (near // 4, True)):
+        if count:
+            waves.append((displaced(kernel, group, rng, count, top, batch.known, batch.tallies), squared))
     return waves
 
 
@@ -264,7 +270,12 @@ class Campaign:
     def pending(self) -> tuple[Batch, ...]:
         """The batches of this round whose results have not been absorbed."""
         return tuple(
-            Batch(address=Address(round=self.round, number=number), plan=self.plan, known=self.points)
+            Batch(
+                address=Address(round=self.round, number=number),
+                plan=self.plan,
+                known=self.points,
+                tallies=tuple(self.tallies),
+            )
             for number in range(self.plan.batches)
             if number not in self._waiting
         )

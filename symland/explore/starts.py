@@ -36,7 +36,7 @@ __all__ = [
 SCALES = (0.1, 8.0)
 """Smallest and largest standard deviation of random starts, in units of theta."""
 
-DISPLACEMENTS = (0.03, 3.0)
+DISPLACEMENTS = (0.1, 3.0)
 """Shortest and longest displacement from a known point, in units of theta."""
 
 
@@ -149,10 +149,16 @@ def displaced(
     count: int,
     top: int,
     known: Sequence[StationaryPoint],
+    tallies: Sequence[int],
 ) -> Wave:
-    """Known points moved along one or two eigenvectors, heading for an index at most one away from their own."""
+    """Known points moved along one or two eigenvectors, heading for an index at most one away from their own.
+
+    A point that was found t times is taken with a probability in proportion to (1 + t)^{-1/2}: what lies about rare
+    points is itself likely to be rare.
+    """
     space = free_space(kernel, group)
-    source = rng.integers(len(known), size=count)
+    weight = (1.0 + np.array(tallies)) ** -0.5
+    source = rng.choice(len(known), size=count, p=weight / weight.sum())
     used, place = np.unique(source, return_inverse=True)
     centres = space.lower(np.stack([known[k].theta for k in used]))
     vectors = np.linalg.eigh(space.hessian(centres))[1][place]
