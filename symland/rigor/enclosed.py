@@ -1,0 +1,227 @@
+"""The algebra of enclosed float64 arrays: midpoint and radius, the radius holding the rounding of every operation.
+
+Only + - * / sqrt, comparisons, rint and ldexp of IEEE 754 are trusted; every other function is built from them here.
+Let u = 2^-53. Each of + - * / sqrt returns the exact result times 1 + d, |d| <= u, up to an underflow below TINY.
+Radii are sums of fewer than 12 rounded nonnegative terms, so that a factor GROW = 1 + 32 u covers their own rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import factorial, inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symland.errors import CertificateError
+from symland.program.algebra import Algebra
+
+__all__ = ["Enclosed", "EnclosedAlgebra", "exponential"]
+
+UNIT = 2.0**-53
+"""Relative rounding error of one operation."""
+
+GROW = 1.0 + 2.0**-48
+"""Factor on a computed radius that covers the rounding of its own terms."""
+
+TINY = 1e-300
+"""More than any error of an underflow here."""
+
+EXP_ERROR = 8 * UNIT
+"""Relative error of `exponential`; the derivation there gives less than 5.1 u."""
+
+LN2_HIGH = float.fromhex("0x1.62e42fee00000p-1")
+"""ln 2 to 32 bits: its product with an integer below 2^20 is exact."""
+
+LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
+"""The rest of ln 2, to 1e-26."""
+
+_COEFFICIENTS = tuple(1.0 / factorial(k) for k in range(13, 1, -1))
+
+Floats = NDArray[np.float64]
+
+
+class Enclosed:
+    """Numbers within `rad` of `mid`: float64 arrays of one shape, or scalars."""
+
+    __slots__ = ("mid", "rad")
+
+    def __init__(self, mid: Floats, rad: Floats) -> None:
+        self.mid = mid
+        self.rad = rad
+
+    def __add__(self, other: Enclosed) -> Enclosed:
+        mid = self.mid + other.mid
+        return Enclosed(mid, (self.rad + other.rad + UNIT * np.abs(mid)) * GROW + TINY)
+
+    def __neg__(self) -> Enclosed:
+        return Enclosed(-self.mid, self.rad)
+
+    def __sub__(self, other: Enclosed) -> Enclosed:
+        return self + (-other)
+
+    def __mul__(self, other: Enclosed) -> Enclosed:
+        mid = self.mid * other.mid
+        # |ab - mid| <= |a'| r_b + (|b'| + r_b) r_a + u |mid|, a' and b' being the midpoints.
+        rad = np.abs(self.mid) * other.rad + (np.abs(other.mid) + other.rad) * self.rad + UNIT * np.abs(mid)
+        return Enclosed(mid, rad * GROW + TINY)
+
+    def inverse(self) -> Enclosed:
+        """1 / x; the radius is infinite where the interval holds zero."""
+        mid, size = 1.0 / self.mid, np.abs(self.mid)
+        least = (size - self.rad) / GROW
+        rad = np.where(least > 0.0, self.rad / (size * least) + 2 * UNIT * np.abs(mid), inf)
+        return Enclosed(mid, rad * GROW + TINY)
+
+
+def exponential(x: Floats) -> tuple[Floats, Floats]:
+    """e^x for exact x: (mid, rad), rad infinite where it overflows.
+
+    With k = rint(x / ln 2), r = x - k ln 2 and |r| < 0.35: k LN2_HIGH is exact, and three more roundings leave an error
+    of r below u (|r'| + |r| + |k| LN2_LOW) + |k| 1e-26 < 0.75 u. Then e^r = 1 + (r + r^2 q(r)), q of degree 11 by
+    Horner's rule with an error below 24 u q(|r|), a remainder below 0.35^14 e^0.35 / 14! < 0.07 u, and
+    0.35^2 q(0.35) < 0.0692. The absolute error is below (26 x 0.0692 + 0.42 + e^r + 0.07) u, hence below 4.3 u e^r;
+    with that of r the relative error is below 5.1 u. EXP_ERROR is 8 u.
+    """
+    inside = np.clip(x, -745.0, 710.0)
+    k = np.rint(inside * 1.4426950408889634)
+    r = (inside - k * LN2_HIGH) - k * LN2_LOW
+    q = np.full_like(r, _COEFFICIENTS[0])
+    for c in _COEFFICIENTS[1:]:
+        q = q * r + c
+    mid = np.ldexp(1.0 + (r + r * (r * q)), k.astype(np.int32))
+    # Below -745 both e^x and the result lie in [0, 1e-300]; above 709 it may overflow.
+    return mid, np.where(x <= 709.0, EXP_ERROR * mid + TINY, inf)
+
+
+class EnclosedAlgebra(Algebra[Enclosed]):
+    """Numbers are enclosed float64 arrays.
+
+    A function f of m +- r is f(m), enclosed, with the radius grown by r sup |f'|, where sup |f'| over the interval is
+    at most |f'(m)| + r sup |f''| over the line. ln(1 + sum e^m), which no derivative needs, is enclosed widely.
+    """
+
+    def constant(self, value: Fraction) -> Enclosed:
+        mid = np.float64(value)
+        return Enclosed(mid, np.float64(0.0 if Fraction(float(mid)) == value else 2 * UNIT * abs(mid) + TINY))
+
+    def primitive(self, op: str, args: Sequence[Enclosed], value: Fraction | None) -> Enclosed:
+        x = args[0]
+        match op:
+            case "div":
+                return x * args[1].inverse()
+            case "power":
+                assert value is not None
+                return _power(x, int(value))
+            case "exp":
+                return _exp(x)
+            case "tanh":
+                t, s = _tanh_sech2(x.mid)
+                return _grown(t, x.rad, np.minimum(1.0, s.mid + s.rad + 0.77 * x.rad))
+            case "sech2":
+                t, s = _tanh_sech2(x.mid)
+                return _grown(s, x.rad, np.minimum(0.77, 2 * (np.abs(t.mid) + t.rad) * (s.mid + s.rad) + 2 * x.rad))
+            case "logistic":
+                g, h = _logistics(x.mid)
+                return _grown(g, x.rad, np.minimum(0.25, (g.mid + g.rad) * (h.mid + h.rad) + 0.0963 * x.rad))
+            case "softplus":
+                g, _ = _logistics(x.mid)
+                one = Enclosed(np.ones_like(x.mid), np.zeros_like(x.mid))
+                zero = np.zeros_like(x.mid)
+                tail = _log(one + _exp(Enclosed(-np.abs(x.mid), zero)))
+                value_at = Enclosed(np.maximum(x.mid, 0.0), zero) + tail
+                return _grown(value_at, x.rad, np.minimum(1.0, g.mid + g.rad + 0.25 * x.rad))
+            case "gauss":
+                return self.constant(TWO_BY_ROOT_PI) * _exp(-(x * x))
+            case "log":
+                return _log(x)
+            case "sqrt":
+                least = np.maximum(x.mid - x.rad, 0.0) / GROW
+                root = np.sqrt(np.maximum(x.mid, 0.0))
+                rad = np.where(least > 0.0, x.rad / np.sqrt(least) + 2 * UNIT * root, inf)
+                return Enclosed(root, rad * GROW + TINY)
+            case "lse0":
+                return _wide_lse0(args)
+            case "softmax0":
+                assert value is not None
+                return self._softmax0(int(value), args)
+        raise CertificateError(f"the fast certificate has no enclosure of {op}; certify such points one by one")
+
+    def _softmax0(self, i: int, margins: Sequence[Enclosed]) -> Enclosed:
+        """1 / (1 + sum_{k != i} e^{m_k - m_i}), m_0 = 0."""
+        zero = self.constant(Fraction(0))
+        logits = [zero, *margins]
+        total = self.constant(Fraction(1))
+        for k, m in enumerate(logits):
+            if k != i:
+                total = total + _exp(m - logits[i])
+        return total.inverse()
+
+
+TWO_BY_ROOT_PI = Fraction("1.12837916709551257389615890312154517168810125865799771368817144")
+"""2 / sqrt(pi) to 60 places; the error is far below TINY relative to the rounding of the constant."""
+
+
+def _grown(at: Enclosed, rad: Floats, slope: Floats) -> Enclosed:
+    return Enclosed(at.mid, (at.rad + rad * slope * GROW) * GROW + TINY)
+
+
+def _exp(x: Enclosed) -> Enclosed:
+    mid, rad = exponential(x.mid)
+    # e^r - 1 <= r + r^2 for r <= 1.
+    spread = np.where(x.rad <= 1.0, x.rad + x.rad * x.rad, inf)
+    return Enclosed(mid, (rad + (mid + rad) * spread) * GROW + TINY)
+
+
+def _tanh_sech2(x: Floats) -> tuple[Enclosed, Enclosed]:
+    """tanh and sech^2 of exact x by e = e^{-2|x|}: (1 - e) / (1 + e) with the sign of x, and 4 e / (1 + e)^2."""
+    zero = np.zeros_like(x)
+    one = Enclosed(np.ones_like(x), zero)
+    e = _exp(Enclosed(-2.0 * np.abs(x), zero))
+    under = (one + e).inverse()
+    t = (one - e) * under
+    four = Enclosed(np.full_like(x, 4.0), zero)
+    return Enclosed(np.copysign(t.mid, x), t.rad), four * e * under * under
+
+
+def _logistics(x: Floats) -> tuple[Enclosed, Enclosed]:
+    """1 / (1 + e^-x) and 1 / (1 + e^x) of exact x, by e = e^{-|x|}."""
+    zero = np.zeros_like(x)
+    e = _exp(Enclosed(-np.abs(x), zero))
+    large = (Enclosed(np.ones_like(x), zero) + e).inverse()
+    small = e * large
+    positive = x >= 0.0
+    first = Enclosed(np.where(positive, large.mid, small.mid), np.where(positive, large.rad, small.rad))
+    return first, Enclosed(np.where(positive, small.mid, large.mid), np.where(positive, small.rad, large.rad))
+
+
+def _log(x: Enclosed) -> Enclosed:
+    """ln x: with any y near ln x, ln x = y + ln(1 + z), z = x e^-y - 1, and |ln(1 + z) - z| <= z^2 for |z| <= 1/2."""
+    low = (x.mid - x.rad) / GROW
+    positive = low > 0.0
+    y = np.log(np.where(positive, x.mid, 1.0))
+    zero = np.zeros_like(y)
+    z = x * _exp(Enclosed(-y, zero)) - Enclosed(np.ones_like(y), zero)
+    size = np.abs(z.mid) + z.rad
+    bad = ~positive | ~(size <= 0.5)
+    out = Enclosed(y, zero) + Enclosed(z.mid, z.rad + size * size * GROW)
+    return Enclosed(out.mid, np.where(bad, inf, out.rad * GROW + TINY))
+
+
+def _power(x: Enclosed, n: int) -> Enclosed:
+    if n < 0:
+        return _power(x, -n).inverse()
+    result = Enclosed(np.ones_like(x.mid), np.zeros_like(x.mid))
+    for bit in bin(n)[2:]:
+        result = result * result
+        if bit == "1":
+            result = result * x
+    return result
+
+
+def _wide_lse0(margins: Sequence[Enclosed]) -> Enclosed:
+    """ln(1 + sum e^m) lies between the largest of 0 and the margins and ln(1 + q) above it; ln(1 + q) <= q."""
+    top = np.maximum.reduce([np.zeros_like(margins[0].mid), *(m.mid for m in margins)])
+    rad = np.maximum.reduce([m.rad for m in margins])
+    return Enclosed(top, (rad + len(margins)) * GROW)
