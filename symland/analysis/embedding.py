@@ -205,7 +205,7 @@ def _check_point(
     new = extension.new_places
     new_block = _blocks(after.hessian, new)
     vanishing = residuals.sigma == 0
-    computed = np.linalg.eigvalsh(_middle(new_block))
+    computed: FloatArray = np.linalg.eigvalsh(_middle(new_block)).astype(np.float64)
     predicted = np.sort(np.tile(prediction.eigenvalues, extension.nodes))
     old, whole = inertia(before.hessian), inertia(after.hessian)
     rise = prediction.rise * extension.nodes

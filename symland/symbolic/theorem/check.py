@@ -307,8 +307,9 @@ def _holds(tree: Any, names: list[str], piece: list[tuple[Fraction, Fraction]], 
     if depth == 0:
         return False
     side = max(range(len(piece)), key=lambda k: piece[k][1] - piece[k][0])
-    middle = sum(piece[side]) / 2
-    halves = ((piece[side][0], middle), (middle, piece[side][1]))
+    low, high = piece[side]
+    middle = (low + high) / 2
+    halves = ((low, middle), (middle, high))
     return all(_holds(tree, names, [*piece[:side], half, *piece[side + 1 :]], depth - 1) for half in halves)
 
 

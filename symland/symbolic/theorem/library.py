@@ -9,7 +9,6 @@ import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import symland
 from symland.errors import ProofError
 from symland.symbolic.theorem.prove import prove
 from symland.symbolic.theorem.record import ProofResult, Theorem
@@ -25,7 +24,7 @@ def theorem_files() -> tuple[Path, ...]:
     ProofError
         If there are none.
     """
-    package = Path(symland.__file__).parent
+    package = Path(__file__).resolve().parents[2]
     for folder in (package / "_proofs", package.parent / "proofs"):
         if files := sorted(folder.glob("t*.py")):
             return tuple(files)

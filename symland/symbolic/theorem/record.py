@@ -181,7 +181,7 @@ class Theorem:
         if not self.steps:
             raise ProofError(f"theorem {self.identifier!r} has no steps: a statement alone proves nothing")
         for kind, names in (("hypotheses", self.hypotheses), ("steps", self.steps)):
-            if len({item.name for item in names}) != len(names):  # type: ignore[attr-defined]
+            if len({item.name for item in names}) != len(names):
                 raise ProofError(f"theorem {self.identifier!r} has two {kind} of one name: rename one")
         known = {hypothesis.name for hypothesis in self.hypotheses}
         used = {name for step in self.steps for name in step.uses}

@@ -15,7 +15,7 @@ import sympy as sp
 __all__ = ["At", "Smooth", "at", "partial", "smooth"]
 
 
-class Smooth(sp.Function):  # type: ignore[misc]
+class Smooth(sp.Function):
     """Base of the classes that `smooth` makes; `letter` names the function, `orders` counts its derivatives."""
 
     letter: str = ""
@@ -37,7 +37,7 @@ def smooth(letter: str, arity: int, *orders: int) -> Any:
     return _class(letter, orders or (0,) * arity)
 
 
-class At(sp.Expr):  # type: ignore[misc]
+class At(sp.Expr):
     """expression with values in place of symbols, all at once; arguments (expression, symbols, values).
 
     SymPy's `Subs` is not used: it calls two of them equal when two symbols that trade places go to one value.
