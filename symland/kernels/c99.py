@@ -85,20 +85,20 @@ def signature(code: LaneCode, name: str) -> str:
     return f"void {name}({', '.join(arguments)})"
 
 
-def print_c(code: LaneCode, name: str, *, square: str = "hessian") -> str:
+def print_c(code: LaneCode, name: str, *, packed: bool = False, square: str = "hessian") -> str:
     """A source text with one function called `name`; see `symland.kernels.llvm.print_llvm`."""
     declaration = signature(code, name)
-    return f"{PRELUDE}\n{declaration};\n\n{function_text(code, name, square=square)}"
+    return f"{PRELUDE}\n{declaration};\n\n{function_text(code, name, packed=packed, square=square)}"
 
 
-def function_text(code: LaneCode, name: str, *, square: str = "hessian") -> str:
+def function_text(code: LaneCode, name: str, *, packed: bool = False, square: str = "hessian") -> str:
     """The definition of the function, and of the constants that it reads, to come after the prelude."""
-    return _Printer(code, name, square).text()
+    return _Printer(code, name, square, packed).text()
 
 
 class _Printer:
-    def __init__(self, code: LaneCode, name: str, square: str) -> None:
-        self.code, self.name, self.square = code, name, square
+    def __init__(self, code: LaneCode, name: str, square: str, packed: bool) -> None:
+        self.code, self.name, self.square, self.packed = code, name, square, packed
         self.lines: list[str] = []
         self.indent = 2
         self.names: dict[int, str] = {}
@@ -153,8 +153,13 @@ class _Printer:
     def _scatter(self, buffer: Buffer) -> None:
         out, offset, size = plain(buffer.name), self.offsets[buffer.name], buffer.size
         self._rows()
-        if buffer.name == self.square:
-            side = round(size**0.5)
+        side = round(size**0.5)
+        if buffer.name == self.square and self.packed:
+            self.put(f"double *next = {out} + row * {side * (side + 1) // 2};")
+            self.put(f"for (int64_t p = 0; p < {side}; p++)")
+            self.put(f"    for (int64_t q = p; q < {side}; q++)")
+            self.put(f"        *next++ = work[({offset} + p * {side} + q) * LANES + l];")
+        elif buffer.name == self.square:
             self.put(f"for (int64_t p = 0; p < {side}; p++)")
             self.put(f"    for (int64_t q = 0; q < {side}; q++)")
             place = f"{offset} + (p < q ? p * {side} + q : q * {side} + p)"

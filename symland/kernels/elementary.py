@@ -61,6 +61,8 @@ BOUNDS: Mapping[str, float] = {
 and softmax0 times 1 + max |m_i|, because their condition number grows so."""
 
 
+_ELEMENTARY = frozenset(("sqrt", "abs", "less", "least", "most", "select", "infinity"))
+
 SHIFT = Fraction(3 * 2**51)
 """1.5 * 2^52: a double of its size holds integers only."""
 
@@ -328,8 +330,8 @@ class _Functions:
             return self.power(args[0], int(let.value or 0))
         if let.op == "softmax0":
             return self.softmax0(int(let.value or 0), args)
-        if let.op == "sqrt":
-            return self.op("sqrt", args[0])
+        if let.op in _ELEMENTARY:
+            return self.op(let.op, *args)
         function: Callable[..., int] = getattr(self, let.op)
         return function(*args)
 

@@ -15,16 +15,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from symland.kernels import inertia
 from symland.kernels.build.cache import entry_key, read_entry, source_digest, write_entry
+from symland.kernels.inertia import add_inertia
 from symland.kernels.lanes import LANES, Kind, LaneCode
-from symland.program.ir import Program
+from symland.program.ir import Program, Role
 from symland.records import FloatArray
 from symland.spec import LandscapeSpec
 
 __all__ = ["ENGINES", "Engine", "Function", "Want", "make_function"]
 
 Want = tuple[str, ...]
-"""Outputs of a function in the order of the program: "value", "gradient", "hessian"."""
+"""Outputs of a function: those of a program in its order, or ("packed",), or those of `symland.kernels.inertia`."""
 
 ENTRY = "symland_kernel"
 """Name of the function in the machine code."""
@@ -131,7 +133,7 @@ def make_function(
         return _loaded(want, load(machine_code), held, cached=True)
     program, code = record_code(spec, want, runtime_data)
     inlined = inline_code(code)
-    machine_code = make_code(make_text(inlined, ENTRY))
+    machine_code = make_code(make_text(inlined, ENTRY, packed=want == ("packed",)))
     held = {**facts, "workspace": workspace(inlined), "pointers": pointers(code), "program": program.digest}
     function = _loaded(want, load(machine_code), held, cached=False)
     if check is not None:
@@ -151,8 +153,14 @@ def record_code(spec: LandscapeSpec, want: Want, runtime_data: bool = False) -> 
     from symland.kernels.record import record
     from symland.program.derive import build_program
 
-    program = build_program(spec, want)
-    return program, record(program, runtime_data=runtime_data)
+    program = build_program(spec, program_outputs(want))
+    finish = add_inertia if want == inertia.OUTPUTS else None
+    return program, record(program, runtime_data=runtime_data, finish=finish)
+
+
+def program_outputs(want: Want) -> Want:
+    """What a program must give for a function."""
+    return ("hessian",) if want in (("packed",), inertia.OUTPUTS) else want
 
 
 def inline_code(code: LaneCode) -> LaneCode:
@@ -170,13 +178,44 @@ def workspace(code: LaneCode) -> int:
 
 def _numpy_function(spec: LandscapeSpec, want: Want) -> Function:
     from symland.program.derive import build_program
-    from symland.program.floats import evaluate
 
-    program = build_program(spec, want)
+    program = build_program(spec, program_outputs(want))
+    return Function(want=want, call=numpy_call(program, want), cached=False)
+
+
+def numpy_call(program: Program, want: Want) -> Callable[..., None]:
+    """The call of a function, by running its program over NumPy arrays."""
+    from symland.program.algebra import run
+    from symland.program.floats import NumpyAlgebra
+
+    names = [a.name for a in program.arrays.values() if a.role is Role.DATA]
+    upper = np.triu_indices(program.n_parameters)
+
+    def rows(numbers: Sequence[Any], n: int) -> FloatArray:
+        zeros = np.zeros(n)
+        return np.stack([number + zeros for number in numbers], axis=-1)
 
     def call(n: int, data: Sequence[FloatArray], inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
-        made = dict(zip(("value", "gradient", "hessian"), evaluate(program, inputs[0]), strict=True))
+        given = {name: list(array.ravel()) for name, array in zip(names, data, strict=False)}
+        columns = [list(np.ascontiguousarray(array.T)) for array in inputs]
+        with np.errstate(all="ignore"):
+            ran = run(program, NumpyAlgebra(), columns[0], given, *columns[1:])
+        if ran.hessian:
+            hessian = np.stack([rows(row, n) for row in ran.hessian], axis=1)
         for name, out in zip(want, outputs, strict=True):
-            out[...] = made[name]
+            if name == "value":
+                out[...] = ran.value
+            elif name == "hessian":
+                out[...] = hessian
+            elif name == "packed":
+                out[...] = hessian[:, *upper]
+            elif name == "per_sample":
+                out[...] = np.stack([rows(row, n) for row in ran.per_sample], axis=1)
+            elif name in inertia.OUTPUTS:
+                spectrum = np.linalg.eigvalsh(hessian)
+                sizes = np.abs(spectrum)
+                out[...] = {"negative": (spectrum < 0).sum(1), "smallest": sizes.min(1), "largest": sizes.max(1)}[name]
+            else:
+                out[...] = rows(getattr(ran, name), n)
 
-    return Function(want=want, call=call, cached=False)
+    return call

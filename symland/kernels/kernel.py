@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symland.errors import KernelError, VerificationError
-from symland.kernels.engines import ENGINES, Engine, Function, Want, make_function
+from symland.kernels import inertia
+from symland.kernels.engines import ENGINES, Engine, Function, Want, make_function, numpy_call
 from symland.records import FloatArray, Verdict
 from symland.spec import LandscapeSpec
 
@@ -27,6 +29,11 @@ CHECKED_OPERATIONS = 20_000
 
 THREAD_POINTS = 2048
 """Points that a thread takes at least."""
+
+ZERO_EIGENVALUE = 1e-14
+"""An eigenvalue this many times smaller than the largest counts as zero."""
+
+IntArray = NDArray[np.int64]
 
 SANE_ERROR = 1e-11
 """Largest difference between an engine and NumPy at the points of the check on building, relative to the largest entry
@@ -50,7 +57,17 @@ class CompiledKernel:
         Threads at most; a batch is shared out when it has at least `THREAD_POINTS` points for each of two.
     """
 
-    __slots__ = ("_data", "_folder", "_functions", "_runtime_data", "_verify", "engine", "spec", "threads")
+    __slots__ = (
+        "_code_spec",
+        "_data",
+        "_folder",
+        "_functions",
+        "_runtime_data",
+        "_verify",
+        "engine",
+        "spec",
+        "threads",
+    )
 
     def __init__(
         self,
@@ -69,7 +86,8 @@ class CompiledKernel:
         self._runtime_data = runtime_data
         self._folder = folder
         self._functions: dict[Want, Function] = {}
-        self._data: tuple[FloatArray, ...] = ()
+        self._code_spec = spec
+        self._data: tuple[FloatArray, ...] = _data_of(spec) if runtime_data else ()
 
     @property
     def n_parameters(self) -> int:
@@ -106,6 +124,61 @@ class CompiledKernel:
         value, gradient, hessian = self._run(("value", "gradient", "hessian"), theta, out or (None, None, None))
         return value, gradient, hessian
 
+    def packed_hessian(self, theta: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """The entries of the Hessian with row <= column, row by row, shape (n, P (P + 1) / 2)."""
+        return self._run(("packed",), theta, (out,))[0]
+
+    def hessian_product(self, theta: FloatArray, direction: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """The Hessian times a direction for each point, both of shape (n, P), at about the cost of a gradient."""
+        vectors = self._points(direction, "direction")
+        return self._run(("product",), theta, (out,), vectors)[0]
+
+    def per_sample_gradient(self, theta: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """The gradient of the loss of each sample, without the penalty, shape (n, D, P)."""
+        return self._run(("per_sample",), theta, (out,))[0]
+
+    def index(self, theta: FloatArray) -> IntArray:
+        """The number of negative eigenvalues of the Hessian, shape (n,).
+
+        Found from the signs of pivots; where a pivot is too small to trust its sign, from the eigenvalues, of which
+        those within `ZERO_EIGENVALUE` times the largest of zero do not count.
+        """
+        negative, smallest, largest = self._run(inertia.OUTPUTS, theta, (None, None, None))
+        index = np.zeros(len(negative), dtype=np.int64)
+        with np.errstate(invalid="ignore"):
+            trusted = smallest > inertia.PIVOT_GUARD * largest
+        index[trusted] = negative[trusted]
+        if not trusted.all():
+            spectrum = np.linalg.eigvalsh(self.hessian(np.asarray(theta)[~trusted]))
+            zero = ZERO_EIGENVALUE * np.abs(spectrum).max(axis=1, keepdims=True)
+            index[~trusted] = (spectrum < -zero).sum(axis=1)
+        return index
+
+    def bind(self, spec: LandscapeSpec) -> CompiledKernel:
+        """The kernel of a specification that differs only in the numbers of its samples and its penalty.
+
+        Raises
+        ------
+        KernelError
+            If this kernel was not compiled with `runtime_data`, or the specification differs in more.
+        """
+        if not self._runtime_data:
+            raise KernelError("the samples are baked into this kernel; compile it with runtime_data=True")
+        if _shape_of(spec) != _shape_of(self.spec):
+            raise KernelError("the specification differs in more than the numbers of its samples and its penalty")
+        bound = CompiledKernel(
+            spec=spec,
+            engine=self.engine,
+            threads=self.threads,
+            verify=self._verify,
+            runtime_data=True,
+            folder=self._folder,
+        )
+        # The machine code is one and the same: what this kernel has built serves the other too.
+        bound._functions = self._functions
+        bound._code_spec = self._code_spec
+        return bound
+
     # -- machinery ------------------------------------------------------------------------------------------------
 
     def function(self, want: Want) -> Function:
@@ -118,7 +191,7 @@ class CompiledKernel:
         """
         if want not in self._functions:
             made = make_function(
-                self.spec,
+                self._code_spec,
                 want,
                 self.engine,
                 runtime_data=self._runtime_data,
@@ -134,22 +207,34 @@ class CompiledKernel:
 
     def _shape(self, output: str) -> tuple[int, ...]:
         p = self.n_parameters
-        return {"value": (), "gradient": (p,), "hessian": (p, p)}[output]
+        return {
+            "gradient": (p,),
+            "hessian": (p, p),
+            "packed": (p * (p + 1) // 2,),
+            "product": (p,),
+            "per_sample": (self.spec.n_samples, p),
+        }.get(output, ())
 
-    def _points(self, theta: Any) -> FloatArray:
+    def _points(self, theta: Any, name: str = "theta") -> FloatArray:
         points = np.ascontiguousarray(theta, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != self.n_parameters:
             raise KernelError(
-                f"theta has shape {points.shape}; give one row of {self.n_parameters} numbers for each point"
+                f"{name} has shape {points.shape}; give one row of {self.n_parameters} numbers for each point"
             )
         return points
 
-    def _run(self, want: Want, theta: FloatArray, out: Sequence[FloatArray | None]) -> list[FloatArray]:
-        points = self._points(theta)
-        n = len(points)
+    def _run(
+        self, want: Want, theta: FloatArray, out: Sequence[FloatArray | None], direction: FloatArray | None = None
+    ) -> list[FloatArray]:
+        inputs = [self._points(theta)]
+        n = len(inputs[0])
+        if direction is not None:
+            if len(direction) != n:
+                raise KernelError(f"{len(direction)} directions came for {n} points; give one for each")
+            inputs.append(direction)
         outputs = [self._output(name, n, given) for name, given in zip(want, out, strict=True)]
         if n:
-            self._share(self.function(want), n, points, outputs)
+            self._share(self.function(want), n, inputs, outputs)
         return outputs
 
     def _output(self, name: str, n: int, given: FloatArray | None) -> FloatArray:
@@ -165,17 +250,19 @@ class CompiledKernel:
             raise KernelError(f"out for the {name} is read-only; give a writeable array")
         return given
 
-    def _share(self, function: Function, n: int, points: FloatArray, outputs: Sequence[FloatArray]) -> None:
+    def _share(self, function: Function, n: int, inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
         parts = min(self.threads, n // THREAD_POINTS)
         if parts < 2:
-            function.call(n, self._data, (points,), outputs)
+            function.call(n, self._data, inputs, outputs)
             return
         # Whole strips for every thread but the last.
         step = -(-n // (8 * parts)) * 8
         ranges = [slice(start, min(start + step, n)) for start in range(0, n, step)]
         with ThreadPoolExecutor(len(ranges)) as pool:
             jobs = [
-                pool.submit(function.call, r.stop - r.start, self._data, (points[r],), [o[r] for o in outputs])
+                pool.submit(
+                    function.call, r.stop - r.start, self._data, [a[r] for a in inputs], [o[r] for o in outputs]
+                )
                 for r in ranges
             ]
             for job in jobs:
@@ -184,9 +271,9 @@ class CompiledKernel:
     def _check(self, program: Program, code: LaneCode, function: Function) -> None:
         """The checks on building: the recording over GF(2^61 - 1), and the machine code against NumPy."""
         from symland.kernels.verify import check_recording
-        from symland.program.floats import evaluate
 
-        if sum(code.counts.values()) <= CHECKED_OPERATIONS:
+        pivots = function.want == inertia.OUTPUTS
+        if not pivots and sum(code.counts.values()) <= CHECKED_OPERATIONS:
             recording = check_recording(program, code)
             if recording.verdict is not Verdict.CERTIFIED:
                 raise VerificationError(f"the recorded kernel is not its program: {recording.detail}; {REPORT}")
@@ -194,16 +281,34 @@ class CompiledKernel:
         p = self.n_parameters
         scales = np.repeat([0.1, 1.0, 4.0], 3)[:, np.newaxis]
         points = np.concatenate([np.zeros((1, p)), scales * draw.normal(size=(9, p))])
+        inputs = [points, draw.normal(size=points.shape)][: 1 + (function.want == ("product",))]
         outputs = [np.empty((len(points), *self._shape(name))) for name in function.want]
-        function.call(len(points), self._data, (points,), outputs)
-        expected = dict(zip(("value", "gradient", "hessian"), evaluate(program, points), strict=True))
-        for name, got in zip(function.want, outputs, strict=True):
-            want = expected[name]
-            error = np.max(np.abs(got - want)) / (np.max(np.abs(want)) or 1.0)
+        references = [np.empty_like(out) for out in outputs]
+        function.call(len(points), self._data, inputs, outputs)
+        numpy_call(program, function.want)(len(points), self._data, inputs, references)
+        if pivots:
+            trusted = outputs[1] > inertia.PIVOT_GUARD * outputs[2]
+            outputs, references = [outputs[0][trusted]], [references[0][trusted]]
+        for name, got, want in zip(function.want, outputs, references, strict=False):
+            error = np.max(np.abs(got - want), initial=0.0) / (np.max(np.abs(want), initial=0.0) or 1.0)
             if not error <= SANE_ERROR:
                 raise VerificationError(
                     f"the {name} of the {self.engine.value} engine is off by {error:.1e} of its size; {REPORT}"
                 )
+
+
+def _data_of(spec: LandscapeSpec) -> tuple[FloatArray, ...]:
+    """The data arrays of a specification, in the order in which machine code takes them."""
+    from symland.program.derive import build_program
+    from symland.program.ir import Role
+
+    arrays = build_program(spec, ("value",)).arrays.values()
+    return tuple(np.array([float(v) for v in a.values or ()]) for a in arrays if a.role is Role.DATA)
+
+
+def _shape_of(spec: LandscapeSpec) -> tuple[object, ...]:
+    """All of a specification but its numbers."""
+    return spec.widths, spec.activation, spec.bias, spec.loss, spec.penalised, spec.n_samples
 
 
 def compile_kernel(

@@ -52,7 +52,7 @@ def _held(code: LaneCode) -> list[Buffer]:
     return [b for b in code.buffers.values() if b.kind in (Kind.INPUT, Kind.LOCAL, Kind.OUTPUT)]
 
 
-def print_llvm(code: LaneCode, name: str, *, square: str = "hessian") -> str:
+def print_llvm(code: LaneCode, name: str, *, packed: bool = False, square: str = "hessian") -> str:
     """The module text of a function called `name`.
 
     Parameters
@@ -60,15 +60,16 @@ def print_llvm(code: LaneCode, name: str, *, square: str = "hessian") -> str:
     code : LaneCode
         In elementary operations.
     square : str
-        Name of the output whose buffer is a square matrix with its entries of row <= column; both triangles go to the
-        caller.
+        Name of the output whose buffer is a square matrix with its entries of row <= column.
+    packed : bool
+        Whether the caller gets only these entries, row by row, or both triangles.
     """
-    return _Printer(code, name, square).text()
+    return _Printer(code, name, square, packed).text()
 
 
 class _Printer:
-    def __init__(self, code: LaneCode, name: str, square: str) -> None:
-        self.code, self.name, self.square = code, name, square
+    def __init__(self, code: LaneCode, name: str, square: str, packed: bool) -> None:
+        self.code, self.name, self.square, self.packed = code, name, square, packed
         self.lines: list[str] = []
         self.counter = 0
         self.names: dict[int, str] = {}
@@ -157,7 +158,9 @@ class _Printer:
             self._gather(buffer)
         self._items(code.items)
         for buffer in outputs:
-            if buffer.name == self.square:
+            if buffer.name == self.square and self.packed:
+                self._scatter_packed(buffer)
+            elif buffer.name == self.square:
                 self._scatter_square(buffer)
             else:
                 self._scatter(buffer)
@@ -332,6 +335,30 @@ class _Printer:
             for pointer, line in zip(rows, self._transpose(loaded), strict=True):
                 self.store(line, self.entry(pointer, start, "double"), _V, 8)
             self._end()
+        self._end()
+        self._end()
+
+    def _scatter_packed(self, buffer: Buffer) -> None:
+        """The entries of row <= column, row by row."""
+        held, out = self.pointers[buffer.name], f"%out.{_plain(buffer.name)}"
+        size = round(buffer.size**0.5)
+        rows = self._row_pointers(out, size * (size + 1) // 2)
+        if LANES <= size <= 2 * LANES:
+            flat = [p * size + q for p in range(size) for q in range(p, size)]
+            for start in self._starts(len(flat)):
+                loaded = [self.load(self.entry(held, str(flat[start + k]))) for k in range(LANES)]
+                for pointer, line in zip(rows, self._transpose(loaded), strict=True):
+                    self.store(line, self.entry(pointer, str(start), "double"), _V, 8)
+            return
+        # Row p starts at p size - p (p - 1)/2 and its entry q stands q - p further on.
+        p = self._counted("p", size)
+        square = self.put(f"mul nsw i64 {p}, {self.put(f'add nsw i64 {p}, 1')}")
+        shift = self.put(f"sub nsw i64 {self.multiply(p, size)}, {self.put(f'lshr i64 {square}, 1')}")
+        q = self._counted("q", size, p)
+        vector = self.load(self.entry(held, self.put(f"add nsw i64 {self.multiply(p, size)}, {q}")))
+        place = self.put(f"add nsw i64 {shift}, {q}")
+        for lane, pointer in enumerate(rows):
+            self._scatter_lane(vector, lane, self.entry(pointer, place, "double"))
         self._end()
         self._end()
 

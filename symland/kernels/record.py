@@ -50,9 +50,19 @@ class _Part:
     tile: int
 
 
-def record(program: Program, *, runtime_data: bool = False) -> LaneCode:
-    """The lane code of a program; with `runtime_data` the data arrays are given with every call."""
-    return _Recording(program, runtime_data).record()
+def record(
+    program: Program, *, runtime_data: bool = False, finish: Callable[[Recorder, int], None] | None = None
+) -> LaneCode:
+    """The lane code of a program.
+
+    Parameters
+    ----------
+    runtime_data : bool
+        Whether the data arrays are given with every call.
+    finish : callable
+        Records what is done with the outputs in the end; it is given P.
+    """
+    return _Recording(program, runtime_data).record(finish)
 
 
 class _Recording:
@@ -143,7 +153,7 @@ class _Recording:
 
     # -- recording ------------------------------------------------------------------------------------------------
 
-    def record(self) -> LaneCode:
+    def record(self, finish: Callable[[Recorder, int], None] | None) -> LaneCode:
         before, during, after = self._split()
         for s in before:
             self._statement(s, Address(0))
@@ -163,6 +173,8 @@ class _Recording:
             for place, value in enumerate(self.entries.get(name, ())):
                 if value is not None:
                     self.rec.store(name, Address(place), value)
+        if finish is not None:
+            finish(self.rec, self.program.n_parameters)
         return self.rec.code()
 
     def _split(self) -> tuple[list[Statement], list[Statement], list[Statement]]:

@@ -140,7 +140,7 @@ def check_recording(program: Program, code: LaneCode, seed: str = "0") -> Check:
 
     inputs = {a.name: draw(a.name, a.size) for a in program.arrays.values() if _base(a, Role.INPUT)}
     given = {b.name: draw(b.name, b.size) for b in code.named(Kind.DATA)}
-    expected = run(program, algebra, given.pop("theta", inputs["theta"]), given)
+    expected = run(program, algebra, inputs["theta"], given, inputs.get("direction", ()))
     got = interpret(code, algebra, {**inputs, **given})
     wanted: dict[str, list[Any]] = {}
     if expected.value is not None:
@@ -151,6 +151,10 @@ def check_recording(program: Program, code: LaneCode, seed: str = "0") -> Check:
     places = {"hessian": [i * p + j for i in range(p) for j in range(i, p)]}
     if expected.hessian:
         wanted["hessian"] = [h for row in expected.hessian for h in row]
+    if expected.product:
+        wanted["product"] = expected.product
+    if expected.per_sample:
+        wanted["per_sample"] = [g for row in expected.per_sample for g in row]
     for name, entries in wanted.items():
         at = places.get(name, range(len(entries)))
         wrong = sum(entries[k] != got[name][k] for k in at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
 from operator import add, mul
@@ -62,6 +62,8 @@ class Evaluation(Generic[N]):
     value: N | None
     gradient: list[N]
     hessian: list[list[N]]
+    product: list[N] = field(default_factory=list)
+    per_sample: list[list[N]] = field(default_factory=list)
 
 
 def run(
@@ -69,6 +71,7 @@ def run(
     algebra: Algebra[N],
     theta: Sequence[N],
     data: Mapping[str, Sequence[N]] | None = None,
+    direction: Sequence[N] = (),
 ) -> Evaluation[N]:
     """Run a program over an algebra.
 
@@ -76,6 +79,7 @@ def run(
     ----------
     theta : P numbers
     data : numbers in place of the exact values of some data arrays, by name, row-major
+    direction : P numbers, for a program with the output "product"
 
     Raises
     ------
@@ -92,7 +96,7 @@ def run(
             continue
         numbers: Sequence[Any] = [zero] * array.size
         if array.role is Role.INPUT:
-            numbers = theta
+            numbers = theta if array.name == "theta" else direction
         elif array.name in given:
             numbers = given[array.name]
         elif array.values is not None:
@@ -137,4 +141,9 @@ def _collect(program: Program, steps: Plan, store: list[N]) -> Evaluation[N]:
     if "hessian" in arrays:
         flat = store[slots["hessian"] : slots["hessian"] + p * p]
         hessian = [[flat[min(i, j) * p + max(i, j)] for j in range(p)] for i in range(p)]
-    return Evaluation(value=value, gradient=gradient, hessian=hessian)
+    product = store[slots["product"] : slots["product"] + p] if "product" in arrays else []
+    per_sample: list[list[N]] = []
+    if "per_sample" in arrays:
+        rows = range(slots["per_sample"], slots["per_sample"] + p * program.n_samples, p)
+        per_sample = [store[row : row + p] for row in rows]
+    return Evaluation(value=value, gradient=gradient, hessian=hessian, product=product, per_sample=per_sample)

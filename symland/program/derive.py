@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symland.layout import Block
+from symland.program.directional import add_per_sample, add_product
 from symland.program.ir import Apply, Array, Contract, Formula, Program, Ref, Role, Statement
 from symland.program.lower import lower
 from symland.spec import LandscapeSpec, Penalised
@@ -33,7 +34,10 @@ from symland.symbolic.head import Head, contrast, derive_head, orientation, shif
 __all__ = ["WANTED", "build_program"]
 
 WANTED = ("value", "gradient", "hessian")
-"""What a program can be asked for; each needs those before it, which are left out of the outputs unless asked for."""
+"""What a program is asked for unless something else is said."""
+
+ORDERS = {"value": 0, "gradient": 1, "hessian": 2, "product": 2, "per_sample": 1}
+"""What a program can be asked for, and the derivatives of the activation and the head that it needs."""
 
 
 def build_program(spec: LandscapeSpec, want: Iterable[str] = WANTED) -> Program:
@@ -42,23 +46,26 @@ def build_program(spec: LandscapeSpec, want: Iterable[str] = WANTED) -> Program:
     Parameters
     ----------
     spec : LandscapeSpec
-    want : any of "value", "gradient", "hessian"
+    want : any of "value", "gradient", "hessian", "product" and "per_sample"
 
     Returns
     -------
     Program
         Inputs: theta (P,). Outputs, as wanted: value (), gradient (P,), hessian (P, P) with its entries of
-        row <= column. Data: x (D, n_0), and where the loss has them S (D, q, q), t (D, q), B (q, K); penalty ().
+        row <= column; product (P,), the Hessian times the further input direction (P,); per_sample (D, P), the
+        gradient of the loss of each sample. Data: x (D, n_0), and where the loss has them S (D, q, q), t (D, q),
+        B (q, K); penalty ().
 
     Raises
     ------
     ValueError
         If `want` is empty or names something else.
     """
-    wanted = tuple(w for w in WANTED if w in set(want))
-    if not wanted or set(want) - set(WANTED):
-        raise ValueError(f"want must be among {WANTED}, got {tuple(want)}")
-    builder = _Builder(spec, wanted)
+    asked = set(want)
+    wanted = tuple(w for w in ORDERS if w in asked)
+    if not wanted or asked - set(ORDERS):
+        raise ValueError(f"want must be among {tuple(ORDERS)}, got {tuple(sorted(asked))}")
+    builder = Builder(spec, wanted)
     builder.forward()
     if builder.order >= 1:
         builder.backward()
@@ -67,6 +74,10 @@ def build_program(spec: LandscapeSpec, want: Iterable[str] = WANTED) -> Program:
     if "hessian" in wanted:
         builder.hessian()
     builder.penalty()
+    if "product" in wanted:
+        add_product(builder)
+    if "per_sample" in wanted:
+        add_per_sample(builder)
     return builder.program()
 
 
@@ -79,17 +90,17 @@ class _Group:
     inputs: tuple[Ref, ...]
 
 
-_Term = tuple[tuple[str | int, ...], tuple[Ref, ...]]
+Term = tuple[tuple[str | int, ...], tuple[Ref, ...]]
 """Indices of the output, and the factors whose product is added there."""
 
 
-class _Builder:
+class Builder:
     """Writes the statements of one program; `a[l]`, `delta[l]`, ... name the arrays of layer l."""
 
     def __init__(self, spec: LandscapeSpec, wanted: tuple[str, ...]) -> None:
         self.spec = spec
         self.wanted = wanted
-        self.order = max(WANTED.index(w) for w in wanted)
+        self.order = max(ORDERS[w] for w in wanted)
         self.top = spec.layout.n_layers
         self.sizes: dict[str, int] = {"d": spec.n_samples}
         self.arrays: dict[str, Array] = {}
@@ -107,54 +118,62 @@ class _Builder:
 
     def _inputs(self) -> None:
         spec, size = self.spec, self.spec.n_parameters
-        self._array("theta", (size,), Role.INPUT)
+        self.array("theta", (size,), Role.INPUT)
         for block in spec.layout.blocks:
-            self._view(f"{block.kind}{block.layer}", "theta", block.shape, block.offset, _steps(block, 1), Role.INPUT)
-        self._data("x", (spec.n_samples, spec.n_inputs), (v for row in spec.data.inputs for v in row))
+            self.view(f"{block.kind}{block.layer}", "theta", block.shape, block.offset, _steps(block, 1), Role.INPUT)
+        self.data("x", (spec.n_samples, spec.n_inputs), (v for row in spec.data.inputs for v in row))
         if self.contrast:
-            self._data("B", (self.margins, spec.n_outputs), (v for row in self.contrast for v in row))
+            self.data("B", (self.margins, spec.n_outputs), (v for row in self.contrast for v in row))
         if (turns := orientation(spec)) is not None:
             shape = (spec.n_samples, self.margins, self.margins)
-            self._data("S", shape, (v for turn in turns for row in turn for v in row))
+            self.data("S", shape, (v for turn in turns for row in turn for v in row))
         if (shifts := shift(spec)) is not None:
-            self._data("t", (spec.n_samples, self.margins), (v for row in shifts for v in row))
-        self._data("penalty", (), (spec.penalty,))
-        shapes = {"value": (), "gradient": (size,), "hessian": (size, size)}
+            self.data("t", (spec.n_samples, self.margins), (v for row in shifts for v in row))
+        self.data("penalty", (), (spec.penalty,))
+        if "product" in self.wanted:
+            self.array("direction", (size,), Role.INPUT)
+        shapes = {
+            "value": (),
+            "gradient": (size,),
+            "hessian": (size, size),
+            "product": (size,),
+            "per_sample": (spec.n_samples, size),
+        }
         for name in self.wanted:
-            self._array(name, shapes[name], Role.OUTPUT)
+            self.array(name, shapes[name], Role.OUTPUT)
 
-    def _array(self, name: str, shape: tuple[int, ...], role: Role = Role.LOCAL) -> str:
+    def array(self, name: str, shape: tuple[int, ...], role: Role = Role.LOCAL) -> str:
         self.arrays[name] = Array(name=name, shape=shape, role=role)
         return name
 
-    def _view(
+    def view(
         self, name: str, base: str, shape: tuple[int, ...], offset: int, strides: tuple[int, ...], role: Role
     ) -> None:
         self.arrays[name] = Array(name=name, shape=shape, role=role, base=base, offset=offset, strides=strides)
 
-    def _data(self, name: str, shape: tuple[int, ...], values: Iterable[Fraction]) -> None:
+    def data(self, name: str, shape: tuple[int, ...], values: Iterable[Fraction]) -> None:
         self.arrays[name] = Array(name=name, shape=shape, role=Role.DATA, values=tuple(values))
 
-    def _letter(self, name: str, layer: int) -> str:
+    def letter(self, name: str, layer: int) -> str:
         """A letter over the nodes of a layer."""
         letter = f"{name}{layer}"
         self.sizes[letter] = self.nodes[layer]
         return letter
 
-    def _sample(self, name: str, *layers: int) -> str:
+    def sample(self, name: str, *layers: int) -> str:
         """A local array with an entry for each sample and each node of the layers."""
-        return self._array(name, (self.spec.n_samples, *(self.nodes[layer] for layer in layers)))
+        return self.array(name, (self.spec.n_samples, *(self.nodes[layer] for layer in layers)))
 
-    def _add(self, out: Ref, *factors: Ref, coefficient: Fraction | int = 1, triangle: bool = False) -> None:
+    def add(self, out: Ref, *factors: Ref, coefficient: Fraction | int = 1, triangle: bool = False) -> None:
         self.statements.append(Contract(out=out, factors=factors, coefficient=Fraction(coefficient), triangle=triangle))
 
     # -- the parts of the network ---------------------------------------------------------------------------------
 
-    def _signal(self, layer: int, letter: str) -> Ref:
+    def signal(self, layer: int, letter: str) -> Ref:
         """a_layer."""
         return Ref("x" if layer == 0 else f"a{layer}", ("d", letter))
 
-    def _weight(self, layer: int, row: str, column: str) -> Ref:
+    def weight(self, layer: int, row: str, column: str) -> Ref:
         """W_layer, or V = B W_{L+1} at the top of a loss with contrasts."""
         return Ref("V" if layer == self.top and self.contrast else f"W{layer}", (row, column))
 
@@ -164,49 +183,49 @@ class _Builder:
         jet = activation.jet[: self.order + 1]
         self.formulas["activation"] = lower("activation", [Z], jet)
         if self.contrast:
-            self._array("V", (self.margins, self.nodes[top - 1]))
-            m, k, j = self._letter("i", top), "o", self._letter("j", top - 1)
+            self.array("V", (self.margins, self.nodes[top - 1]))
+            m, k, j = self.letter("i", top), "o", self.letter("j", top - 1)
             self.sizes[k] = spec.n_outputs
-            self._add(Ref("V", (m, j)), Ref("B", (m, k)), Ref(f"W{top}", (k, j)))
+            self.add(Ref("V", (m, j)), Ref("B", (m, k)), Ref(f"W{top}", (k, j)))
             if spec.bias:
-                self._array("v", (self.margins,))
-                self._add(Ref("v", (m,)), Ref("B", (m, k)), Ref(f"b{top}", (k,)))
+                self.array("v", (self.margins,))
+                self.add(Ref("v", (m,)), Ref("B", (m, k)), Ref(f"b{top}", (k,)))
         for layer in range(1, top + 1):
-            i, j = self._letter("i", layer), self._letter("j", layer - 1)
-            s = self._sample("u" if layer == top else f"s{layer}", layer)
-            self._add(Ref(s, ("d", i)), self._weight(layer, i, j), self._signal(layer - 1, j))
+            i, j = self.letter("i", layer), self.letter("j", layer - 1)
+            s = self.sample("u" if layer == top else f"s{layer}", layer)
+            self.add(Ref(s, ("d", i)), self.weight(layer, i, j), self.signal(layer - 1, j))
             if spec.bias:
                 bias = "v" if layer == top and self.contrast else f"b{layer}"
-                self._add(Ref(s, ("d", i)), Ref(bias, (i,)))
+                self.add(Ref(s, ("d", i)), Ref(bias, (i,)))
             if layer < top:
-                names = [self._sample(f"{letter}{layer}", layer) for letter in "apq"[: len(jet)]]
+                names = [self.sample(f"{letter}{layer}", layer) for letter in "apq"[: len(jet)]]
                 outs = tuple(Ref(name, ("d", i)) for name in names)
                 self.statements.append(Apply(formula="activation", outs=outs, ins=(Ref(s, ("d", i)),)))
         self._margins()
         self._head(derive_head(spec.loss, self.margins))
         if "value" in self.wanted:
-            self._add(Ref("value"), Ref("ell", ("d",)), coefficient=self.mean)
+            self.add(Ref("value"), Ref("ell", ("d",)), coefficient=self.mean)
 
     def _margins(self) -> None:
-        m, n = self._letter("i", self.top), self._letter("j", self.top)
-        out = Ref(self._sample("m", self.top), ("d", m))
+        m, n = self.letter("i", self.top), self.letter("j", self.top)
+        out = Ref(self.sample("m", self.top), ("d", m))
         if self.oriented:
-            self._add(out, Ref("S", ("d", m, n)), Ref("u", ("d", n)))
+            self.add(out, Ref("S", ("d", m, n)), Ref("u", ("d", n)))
         else:
-            self._add(out, Ref("u", ("d", m)))
+            self.add(out, Ref("u", ("d", m)))
         if "t" in self.arrays:
-            self._add(out, Ref("t", ("d", m)), coefficient=-1)
+            self.add(out, Ref("t", ("d", m)), coefficient=-1)
 
     def _head(self, head: Head) -> None:
         q = range(self.margins)
-        outs = [Ref(self._array("ell", (self.spec.n_samples,)), ("d",))]
+        outs = [Ref(self.array("ell", (self.spec.n_samples,)), ("d",))]
         expressions = [head.value]
         if self.order >= 1:
-            self._sample("r", self.top)
+            self.sample("r", self.top)
             outs += [Ref("r", ("d", i)) for i in q]
             expressions += head.residual
         if self.order >= 2:
-            self._sample("c", self.top, self.top)
+            self.sample("c", self.top, self.top)
             outs += [Ref("c", ("d", i, j)) for i in q for j in q]
             expressions += [head.curvature[i][j] for i in q for j in q]
         self.formulas["head"] = lower("head", head.margins, expressions)
@@ -214,37 +233,37 @@ class _Builder:
         self.statements.append(Apply(formula="head", outs=tuple(outs), ins=ins))
 
     def backward(self) -> None:
-        m, n = self._letter("i", self.top), self._letter("j", self.top)
-        delta = Ref(self._sample(f"delta{self.top}", self.top), ("d", n))
+        m, n = self.letter("i", self.top), self.letter("j", self.top)
+        delta = Ref(self.sample(f"delta{self.top}", self.top), ("d", n))
         if self.oriented:
-            self._add(delta, Ref("S", ("d", m, n)), Ref("r", ("d", m)), coefficient=self.mean)
+            self.add(delta, Ref("S", ("d", m, n)), Ref("r", ("d", m)), coefficient=self.mean)
         else:
-            self._add(delta, Ref("r", ("d", n)), coefficient=self.mean)
+            self.add(delta, Ref("r", ("d", n)), coefficient=self.mean)
         for layer in range(self.top - 1, 0, -1):
-            i, j = self._letter("i", layer + 1), self._letter("j", layer)
-            e = Ref(self._sample(f"e{layer}", layer), ("d", j))
-            self._add(e, self._weight(layer + 1, i, j), Ref(f"delta{layer + 1}", ("d", i)))
-            out = Ref(self._sample(f"delta{layer}", layer), ("d", j))
-            self._add(out, Ref(f"p{layer}", ("d", j)), e)
+            i, j = self.letter("i", layer + 1), self.letter("j", layer)
+            e = Ref(self.sample(f"e{layer}", layer), ("d", j))
+            self.add(e, self.weight(layer + 1, i, j), Ref(f"delta{layer + 1}", ("d", i)))
+            out = Ref(self.sample(f"delta{layer}", layer), ("d", j))
+            self.add(out, Ref(f"p{layer}", ("d", j)), e)
 
-    def _group(self, block: Block, node: str, below: str) -> _Group:
+    def group(self, block: Block, node: str, below: str) -> _Group:
         """A parameter block with a letter for its nodes and, for weights, one for the nodes of the layer before."""
-        rows = self._letter(node, block.layer)
+        rows = self.letter(node, block.layer)
         if block.kind == "b":
             return _Group(block, (rows,), ())
-        columns = self._letter(below, block.layer - 1)
-        return _Group(block, (rows, columns), (self._signal(block.layer - 1, columns),))
+        columns = self.letter(below, block.layer - 1)
+        return _Group(block, (rows, columns), (self.signal(block.layer - 1, columns),))
 
     def gradient(self) -> None:
         for block in self.spec.layout.blocks:
-            group = self._group(block, "j", "k")
+            group = self.group(block, "j", "k")
             name = f"gradient:{block.kind}{block.layer}"
-            self._view(name, "gradient", block.shape, block.offset, _steps(block, 1), Role.OUTPUT)
+            self.view(name, "gradient", block.shape, block.offset, _steps(block, 1), Role.OUTPUT)
             delta = Ref(f"delta{block.layer}", ("d", group.letters[0]))
-            self._sum(Ref(name, group.letters), [(group.letters, (delta, *group.inputs))])
+            self.sum(Ref(name, group.letters), [(group.letters, (delta, *group.inputs))])
 
-    def _sum(self, out: Ref, terms: list[_Term], triangle: bool = False) -> None:
-        """out += sum of the terms' products over the samples.
+    def sum(self, out: Ref, terms: list[Term], triangle: bool = False, coefficient: int = 1) -> None:
+        """out += coefficient * sum of the terms' products over the letters that are not in `out`.
 
         Where letters of `out` count margins of a loss with contrasts, the sum is found in a local array first, and B
         carries those axes over to the outputs.
@@ -252,17 +271,19 @@ class _Builder:
         turned = [axis for axis, i in enumerate(out.index) if self.contrast and self._at_top(i)]
         if not turned:
             for index, factors in terms:
-                self._add(Ref(out.array, index), *factors, triangle=triangle)
+                self.add(Ref(out.array, index), *factors, triangle=triangle, coefficient=coefficient)
             return
-        local = self._array(f"sum:{out.array}", tuple(self.sizes[str(i)] for i in out.index))
+        local = self.array(f"sum:{out.array}", tuple(self.sizes[str(i)] for i in out.index))
         for index, factors in terms:
-            self._add(Ref(local, index), *factors)
+            self.add(Ref(local, index), *factors)
         target = list(out.index)
         for axis in turned:
             target[axis] = f"o{axis}"
             self.sizes[f"o{axis}"] = self.spec.n_outputs
         turns = (Ref("B", (out.index[axis], f"o{axis}")) for axis in turned)
-        self._add(Ref(out.array, tuple(target)), *turns, Ref(local, out.index), triangle=triangle)
+        self.add(
+            Ref(out.array, tuple(target)), *turns, Ref(local, out.index), triangle=triangle, coefficient=coefficient
+        )
 
     def _at_top(self, index: str | int) -> bool:
         return isinstance(index, str) and index[1:] == str(self.top)
@@ -274,45 +295,45 @@ class _Builder:
             if n < self.top:
                 self._diagonal_block(n)
             for m in range(n - 1, 0, -1):
-                i, j, k = self._letter("i", m), self._letter("j", n), self._letter("k", n)
+                i, j, k = self.letter("i", m), self.letter("j", n), self.letter("k", n)
                 # B_{m,n} = G_{n,m}^T B_{n,n}
-                out = Ref(self._sample(f"B{m},{n}", m, n), ("d", i, j))
-                self._add(out, Ref(f"G{n},{m}", ("d", k, i)), Ref(f"B{n},{n}", ("d", k, j)))
+                out = Ref(self.sample(f"B{m},{n}", m, n), ("d", i, j))
+                self.add(out, Ref(f"G{n},{m}", ("d", k, i)), Ref(f"B{n},{n}", ("d", k, j)))
             for m in range(n, 0, -1):
                 self._entries(m, n)
 
     def _jacobians(self) -> None:
         """G_{m+1,m} = W_{m+1} diag(p_m), G_{n,m} = W_n A_{n-1,m}, A_{n,m} = diag(p_n) G_{n,m}."""
         for m in range(1, self.top):
-            i = self._letter("i", m)
+            i = self.letter("i", m)
             for n in range(m + 1, self.top + 1):
-                j, k = self._letter("j", n), self._letter("k", n - 1)
-                g = Ref(self._sample(f"G{n},{m}", n, m), ("d", j, i))
+                j, k = self.letter("j", n), self.letter("k", n - 1)
+                g = Ref(self.sample(f"G{n},{m}", n, m), ("d", j, i))
                 if n == m + 1:
-                    self._add(g, self._weight(n, j, i), Ref(f"p{m}", ("d", i)))
+                    self.add(g, self.weight(n, j, i), Ref(f"p{m}", ("d", i)))
                 else:
-                    self._add(g, self._weight(n, j, k), Ref(f"A{n - 1},{m}", ("d", k, i)))
+                    self.add(g, self.weight(n, j, k), Ref(f"A{n - 1},{m}", ("d", k, i)))
                 if n < self.top:
-                    self._add(Ref(self._sample(f"A{n},{m}", n, m), ("d", j, i)), Ref(f"p{n}", ("d", j)), g)
+                    self.add(Ref(self.sample(f"A{n},{m}", n, m), ("d", j, i)), Ref(f"p{n}", ("d", j)), g)
 
     def _curvature(self) -> None:
         """B_{L+1,L+1} = (1/D) S^T head'' S."""
         top = self.top
-        i, j, k, n = (self._letter(x, top) for x in "ijkl")
-        out = Ref(self._sample(f"B{top},{top}", top, top), ("d", i, j))
+        i, j, k, n = (self.letter(x, top) for x in "ijkl")
+        out = Ref(self.sample(f"B{top},{top}", top, top), ("d", i, j))
         if not self.oriented:
-            self._add(out, Ref("c", ("d", i, j)), coefficient=self.mean)
+            self.add(out, Ref("c", ("d", i, j)), coefficient=self.mean)
             return
-        half = self._sample("cS", top, top)
-        self._add(Ref(half, ("d", k, j)), Ref("c", ("d", k, n)), Ref("S", ("d", n, j)))
-        self._add(out, Ref("S", ("d", k, i)), Ref(half, ("d", k, j)), coefficient=self.mean)
+        half = self.sample("cS", top, top)
+        self.add(Ref(half, ("d", k, j)), Ref("c", ("d", k, n)), Ref("S", ("d", n, j)))
+        self.add(out, Ref("S", ("d", k, i)), Ref(half, ("d", k, j)), coefficient=self.mean)
 
     def _diagonal_block(self, n: int) -> None:
         """B_{n,n} = B_{n,n+1} G_{n+1,n} + diag(e_n q_n)."""
-        i, j, k = self._letter("i", n), self._letter("j", n), self._letter("k", n + 1)
-        name = self._sample(f"B{n},{n}", n, n)
-        self._add(Ref(name, ("d", i, j)), Ref(f"B{n},{n + 1}", ("d", i, k)), Ref(f"G{n + 1},{n}", ("d", k, j)))
-        self._add(Ref(name, ("d", i, i)), Ref(f"e{n}", ("d", i)), Ref(f"q{n}", ("d", i)))
+        i, j, k = self.letter("i", n), self.letter("j", n), self.letter("k", n + 1)
+        name = self.sample(f"B{n},{n}", n, n)
+        self.add(Ref(name, ("d", i, j)), Ref(f"B{n},{n + 1}", ("d", i, k)), Ref(f"G{n + 1},{n}", ("d", k, j)))
+        self.add(Ref(name, ("d", i, i)), Ref(f"e{n}", ("d", i)), Ref(f"q{n}", ("d", i)))
 
     def _entries(self, m: int, n: int) -> None:
         """The entries of the Hessian between the parameters of layers m <= n."""
@@ -321,10 +342,10 @@ class _Builder:
             for second in (b for b in layout.blocks if b.layer == n):
                 if m == n and first.offset > second.offset:
                     continue
-                row, column = self._group(first, "j", "k"), self._group(second, "J", "K")
+                row, column = self.group(first, "j", "k"), self.group(second, "J", "K")
                 j, J = row.letters[0], column.letters[0]
                 block = Ref(f"B{m},{n}", ("d", j, J))
-                terms: list[_Term] = [(row.letters + column.letters, (block, *row.inputs, *column.inputs))]
+                terms: list[Term] = [(row.letters + column.letters, (block, *row.inputs, *column.inputs))]
                 if m < n and second.kind == "W":
                     delta = Ref(f"delta{n}", ("d", J))
                     if m == n - 1:
@@ -336,7 +357,7 @@ class _Builder:
                     terms.append((index, (delta, slope, *row.inputs)))
                 self._block(row, column, terms)
 
-    def _block(self, row: _Group, column: _Group, terms: list[_Term]) -> None:
+    def _block(self, row: _Group, column: _Group, terms: list[Term]) -> None:
         """One block of the Hessian, turned so that its rows come before its columns in theta."""
         split = len(row.letters)
         if row.block.offset > column.block.offset:
@@ -346,28 +367,28 @@ class _Builder:
         name = f"hessian:{row.block.kind}{row.block.layer},{column.block.kind}{column.block.layer}"
         offset = row.block.offset * size + column.block.offset
         strides = _steps(row.block, size) + _steps(column.block, 1)
-        self._view(name, "hessian", row.block.shape + column.block.shape, offset, strides, Role.OUTPUT)
-        self._sum(Ref(name, row.letters + column.letters), terms, triangle=row.block == column.block)
+        self.view(name, "hessian", row.block.shape + column.block.shape, offset, strides, Role.OUTPUT)
+        self.sum(Ref(name, row.letters + column.letters), terms, triangle=row.block == column.block)
 
     def penalty(self) -> None:
         """lambda sum theta_p^2 and its derivatives, block by block of penalised parameters."""
         size, weight = self.spec.n_parameters, Ref("penalty")
-        for number, (start, stop) in enumerate(self._penalised()):
+        for number, (start, stop) in enumerate(self.penalised()):
             name, p = f"penalised{number}", f"p{number}"
             self.sizes[p] = stop - start
-            self._view(f"{name}:theta", "theta", (stop - start,), start, (1,), Role.INPUT)
+            self.view(f"{name}:theta", "theta", (stop - start,), start, (1,), Role.INPUT)
             theta = Ref(f"{name}:theta", (p,))
             if "value" in self.wanted:
-                self._add(Ref("value"), weight, theta, theta)
+                self.add(Ref("value"), weight, theta, theta)
             if "gradient" in self.wanted:
-                self._view(f"{name}:gradient", "gradient", (stop - start,), start, (1,), Role.OUTPUT)
-                self._add(Ref(f"{name}:gradient", (p,)), weight, theta, coefficient=2)
+                self.view(f"{name}:gradient", "gradient", (stop - start,), start, (1,), Role.OUTPUT)
+                self.add(Ref(f"{name}:gradient", (p,)), weight, theta, coefficient=2)
             if "hessian" in self.wanted:
                 offset = start * (size + 1)
-                self._view(f"{name}:hessian", "hessian", (stop - start,), offset, (size + 1,), Role.OUTPUT)
-                self._add(Ref(f"{name}:hessian", (p,)), weight, coefficient=2)
+                self.view(f"{name}:hessian", "hessian", (stop - start,), offset, (size + 1,), Role.OUTPUT)
+                self.add(Ref(f"{name}:hessian", (p,)), weight, coefficient=2)
 
-    def _penalised(self) -> list[tuple[int, int]]:
+    def penalised(self) -> list[tuple[int, int]]:
         """Ranges of theta that are penalised."""
         if self.spec.penalised is Penalised.ALL:
             return [(0, self.spec.n_parameters)]

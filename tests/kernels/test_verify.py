@@ -69,7 +69,9 @@ def test_a_kernel_that_fails_is_not_returned_and_not_kept(monkeypatch: pytest.Mo
     from symland.kernels import llvm
 
     sound = llvm.print_llvm
-    monkeypatch.setattr(llvm, "print_llvm", lambda code, name: sound(code, name).replace("fadd", "fsub", 20))
+    monkeypatch.setattr(
+        llvm, "print_llvm", lambda code, name, **rest: sound(code, name, **rest).replace("fadd", "fsub", 20)
+    )
     kernel = compile_kernel(load_spec("xor"), cache=tmp_path)
     with pytest.raises(VerificationError, match="numpy"):
         kernel.value(np.zeros((1, 12)))
