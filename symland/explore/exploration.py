@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, as_completed
 from dataclasses import dataclass
 
 from symland.errors import ExplorationError
@@ -137,5 +137,13 @@ def _results(
             yield run_batch(campaign.kernel, campaign.group, batch)
         return
     futures = [executor.submit(run_batch_from, factory, campaign.group, batch) for batch in batches]
-    for future in as_completed(futures):
-        yield future.result()
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenExecutor:
+        raise ExplorationError(
+            "a worker process died; finished batches are kept, so run again, with fewer workers if memory ran out"
+        ) from None
+    finally:
+        for future in futures:
+            future.cancel()
