@@ -131,7 +131,6 @@ linear = Hypothesis(
         (sigma(x), sp.Symbol("kappa") * x),
     ),
 )
-circle = Hypothesis(name="circle", statement=r"$c^2 + s^2 = 1$", rules=((sp.Symbol("one"), 1),))
 cc, ss = sp.symbols("cc ss")
 unit = Hypothesis(name="unit", statement=r"$c^2 + s^2 = 1$", rules=((cc, 1 - ss),))
 
@@ -173,4 +172,39 @@ CIRCLE = Theorem(
     ),
 )
 
-THEOREMS = (NONE, REPLACED, CIRCLE)
+share, bias, constant_mean, constant = sp.symbols("p c R sigma_t")
+wide_stationary = Hypothesis(
+    name="wide point stationary",
+    statement=r"$\sigma(t) R + 2\lambda p = 0$ and $R + 2\lambda c = 0$ with $R = \frac1D\sum_d r_d$",
+    rules=((share, constant * bias), (constant_mean, -2 * penalty * bias)),
+)
+speaking = Hypothesis(
+    name="it says something",
+    statement=r"$\lambda, \sigma(t), c > 0$ (other signs by symmetry), so that $p = \sigma(t) c \ne 0$",
+    positive=(penalty, constant, bias),
+)
+
+CONSTANT = Theorem(
+    identifier="T6-constant-nodes",
+    title="A constant node is no extension",
+    statement=(
+        r"Let $\lambda > 0$ hold all parameters, biases too. If a stationary point has a node with $w = 0$ whose output $\sigma(t)$ is handed on by $p \ne 0$, then the narrower network that takes $\sigma(t) p$ into its next bias computes the same "
+        r"function and is \emph{not} stationary: constant nodes share the bias as twins share outgoing weights."
+    ),
+    variables=((r"$c$", "the next layer's bias in the wide network"), (r"$p, t$", "outgoing weights and bias of the constant node")),
+    hypotheses=(wide_stationary, speaking),
+    source="this package",
+    steps=(
+        Step(
+            name="narrow gradient",
+            claim=r"Along the narrow bias $c + \sigma(t) p$ it is $R + 2\lambda (c + \sigma(t) p) = 2\lambda\,\sigma(t)^2 c$.",
+            obligations=(
+                Identity(left=constant_mean + 2 * penalty * (bias + constant * share), right=2 * penalty * constant**2 * bias),
+                Positive(expression=constant_mean + 2 * penalty * (bias + constant * share)),
+            ),
+            uses=(wide_stationary.name, speaking.name),
+        ),
+    ),
+)
+
+THEOREMS = (NONE, REPLACED, CIRCLE, CONSTANT)

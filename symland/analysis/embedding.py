@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat
+from flint import arb
 from numpy.typing import ArrayLike
 
 from symland.analysis.escape import Escape, follow_escape
@@ -38,8 +38,14 @@ __all__ = ["EmbeddedPoint", "EmbeddingReport", "check_embedding"]
 PRECISION = 192
 """Bits of the balls."""
 
-NEWTON_STEPS = 12
-"""Newton steps that sharpen a float64 point; each doubles its digits."""
+NEWTON_STEPS = 40
+"""Steps that sharpen a float64 point; each gains the digits to which float64 inverts the Hessian."""
+
+LARGEST_STEP = 1e3
+"""A step above this, in the units of theta, ends the attempt."""
+
+SINGULAR = 1e-11
+"""Hessian eigenvalues below this part of the largest count as singular directions of a step."""
 
 SHARP = 1e-30
 """Largest component of the last Newton step, relative to 1 + max |theta|, and half the box's width."""
@@ -69,8 +75,8 @@ class EmbeddedPoint:
     exact_zeros : int
         New components of the gradient that are exactly zero, radius included.
     stationary : Verdict
-        CERTIFIED where the extension is proved, the box holds a zero of every component, and the new ones are exact;
-        REFUTED where some component is proved not to vanish.
+        CERTIFIED where the extension is proved, the box holds a zero of every component, and the new ones are exact
+        (they are for sigma(0) = 0); REFUTED where some component is proved not to vanish.
     index_holds : Verdict
         Whether the computed index is the predicted one.
     wide_class : int or None
@@ -163,18 +169,17 @@ def _sharpened(program: Program, theta: FloatArray) -> list[arb]:
     """
     point = [arb(t) for t in theta]
     scale = SHARP * (1 + float(np.abs(theta).max(initial=0.0)))
+    # The inverse need not be exact: each step multiplies the error by its relative error. Singular directions, such as
+    # the gauge of a softmax whose biases are free, are left alone.
+    inverse = np.linalg.pinv(_middle(evaluate_balls(program, point).hessian), rcond=SINGULAR, hermitian=True)
     for _ in range(NEWTON_STEPS):
-        at = evaluate_balls(program, point)
-        try:
-            step = arb_mat(at.hessian).solve(arb_mat(len(point), 1, at.gradient))
-        except ZeroDivisionError:
-            break
-        moves = [step[i, 0].mid() for i in range(len(point))]
+        gradient = [g.mid() for g in evaluate_balls(program, point).gradient]
+        moves = [sum((arb(y) * g for y, g in zip(row, gradient, strict=True)), arb(0)).mid() for row in inverse]
         point = [(t - m).mid() for t, m in zip(point, moves, strict=True)]
         size = max(abs(float(m)) for m in moves)
         if size <= scale:
             return [arb(t, scale) for t in point]
-        if not size < 1e3:
+        if not size < LARGEST_STEP:
             break
     raise RefinementError("Newton's method does not settle here: the point is degenerate or not stationary")
 
@@ -212,7 +217,7 @@ def _check_point(
     if any(not g.contains(0) for g in (after.gradient if sharp else [after.gradient[p] for p in new])):
         stationary = Verdict.REFUTED
     else:
-        exact = all(after.gradient[p] == 0 for p in new)
+        exact = not vanishing or all(after.gradient[p] == 0 for p in new)
         stationary = Verdict.CERTIFIED if proof is Verdict.CERTIFIED and sharp and exact else Verdict.UNDECIDED
     return EmbeddedPoint(
         number=number,

@@ -14,11 +14,11 @@ import sympy as sp
 
 from symland.analysis.extension import Extension, extend
 from symland.layout import Layout
-from symland.spec import LandscapeSpec
+from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.activation import Z, derive_activation
 from symland.symbolic.theorem import Hypothesis, Identity, ProofResult, Step, Theorem, at, partial, prove, smooth
 
-__all__ = ["extension_theorem", "prove_extension"]
+__all__ = ["extension_theorem", "prove_extension", "shifted_extension_theorem"]
 
 REPRESENTATIVES = 8
 """New parameters of one node above which two incoming and two outgoing ones stand for all in the second derivatives."""
@@ -40,13 +40,26 @@ def _layer_inputs(layout: Layout, theta: Sequence[Any], signal: Sequence[Any], l
     ]
 
 
-def _forward(layout: Layout, theta: Sequence[Any], x: Sequence[Any], shift: dict[int, Sequence[Any]]) -> dict[int, Any]:
-    """Signals h_l, l = 0..L, and the outputs as the last; `shift[l]` is added to the inputs of layer l."""
+def _forward(
+    layout: Layout,
+    theta: Sequence[Any],
+    x: Sequence[Any],
+    shift: dict[int, Sequence[Any]],
+    lowered: tuple[int, int] = (0, 0),
+) -> dict[int, Any]:
+    """Signals h_l, l = 0..L, and the outputs as the last.
+
+    `shift[l]` is added to the inputs of layer l; the last k nodes of layer l have the activation sigma - sigma(0) for
+    `lowered` = (l, k).
+    """
     signals: dict[int, Any] = {0: list(x)}
     for layer in range(1, layout.n_layers + 1):
         inputs = _layer_inputs(layout, theta, signals[layer - 1], layer)
         inputs = [a + q for a, q in zip(inputs, shift.get(layer, [0] * len(inputs)), strict=True)]
         signals[layer] = inputs if layer == layout.n_layers else [_SIGMA(a) for a in inputs]
+        if layer == lowered[0]:
+            kept = len(inputs) - lowered[1]
+            signals[layer] = [h if i < kept else h - _SIGMA(0) for i, h in enumerate(signals[layer])]
     return signals
 
 
@@ -160,14 +173,108 @@ def extension_theorem(extension: Extension) -> Theorem:
     )
 
 
+def shifted_extension_theorem(extension: Extension) -> Theorem:
+    """The theorem for an activation with sigma(0) != 0 where the penalty leaves biases alone; see T5-shifted."""
+    if extension.nodes > 2:
+        extension = extend(extension.narrow, extension.layer, 2)
+    narrow, wide, layer = extension.narrow.layout, extension.wide.layout, extension.layer
+    theta, x = _symbols(wide), [sp.Symbol(f"x[{k}]") for k in range(narrow.widths[0])]
+    old = [theta[place] for place in extension.old_places]
+    loss, penalty = smooth("ell", narrow.widths[-1]), sp.Symbol("lambda")
+    bias = wide.biases(layer + 1)
+    assert bias is not None
+
+    def squares(places: Sequence[int]) -> Any:
+        return penalty * sp.Add(*(theta[p] ** 2 for p in places if extension.penalised(p)))
+
+    narrow_loss = loss(*_forward(narrow, old, x, {})[narrow.n_layers]) + squares(extension.old_places)
+    wide_loss = loss(*_forward(wide, theta, x, {})[wide.n_layers]) + squares(range(wide.size))
+    out_value, in_value, kappa = sp.symbols("v_0 u_0 kappa")
+    point = {theta[p]: out_value for node in extension.outgoing for p in node}
+    point |= {theta[p]: in_value for node in extension.incoming for p in node}
+    sheared = list(theta)
+    for i in range(bias.size):
+        sheared[bias.offset + i] -= _SIGMA(0) * sp.Add(*(theta[node[i]] for node in extension.outgoing))
+    held = [theta[bias.offset + i] for i in range(bias.size)]
+    moved = [sheared[bias.offset + i] for i in range(bias.size)]
+    zero_out = Hypothesis(name="outgoing weights zero", statement="$v = 0$", rules=((out_value, 0),))
+    zero_in = Hypothesis(name="incoming weights zero", statement="$u = 0$", rules=((in_value, 0),))
+    free = Hypothesis(
+        name="next bias free",
+        statement=r"the penalty does not hold the biases of the next layer: $\kappa = 0$",
+        rules=((kappa, 0),),
+    )
+    every = (zero_out.name, zero_in.name)
+    lowered = _forward(wide, theta, x, {}, lowered=(layer, extension.nodes))
+    widths = "-".join(map(str, narrow.widths))
+    return Theorem(
+        identifier=f"shifted-extension-{widths}-layer{layer}",
+        title=f"Shifted extension of the {widths} network in hidden layer {layer}",
+        statement=(
+            r"For any $\sigma$ and a penalty on the weights alone: with all weights of the new nodes zero the loss is the narrow "
+            r"network's and a stationary point stays stationary; in the variables $(b_{l+1} - \sigma(0) v, v, u)$ the Hessian is "
+            r"that of T5 with $\sigma - \sigma(0)$, so the index rises as T5 predicts."
+        ),
+        variables=((r"$W_l, b_l, x$", "symbols, one for each weight, bias and input"),),
+        source="T5-shifted, written out for this architecture",
+        rests_on=("linearity of the mean over samples", "T5-extension", "Sylvester's law of inertia"),
+        hypotheses=(zero_out, zero_in, free),
+        steps=(
+            Step(
+                name="same loss",
+                claim=r"$E(\theta, 0, 0) = E_{\rm narrow}(\theta)$ for every $\theta$.",
+                obligations=(Identity(left=at(wide_loss, point), right=narrow_loss),),
+                uses=every,
+            ),
+            Step(
+                name="new gradient",
+                claim=(
+                    r"$\partial E/\partial u = 0$ and $\partial E/\partial v_i = \sigma(0)\,\partial E_{\rm narrow}/\partial "
+                    r"b_{l+1,i}$ for every $\theta$: zero at a stationary point."
+                ),
+                obligations=(
+                    *(Identity(left=at(partial(wide_loss, theta[p]), point)) for n in extension.incoming for p in n),
+                    *(
+                        Identity(
+                            left=at(partial(wide_loss, theta[p]), point), right=_SIGMA(0) * partial(narrow_loss, held[i])
+                        )
+                        for node in extension.outgoing
+                        for i, p in enumerate(node)
+                    ),
+                ),
+                uses=every,
+            ),
+            Step(
+                name="shear",
+                claim=(
+                    r"$E(b_{l+1} - \sigma(0)\sum_a v_a, v, u)$ is the loss of the network whose new nodes have the activation "
+                    r"$\sigma - \sigma(0)$, which vanishes at zero; $\kappa$ is the penalty on $b_{l+1}$."
+                ),
+                obligations=(
+                    Identity(
+                        left=loss(*_forward(wide, sheared, x, {})[wide.n_layers]) + kappa * sum(b**2 for b in moved),
+                        right=loss(*lowered[wide.n_layers]) + kappa * sum(b**2 for b in held),
+                    ),
+                ),
+                uses=(free.name,),
+            ),
+        ),
+    )
+
+
 def prove_extension(spec: LandscapeSpec, layer: int = 1, nodes: int = 1) -> ProofResult:
     """Prove the zero extension for a specification's own architecture.
 
-    Not certified where sigma(0) is not zero: the step called activation says so.
+    Where sigma(0) is not zero, the shifted extension is proved if the penalty leaves biases alone; otherwise the result is
+    not certified, and its step called activation says so.
 
     Raises
     ------
     SpecError
         If there is no such layer.
     """
-    return prove(extension_theorem(extend(spec, layer, nodes)))
+    extension = extend(spec, layer, nodes)
+    free = spec.bias and (spec.penalised is Penalised.WEIGHTS or not spec.penalty)
+    if free and not derive_activation(spec.activation).vanishes_at_zero:
+        return prove(shifted_extension_theorem(extension))
+    return prove(extension_theorem(extension))

@@ -4,8 +4,9 @@ A node says nothing of its own if its outgoing weights vanish (dead), if its inc
 output goes into the next layer's bias, or is zero), or if its incoming weights equal another node's, or their negative
 where the activation is odd or even (duplicated, opposite: its outgoing weights are added to the other's).
 
-Under a penalty a merged pair never leaves a stationary point (theorem T6-penalty-forbids): two equal nodes are then a
-symmetric point of the wide network, not the extension of a narrow one. Such twins are reported and kept.
+Under a penalty only dead nodes leave a stationary point behind (theorem T6-penalty-forbids; a constant node shares the
+next bias just as two equal nodes share their outgoing weights). Two equal nodes are then a symmetric point of the wide
+network, not the extension of a narrow one. Such twins are reported and kept.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Pruned:
         Hidden widths that are left; 0 where a layer says nothing.
     removed : tuple of RemovedNode
     twins : tuple of RemovedNode
-        Pairs that a penalty forbids to merge.
+        Constant nodes and pairs that a penalty forbids to merge.
     spec : LandscapeSpec or None
         The narrow question; None where a layer is empty.
     theta : (P_narrow,) or None
@@ -151,20 +152,32 @@ def _nature(spec: LandscapeSpec) -> _Nature:
     return _Nature(at=lambda z: float(activation.at(z)), odd=activation.is_odd, even=activation.is_even)
 
 
-def _remove_silent(net: _Network, nature: _Nature, tolerance: float) -> RemovedNode | None:
-    """Remove one dead or constant node."""
+def _remove_dead(net: _Network, tolerance: float) -> RemovedNode | None:
+    """Remove one node of zero outgoing weights."""
     for layer, names in enumerate(net.names):
         for node, name in enumerate(names):
-            outgoing = net.weights[layer + 1][:, node]
-            if np.abs(outgoing).max(initial=0.0) <= tolerance:
+            if np.abs(net.weights[layer + 1][:, node]).max(initial=0.0) <= tolerance:
                 net.drop(layer, node)
                 return RemovedNode(layer=layer + 1, node=name, reason=Reason.DEAD)
+    return None
+
+
+def _constants(net: _Network, tolerance: float) -> Iterator[tuple[int, int, RemovedNode]]:
+    """(layer, node, record) for each node of zero incoming weights."""
+    for layer, names in enumerate(net.names):
+        for node, name in enumerate(names):
             if np.abs(net.weights[layer][node]).max(initial=0.0) <= tolerance:
-                constant = nature.at(float(net.biases[layer][node]))
-                if net.bias or constant == 0:
-                    net.biases[layer + 1] = net.biases[layer + 1] + constant * outgoing
-                    net.drop(layer, node)
-                    return RemovedNode(layer=layer + 1, node=name, reason=Reason.CONSTANT)
+                yield layer, node, RemovedNode(layer=layer + 1, node=name, reason=Reason.CONSTANT)
+
+
+def _absorb(net: _Network, nature: _Nature, tolerance: float) -> RemovedNode | None:
+    """Take one constant node's output into the next bias."""
+    for layer, node, record in _constants(net, tolerance):
+        constant = nature.at(float(net.biases[layer][node]))
+        if net.bias or constant == 0:
+            net.biases[layer + 1] = net.biases[layer + 1] + constant * net.weights[layer + 1][:, node]
+            net.drop(layer, node)
+            return record
     return None
 
 
@@ -213,13 +226,14 @@ def prune(spec: LandscapeSpec, theta: FloatArray, tolerance: float = TOLERANCE) 
         raise ValueError(f"tolerance must be positive, got {tolerance}")
     net, nature, removed = _Network(spec, theta), _nature(spec), list[RemovedNode]()
     while True:
-        gone = _remove_silent(net, nature, tolerance)
+        gone = _remove_dead(net, tolerance)
         if gone is None and not spec.penalty:
-            gone = _merge(net, nature, tolerance)
+            gone = _absorb(net, nature, tolerance) or _merge(net, nature, tolerance)
         if gone is None:
             break
         removed.append(gone)
-    twins = tuple(record for _, _, _, record, _ in _pairs(net, nature, tolerance))
+    twins = tuple(record for _, _, record in _constants(net, tolerance))
+    twins += tuple(record for _, _, _, record, _ in _pairs(net, nature, tolerance))
     width = tuple(len(names) for names in net.names)
     if 0 in width:
         # The outputs are the constants of what follows the empty layer; the wide gradient speaks for the point.
