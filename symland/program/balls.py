@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from math import prod
 
 from flint import arb, arb_mat, ctx, fmpq
 
@@ -78,7 +79,15 @@ def _softplus(x: arb) -> arb:
 
 
 def _gauss(x: arb) -> arb:
-    return 2 * (-(x**2)).exp() / arb.pi().sqrt()
+    return 2 * (-x * x).exp() / arb.pi().sqrt()
+
+
+def _power(x: arb, n: int) -> arb:
+    """x^n by its monotone pieces; flint's own power is not finite for a negative ball or one that holds zero."""
+    if n < 0:
+        return 1 / _power(x, -n)
+    low, high = _ends(x) if n % 2 else (x.abs_lower(), x.abs_upper())
+    return prod([low] * n, start=arb(1)).union(prod([high] * n, start=arb(1)))
 
 
 _MONOTONE: dict[str, Callable[[arb], arb]] = {
@@ -110,7 +119,7 @@ class BallAlgebra(Algebra[arb]):
                 return x / args[1]
             case "power":
                 assert value is not None
-                return x ** int(value)
+                return _power(x, int(value))
             case "sin":
                 return x.sin()
             case "cos":

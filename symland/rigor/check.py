@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from math import prod
 from typing import Any, NamedTuple
 
 from flint import acb_mat, arb, arb_mat, ctx, fmpq, fmpz
@@ -64,10 +65,7 @@ def _keys(values: Any, keys: str, name: str) -> None:
 
 
 def check_certificate(source: str | bytes | Mapping[str, Any], spec: Mapping[str, Any] | None = None) -> CheckResult:
-    """Verify the text or the JSON values of a certificate; it never raises for anything that a file can hold.
-
-    With `spec`, the canonical values of a specification, the certificate must be about that one.
-    """
+    """Verify the text or JSON values of a certificate, which must be about `spec`, canonical values, where given."""
     before = ctx.prec
     try:
         text = source if isinstance(source, str | bytes) else json.dumps(source, allow_nan=False)
@@ -178,7 +176,7 @@ class _Network:
                     hessian += mean * second[i][j] * m.gradient * n.gradient.transpose()
         penalty = _ball(self.penalty)
         for k in range(self.penalised):
-            value += penalty * theta[k] ** 2
+            value += penalty * theta[k] * theta[k]
             gradient[k, 0] += 2 * penalty * theta[k]
             hessian[k, k] += 2 * penalty
         return value, gradient, hessian
@@ -249,20 +247,24 @@ def _monotone(f: Callable[[arb], arb], x: arb) -> arb:
     return f(x.lower()).union(f(x.upper()))
 
 
+def _power(x: arb, n: int) -> arb:
+    return prod([x] * n, start=arb(1)) if n >= 0 else 1 / prod([x] * -n, start=arb(1))
+
+
 def _logistic(x: arb) -> arb:
     return _monotone(lambda y: 1 / (1 + (-y).exp()), x)
 
 
 _FUNCTIONS: dict[str, Callable[[arb], _Three]] = {  # f, f', f''
     "exp": lambda x: ((e := x.exp()), e, e),
-    "log": lambda x: (x.log(), 1 / x, -1 / x**2),
+    "log": lambda x: (x.log(), 1 / x, -1 / (x * x)),
     "sqrt": lambda x: ((r := x.sqrt()), 1 / (2 * r), -1 / (4 * x * r)),
     "sin": lambda x: ((s := x.sin()), x.cos(), -s),
     "cos": lambda x: ((c := x.cos()), -x.sin(), -c),
     "tanh": lambda x: ((t := _monotone(lambda y: y.tanh(), x)), 1 - t * t, -2 * t * (1 - t * t)),
     "sigmoid": lambda x: ((g := _logistic(x)), g * (1 - g), g * (1 - g) * (1 - 2 * g)),
     "softplus": lambda x: (_monotone(lambda y: y.exp().log1p(), x), (g := _logistic(x)), g * (1 - g)),
-    "erf": lambda x: (_monotone(lambda y: y.erf(), x), (b := 2 * (-(x**2)).exp() / arb.pi().sqrt()), -2 * x * b),
+    "erf": lambda x: (_monotone(lambda y: y.erf(), x), (b := 2 * (-x * x).exp() / arb.pi().sqrt()), -2 * x * b),
 }
 
 
@@ -290,8 +292,8 @@ def _evaluate(node: ast.expr, z: arb) -> _Three:
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
             n, (f, d, e) = ast.literal_eval(right), _evaluate(left, z)
             _need(_whole(n, -64, 64), "an exponent is out of range")
-            first, second = (n * f ** (n - 1) if n else arb(0)), (n * (n - 1) * f ** (n - 2) if n * n != n else arb(0))
-            return f**n, first * d, second * d * d + first * e
+            first, second = n * _power(f, n - 1 if n else 0), n * (n - 1) * _power(f, n - 2 if n * n != n else 0)
+            return _power(f, n), first * d, second * d * d + first * e
         case ast.BinOp(left=left, op=op, right=right):
             (f, fd, fe), (g, gd, ge) = _evaluate(left, z), _evaluate(right, z)
             match op:
@@ -357,7 +359,7 @@ def _krawczyk(network: _Network, middle: list[arb], radii: list[arb]) -> tuple[a
         if not box:
             box = [m + x for m, x in zip(middle, image, strict=True)]
             # E(m) - E(theta) = d^T H d / 2 with d = m - theta in the cube, as the gradient vanishes at theta.
-            value += arb(0, (radius**2 / 2 * sum((abs(h) for h in over.entries()), arb(0))).upper())
+            value += arb(0, (radius * radius / 2 * sum((abs(h) for h in over.entries()), arb(0))).upper())
     return value, at, box
 
 
@@ -375,8 +377,7 @@ def _count_negative(matrix: arb_mat) -> int:
 
 
 def _eigenvalues(matrix: arb_mat) -> list[arb]:
-    """Enclosures, ascending: Gershgorin's discs of Q^-1 A Q; those that meet are joined, as m joined discs hold m
-    eigenvalues."""
+    """Enclosures, ascending: Gershgorin's discs of Q^-1 A Q; m discs that meet hold m eigenvalues and are joined."""
     tolerance = arb(2) ** (-3 * ctx.prec // 4)  # flint's own default is at times not reached
     vectors = acb_mat(matrix.mid()).eig(right=True, algorithm="approx", tol=tolerance)[1].real.mid()
     rows = (vectors.inv() * matrix * vectors).tolist()

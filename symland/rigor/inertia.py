@@ -89,7 +89,7 @@ def pivot_index(matrix: arb_mat) -> int | None:
                 for b in left:
                     rows[a][b] = rows[a][b] - factor * rows[k][b]
             continue
-        determinant = rows[i][i] * rows[j][j] - rows[i][j] ** 2
+        determinant = rows[i][i] * rows[j][j] - rows[i][j] * rows[i][j]
         if not determinant < 0:
             return None
         index += 1

@@ -37,7 +37,7 @@ __all__ = [
     "widest",
 ]
 
-WIDEST_CONTRACTION = 0.75
+WIDEST_CONTRACTION = 0.5
 """Largest row sum of |I - Y H(X)| of a recorded cube: it leaves room for a reader whose enclosure of H is wider."""
 
 FIRST_RADIUS = 1e-3
