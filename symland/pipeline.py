@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from importlib.metadata import version
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from symland.analysis.embedding import EmbeddingReport, check_embedding
 from symland.errors import DatabaseError, RefinementError
-from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, explore
+from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, explore, parse_rules
 from symland.explore.coverage import classes_by_index, copies_by_index, euler_sum
 from symland.explore.pathways import Connections, connect
 from symland.kernels import CompiledKernel, compile_kernel
@@ -32,7 +32,7 @@ from symland.rigor.refine import RefinedPoint, refine
 from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
 from symland.symbolic.theorem import ProofResult
-from symland.symbolic.theorem.library import prove_all
+from symland.symbolic.theorem.library import prove_all, theorem_files
 
 __all__ = [
     "Listener",
@@ -48,6 +48,10 @@ __all__ = [
 ]
 
 DATABASE_NAME = "landscape.sqlite"
+"""The database that `run` makes."""
+
+FOUNDATIONS = ("t1_", "t2_", "t3_", "t4_", "t5_")
+"""Theorem files that a landscape's report rests on: symmetries, gauge, origin and zero extension."""
 
 
 class Listener(Protocol):
@@ -106,8 +110,11 @@ def explore_into(
     ------
     DatabaseError
         If the file holds an exploration with another seed or highest index.
+    ExplorationError
+        If the rules cannot be read; nothing is written then.
     """
     spec = database.spec
+    parse_rules(until)
     plan = {"seed": seed, "max_index": max_index}
     before = database.meta().get("plan", plan)
     if before != plan:
@@ -115,7 +122,8 @@ def explore_into(
             f"{database.path}: explored with seed {before['seed']} and max index {before['max_index']}; "
             "give the same, or another file"
         )
-    database.put_meta("plan", plan)
+    if "plan" not in database.meta():
+        database.put_meta("plan", plan)
     stored = [BatchResult.from_payload(payload) for _, payload in sorted(database.batches().items())]
     per_round = Plan(seed=seed, max_index=max_index).batches
 
@@ -177,7 +185,15 @@ def connect_into(database: Database, *, listener: Listener = SILENCE) -> Connect
 
 
 def refine_into(database: Database, *, digits: int = 50, listener: Listener = SILENCE) -> list[RefinedPoint | None]:
-    """Refine every class to the digits asked for; None for a point at which Newton's method does not settle."""
+    """Refine every class to the digits asked for; None for a point at which Newton's method does not settle.
+
+    Raises
+    ------
+    RefinementError
+        If `digits` is not positive.
+    """
+    if digits < 1:
+        raise RefinementError(f"--digits: {digits}; write 1 or more")
     points, out = database.points(), list[RefinedPoint | None]()
     for number, point in enumerate(points):
         try:
@@ -217,9 +233,11 @@ def embed_into(database: Database, *, layer: int = 1, nodes: int = 1, listener: 
     return report
 
 
-def prove_into(database: Database, *, listener: Listener = SILENCE) -> list[ProofResult]:
-    """Prove the theorems that come with the package, and store the proofs for the report."""
-    results = prove_all(progress=lambda result: listener.advance(result.theorem.title))
+def prove_into(
+    database: Database, files: Sequence[str | Path] | None = None, *, listener: Listener = SILENCE
+) -> list[ProofResult]:
+    """Prove theorems, by default all that come with the package, and store the proofs for the report."""
+    results = prove_all(files, progress=lambda result: listener.advance(result.theorem.title))
     database.put_proofs([result.to_dict() for result in results])
     return results
 
@@ -351,7 +369,8 @@ def run(
         written: list[Path] = []
 
         def theorems() -> str:
-            proved = prove_into(database, listener=listener)
+            files = [file for file in theorem_files() if file.stem.startswith(FOUNDATIONS)]
+            proved = prove_into(database, files, listener=listener)
             return f"{sum(r.verdict is Verdict.CERTIFIED for r in proved)} of {len(proved)} theorems certified"
 
         def report() -> str:

@@ -110,13 +110,18 @@ def check(*files: Path, json: Json = False) -> int:
 
 
 @app.command
-def prove(*files: Path, json: Json = False) -> int:
+def prove(
+    *files: Path,
+    db: Annotated[Path | None, Parameter(name="--db", help="Store the proofs here, for the report.")] = None,
+    json: Json = False,
+) -> int:
     """Prove the theorems of `proofs/`, or of the files given; exit status 1 if a step is not certified.
 
     A proof file is Python that you choose to run.
 
     Example: `symland prove`
     """
+    from symland.landscape.database import Database
     from symland.symbolic.theorem.library import prove_all
 
     progress = Progress()
@@ -124,6 +129,9 @@ def prove(*files: Path, json: Json = False) -> int:
     results = prove_all(list(files) or None, lambda result: progress.advance(result.theorem.title))
     certified = sum(r.verdict.value == "certified" for r in results)
     progress.end(f"{certified} of {len(results)} theorems certified")
+    if db is not None:
+        with Database.open(db) as database:
+            database.put_proofs([r.to_dict() for r in results])
     if json:
         print_json([r.to_dict() for r in results])
     else:
