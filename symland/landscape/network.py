@@ -21,7 +21,7 @@ import numpy as np
 from symland.errors import DatabaseError
 from symland.records import Pathway, StationaryPoint
 
-__all__ = ["NetworkPath", "fastest_path", "log_rate", "lowest_path", "transition_network"]
+__all__ = ["NetworkPath", "fastest_path", "log_det", "log_rate", "lowest_path", "transition_network"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +66,15 @@ def transition_network(points: Sequence[StationaryPoint], pathways: Iterable[Pat
     return network
 
 
-def _facts(point: StationaryPoint) -> dict[str, float | int]:
+def log_det(point: StationaryPoint) -> float:
+    """Sum of ln w over the Hessian's eigenvalues w above the negative and the zero ones."""
     positive = point.spectrum[point.index + point.nullity :]
-    log_det = float(np.log(positive).sum()) if (positive > 0).all() else float("nan")
-    return {"loss": point.loss, "index": point.index, "orbit_size": point.orbit_size, "log_det": log_det}
+    return float(np.log(positive).sum()) if (positive > 0).all() else float("nan")
+
+
+def _facts(point: StationaryPoint) -> dict[str, float | int]:
+    facts = {"loss": point.loss, "index": point.index, "orbit_size": point.orbit_size}
+    return {**facts, "log_det": log_det(point)}
 
 
 def lowest_path(network: nx.MultiGraph, start: int, end: int) -> NetworkPath:

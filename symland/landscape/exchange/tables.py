@@ -1,0 +1,114 @@
+"""Tables and graphs for other programs: CSV, Parquet, GraphML."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from symland.errors import DatabaseError
+from symland.landscape.exchange.files import write_bytes
+from symland.landscape.network import log_det, transition_network
+from symland.records import Pathway, StationaryPoint
+from symland.spec import LandscapeSpec
+
+__all__ = ["write_csv", "write_graphml", "write_parquet"]
+
+
+def _class_table(spec: LandscapeSpec, points: Sequence[StationaryPoint]) -> tuple[list[str], list[list[Any]]]:
+    header = ["class", "index", "nullity", "copies", "loss", "gradient_norm", "log_det", "outcome"]
+    names = list(spec.layout.names())
+    header += names + [f"eigenvalue_{n}" for n in range(len(names))]
+    rows: list[list[Any]] = [
+        [
+            n,
+            p.index,
+            p.nullity,
+            p.orbit_size,
+            p.loss,
+            p.gradient_norm,
+            log_det(p),
+            p.outcome.name,
+            *p.theta.tolist(),
+            *p.spectrum.tolist(),
+        ]
+        for n, p in enumerate(points)
+    ]
+    return header, rows
+
+
+def _pathway_table(points: Sequence[StationaryPoint], pathways: Iterable[Pathway]) -> tuple[list[str], list[list[Any]]]:
+    header = ["transition_state", "loss", "minus", "plus", "barrier_minus", "barrier_plus"]
+    rows: list[list[Any]] = []
+    for path in pathways:
+        loss = points[path.transition_state].loss
+        barriers = [loss - points[end].loss for end in (path.minus, path.plus)]
+        rows.append([path.transition_state, loss, path.minus, path.plus, *barriers])
+    return header, rows
+
+
+def write_csv(
+    folder: str | Path, spec: LandscapeSpec, points: Sequence[StationaryPoint], pathways: Iterable[Pathway]
+) -> list[Path]:
+    """Write classes.csv (with theta and spectrum) and pathways.csv; floats to the last bit.
+
+    Raises
+    ------
+    DatabaseError
+        If a file cannot be written.
+    """
+    out = []
+    for name, (header, rows) in (
+        ("classes", _class_table(spec, points)),
+        ("pathways", _pathway_table(points, pathways)),
+    ):
+        path = write_bytes(Path(folder, f"{name}.csv"), b"")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)
+        out.append(path)
+    return out
+
+
+def write_parquet(
+    folder: str | Path, spec: LandscapeSpec, points: Sequence[StationaryPoint], pathways: Iterable[Pathway]
+) -> list[Path]:
+    """Write classes.parquet and pathways.parquet, with the columns of `write_csv`.
+
+    Raises
+    ------
+    DatabaseError
+        If pyarrow is not installed or a file cannot be written.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise DatabaseError("Parquet needs the package pyarrow; install it, or write CSV") from None
+    out = []
+    for name, (header, rows) in (
+        ("classes", _class_table(spec, points)),
+        ("pathways", _pathway_table(points, pathways)),
+    ):
+        path = write_bytes(Path(folder, f"{name}.parquet"), b"")
+        columns = {key: [row[k] for row in rows] for k, key in enumerate(header)}
+        parquet.write_table(pyarrow.table(columns), path)
+        out.append(path)
+    return out
+
+
+def write_graphml(path: str | Path, points: Sequence[StationaryPoint], pathways: Iterable[Pathway]) -> Path:
+    """Write the transition network as GraphML; several edges between two minima and self-edges are kept.
+
+    Raises
+    ------
+    DatabaseError
+        If the file cannot be written.
+    """
+    network = transition_network(points, pathways)
+    text = "\n".join(nx.generate_graphml(network, named_key_ids=True, prettyprint=True))
+    return write_bytes(Path(path), (text + "\n").encode())
