@@ -278,9 +278,7 @@ class SymmetryGroup:
                 return _element(number, images)
         return None
 
-    def stabiliser(
-        self, theta: FloatArray, tolerance: float = MATCH_TOLERANCE
-    ) -> tuple[int, tuple[GroupElement, ...]]:
+    def stabiliser(self, theta: FloatArray, tolerance: float = MATCH_TOLERANCE) -> tuple[int, tuple[GroupElement, ...]]:
         """Number of formal elements that fix theta, and elements that generate them.
 
         The data automorphisms that some hidden element undoes form a subgroup; each is undone by a coset of the hidden

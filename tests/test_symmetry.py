@@ -21,9 +21,7 @@ def square_group(hidden: tuple[int, ...], parity: Parity = Parity.ODD, bias: boo
         for signs in ((1, 1), (-1, -1), (1, -1), (-1, 1))
     ]
     layout = Layout(widths=(2, *hidden, 2), bias=bias)
-    return SymmetryGroup(
-        layout=layout, parity=parity, data_automorphisms=tuple(automorphisms), shift_invariant=True
-    )
+    return SymmetryGroup(layout=layout, parity=parity, data_automorphisms=tuple(automorphisms), shift_invariant=True)
 
 
 def every_element(group: SymmetryGroup) -> list[GroupElement]:

@@ -141,9 +141,7 @@ def bridge(
     for _ in range(attempts):
         root = components(connections)
         minima = [k for k, point in enumerate(connections.points) if point.index == 0]
-        pairs = [
-            (i, j) for i in minima for j in minima if i < j and root[i] != root[j] and (i, j) not in tried
-        ]
+        pairs = [(i, j) for i in minima for j in minima if i < j and root[i] != root[j] and (i, j) not in tried]
         if not pairs:
             break
         copies = {

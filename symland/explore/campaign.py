@@ -195,9 +195,7 @@ def _kernel(factory: bytes) -> Kernel:
     return make()
 
 
-def _waves(
-    kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Generator
-) -> list[tuple[Wave, bool]]:
+def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Generator) -> list[tuple[Wave, bool]]:
     """The searches of a batch; True marks those that descend the squared gradient."""
     plan, address = batch.plan, batch.address
     waves: list[tuple[Wave, bool]] = []
@@ -324,6 +322,4 @@ class Campaign:
 
     def completeness(self) -> Completeness:
         """What is known now of how complete the list is."""
-        return completeness(
-            self.points, self.tallies, self.searches, self.converged, self.last_new, tuple(self.curve)
-        )
+        return completeness(self.points, self.tallies, self.searches, self.converged, self.last_new, tuple(self.curve))

@@ -57,12 +57,10 @@ class Catalogue:
 
     def __init__(self, kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint] = ()) -> None:
         self._kernel, self._group = kernel, group
-        self._points: list[StationaryPoint] = []
-        size = group.layout.size
-        self._losses = np.empty(0)
-        self._canonical = np.empty((0, size))
-        for point in points:
-            self._append(point)
+        self._points = list(points)
+        self._losses = np.array([point.loss for point in points])
+        theta = np.array([point.theta for point in points]).reshape(-1, group.layout.size)
+        self._canonical = group.canonical(theta)
 
     @property
     def points(self) -> tuple[StationaryPoint, ...]:

@@ -115,9 +115,7 @@ def symmetric(
     return waves
 
 
-def _gaussian(
-    kind: StartKind, space: Restriction, rng: np.random.Generator, count: int, top: int
-) -> Wave:
+def _gaussian(kind: StartKind, space: Restriction, rng: np.random.Generator, count: int, top: int) -> Wave:
     scale = _log_uniform(rng, SCALES, count)
     start = scale * rng.normal(size=(count, space.n_parameters))
     # Indices 0, ..., top - 1 in turn; the highest, often one beyond all that exist, gets every eighth search.

@@ -133,9 +133,7 @@ def test_zero_extended_points_are_found_again_as_they_are_given():
     small, _ = xor((1,), "1e-2")
     kernel, group = xor((2,), "1e-2")
     points = explore(*xor((1,), "1e-2")).points
-    given = zero_extension(
-        Layout(widths=(2, 1, 2), bias=True), group.layout, np.array([p.theta for p in points])
-    )
+    given = zero_extension(Layout(widths=(2, 1, 2), bias=True), group.layout, np.array([p.theta for p in points]))
     np.testing.assert_allclose(kernel.value(given), [p.loss for p in points], rtol=1e-14)
     assert small.n_parameters == 7
     found = explore(kernel, group, given=given, plan=Plan(given=given, searches=1, batches=1), max_searches=1)
@@ -155,9 +153,7 @@ def test_a_degenerate_valley_is_one_degenerate_class_and_no_index_is_claimed():
 
     found = explore(Circle(2), no_symmetry(2), until="quiet 1e9", max_searches=500)
     outcomes = [(p.outcome, p.index, p.nullity) for p in found.points]
-    assert sorted(outcomes, key=str) == sorted(
-        [(Outcome.DEGENERATE, 0, 1), (Outcome.CONVERGED, 2, 0)], key=str
-    )
+    assert sorted(outcomes, key=str) == sorted([(Outcome.DEGENERATE, 0, 1), (Outcome.CONVERGED, 2, 0)], key=str)
     assert found.completeness.degenerate == 1
     assert not found.satisfied
 
