@@ -134,7 +134,7 @@ class _Algebra:
                 return total
             case "^":
                 return _power(self.read(rest[0]), rest[1])
-            case "exp" | "log" | "tanh" | "sin" | "cos" | "erf":
+            case "exp" | "log" | "tanh" | "sin" | "cos" | "erf" | "sqrt":
                 return self.apply(head, "", (self.read(rest[0]),))
             case "F":
                 letter, orders, *arguments = rest

@@ -57,8 +57,9 @@ def expression_tree(expression: Any) -> Any:
         return ["+", *parts]
     if isinstance(node, sp.Mul):
         return ["*", *parts]
-    if isinstance(node, sp.Pow) and node.exp == sp.Rational(1, 2):
-        return ["sqrt", parts[0]]
+    if isinstance(node, sp.Pow) and node.exp.is_Rational and node.exp.q == 2:
+        root = ["sqrt", parts[0]]
+        return root if node.exp.p == 1 else ["^", root, int(node.exp.p)]
     if isinstance(node, sp.Pow) and node.exp.is_Integer:
         return ["^", parts[0], int(node.exp)]
     if node.func in _NAMED:
