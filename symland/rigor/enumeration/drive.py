@@ -1,0 +1,302 @@
+"""The branch and prune loop: what is asked for, what is split, what is logged, how it is resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from symland.errors import CertificateError
+from symland.records import StationaryPoint, Verdict
+from symland.rigor.enumeration.known import KnownClass, KnownPoints, prove_known
+from symland.rigor.enumeration.problem import Doubles, ReducedProblem, reduced_problem
+from symland.rigor.enumeration.search import (
+    Counters,
+    Survivors,
+    Task,
+    bisect_nodes,
+    engines,
+    examine_batch,
+    first_task,
+)
+from symland.spec import LandscapeSpec
+
+BATCH = 8
+"""Residual boxes examined in one call."""
+NODE_LIMIT = (1000, 300, 150, 80)
+"""Node boxes of a residual box beyond which it is split instead of them, for N = 1, 2, 3, more."""
+PULL_WEIGHT = 0.3
+"""Weight of the width of P / kappa against the width of a weight, when a node box is split."""
+BIAS_WEIGHT = 0.25
+"""The same for gamma."""
+JOIN_RATIO = 1.0
+"""For N > 1 a residual box is split while max(4 width P / kappa, width gamma) exceeds this multiple of the widest
+node."""
+SEPARATE_LIMIT = 6
+"""Surviving choices that are followed one by one once their residual boxes are small."""
+SHRINK_ENOUGH = 0.6
+"""A residual box that shrank to this share in some direction is examined again before anything is split."""
+LEAST_WIDTH = 1e-8
+"""Width (P / kappa, gamma and weights) below which a box is left undecided: it is beyond double precision's use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndecidedBox:
+    """A box (2, D + 1) of (P, gamma) that may hold an unlisted solution; ``states`` (2, m + 1, n) are its node
+    boxes."""
+
+    pull: Doubles
+    states: Doubles
+
+    def __post_init__(self) -> None:
+        for array in (self.pull, self.states):
+            array.flags.writeable = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnumerationResult:
+    """What was proved.
+
+    Attributes
+    ----------
+    verdict : CERTIFIED when ``classes`` are all stationary points up to symmetry; otherwise UNDECIDED.
+    classes : the proved and pairwise different classes of the list.
+    unproved : numbers of the given points that Arb could not prove to exist.
+    undecided : boxes that may hold more; the queue when the budget ran out, and boxes too small to split.
+    boxes_handled, node_boxes, combinations : work.
+    share : share of the search tree that is closed (1 at the end).
+    seconds : by the caller's clock.
+    log : one row for each closed box: P lo, gamma lo, P hi, gamma hi, reason (index into LOG_REASONS).
+    digest : SHA-256 of question, classes and log.
+    state : pass it to ``enumerate_points`` to go on; JSON values only.
+    """
+
+    verdict: Verdict
+    classes: tuple[KnownClass, ...]
+    unproved: tuple[int, ...]
+    undecided: tuple[UndecidedBox, ...]
+    boxes_handled: int
+    node_boxes: int
+    combinations: int
+    share: float
+    seconds: float
+    log: Doubles
+    digest: str
+    state: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self.log.flags.writeable = False
+        if self.verdict is Verdict.CERTIFIED and self.undecided:
+            raise CertificateError("an enumeration with undecided boxes is not complete; report the boxes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an enumeration is."""
+
+    boxes_handled: int
+    node_boxes: int
+    waiting: int
+    undecided: int
+    share: float
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Queue:
+    tasks: list[tuple[Task, float]]
+    undecided: list[Task]
+    log: list[Doubles]
+    share: float
+    counters: Counters
+
+
+def enumerate_points(
+    spec: LandscapeSpec,
+    known_points: Sequence[StationaryPoint | npt.ArrayLike],
+    *,
+    budget_seconds: float = math.inf,
+    max_boxes: int | None = None,
+    state: dict[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    clock: Callable[[], float] = time.process_time,
+) -> EnumerationResult:
+    """Prove that a list of stationary points is complete up to symmetry, or say where it may not be.
+
+    Parameters
+    ----------
+    spec : one hidden layer of tanh nodes, softmax with two classes, penalty on all parameters.
+    known_points : stationary points or parameter vectors; each is proved in Arb before it may hold a box.
+    budget_seconds, max_boxes : when to stop; the state goes on from there.
+    state : of an earlier result for the same question; its list of points may differ, see ``EnumerationResult``.
+    progress : called after every batch.
+    clock : seconds; CPU time of this process by default.
+
+    Raises
+    ------
+    SpecError, CertificateError
+    """
+    problem = reduced_problem(spec)
+    thetas = [p.theta if isinstance(p, StationaryPoint) else p for p in known_points]
+    known, unproved = prove_known(problem, thetas)
+    queue = _fresh(problem) if state is None else _restore(problem, spec, known, state)
+    started = clock()
+    limit = math.inf if max_boxes is None else max_boxes
+    engine = engines(problem)
+    begun = queue.counters.pull_boxes
+    while queue.tasks and clock() - started < budget_seconds and queue.counters.pull_boxes - begun < limit:
+        _advance(problem, engine, known, queue)
+        if progress is not None:
+            progress(
+                Progress(
+                    boxes_handled=queue.counters.pull_boxes,
+                    node_boxes=queue.counters.node_boxes,
+                    waiting=len(queue.tasks),
+                    undecided=len(queue.undecided),
+                    share=queue.share,
+                    seconds=clock() - started,
+                )
+            )
+    open_tasks = [*queue.undecided, *(task for task, _ in queue.tasks)]
+    first = problem.samples + 1
+    undecided = tuple(UndecidedBox(pull=t.pull.copy(), states=t.nodes[:, first:].copy()) for t in open_tasks)
+    log = np.array(queue.log, dtype=np.float64).reshape(-1, 2 * (problem.samples + 1) + 1)
+    complete = not open_tasks
+    saved = _save(spec, known, queue)
+    text = json.dumps([spec.digest, saved["known"]], sort_keys=True).encode() + log.tobytes()
+    return EnumerationResult(
+        verdict=Verdict.CERTIFIED if complete else Verdict.UNDECIDED,
+        classes=known.classes,
+        unproved=unproved,
+        undecided=undecided,
+        boxes_handled=queue.counters.pull_boxes,
+        node_boxes=queue.counters.node_boxes,
+        combinations=queue.counters.combinations,
+        share=1.0 if complete else queue.share,
+        seconds=clock() - started,
+        log=log,
+        digest=hashlib.sha256(text).hexdigest(),
+        state=saved,
+    )
+
+
+def _fresh(problem: ReducedProblem) -> _Queue:
+    return _Queue([(first_task(problem), 1.0)], [], [], 0.0, Counters())
+
+
+def _advance(problem: ReducedProblem, engine: Any, known: KnownPoints, queue: _Queue) -> None:
+    batch = queue.tasks[-BATCH:]
+    del queue.tasks[-BATCH:]
+    results = examine_batch(problem, engine, known, [task for task, _ in batch], queue.counters)
+    for (task, weight), result in zip(batch, results, strict=True):
+        if result is None:
+            queue.log.append(np.concatenate([task.pull[0], task.pull[1], [float(task.depth)]]))
+            queue.share += weight
+            continue
+        children = _split_pull(problem, result) if isinstance(result, Task) else _next(problem, task, result)
+        if children is None:
+            queue.undecided.append(Task(result.pull, result.nodes, task.depth))
+            queue.share += weight
+            continue
+        for child in children:
+            child.depth = task.depth + 1
+        queue.tasks += [(child, weight / len(children)) for child in children]
+
+
+def _split_pull(problem: ReducedProblem, task: Task) -> list[Task]:
+    width = (task.pull[1] - task.pull[0]) * _pull_scale(problem)
+    axis = int(np.argmax(width))
+    middle = (task.pull[0, axis] + task.pull[1, axis]) * 0.5
+    halves = []
+    for side in (0, 1):
+        pull = task.pull.copy()
+        pull[1 - side, axis] = middle
+        fits = task.nodes[0, axis] <= middle if side == 0 else task.nodes[1, axis] >= middle
+        halves.append(Task(pull, task.nodes[:, :, fits]))
+    return halves
+
+
+def _pull_scale(problem: ReducedProblem) -> Doubles:
+    """Weights that make the widths of P and gamma comparable."""
+    return np.array([1.0 / float(problem.scale)] * problem.samples + [0.25])
+
+
+def _next(problem: ReducedProblem, task: Task, found: Survivors) -> list[Task] | None:
+    """The tasks that follow from the survivors of one; None when they are too small to go on."""
+    d = problem.samples
+    nodes = found.nodes[:, :, :-1]
+    choices, last = found.choices, found.nodes.shape[2] - 1
+    width = found.pull[1] - found.pull[0]
+    state_width = (nodes[1] - nodes[0])[d + 1 :]
+    largest = float(state_width.max()) if state_width.size else 0.0
+    if max(float((width[:d]).max()) / float(problem.scale), float(width[d]), largest) < LEAST_WIDTH:
+        return None
+    if found.states is not None and 1 < len(choices) <= SEPARATE_LIMIT:
+        apart = np.prod(found.reach[1] - found.reach[0], axis=0).sum()
+        if apart < 0.5 * np.prod(width):
+            tasks = []
+            for c in range(len(choices)):
+                used = np.unique(choices[c])
+                tasks.append(Task(found.reach[:, :, c], nodes[:, :, used[used < last]]))
+            return tasks
+    if (width < SHRINK_ENOUGH * (task.pull[1] - task.pull[0])).any():
+        return [Task(found.pull, nodes)]
+    size = width * _pull_scale(problem)
+    join = problem.nodes > 1 and last > 0 and 4 * float(size.max()) > JOIN_RATIO * largest
+    limit = NODE_LIMIT[min(problem.nodes, len(NODE_LIMIT)) - 1]
+    if last == 0 or last > limit or join:
+        return _split_pull(problem, Task(found.pull, nodes))
+    spread = nodes[1] - nodes[0]
+    spread[:d] *= PULL_WEIGHT / float(problem.scale)
+    spread[d] *= BIAS_WEIGHT
+    return [Task(found.pull, bisect_nodes(nodes, spread))]
+
+
+def _known_key(known: KnownPoints) -> list[Any]:
+    return [[c.centre.tolist(), c.bias, c.radius] for c in known.classes]
+
+
+def _save(spec: LandscapeSpec, known: KnownPoints, queue: _Queue) -> dict[str, Any]:
+    """JSON values; doubles survive JSON exactly (shortest repr)."""
+    counters = queue.counters
+    return {
+        "spec": spec.digest,
+        "known": _known_key(known),
+        "tasks": [[t.pull.tolist(), t.nodes.tolist(), t.depth, w] for t, w in queue.tasks],
+        "undecided": [[t.pull.tolist(), t.nodes.tolist(), t.depth] for t in queue.undecided],
+        "log": [row.tolist() for row in queue.log],
+        "share": queue.share,
+        "counters": [counters.pull_boxes, counters.node_boxes, counters.combinations],
+        "closed": dict(counters.closed),
+    }
+
+
+def _restore(problem: ReducedProblem, spec: LandscapeSpec, known: KnownPoints, state: dict[str, Any]) -> _Queue:
+    if state.get("spec") != spec.digest:
+        raise CertificateError("the saved enumeration belongs to another specification; start it afresh")
+    held = {json.dumps(c) for c in _known_key(known)}
+    if any(json.dumps(c) not in held for c in state["known"]):
+        raise CertificateError(
+            "the saved enumeration rests on points that are not in this list; start it afresh or add them"
+        )
+    rows = problem.samples + 1 + problem.inputs + 1
+
+    def task(pull: Any, nodes: Any, depth: int) -> Task:
+        return Task(np.array(pull), np.array(nodes, dtype=np.float64).reshape(2, rows, -1), depth)
+
+    boxes, nodes_handled, combinations = state["counters"]
+    counters = Counters(
+        pull_boxes=boxes, node_boxes=nodes_handled, combinations=combinations, closed=dict(state["closed"])
+    )
+    log = [np.array(row) for row in state["log"]]
+    # Boxes left undecided go back to the queue: a longer list may hold them.
+    tasks = [(task(*entry), 0.0) for entry in state["undecided"]]
+    tasks += [(task(*entry[:3]), entry[3]) for entry in state["tasks"]]
+    return _Queue(tasks, [], log, state["share"], counters)

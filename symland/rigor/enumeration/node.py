@@ -1,0 +1,384 @@
+r"""What one hidden node can do when the residuals are known.
+
+Write P_d = -(1/(lambda D)) dl/dDelta_d for the D samples, x_d for an input with a 1 appended (m numbers), U for a
+node's input weights with its bias, v for the difference of its two output weights.  At a stationary point (theorem
+"decoupling", :mod:`symland.rigor.enumeration.problem`) every node solves, whatever the other nodes do,
+
+    F_k(U, v; P) = 2 U_k - v sum_d x_dk P_d tanh'(U.x_d) = 0    (k < m),
+    F_m(U, v; P) =     v -   sum_d      P_d tanh(U.x_d)  = 0,
+
+m + 1 equations that are *linear in P*.  The texts below are lane programs: they see a box of P and a box of X =
+(U, v).
+
+One step.  With a centre Xc in the box, da_d = x_d.(U - Uc), dP = P - Pc and dX = X - Xc, the mean value theorem gives
+numbers s_d, s'_d in the ranges of tanh', tanh'' over the box with
+
+    F_k = F_k(Xc; P) + 2 dU_k - sum_d x_dk z_d da_d - Y_k(Uc; P) dv,   z_d = v P_d s'_d,  Y_k = sum_d x_dk P_d
+    tanh'(U.x_d),
+    F_m = F_m(Xc; P) + dv - sum_d w_d da_d,                            w_d = P_d s_d,
+
+because v Y(U) - vc Y(Uc) = (v - vc) Y(Uc) + v (Y(U) - Y(Uc)).  Let J be the real matrix which these formulas have
+at the
+middles of z, w, Y, and C any real matrix (near J^-1).  Multiplying by C and using linearity in P exactly,
+
+    dX = -C F(Xc; Pc) + A dP + (I - C J) dX + C (J - J(s, s')) dX,     A = -C dF/dP(Xc).
+
+The last two terms are bounded by a radius E.  So every solution of the node equations in the box obeys
+X in Xc + x0 + A dP + [-E, E]: an *affine* enclosure, whatever C is, and whether or not the solution is unique.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from symland.rigor.enumeration.lanes import (
+    TINY,
+    Interval,
+    Lane,
+    TanhRange,
+    above,
+    choose,
+    larger,
+    magnitude,
+    tanh_range,
+    total,
+)
+
+SLACK = 1.0 + 2.0**-40
+"""Inflation of a sum of products of non-negative doubles with fewer than 2^10 operations (relative error < 2^-42)."""
+LARGEST_PRECONDITIONER = 1e9
+"""Entries of C beyond this (or not finite) are replaced by 0; any real C is sound."""
+
+LaneText = Callable[[Sequence[Lane]], list[Lane]]
+"""A straight-line lane program."""
+LEAST_OUTPUT = 1e-3
+"""Output weight v below which the node equations are not divided by it."""
+
+Design = tuple[tuple[float, ...], ...]
+"""Inputs with a 1 appended, one row a sample; exact doubles."""
+
+
+def _combination(coefficients: Sequence[float], terms: Sequence[Interval]) -> Interval:
+    return total([t.scaled(c) for c, t in zip(coefficients, terms, strict=True) if c != 0.0])
+
+
+def _column(design: Design, k: int) -> tuple[float, ...]:
+    return tuple(row[k] for row in design)
+
+
+def _determinant(
+    matrix: list[list[Lane]],
+    rows: tuple[int, ...],
+    columns: tuple[int, ...],
+    seen: dict[tuple[tuple[int, ...], tuple[int, ...]], Lane],
+) -> Lane:
+    """Laplace expansion along the first of ``rows`` with shared minors (floating point, no claim)."""
+    if len(rows) == 1:
+        return matrix[rows[0]][columns[0]]
+    key = (rows, columns)
+    if key not in seen:
+        value: Lane = 0.0
+        for place, column in enumerate(columns):
+            rest = columns[:place] + columns[place + 1 :]
+            minor = matrix[rows[0]][column] * _determinant(matrix, rows[1:], rest, seen)
+            value = minor + value if place % 2 == 0 else value - minor
+        seen[key] = value
+    return seen[key]
+
+
+def approximate_inverse(matrix: list[list[Lane]]) -> list[list[Lane]]:
+    """Adjugate over determinant, in floating point; entries that are huge or not finite become 0."""
+    n = len(matrix)
+    every = tuple(range(n))
+    seen: dict[tuple[tuple[int, ...], tuple[int, ...]], Lane] = {}
+    factor = 1.0 / _determinant(matrix, every, every, seen)
+    inverse = []
+    for i in range(n):
+        row = []
+        for j in range(n):
+            rows, columns = tuple(r for r in every if r != j), tuple(c for c in every if c != i)
+            entry = factor * _determinant(matrix, rows, columns, seen) * (1.0 if (i + j) % 2 == 0 else -1.0)
+            row.append(choose(magnitude(entry) < LARGEST_PRECONDITIONER, entry, 0.0))
+        inverse.append(row)
+    return inverse
+
+
+def residual_matrix(inverse: list[list[Lane]], matrix: list[list[Interval]]) -> list[list[Interval]]:
+    """Enclosure of I - C J for a real C and an enclosed J."""
+    n = len(matrix)
+    result = []
+    for i in range(n):
+        row = []
+        for k in range(n):
+            product = total([Interval.point(inverse[i][j]) * matrix[j][k] for j in range(n)])
+            row.append(Interval.point(1.0) - product if i == k else -product)
+        result.append(row)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """X in centre + offset + slopes dP + [-error, error] for every node solution in the box."""
+
+    centre: list[Lane]
+    offset: list[Interval]
+    slopes: list[list[Interval]]
+    error: list[Lane]
+
+    def image(self, shift: list[Interval]) -> list[Interval]:
+        """The box which the affine form fills as dP runs over ``shift``."""
+        return [
+            total([Interval.point(c), x0, Interval(-e, e), *[a * p for a, p in zip(row, shift, strict=True)]])
+            for c, x0, row, e in zip(self.centre, self.offset, self.slopes, self.error, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A node box under a residual box, with the ranges that every test shares."""
+
+    pull: list[Interval]
+    state: list[Interval]
+    tanh: list[TanhRange]
+
+    @property
+    def output(self) -> Interval:
+        """The range of v."""
+        return self.state[-1]
+
+
+def propagate(design: Design, pull: list[Interval], state: list[Interval]) -> Box:
+    """Forward-backward propagation of v = P.h, 2 U = v Y, with v >= 0."""
+    m = len(state) - 1
+    tanh = [tanh_range(_combination(row, state[:m])) for row in design]
+    output = state[m].meet(total([p * t.value for p, t in zip(pull, tanh, strict=True)]))
+    output = Interval(larger(output.lo, 0.0), output.hi)
+    weights = []
+    drive = [p * t.slope for p, t in zip(pull, tanh, strict=True)]
+    for k in range(m):
+        y = _combination(_column(design, k), drive)
+        weights.append(state[k].meet((output * y).scaled(0.5)))
+    return Box(pull, [*weights, output], tanh)
+
+
+def mean_value_step(design: Design, box: Box, centre: list[Lane]) -> Affine:
+    """The affine enclosure of the module's docstring, about ``centre`` (a point of the box)."""
+    m, samples = len(box.state) - 1, range(len(design))
+    middle = [p.middle() for p in box.pull]
+    vc = Interval.point(centre[m])
+    at = [tanh_range(_combination(row, [Interval.point(c) for c in centre[:m]])) for row in design]
+    shift = [x - Interval.point(c) for x, c in zip(box.state, centre, strict=True)]
+    reach = [s.size() for s in shift]
+    z = [box.output * box.pull[d] * box.tanh[d].curvature for d in samples]
+    w = [box.pull[d] * box.tanh[d].slope for d in samples]
+    y = [_combination(_column(design, k), [box.pull[d] * at[d].slope for d in samples]) for k in range(m)]
+    zm, wm, ym = [a.middle() for a in z], [a.middle() for a in w], [a.middle() for a in y]
+    jacobian: list[list[Interval]] = []
+    for k in range(m):
+        row = []
+        for n in range(m):
+            entry = -_combination([r[k] * r[n] for r in design], [Interval.point(a) for a in zm])
+            row.append(entry + Interval.point(2.0) if k == n else entry)
+        jacobian.append([*row, Interval.point(-ym[k])])
+    last = [-_combination(_column(design, n), [Interval.point(a) for a in wm]) for n in range(m)]
+    jacobian.append([*last, Interval.point(1.0)])
+    inverse = approximate_inverse([[entry.middle() for entry in row] for row in jacobian])
+    rest = residual_matrix(inverse, jacobian)
+    value = [
+        Interval.point(centre[k]).scaled(2.0)
+        - vc * _combination(_column(design, k), [at[d].slope * Interval.point(middle[d]) for d in samples])
+        for k in range(m)
+    ]
+    value.append(vc - total([at[d].value * Interval.point(middle[d]) for d in samples]))
+    z_rad = [(a - Interval.point(c)).size() for a, c in zip(z, zm, strict=True)]
+    w_rad = [(a - Interval.point(c)).size() for a, c in zip(w, wm, strict=True)]
+    y_rad = [(a - Interval.point(c)).size() for a, c in zip(y, ym, strict=True)]
+    swing = [above(sum(abs(design[d][k]) * reach[k] for k in range(m) if design[d][k] != 0.0) * SLACK) for d in samples]
+    offset, slopes, error = [], [], []
+    for i in range(m + 1):
+        row = [Interval.point(c) for c in inverse[i]]
+        offset.append(-total([c * f for c, f in zip(row, value, strict=True)]))
+        toward = [_combination(design[d], row[:m]) for d in samples]
+        slopes.append([vc * toward[d] * at[d].slope + row[m] * at[d].value for d in samples])
+        bound = sum(rest[i][k].size() * reach[k] for k in range(m + 1))
+        for d in samples:
+            bound = bound + (toward[d].size() * z_rad[d] + magnitude(inverse[i][m]) * w_rad[d]) * swing[d]
+        for k in range(m):
+            bound = bound + magnitude(inverse[i][k]) * y_rad[k] * reach[m]
+        error.append(bound * SLACK + TINY)
+    return Affine(centre, offset, slopes, error)
+
+
+def _read(lanes: Sequence[Lane], samples: int, m: int) -> tuple[list[Interval], list[Interval]]:
+    pull = [Interval(lanes[d], lanes[samples + d]) for d in range(samples)]
+    rest = lanes[2 * samples :]
+    return pull, [Interval(rest[k], rest[m + 1 + k]) for k in range(m + 1)]
+
+
+def _shift(pull: list[Interval]) -> list[Interval]:
+    return [p - Interval.point(p.middle()) for p in pull]
+
+
+def flag(masks: list[Lane]) -> Lane:
+    hit = masks[0]
+    for mask in masks[1:]:
+        hit = hit | mask
+    return choose(hit, 1.0, 0.0)
+
+
+def pull_from_state(design: Design, box: Box) -> list[Interval]:
+    """Contract P by the node equations read the other way: they are linear in P.
+
+    h.P = v and sum_d x_dk tanh'_d P_d = 2 U_k / v are M P = rhs with m + 1 rows.  When D = m + 1, for any real B,
+    P - Pc = B (rhs - M Pc) + (I - B M)(P - Pc).  Where v may be near 0 nothing is claimed.
+    """
+    m, samples = len(box.state) - 1, range(len(design))
+    pull = box.pull
+    if len(design) != m + 1:
+        return pull
+    safe = box.output.lo >= LEAST_OUTPUT
+    output = Interval(larger(box.output.lo, LEAST_OUTPUT), larger(box.output.hi, LEAST_OUTPUT))
+    matrix = [[t.value for t in box.tanh]]
+    for k in range(m):
+        matrix.append(
+            [box.tanh[d].slope.scaled(design[d][k]) if design[d][k] else Interval.point(0.0) for d in samples]
+        )
+    right = [box.output, *[box.state[k].scaled(2.0).over_positive(output) for k in range(m)]]
+    inverse = approximate_inverse([[a.middle() for a in row] for row in matrix])
+    rest = residual_matrix(inverse, matrix)
+    centre = [Interval.point(p.middle()) for p in pull]
+    shift = [p - c for p, c in zip(pull, centre, strict=True)]
+    gap = [r - total([a * c for a, c in zip(row, centre, strict=True)]) for r, row in zip(right, matrix, strict=True)]
+    result = []
+    for d in samples:
+        image = total(
+            [
+                centre[d],
+                *[Interval.point(b) * g for b, g in zip(inverse[d], gap, strict=True)],
+                *[r * x for r, x in zip(rest[d], shift, strict=True)],
+            ]
+        )
+        met = pull[d].meet(image)
+        result.append(Interval(choose(safe, met.lo, pull[d].lo), choose(safe, met.hi, pull[d].hi)))
+    return result
+
+
+def balance(pull: list[Interval], bias: Interval) -> tuple[list[Interval], Interval]:
+    """Propagate gamma = sum_d P_d."""
+    bias = bias.meet(total(pull))
+    met = []
+    for d, p in enumerate(pull):
+        others = [q for e, q in enumerate(pull) if e != d]
+        met.append(p.meet(bias - total(others) if others else bias))
+    return met, bias
+
+
+def contract_program(design: Design) -> LaneText:
+    """Lanes of a node box, lower then upper ends of (P, gamma, U, v), to the contracted box.
+
+    Outputs: lower ends, upper ends, lower and upper ends of g = v tanh(U.x) (D each), 1 if there is no solution.
+    """
+    samples, m = len(design), len(design[0])
+    rows = samples + 1 + m + 1
+
+    def program(lanes: Sequence[Lane]) -> list[Lane]:
+        every = [Interval(lanes[k], lanes[rows + k]) for k in range(rows)]
+        pull, bias = balance(every[:samples], every[samples])
+        empty = [x.is_empty() for x in pull] + [bias.is_empty()]
+        box = propagate(design, pull, every[samples + 1 :])
+        empty += [x.is_empty() for x in box.state]
+        pull = pull_from_state(design, box)
+        empty += [x.is_empty() for x in pull]
+        box = Box(pull, box.state, box.tanh)
+        affine = mean_value_step(design, box, [x.middle() for x in box.state])
+        shift = _shift(pull)
+        image = [x.meet(y) for x, y in zip(box.state, affine.image(shift), strict=True)]
+        empty += [x.is_empty() for x in image]
+        share = [image[m] * t.value for t in box.tanh]
+        result = [*pull, bias, *image]
+        return [
+            *[x.lo for x in result],
+            *[x.hi for x in result],
+            *[g.lo for g in share],
+            *[g.hi for g in share],
+            flag(empty),
+        ]
+
+    return program
+
+
+def zero_program(design: Design) -> LaneText:
+    """Lanes (P lo, P hi, X lo, X hi) to 1 where the box, joined with 0, holds no solution but 0.
+
+    F(0; P) = 0 for every P.  Over the symmetric box |X_i| <= r_i about the centre 0 the mean value form reads
+    X = M X with |M| bounded entry by entry, and E_i >= sum_k |M_ik| r_k.  E_i < r_i for all i says that M contracts in
+    the norm max |X_i| / r_i, so X = 0.  The slopes come from the whole symmetric box, which is star-shaped about 0.
+    """
+    samples, m = len(design), len(design[0])
+
+    def program(lanes: Sequence[Lane]) -> list[Lane]:
+        pull, state = _read(lanes, samples, m)
+        largest = state[0].size()
+        for x in state[1:]:
+            largest = larger(largest, x.size())
+        # A flat box is thickened, else the norm would be badly scaled.
+        reach = [larger(x.size(), largest * 0.25) * (1.0 + 2.0**-20) + 1e-30 for x in state]
+        around = [Interval(-r, r) for r in reach]
+        tanh = [tanh_range(_combination(row, around[:m])) for row in design]
+        nothing = [0.0 * r for r in reach]
+        affine = mean_value_step(design, Box(pull, around, tanh), nothing)
+        fails = [e >= r for e, r in zip(affine.error, reach, strict=True)]
+        return [1.0 - flag(fails)]
+
+    return program
+
+
+def affine_program(design: Design) -> LaneText:
+    """Lanes (P lo, P hi, X lo, X hi) to the affine enclosure of g_d = v tanh(U.x_d), the node's share of the logits.
+
+    g_d = vc hc + hc (v - vc) + v (h - hc) exactly, with h - hc = s_d da_d; inserting the affine forms of v and of
+    da_d = x_d.(U - Uc) and splitting v s_d into its middle and the rest gives g_d in e_d + sum_e S_de dP_e.
+    Outputs: X lo, X hi, e lo, e hi, S (real numbers, row-major), g lo, g hi, 1 if no solution.
+    """
+    samples, m = len(design), len(design[0])
+    every = range(samples)
+
+    def program(lanes: Sequence[Lane]) -> list[Lane]:
+        pull, state = _read(lanes, samples, m)
+        box = propagate(design, pull, state)
+        empty = [x.is_empty() for x in box.state]
+        centre = [x.middle() for x in box.state]
+        affine = mean_value_step(design, box, centre)
+        shift = _shift(pull)
+        image = [x.meet(y) for x, y in zip(box.state, affine.image(shift), strict=True)]
+        empty += [x.is_empty() for x in image]
+        at = [tanh_range(_combination(row, [Interval.point(c) for c in centre[:m]])) for row in design]
+        moved = [x - Interval.point(c) for x, c in zip(box.state, centre, strict=True)]
+        loose = [x0 + Interval(-e, e) for x0, e in zip(affine.offset, affine.error, strict=True)]
+        constants, linear, direct = [], [], []
+        for d in every:
+            lever = box.output * box.tanh[d].slope
+            mid = Interval.point(lever.middle())
+            value = Interval.point(centre[m]) * at[d].value + at[d].value * loose[m]
+            value = value + mid * _combination(design[d], loose[:m])
+            value = value + (lever - mid) * _combination(design[d], moved[:m])
+            for e in every:
+                slope = at[d].value * affine.slopes[m][e]
+                slope = slope + mid * _combination(design[d], [affine.slopes[k][e] for k in range(m)])
+                linear.append(slope.middle())
+                value = value + (slope - Interval.point(slope.middle())) * shift[e]
+            constants.append(value)
+            direct.append(box.output * box.tanh[d].value)
+        return [
+            *[x.lo for x in image],
+            *[x.hi for x in image],
+            *[c.lo for c in constants],
+            *[c.hi for c in constants],
+            *linear,
+            *[g.lo for g in direct],
+            *[g.hi for g in direct],
+            flag(empty),
+        ]
+
+    return program

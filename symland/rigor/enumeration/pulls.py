@@ -1,0 +1,260 @@
+r"""Boxes of residuals P: what the logits alone say, and what a choice of nodes says.
+
+All texts take intervals over lanes, one lane a residual box (or a residual box with one choice of nodes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from symland.errors import SpecError
+from symland.rigor.enumeration.lanes import (
+    EXP_ERROR,
+    TINY,
+    Interval,
+    Lane,
+    above,
+    below,
+    choose,
+    exponential,
+    larger,
+    magnitude,
+    smaller,
+    total,
+)
+from symland.rigor.enumeration.node import SLACK, LaneText, approximate_inverse, balance, flag, residual_matrix
+from symland.rigor.enumeration.problem import (
+    MARGIN_PEAK,
+    MARGIN_PLACE,
+    TWIST_PEAK,
+    Doubles,
+    ReducedProblem,
+    constant,
+    fundamental_orders,
+)
+
+GUESS_SLACK = 1e-10
+"""Relative (absolute below 1) error granted to the platform's logarithm; the proof decides."""
+LARGEST_LOGIT = 30
+"""Bound on |Delta_d| up to which 1 - q_d keeps its digits in a double."""
+
+
+def first_box(problem: ReducedProblem) -> tuple[Doubles, Doubles]:
+    """Boxes (2, D) of P and (2, m + 1) of (U, v) which hold every solution with v >= 0 (bounds theorem)."""
+    energy = float(Fraction(MARGIN_PEAK) / problem.penalty) * (1 + 1e-12)
+    logit = np.sqrt((problem.nodes + 1) * energy) * (1 + 1e-12)
+    if logit > LARGEST_LOGIT:
+        raise SpecError.at(
+            "loss.penalty",
+            f"{problem.penalty} allows logits of {logit:.0f}",
+            f"complete enumeration in doubles takes logits up to {LARGEST_LOGIT}",
+        )
+    least = float(1.0 / (1.0 + exponential(logit * (1 + 1e-9)))) * (1 - 1e-9)
+    scale = float(problem.scale)
+    pull = np.empty((2, problem.samples))
+    for d, sign in enumerate(problem.labels):
+        near, far = scale * least * (1 - 1e-12), scale * (1 - least) * (1 + 1e-12)
+        pull[:, d] = (near, far) if sign > 0 else (-far, -near)
+    output = np.sqrt(energy) * (1 + 1e-12)
+    weight = np.sqrt(0.5 * output / float(problem.penalty) * TWIST_PEAK) * (1 + 1e-12)
+    state = np.empty((2, problem.inputs + 1))
+    state[0, :-1], state[1, :-1] = -weight, weight
+    state[:, -1] = 0.0, output
+    return pull, state
+
+
+def margin_guess(problem: ReducedProblem, pull: Doubles) -> Doubles:
+    """Floating-point ln((1 - q)/q) at residuals (D, n): a guess that the lane programs prove or discard."""
+    sign = np.array(problem.labels, dtype=np.float64)[:, None]
+    q = np.clip(sign * pull * float(problem.penalty * problem.samples), 1e-16, 1 - 2.0**-52)
+    guess: Doubles = np.log((1.0 - q) / q)
+    return guess
+
+
+def _share(sign: int, pull: Interval, rate: Interval) -> Interval:
+    """q = s P lambda D, kept inside (0, 1); solutions have |logit| <= LARGEST_LOGIT, so the clipping loses none."""
+    q = (pull if sign > 0 else -pull) * rate
+    return Interval(*(smaller(larger(x, 1e-15), 1.0 - 1e-15) for x in (q.lo, q.hi)))
+
+
+def _margin(q: Interval, guess: Lane) -> Interval:
+    """Enclosure of t = ln((1 - q)/q) for every q of a thin interval.
+
+    t falls with q, so e^b q.lo >= 1 - q.lo proves that b is an upper bound, and e^a q.hi <= 1 - q.hi that a is a lower
+    one.  A bound that is not proved is replaced by -100 or 100, beyond every logit here.
+    """
+    slack = larger(magnitude(guess), 1.0) * GUESS_SLACK
+    low, high = guess - slack, guess + slack
+    grown_low = exponential(low) * (1.0 + 4.0 * EXP_ERROR)
+    grown_high = exponential(high) * (1.0 - 4.0 * EXP_ERROR)
+    proved_low = grown_low * q.hi * (1.0 + 2.0**-50) <= (1.0 - q.hi) * (1.0 - 2.0**-50)
+    proved_high = grown_high * q.lo * (1.0 - 2.0**-50) >= (1.0 - q.lo) * (1.0 + 2.0**-50)
+    return Interval(choose(proved_low, low, -100.0), choose(proved_high, high, 100.0))
+
+
+def energy_program(problem: ReducedProblem) -> LaneText:
+    """Lanes of a residual box to the box that symmetry, gamma = sum P and the energy identity leave.
+
+    sum_j v_j^2 + gamma^2 = kappa sum_d q_d t_d, and q t rises up to q = MARGIN_PLACE and falls after it, so its upper
+    bound over a box is at an end or MARGIN_PEAK.
+    Inputs: P lo, P hi (D), gamma lo, hi, margin guesses at P lo and at P hi (D each).
+    Outputs: P lo, P hi, gamma lo, hi, upper bound of sum_j v_j^2, 1 if no solution.
+    """
+    samples = problem.samples
+    rate = constant(problem.penalty * samples)
+    scale = float(problem.scale)
+
+    def program(lanes: Sequence[Lane]) -> list[Lane]:
+        pull = [Interval(lanes[d], lanes[samples + d]) for d in range(samples)]
+        bias = Interval(lanes[2 * samples], lanes[2 * samples + 1])
+        guess = lanes[2 * samples + 2 :]
+        energy: Lane = 0.0 * bias.lo + 1e-12  # more than the rounding of the sum below
+        for d, sign in enumerate(problem.labels):
+            ends = [_share(sign, Interval.point(x), rate) for x in (pull[d].lo, pull[d].hi)]
+            tops = []
+            for q, end in zip(ends, (0, samples), strict=True):
+                t = _margin(q, guess[end + d])
+                tops.append((q * t).hi)
+            top = larger(tops[0], tops[1])
+            least, most = smaller(ends[0].lo, ends[1].lo), larger(ends[0].hi, ends[1].hi)
+            inside = (least <= MARGIN_PLACE[1]) & (most >= MARGIN_PLACE[0])
+            energy = energy + choose(inside, MARGIN_PEAK, top)
+        empty = [energy < 0.0]
+        budget = larger(energy * scale, 0.0) * SLACK + TINY
+        empty += [above(bias.lo * bias.lo) * (1 - 2.0**-40) > choose(bias.lo > 0.0, budget, 1e300)]
+        empty += [above(bias.hi * bias.hi) * (1 - 2.0**-40) > choose(bias.hi < 0.0, budget, 1e300)]
+        for big, small in fundamental_orders(problem.group):
+            high = pull[big].hi if problem.labels[big] > 0 else -pull[big].lo
+            low = pull[small].lo if problem.labels[small] > 0 else -pull[small].hi
+            p = pull[small]
+            pull[small] = (
+                Interval(p.lo, smaller(p.hi, high))
+                if problem.labels[small] > 0
+                else Interval(larger(p.lo, -high), p.hi)
+            )
+            p = pull[big]
+            pull[big] = (
+                Interval(larger(p.lo, low), p.hi) if problem.labels[big] > 0 else Interval(p.lo, smaller(p.hi, -low))
+            )
+        empty += [p.is_empty() for p in pull]
+        pull, bias = balance(pull, bias)
+        empty += [p.is_empty() for p in [*pull, bias]]
+        away = larger(larger(bias.lo, -bias.hi), 0.0)
+        left = larger(budget - away * away * (1 - 2.0**-40), 0.0)
+        return [*[p.lo for p in pull], *[p.hi for p in pull], bias.lo, bias.hi, left, flag(empty)]
+
+    return program
+
+
+def combination_program(problem: ReducedProblem) -> LaneText:
+    r"""Lanes of N affine node shares and of a residual box to the residuals which the logits allow.
+
+    sum_j (e_j + S_j dP)_d + sum_e (Pc + dP)_e - Delta_d(Pc) - D_d dP_d = 0 with D_d in the steepness range.  With
+    K = sum_j S_j + 1 1^T - diag(mid D) this is 0 = c + K dP, c collecting the constants and the rest of D_d dP_d; so
+    row by row 0 lies in c_d + K_d dP, and dP in -B c + (I - B K) dP for any real B (near K^-1).
+
+    Inputs: for each node e lo (D), e hi (D), S (D x D); then P lo, P hi, margin guesses at the middle Pc (D each).
+    Outputs: P lo, P hi, |K| rad summed over rows (D, a measure of influence), 1 if no solution.
+    """
+    samples, nodes = problem.samples, problem.nodes
+    every = range(samples)
+    share = 2 * samples + samples * samples
+    rate = constant(problem.penalty * samples)
+
+    def program(lanes: Sequence[Lane]) -> list[Lane]:
+        head = lanes[nodes * share :]
+        pull = [Interval(head[d], head[samples + d]) for d in every]
+        middle = [p.middle() for p in pull]
+        ones = total([Interval.point(c) for c in middle])
+        offset, steep = [], []
+        for d, sign in enumerate(problem.labels):
+            at = _margin(_share(sign, Interval.point(middle[d]), rate), head[2 * samples + d])
+            offset.append(ones - at if sign > 0 else ones + at)
+            q = _share(sign, pull[d], rate)
+            ends = [Interval.point(x) * (Interval.point(1.0) - Interval.point(x)) for x in (q.lo, q.hi)]
+            straddles = (q.lo <= 0.5) & (q.hi >= 0.5)
+            top = choose(straddles, 0.25, larger(ends[0].hi, ends[1].hi))
+            steep.append(-rate.over_positive(Interval(smaller(ends[0].lo, ends[1].lo), top)))
+        shift = [p - Interval.point(c) for p, c in zip(pull, middle, strict=True)]
+        matrix: list[list[Interval]] = []
+        constants = []
+        for d in every:
+            c = offset[d]
+            row = [Interval.point(1.0) for _ in every]
+            for j in range(nodes):
+                part = lanes[j * share : (j + 1) * share]
+                c = c + Interval(part[d], part[samples + d])
+                row = [r + Interval.point(part[2 * samples + d * samples + e]) for e, r in enumerate(row)]
+            lean = Interval.point(steep[d].middle())
+            constants.append(c - (steep[d] - lean) * shift[d])
+            row[d] = row[d] - lean
+            matrix.append(row)
+        empty = []
+        for d in every:
+            reached = constants[d] + total([a * s for a, s in zip(matrix[d], shift, strict=True)])
+            empty += [reached.lo > 0.0, reached.hi < 0.0]
+        inverse = approximate_inverse([[a.middle() for a in row] for row in matrix])
+        rest = residual_matrix(inverse, matrix)
+        met = []
+        for d in every:
+            image = total([Interval.point(b) * c for b, c in zip(inverse[d], constants, strict=True)])
+            move = total([r * s for r, s in zip(rest[d], shift, strict=True)]) - image
+            p = pull[d].meet(move + Interval.point(middle[d]))
+            empty.append(p.is_empty())
+            met.append(p)
+        influence = []
+        for e in every:
+            influence.append(sum(magnitude(matrix[d][e].middle()) for d in every) * shift[e].hi)
+        return [*[p.lo for p in met], *[p.hi for p in met], *influence, flag(empty)]
+
+    return program
+
+
+def meeting_program(problem: ReducedProblem) -> LaneText:
+    """Lanes of N node boxes to the residuals on which they can meet.
+
+    All nodes see the same P and gamma; Delta_d = sum_j g_jd + gamma and P_d = s_d kappa / (1 + e^{s_d Delta_d}).
+    Inputs for each node: P lo, P hi (D), gamma lo, hi, g lo, g hi (D).  Outputs: P lo, P hi, gamma lo, hi, 1 if none.
+    """
+    samples, nodes = problem.samples, problem.nodes
+    scale = constant(problem.scale)
+    share = 4 * samples + 2
+
+    def program(lanes: Sequence[Lane]) -> list[Lane]:
+        parts = [lanes[j * share : (j + 1) * share] for j in range(nodes)]
+        pull = [Interval(parts[0][d], parts[0][samples + d]) for d in range(samples)]
+        bias = Interval(parts[0][2 * samples], parts[0][2 * samples + 1])
+        for part in parts[1:]:
+            pull = [p.meet(Interval(part[d], part[samples + d])) for d, p in enumerate(pull)]
+            bias = bias.meet(Interval(part[2 * samples], part[2 * samples + 1]))
+        first = 2 * samples + 2
+        sums = [total([Interval(part[first + d], part[first + samples + d]) for part in parts]) for d in range(samples)]
+        empty = [x.is_empty() for x in [*pull, bias]]
+        for _ in range(2):
+            pull, bias = balance(pull, bias)
+            met = []
+            for d, p in enumerate(pull):
+                logit = sums[d] + bias
+                sign = problem.labels[d]
+                margin = logit if sign > 0 else -logit
+                fade = [exponential(larger(smaller(x, 600.0), -600.0)) for x in (margin.lo, margin.hi)]
+                grown = Interval(fade[0] * (1.0 - 2.0 * EXP_ERROR) + 1.0, fade[1] * (1.0 + 2.0 * EXP_ERROR) + 1.0)
+                grown = Interval(below(grown.lo), above(grown.hi))
+                ends = (1.0 / grown.hi, 1.0 / grown.lo)
+                share_d = Interval(below(ends[0]), above(ends[1])) * scale
+                met.append(p.meet(share_d if sign > 0 else -share_d))
+            pull = met
+            empty += [x.is_empty() for x in [*pull, bias]]
+        result = [*pull, bias]
+        return [
+            *[x.lo for x in pull],
+            *[x.hi for x in pull],
+            bias.lo,
+            bias.hi,
+            flag([x.is_empty() for x in result] + empty),
+        ]
+
+    return program
