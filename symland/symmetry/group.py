@@ -8,9 +8,8 @@ prod_l n_l! 2^{n_l} elements and is never listed: nodes are matched, layer by la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 from itertools import product
 from math import factorial, prod
@@ -20,86 +19,16 @@ from numpy.typing import NDArray
 
 from symland.layout import Layout
 from symland.records import FloatArray
+from symland.symmetry.canonical import linear_form, sort_nodes
+from symland.symmetry.elements import DataAutomorphism, GroupElement, Parity
+from symland.symmetry.matching import Image, element_of, match_nodes, read_network, sign_choices
 
-__all__ = ["MATCH_TOLERANCE", "DataAutomorphism", "GroupElement", "Parity", "SymmetryGroup"]
+__all__ = ["MATCH_TOLERANCE", "SymmetryGroup"]
 
 MATCH_TOLERANCE = 1e-6
 """Largest difference of two parameters taken as equal, in units of 1 + max |theta|."""
 
 IntArray = NDArray[np.intp]
-
-
-class Parity(Enum):
-    """What the activation does under z -> -z."""
-
-    ODD = "odd"
-    EVEN = "even"
-    NONE = "none"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataAutomorphism:
-    """A signed permutation of inputs with one of outputs that maps the data and the loss to themselves.
-
-    Input k goes to place `inputs[k]` with sign `input_signs[k]`; output i likewise.
-    """
-
-    inputs: tuple[int, ...]
-    input_signs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    output_signs: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        for places, signs in ((self.inputs, self.input_signs), (self.outputs, self.output_signs)):
-            if sorted(places) != list(range(len(places))):
-                raise ValueError(f"not a permutation: {places}")
-            if len(signs) != len(places) or any(s not in (1, -1) for s in signs):
-                raise ValueError(f"expected one sign 1 or -1 for each place, got {signs}")
-
-    @classmethod
-    def identity(cls, n_inputs: int, n_outputs: int) -> DataAutomorphism:
-        """The automorphism that moves nothing."""
-        return cls(
-            inputs=tuple(range(n_inputs)),
-            input_signs=(1,) * n_inputs,
-            outputs=tuple(range(n_outputs)),
-            output_signs=(1,) * n_outputs,
-        )
-
-    def after(self, first: DataAutomorphism) -> DataAutomorphism:
-        """The automorphism that does `first`, then this one."""
-        return DataAutomorphism(
-            inputs=tuple(self.inputs[k] for k in first.inputs),
-            input_signs=tuple(s * self.input_signs[k] for k, s in zip(first.inputs, first.input_signs, strict=True)),
-            outputs=tuple(self.outputs[i] for i in first.outputs),
-            output_signs=tuple(
-                s * self.output_signs[i] for i, s in zip(first.outputs, first.output_signs, strict=True)
-            ),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupElement:
-    """One symmetry: the number of its data automorphism, and where each hidden node goes with which sign.
-
-    Node i of hidden layer l (counted from 0) goes to place `places[l][i]` with sign `signs[l][i]`.
-    """
-
-    data: int
-    places: tuple[tuple[int, ...], ...]
-    signs: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Network:
-    """The blocks of one parameter vector."""
-
-    weights: tuple[FloatArray, ...]
-    biases: tuple[FloatArray, ...]
-
-
-_Image = tuple[int, int]
-"""Place and sign of a node's image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,11 +200,11 @@ class SymmetryGroup:
         slack = tolerance * (1.0 + float(np.abs(a).max(initial=0.0)))
         if np.abs(self.fingerprint(a) - self.fingerprint(b)).max() > slack:
             return None
-        target = self._network(b)
+        target = read_network(self.layout, b)
         for number in range(len(self.data_automorphisms)):
-            images = self._hidden_match(self._network(self._apply_data(number, a)), target, slack, {})
+            images = match_nodes(self.parity, read_network(self.layout, self._apply_data(number, a)), target, slack, {})
             if images is not None:
-                return _element(number, images)
+                return element_of(number, images)
         return None
 
     def stabiliser(self, theta: FloatArray, tolerance: float = MATCH_TOLERANCE) -> tuple[int, tuple[GroupElement, ...]]:
@@ -285,21 +214,23 @@ class SymmetryGroup:
         stabiliser, whose order is the product of the orbit lengths along a chain of point stabilisers (Schreier, Sims).
         """
         slack = tolerance * (1.0 + float(np.abs(theta).max(initial=0.0)))
-        net = self._network(theta)
+        net = read_network(self.layout, theta)
         found: list[GroupElement] = []
         for number in range(len(self.data_automorphisms)):
-            images = self._hidden_match(self._network(self._apply_data(number, theta)), net, slack, {})
+            images = match_nodes(
+                self.parity, read_network(self.layout, self._apply_data(number, theta)), net, slack, {}
+            )
             if images is not None:
-                found.append(_element(number, images))
-        order, fixed = len(found), dict[tuple[int, int], _Image]()
+                found.append(element_of(number, images))
+        order, fixed = len(found), dict[tuple[int, int], Image]()
         for layer, width in enumerate(self.hidden):
             for i in range(width):
                 orbit = 0
-                for image in product(range(width), self._sign_choices):
-                    images = self._hidden_match(net, net, slack, fixed | {(layer, i): image})
+                for image in product(range(width), sign_choices(self.parity)):
+                    images = match_nodes(self.parity, net, net, slack, fixed | {(layer, i): image})
                     if images is not None:
                         orbit += 1
-                        found.append(_element(0, images))
+                        found.append(element_of(0, images))
                 order *= orbit
                 fixed[(layer, i)] = (i, 1)
         still = self.identity
@@ -329,15 +260,15 @@ class SymmetryGroup:
 
         Each node is flipped until a fixed linear form of its parameters is not negative, and the nodes of a layer are
         sorted by the form; of the images under the data automorphisms the one with the largest form is taken. The
-        coefficients, square roots of distinct primes, are independent over the rationals, so the form ties only on
+        coefficients are independent over the rationals, so the form ties only on
         equal nodes and by accident. The result always lies in the orbit; representatives that differ do not prove
         orbits different (accident, rounding, or nodes of a deep network with equal inputs): `match` decides.
         """
         batch = np.atleast_2d(theta)
-        form = self._form(self.layout.size)
+        form = linear_form(self.layout.size)
         best, largest = np.empty_like(batch), np.full(len(batch), -np.inf)
         for number in range(len(self.data_automorphisms)):
-            image = self._sorted_nodes(self._apply_data(number, batch))
+            image = sort_nodes(self.layout, self.parity, self._apply_data(number, batch))
             size = image @ form
             better = size > largest
             best[better], largest[better] = image[better], size[better]
@@ -365,149 +296,8 @@ class SymmetryGroup:
             for n in range(len(self.data_automorphisms))
         )
 
-    @property
-    def _sign_choices(self) -> tuple[int, ...]:
-        return (1,) if self.parity is Parity.NONE else (1, -1)
-
     def _apply_data(self, number: int, theta: FloatArray) -> FloatArray:
         index, sign = self._data_actions[number]
         image = np.empty_like(theta)
         image[..., index] = sign * theta
         return image
-
-    def _network(self, theta: FloatArray) -> _Network:
-        layers = range(1, self.layout.n_layers + 1)
-        weights = tuple(theta[self.layout.weight(l).slice].reshape(self.layout.weight(l).shape) for l in layers)
-        biases = []
-        for layer, weight in zip(layers, weights, strict=True):
-            block = self.layout.biases(layer)
-            biases.append(np.zeros(len(weight)) if block is None else theta[block.slice])
-        return _Network(weights=weights, biases=tuple(biases))
-
-    def _hidden_match(
-        self, a: _Network, b: _Network, slack: float, fixed: dict[tuple[int, int], _Image]
-    ) -> list[list[_Image]] | None:
-        """Images of the hidden nodes that carry network `a` to `b`, extending `fixed`; None if there are none."""
-        for layer in range(len(a.weights)):
-            if np.abs(np.sort(np.abs(a.biases[layer])) - np.sort(np.abs(b.biases[layer]))).max() > slack:
-                return None
-        if np.abs(a.biases[-1] - b.biases[-1]).max() > slack:
-            return None
-        return next(self._extend(a, b, slack, fixed, []), None)
-
-    def _extend(
-        self, a: _Network, b: _Network, slack: float, fixed: dict[tuple[int, int], _Image], done: list[list[_Image]]
-    ) -> Iterator[list[list[_Image]]]:
-        layer = len(done)
-        if layer == len(self.hidden):
-            yield done
-            return
-        options = self._options(a, b, slack, done)
-        for i in range(len(options)):
-            if (layer, i) in fixed:
-                options[i] = [image for image in options[i] if image == fixed[(layer, i)]]
-        # Where the next layer is the output, every condition on a node stands alone: the first assignment will do.
-        # Deeper down, the outgoing weights decide between nodes with equal inputs only in the next layer.
-        for images in _assignments(options):
-            for rest in self._extend(a, b, slack, fixed, [*done, images]):
-                yield rest
-                return
-
-    def _options(self, a: _Network, b: _Network, slack: float, done: list[list[_Image]]) -> list[list[_Image]]:
-        """For each node of the next layer of `a`, its possible images in `b`, by incoming and outgoing weights."""
-        layer = len(done)
-        incoming = a.weights[layer]
-        if layer:
-            moved = np.empty_like(incoming)
-            out = 1 if self.parity is Parity.ODD else 0
-            for k, (place, sign) in enumerate(done[-1]):
-                moved[:, place] = incoming[:, k] * sign**out
-            incoming = moved
-        rows_a = np.column_stack((incoming, a.biases[layer]))
-        rows_b = np.column_stack((b.weights[layer], b.biases[layer]))
-        last = layer == len(self.hidden) - 1
-        columns_a, columns_b = a.weights[layer + 1].T, b.weights[layer + 1].T
-        if not last:
-            columns_a, columns_b = np.sort(np.abs(columns_a), axis=1), np.sort(np.abs(columns_b), axis=1)
-        options: list[list[_Image]] = [[] for _ in rows_a]
-        for sign in self._sign_choices:
-            out_sign = sign if last and self.parity is Parity.ODD else 1
-            near = np.abs(sign * rows_a[:, None] - rows_b[None]).max(-1) <= slack
-            near &= np.abs(out_sign * columns_a[:, None] - columns_b[None]).max(-1) <= slack
-            for i, j in zip(*near.nonzero(), strict=True):
-                options[i].append((int(j), sign))
-        return options
-
-    @staticmethod
-    def _form(size: int) -> FloatArray:
-        return np.sqrt(_primes(size)) / np.sqrt(np.arange(1.0, size + 1.0))
-
-    def _sorted_nodes(self, theta: FloatArray) -> FloatArray:
-        image = theta.copy()
-        for layer in range(1, self.layout.n_layers):
-            block, after, bias = self.layout.weight(layer), self.layout.weight(layer + 1), self.layout.biases(layer)
-            # Views of the image: (n, nodes, inputs), (n, nodes), (n, outputs, nodes).
-            incoming = image[:, block.slice].reshape(-1, *block.shape)
-            own = np.zeros(incoming.shape[:2]) if bias is None else image[:, bias.slice]
-            outgoing = image[:, after.slice].reshape(-1, *after.shape)
-            form = self._form(incoming.shape[2] + 1 + outgoing.shape[1])
-            argument = incoming @ form[: incoming.shape[2]] + own * form[incoming.shape[2]]
-            response = np.swapaxes(outgoing, 1, 2)
-            weights = form[incoming.shape[2] + 1 :]
-            last = layer == self.layout.n_layers - 1
-            if self.parity is not Parity.NONE:
-                # Of an odd node in the last hidden layer the outgoing weights flip too and may help to decide.
-                odd_last = last and self.parity is Parity.ODD
-                sign = np.where(argument + (response @ weights if odd_last else 0.0) < 0.0, -1.0, 1.0)
-                incoming = incoming * sign[..., None]
-                own = own * sign
-                argument = argument * sign
-                if self.parity is Parity.ODD:
-                    response = response * sign[..., None]
-            key = argument + (response if last else np.sort(np.abs(response), axis=2)) @ weights
-            order = np.argsort(-key, axis=1)
-            image[:, block.slice] = np.take_along_axis(incoming, order[..., None], 1).reshape(len(image), -1)
-            image[:, after.slice] = np.swapaxes(np.take_along_axis(response, order[..., None], 1), 1, 2).reshape(
-                len(image), -1
-            )
-            if bias is not None:
-                image[:, bias.slice] = np.take_along_axis(own, order, 1)
-        return image
-
-
-def _primes(count: int) -> FloatArray:
-    """The first `count` primes."""
-    limit = 16 + int(count * (np.log(count + 2.0) + np.log(np.log(count + 3.0)) + 1.0))
-    sieve = np.ones(limit, dtype=bool)
-    sieve[:2] = False
-    for n in range(2, int(limit**0.5) + 1):
-        if sieve[n]:
-            sieve[n * n :: n] = False
-    return np.flatnonzero(sieve)[:count].astype(float)
-
-
-def _element(data: int, images: list[list[_Image]]) -> GroupElement:
-    return GroupElement(
-        data=data,
-        places=tuple(tuple(j for j, _ in layer) for layer in images),
-        signs=tuple(tuple(s for _, s in layer) for layer in images),
-    )
-
-
-def _assignments(options: list[list[_Image]]) -> Iterator[list[_Image]]:
-    """Injective choices of one image for each node, the most constrained node first."""
-    order = sorted(range(len(options)), key=lambda i: len(options[i]))
-    chosen: dict[int, _Image] = {}
-
-    def extend(depth: int, used: frozenset[int]) -> Iterator[list[_Image]]:
-        if depth == len(order):
-            yield [chosen[i] for i in range(len(options))]
-            return
-        i = order[depth]
-        for image in options[i]:
-            if image[0] not in used:
-                chosen[i] = image
-                yield from extend(depth + 1, used | {image[0]})
-
-    if all(options):
-        yield from extend(0, frozenset())
