@@ -17,8 +17,9 @@ from typing import Any, Protocol
 from symland.analysis.embedding import EmbeddingReport, check_embedding
 from symland.errors import DatabaseError, RefinementError
 from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, explore, parse_rules
+from symland.explore.bands import bridge
 from symland.explore.coverage import classes_by_index, copies_by_index, euler_sum
-from symland.explore.pathways import Connections, connect
+from symland.explore.pathways import Connections
 from symland.kernels import CompiledKernel, compile_kernel
 from symland.landscape.database import Database
 from symland.program.derive import build_program
@@ -28,6 +29,8 @@ from symland.records import StationaryPoint, Verdict
 from symland.report import write_report
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
+from symland.rigor.distinct import distinct
+from symland.rigor.enumeration import EnumerationResult, Progress, enumerate_points
 from symland.rigor.refine import RefinedPoint, refine
 from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
@@ -37,8 +40,10 @@ from symland.symbolic.theorem.library import prove_all, theorem_files
 __all__ = [
     "Listener",
     "certify_into",
+    "classes",
     "connect_into",
     "embed_into",
+    "enumerate_into",
     "explore_into",
     "prove_into",
     "refine_into",
@@ -171,11 +176,28 @@ def _by_index(counts: Iterable[int]) -> str:
     return " ".join(map(str, counts))
 
 
-def connect_into(database: Database, *, listener: Listener = SILENCE) -> Connections:
-    """Follow both downhill branches of every transition state; classes found at their ends join the list."""
+def classes(database: Database) -> list[StationaryPoint]:
+    """The classes of a database.
+
+    Raises
+    ------
+    DatabaseError
+        If there are none yet.
+    """
     points = database.points()
+    if not points:
+        raise DatabaseError(f"{database.path}: no classes yet; run `symland explore` on it first")
+    return points
+
+
+def connect_into(database: Database, *, listener: Listener = SILENCE) -> Connections:
+    """Follow both downhill branches of every transition state, and search between minima that stay unconnected.
+
+    Classes that are found on the way join the list.
+    """
+    points = classes(database)
     listener.advance(f"{sum(p.index == 1 for p in points)} transition states")
-    found = connect(compile_kernel(database.spec), find_symmetry(database.spec), points)
+    found = bridge(compile_kernel(database.spec), find_symmetry(database.spec), points)
     if len(found.points) > len(points):
         database.put_points(found.points)
     database.put_pathways(found.pathways)
@@ -194,7 +216,7 @@ def refine_into(database: Database, *, digits: int = 50, listener: Listener = SI
     """
     if digits < 1:
         raise RefinementError(f"--digits: {digits}; write 1 or more")
-    points, out = database.points(), list[RefinedPoint | None]()
+    points, out = classes(database), list[RefinedPoint | None]()
     for number, point in enumerate(points):
         try:
             refined: RefinedPoint | None = refine(database.spec, point.theta.tolist(), digits=digits)
@@ -209,7 +231,7 @@ def refine_into(database: Database, *, digits: int = 50, listener: Listener = SI
 
 def certify_into(database: Database, *, listener: Listener = SILENCE) -> list[Certificate]:
     """Certify existence, uniqueness, index and loss of every class."""
-    points, refined = database.points(), database.refined()
+    points, refined = classes(database), database.refined()
     out = []
     for number, point in enumerate(points):
         start = RefinedPoint.from_dict(refined[number]) if number in refined else point.theta.tolist()
@@ -217,7 +239,62 @@ def certify_into(database: Database, *, listener: Listener = SILENCE) -> list[Ce
         database.put_certificate(number, certificate.to_dict())
         out.append(certificate)
         listener.advance("certificates", number + 1, len(points))
+    pairs = distinct(out, find_symmetry(database.spec))
+    exceptions = [[pair.first, pair.second, pair.verdict.value, pair.reason] for pair in pairs.exceptions]
+    database.put_analysis("distinctness", {"verdict": pairs.verdict.value, "exceptions": exceptions})
     return out
+
+
+def enumerate_into(
+    database: Database,
+    *,
+    budget: float = math.inf,
+    clock: Callable[[], float],
+    listener: Listener = SILENCE,
+) -> EnumerationResult:
+    """Prove that the database's classes are all stationary points up to symmetry, or say where there may be more.
+
+    A proof that the budget interrupted goes on where it was.
+
+    Raises
+    ------
+    DatabaseError
+        If the database holds no classes yet.
+    SpecError
+        If the network is not of the kind that can be enumerated.
+    """
+    points = classes(database)
+
+    def progress(state: Progress) -> None:
+        listener.advance(
+            f"{100 * state.share:.2f} % closed, {state.boxes_handled} boxes, {state.waiting} waiting, "
+            f"{state.undecided} undecided, {state.seconds:.0f} s"
+        )
+
+    result = enumerate_points(
+        database.spec,
+        points,
+        budget_seconds=budget,
+        state=database.analyses().get("enumeration state"),
+        progress=progress,
+        clock=clock,
+    )
+    database.put_analysis("enumeration state", result.state)
+    database.put_analysis(
+        "enumeration",
+        {
+            "verdict": result.verdict.value,
+            "classes": len(result.classes),
+            "unproved": list(result.unproved),
+            "undecided": len(result.undecided),
+            "boxes": result.boxes_handled,
+            "node_boxes": result.node_boxes,
+            "share": result.share,
+            "seconds": round(result.seconds, 3),
+            "digest": result.digest,
+        },
+    )
+    return result
 
 
 def embed_into(database: Database, *, layer: int = 1, nodes: int = 1, listener: Listener = SILENCE) -> EmbeddingReport:
@@ -226,7 +303,7 @@ def embed_into(database: Database, *, layer: int = 1, nodes: int = 1, listener: 
     def progress(done: int, total: int) -> None:
         listener.advance("classes", done, total)
 
-    report = check_embedding(database.spec, database.points(), layer=layer, nodes=nodes, progress=progress)
+    report = check_embedding(database.spec, classes(database), layer=layer, nodes=nodes, progress=progress)
     record = report.to_dict()
     database.put_embedding(record.pop("points"))
     database.put_analysis("embedding", record)
@@ -265,10 +342,10 @@ def certificates(database: Database) -> dict[int, Certificate]:
 def summary(database: Database) -> dict[str, Any]:
     """What the database holds, as JSON values; a loss that no certificate bounds has the bounds null."""
     points, made = database.points(), certificates(database)
-    classes = []
+    rows = []
     for number, point in enumerate(points):
         lower, upper = _loss_bounds(point, made.get(number))
-        classes.append(
+        rows.append(
             {
                 "index": point.index,
                 "loss": point.loss,
@@ -281,11 +358,13 @@ def summary(database: Database) -> dict[str, Any]:
     return {
         "spec": database.spec.canonical(),
         "digest": database.spec.digest,
-        "classes": classes,
+        "classes": rows,
         "counts": list(classes_by_index(points)),
         "copies": list(copies_by_index(points)),
         "morse_sum": euler_sum(points),
+        "distinct": database.analyses().get("distinctness", {}).get("verdict"),
         "completeness": database.analyses().get("completeness"),
+        "enumeration": database.analyses().get("enumeration"),
         "seconds": database.meta().get("seconds", {}),
     }
 
@@ -360,7 +439,8 @@ def run(
         def prove_points() -> str:
             made = certify_into(database, listener=listener)
             held = sum(is_certified(p, c) for p, c in zip(database.points(), made, strict=True))
-            return f"{held} of {len(made)} classes certified"
+            different = database.analyses()["distinctness"]["verdict"]
+            return f"{held} of {len(made)} classes certified; pairwise distinct up to symmetry: {different}"
 
         def embedding() -> str:
             report = embed_into(database, listener=listener)

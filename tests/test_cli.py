@@ -96,6 +96,13 @@ BAD = [
     (["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", "{db}", "--workers", "0"], "--workers"),
     (["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", "{db}", "--seed", "5"], "seed 0"),
     (["prove", "nowhere.py"], "nowhere.py"),
+    (["kernel", "xor"], "--output"),
+    (["kernel", "xor", "--target", "fortran", "-o", "k"], "--target"),
+    (["check"], "no files"),
+    (["check", "nowhere.json"], "nowhere.json"),
+    (["enumerate", "--db", "{db}", "--audit", "2"], "--audit"),
+    (["map", "{db}"], "at least 2"),
+    (["import", "xor", "nowhere", "--db", "new.sqlite"], "nowhere"),
     (["run", "xor", "-o", "{junk}"], "{junk}"),
 ]
 
@@ -118,7 +125,49 @@ def test_bad_input_is_one_line_and_status_2(
     assert junk.read_text() == "not a database"
 
 
-VERBS = ["run", "derive", "explore", "refine", "certify", "show", "embed", "prove", "report"]
+def test_certificates_are_written_and_checked(
+    landscape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("certify", "--db", str(landscape / "landscape.sqlite"), "-o", str(tmp_path)) == 0
+    files = sorted(map(str, tmp_path.glob("*.json")))
+    capsys.readouterr()
+    assert [c["verdict"] for c in document(capsys, "check", *files, "--json")] == ["certified"] * 7
+    lie = tmp_path / "lie.json"
+    lie.write_text(Path(files[0]).read_text().replace('"precision_bits"', '"bits"'))
+    assert call("check", files[1], str(lie)) == 1
+
+
+def test_a_kernel_is_written_with_its_verification(tmp_path: Path) -> None:
+    assert call("kernel", "xor", "--hidden", "1", "--target", "c", "-o", str(tmp_path)) == 0
+    names = {path.suffix for path in tmp_path.iterdir()}
+    assert {".c", ".h", ".json"} <= names
+
+
+def test_the_narrow_landscape_lies_inside_the_wide_one(
+    landscape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    narrow, wide = str(landscape / "landscape.sqlite"), str(tmp_path / "wide.sqlite")
+    assert call("explore", "xor", "--hidden", "2", "--penalty", "1e-2", "--db", wide) == 0
+    capsys.readouterr()
+    found = document(capsys, "map", narrow, wide, "-o", str(tmp_path / "map"), "--json")
+    assert len(found["links"]) == 7
+    assert (tmp_path / "map" / "embedding-map.pdf").is_file()
+    labels = document(capsys, "prune", "--db", wide, "--narrower", narrow, "--json")
+    assert sorted(r["narrow_class"] for r in labels if r["narrow_class"] is not None) == [0, 1, 3, 4, 5, 6]
+    assert sum(r["irreducible"] for r in labels) == 13
+
+    files, back = str(tmp_path / "pathsample"), str(tmp_path / "back.sqlite")
+    assert call("export", "--db", wide, "-o", files) == 0
+    assert call("import", "xor", files, "--penalty", "1e-2", "--db", back) == 0
+    capsys.readouterr()
+    # Four minima; the transition states that join two minima.
+    assert document(capsys, "show", "--db", back, "--json")["counts"][0] == 4
+
+
+VERBS = [
+    *("run", "derive", "explore", "refine", "certify", "show", "embed", "prove", "report"),
+    *("kernel", "check", "enumerate", "map", "prune", "export", "import"),
+]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -29,7 +29,7 @@ def run(
     from symland import pipeline
 
     question = read_spec(spec, overrides)
-    with executor(search.workers) as pool:
+    with executor(search) as pool:
         result = pipeline.run(
             question,
             output,
@@ -69,7 +69,7 @@ def explore(
 
     question = read_spec(spec, overrides)
     progress = Progress()
-    with Database.open_or_create(db, question) as database, executor(search.workers) as pool:
+    with Database.open_or_create(db, question) as database, executor(search) as pool:
         progress.begin("explore")
         found = pipeline.explore_into(
             database,

@@ -52,6 +52,7 @@ class Search:
     ] = None
     budget: Annotated[str | None, Parameter(help="Longest time to search, such as 60s or 5m.")] = None
     workers: Annotated[int, Parameter(help="Processes to search with; the list found does not depend on it.")] = 1
+    scheduler: Annotated[str | None, Parameter(help="Address of a Dask scheduler whose workers search instead.")] = None
 
 
 def read_spec(source: str, overrides: Overrides) -> LandscapeSpec:
@@ -71,12 +72,34 @@ def read_widths(text: str) -> tuple[int, ...]:
 
 
 @contextmanager
-def executor(workers: int) -> Iterator[Executor | None]:
-    """Worker processes, or None for one worker: this process."""
-    if workers < 1:
-        raise ExplorationError(f"--workers: {workers}; write 1 or more")
-    if workers == 1:
+def executor(search: Search) -> Iterator[Executor | None]:
+    """The workers of a Dask scheduler, worker processes, or None for one worker: this process."""
+    if search.workers < 1:
+        raise ExplorationError(f"--workers: {search.workers}; write 1 or more")
+    if search.scheduler is not None:
+        with _dask(search.scheduler) as pool:
+            yield pool
+    elif search.workers == 1:
         yield None
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    else:
+        with ProcessPoolExecutor(search.workers, mp_context=get_context("spawn")) as pool:
+            yield pool
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ExplorationError(
+            "--scheduler: Dask is not installed; install symland[distributed], or give --workers instead"
+        ) from None
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError, TimeoutError):
+        raise ExplorationError(
+            f"--scheduler: nobody answers at {address!r}; give the address that `dask scheduler` prints, such as "
+            "tcp://127.0.0.1:8786"
+        ) from None
+    with client, client.get_executor() as pool:
         yield pool

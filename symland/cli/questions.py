@@ -1,0 +1,241 @@
+"""Verbs that ask one question of a landscape: is it complete, what lies inside what, files for other programs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from symland.cli.app import app
+from symland.cli.display import Progress, print_json, print_table, say
+from symland.cli.options import DatabaseFile, Folder, Json, Overrides, Spec, read_spec
+from symland.errors import CertificateError, DatabaseError
+
+if TYPE_CHECKING:
+    from symland.analysis.embedding_map import EmbeddingMap
+
+__all__ = ["embedding_map", "enumerate_points", "export", "import_files", "prune"]
+
+
+@app.command(name="enumerate")
+def enumerate_points(
+    *,
+    db: DatabaseFile,
+    budget: Annotated[
+        str | None, Parameter(help="CPU time to spend, such as 60s or 15m; the same command goes on.")
+    ] = None,
+    audit: Annotated[
+        float | None, Parameter(help="Fraction of the closed boxes to prove again in Arb, such as 0.01.")
+    ] = None,
+    seed: Annotated[int, Parameter(help="Picks the boxes of the audit.")] = 0,
+    json: Json = False,
+) -> int:
+    """Prove that the classes of a database are all stationary points there are; exit status 1 while it is open.
+
+    For one hidden layer of tanh nodes, two classes, and the penalty on all parameters.
+
+    Example: `symland enumerate --db xor-1.sqlite --audit 0.01`
+    """
+    import numpy as np
+
+    from symland import pipeline
+    from symland.explore import parse_duration
+    from symland.landscape.database import Database
+    from symland.rigor.enumeration import audit as audit_log
+
+    if audit is not None and not 0 < audit <= 1:
+        raise CertificateError(f"--audit: {audit}; write a fraction above 0 and at most 1")
+    seconds = {} if budget is None else {"budget": parse_duration(budget)}
+    progress = Progress()
+    with Database.open(db) as database:
+        progress.begin("enumerate")
+        result = pipeline.enumerate_into(database, clock=time.process_time, listener=progress, **seconds)
+        complete = result.verdict.value == "certified"
+        progress.end("COMPLETE: there are no others" if complete else f"open: {len(result.undecided)} boxes undecided")
+        out = dict(database.analyses()["enumeration"])
+        if audit is not None:
+            progress.begin("audit")
+            thetas = [p.theta for p in database.points()]
+            report = audit_log(database.spec, thetas, result.log, audit, np.random.default_rng(seed))
+            out["audit"] = {"verdict": report.verdict.value, "sampled": report.sampled, "proved": report.proved}
+            progress.end(f"{report.proved} of {report.sampled} boxes proved again: {report.verdict.value}")
+        if json:
+            print_json(out)
+        else:
+            print_table(database.spec.name, ["what", "value"], [[key, str(value)] for key, value in out.items()])
+    return 0 if complete else 1
+
+
+@app.command(name="map")
+def embedding_map(
+    *databases: Path,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], help="Directory for the figure.")] = None,
+    json: Json = False,
+) -> int:
+    """Show which class of each network lies inside which class of the next wider one; give databases by width.
+
+    Exit status 1 when an embedded class is missing from the wider network's list.
+
+    Example: `symland map xor-1.sqlite xor-2.sqlite xor-3.sqlite -o map`
+    """
+    from symland.analysis.embedding_map import Landscape
+    from symland.analysis.embedding_map import embedding_map as find_map
+    from symland.landscape.database import Database
+    from symland.pipeline import classes
+    from symland.symbolic.symmetry import find_symmetry
+
+    if len(databases) < 2:
+        raise DatabaseError(f"{len(databases)} databases; give at least 2, by width")
+    landscapes = []
+    for path in databases:
+        with Database.open(path) as database:
+            group = find_symmetry(database.spec)
+            landscapes.append(Landscape(spec=database.spec, points=tuple(classes(database)), group=group))
+    progress = Progress()
+    progress.begin("map")
+    found = find_map(landscapes, progress=lambda done, total: progress.advance("classes", done, total))
+    progress.end("every embedded class was found" if found.complete else "INCOMPLETE: embedded classes are missing")
+    if output is not None:
+        for path in _draw(found, output):
+            say(str(path))
+    if json:
+        print_json(found.to_dict())
+    else:
+        rows = [
+            [
+                str(link.width),
+                str(link.start),
+                "missing" if link.end is None else str(link.end),
+                f"+{link.rise}",
+                "-" if link.escape is None else str(link.escape),
+                link.verdict.value,
+            ]
+            for link in found.links
+        ]
+        columns = ["width", "class", "class at the next width", "index", "escapes to", "verdict"]
+        print_table("Embedding map", columns, rows)
+    return 0 if found.complete else 1
+
+
+def _draw(found: EmbeddingMap, folder: Path) -> list[Path]:
+    """The figure of an embedding map: a column for each width."""
+    from symland.report.figures import Column, Link, embedding_figure, save_figure
+
+    columns, places = [], []
+    for width in found.widths:
+        classes = found.column(width)
+        title = f"$N_h = {width}$"
+        columns.append(
+            Column(title=title, losses=tuple(c.loss for c in classes), indices=tuple(c.index for c in classes))
+        )
+        places.append({c.number: k for k, c in enumerate(classes)})
+    links = [
+        [
+            Link(
+                start=places[k][x.start],
+                end=places[k + 1][x.end],
+                escape=None if x.escape is None else places[k + 1][x.escape],
+            )
+            for x in found.links
+            if x.width == width and x.end is not None
+        ]
+        for k, width in enumerate(found.widths[:-1])
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    return save_figure(embedding_figure(columns, links), folder, "embedding-map")
+
+
+@app.command
+def prune(
+    *,
+    db: DatabaseFile,
+    narrower: Annotated[
+        list[Path] | None, Parameter(help="Databases of narrower networks, to name their classes.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Label every class: irreducible, or the extension of a narrower network's class.
+
+    Example: `symland prune --db xor-3.sqlite --narrower xor-1.sqlite --narrower xor-2.sqlite`
+    """
+    from symland.analysis.pruning import label_classes
+    from symland.landscape.database import Database
+    from symland.pipeline import classes
+    from symland.symbolic.symmetry import find_symmetry
+
+    known = {}
+    for path in narrower or []:
+        with Database.open(path) as database:
+            known[database.spec.hidden] = (classes(database), find_symmetry(database.spec))
+    with Database.open(db) as database:
+        labels = label_classes(database.spec, classes(database), known)
+        rows = [
+            {
+                "class": n,
+                "width": list(label.width),
+                "irreducible": label.irreducible,
+                "narrow_class": label.narrow_class,
+                "label": str(label),
+            }
+            for n, label in enumerate(labels)
+        ]
+        database.put_analysis("labels", rows)
+        if json:
+            print_json(rows)
+        else:
+            print_table(database.spec.name, ["class", "label"], [[str(r["class"]), str(r["label"])] for r in rows])
+
+
+@app.command
+def export(
+    *,
+    db: DatabaseFile,
+    output: Folder,
+    form: Annotated[
+        Literal["pathsample", "csv", "graphml", "parquet"],
+        Parameter(name="--format", help="PATHSAMPLE's files, or tables, or the transition network."),
+    ] = "pathsample",
+) -> None:
+    """Write minima, transition states and pathways for other programs.
+
+    Example: `symland export --db xor.sqlite --format pathsample -o pathsample`
+    """
+    from symland.landscape import exchange
+    from symland.landscape.database import Database
+    from symland.pipeline import classes
+    from symland.symbolic.symmetry import find_symmetry
+
+    with Database.open(db) as database:
+        points, pathways = classes(database), database.pathways()
+        if form == "pathsample":
+            files = exchange.export_pathsample(points, pathways, find_symmetry(database.spec))
+            written = exchange.write_pathsample(output, files)
+        elif form == "csv":
+            written = exchange.write_csv(output, database.spec, points, pathways)
+        elif form == "parquet":
+            written = exchange.write_parquet(output, database.spec, points, pathways)
+        else:
+            written = [exchange.write_graphml(output / "network.graphml", points, pathways)]
+    for path in written:
+        say(str(path))
+
+
+@app.command(name="import")
+def import_files(spec: Spec, folder: Path, /, *, db: DatabaseFile, overrides: Overrides = Overrides()) -> None:
+    """Read PATHSAMPLE's files of the same potential into a new database; every point is verified again.
+
+    Example: `symland import xor pathsample --db imported.sqlite`
+    """
+    from symland.landscape import exchange
+    from symland.landscape.database import Database
+    from symland.symbolic.symmetry import find_symmetry
+
+    question = read_spec(spec, overrides)
+    files = exchange.read_pathsample(folder, question.n_parameters)
+    points, pathways = exchange.import_pathsample(files, question, find_symmetry(question))
+    with Database.create(db, question) as database:
+        database.put_points(points)
+        database.put_pathways(pathways)
+    say(f"{len(points)} classes, {len(pathways)} pathways")
