@@ -62,6 +62,9 @@ EXCLUSION_RADIUS = 1e-6
 FARTHEST_MOVE = 1e-2
 """Largest change of a parameter by Newton's steps, in units of 1 + max |theta|: beyond, it is another point."""
 
+EIGENVALUE_ROOM = 7
+"""What is added to the radius of an eigenvalue's enclosure, in units of that radius, for readers with wider ones."""
+
 OTHER_METHODS = (
     ("pivots", pivot_index),
     ("characteristic polynomial", characteristic_index),
@@ -217,7 +220,7 @@ def _proved(spec: LandscapeSpec, texts: tuple[str, ...], point: Midpoint | None,
         uniqueness=text if wide is None else _below(wide[0]),
         index=agreed.pop() if len(agreed) == 1 else None,
         loss=loss,
-        eigenvalues=tuple(outward_texts(x, MOST_PLACES) for x in bounds),
+        eigenvalues=tuple(outward_texts(x + arb(0, EIGENVALUE_ROOM * x.rad()), MOST_PLACES) for x in bounds),
         opinions=decided if opinions else (),
     )
 

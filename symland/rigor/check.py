@@ -154,8 +154,7 @@ class _Network:
         weights = sum(m * n for m, n in shapes)
         self.size = weights + self.bias * sum(self.widths[1:])
         self.penalised = self.size if spec["penalised"] == "all" else weights
-        work = self.size**2 * len(self.inputs) * sum(self.widths)
-        _need(work <= LARGEST_WORK, "too large to check", Verdict.UNDECIDED)
+        _need(self.size**2 * len(self.inputs) * sum(self.widths) <= LARGEST_WORK, "too large", Verdict.UNDECIDED)
         self.tree = _parse(spec["activation"])
         offsets = [sum(m * n for m, n in shapes[:k]) for k in range(len(shapes))]
         ends = [weights + sum(self.widths[1 : k + 1]) for k in range(len(shapes))]
@@ -251,8 +250,9 @@ def _power(x: arb, n: int) -> arb:
     return prod([x] * n, start=arb(1)) if n >= 0 else 1 / prod([x] * -n, start=arb(1))
 
 
-def _logistic(x: arb) -> arb:
-    return _monotone(lambda y: 1 / (1 + (-y).exp()), x)
+def _bell(x: arb) -> arb:
+    least, most = (2 * (-y * y).exp() / arb.pi().sqrt() for y in (x.abs_upper(), x.abs_lower()))
+    return least.union(most)
 
 
 _FUNCTIONS: dict[str, Callable[[arb], _Three]] = {  # f, f', f''
@@ -262,9 +262,9 @@ _FUNCTIONS: dict[str, Callable[[arb], _Three]] = {  # f, f', f''
     "sin": lambda x: ((s := x.sin()), x.cos(), -s),
     "cos": lambda x: ((c := x.cos()), -x.sin(), -c),
     "tanh": lambda x: ((t := _monotone(lambda y: y.tanh(), x)), 1 - t * t, -2 * t * (1 - t * t)),
-    "sigmoid": lambda x: ((g := _logistic(x)), g * (1 - g), g * (1 - g) * (1 - 2 * g)),
-    "softplus": lambda x: (_monotone(lambda y: y.exp().log1p(), x), (g := _logistic(x)), g * (1 - g)),
-    "erf": lambda x: (_monotone(lambda y: y.erf(), x), (b := 2 * (-x * x).exp() / arb.pi().sqrt()), -2 * x * b),
+    "sigmoid": lambda x: ((g := _monotone(lambda y: 1 / (1 + (-y).exp()), x)), g * (1 - g), g * (1 - g) * (1 - 2 * g)),
+    "softplus": lambda x: (_monotone(lambda y: y.exp().log1p(), x), *_FUNCTIONS["sigmoid"](x)[:2]),
+    "erf": lambda x: (_monotone(lambda y: y.erf(), x), (b := _bell(x)), -2 * x * b),
 }
 
 
@@ -323,12 +323,11 @@ def _verify(values: dict[str, Any]) -> None:
     _keys(claims, _CLAIM_KEYS, "the claims")
     index, loss, bounds = claims["index"], claims["loss"], claims["eigenvalues"]
     _keys(index, "value verdict", "an index")
-    _need(isinstance(texts, list) and len(texts) == p, "the midpoint has another length than theta")
-    answers = (claims["existence"], claims["uniqueness"], index["verdict"])
-    _need(all(a in ("certified", "refuted", "undecided") for a in answers), "unknown verdict")
-    _need(set(answers) == {"certified"}, "it does not claim existence, uniqueness and index", Verdict.UNDECIDED)
+    _need(all(isinstance(x, list) and len(x) == p for x in (texts, bounds)), "midpoint or eigenvalues are not P long")
+    answers = {claims["existence"], claims["uniqueness"], index["verdict"]}
+    _need(answers <= {"certified", "refuted", "undecided"}, "unknown verdict")
+    _need(answers == {"certified"}, "it does not claim existence, uniqueness and index", Verdict.UNDECIDED)
     _need(_whole(index["value"], 0, p), "the index is out of range")
-    _need(isinstance(bounds, list) and len(bounds) == p, "the eigenvalues are not P pairs")
     _need(all(isinstance(b, list) and len(b) == 2 for b in (loss, *bounds)), "a bound is not a pair")
     written = [*texts, values["inclusion_radius"], values["uniqueness_radius"], *loss, *(t for b in bounds for t in b)]
     numbers = [_decimal(t) for t in written]
@@ -337,9 +336,9 @@ def _verify(values: dict[str, Any]) -> None:
     _need(bool(0 < numbers[p] <= numbers[p + 1]), "the radii are not in order")
     value, at, box = _krawczyk(network, [arb(n) for n in numbers[:p]], [arb(r) for r in numbers[p : p + 2]])
     _need(_count_negative(at) == index["value"], "the index is another")
-    _inside(value, numbers[p + 2], numbers[p + 3], "the loss")
+    _inside(value, arb(numbers[p + 2]), arb(numbers[p + 3]), "the loss")
     for found, low, high in zip(_eigenvalues(network(box)[2]), numbers[p + 4 :: 2], numbers[p + 5 :: 2], strict=True):
-        _inside(found, low, high, "an eigenvalue")
+        _inside(found, arb(low), arb(high), "an eigenvalue")
 
 
 def _krawczyk(network: _Network, middle: list[arb], radii: list[arb]) -> tuple[arb, arb_mat, list[arb]]:
@@ -378,8 +377,10 @@ def _count_negative(matrix: arb_mat) -> int:
 
 def _eigenvalues(matrix: arb_mat) -> list[arb]:
     """Enclosures, ascending: Gershgorin's discs of Q^-1 A Q; m discs that meet hold m eigenvalues and are joined."""
-    tolerance = arb(2) ** (-3 * ctx.prec // 4)  # flint's own default is at times not reached
-    vectors = acb_mat(matrix.mid()).eig(right=True, algorithm="approx", tol=tolerance)[1].real.mid()
+    p, small = matrix.nrows(), arb(2) ** (-(ctx.prec // 2))
+    # Equal eigenvalues are set apart by about `small`, which keeps the approximate eigenvectors far from parallel.
+    nearby = matrix + arb_mat(p, p, [(i * i + 1) * (i == j) * small for i in range(p) for j in range(p)])
+    vectors = acb_mat(nearby.mid()).eig(right=True, algorithm="approx", tol=small * small.sqrt())[1].real.mid()
     rows = (vectors.inv() * matrix * vectors).tolist()
     discs = [row[i] + arb(0, sum(map(abs, row), -abs(row[i])).upper()) for i, row in enumerate(rows)]
     _need(all(d.is_finite() for d in discs), "the eigenvalues are not enclosed", Verdict.UNDECIDED)
@@ -393,7 +394,6 @@ def _eigenvalues(matrix: arb_mat) -> list[arb]:
     return [disc for group in joined for disc in group]
 
 
-def _inside(found: arb, lowest: fmpq, highest: fmpq, name: str) -> None:
-    low, high = arb(lowest), arb(highest)
+def _inside(found: arb, low: arb, high: arb, name: str) -> None:
     _need(not (found < low or found > high), f"{name} lies outside its bounds")
     _need(bool(low <= found) and bool(found <= high), f"{name} is not proved to lie in its bounds", Verdict.UNDECIDED)

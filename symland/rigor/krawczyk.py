@@ -38,7 +38,8 @@ __all__ = [
 ]
 
 WIDEST_CONTRACTION = 0.5
-"""Largest row sum of |I - Y H(X)| of a recorded cube: it leaves room for a reader whose enclosure of H is wider."""
+"""Largest row sum of |I - Y H(X)| of a recorded cube: it leaves room for a reader whose enclosure of H is wider. It is
+divided by the square of the number of hidden layers, as every layer widens an enclosure found in another way."""
 
 FIRST_RADIUS = 1e-3
 """Radius of the first cube tried in the search for a large one, in units of 1 + max |theta|."""
@@ -160,18 +161,19 @@ def widest(spec: LandscapeSpec, point: Midpoint, least: arb) -> tuple[arb, arb] 
     The slope |I - Y H(X_r)| grows about linearly with r, which gives the next radius to try.
     """
     size = _largest([m.abs_upper() for m in point.balls])
+    aim = WIDEST_CONTRACTION / len(spec.hidden) ** 2
     radius = _exact(_largest([least, FIRST_RADIUS * (1 + size)]))
     best: tuple[arb, arb] | None = None
     for _ in range(MOST_CUBES):
         slope = contraction(point.inverse, hessian_over(spec, cube(point.balls, radius)))
-        good = bool(slope <= WIDEST_CONTRACTION) and contracts(point.shift, slope, radius)
+        good = bool(slope <= aim) and contracts(point.shift, slope, radius)
         if good and (best is None or radius > best[0]):
             best = (radius, slope)
-        growth = float(WIDEST_CONTRACTION / slope.mid()) if slope.is_finite() and slope > 0 else 0.25
+        growth = float(aim / slope.mid()) if slope.is_finite() and slope > 0 else 0.25
         if good and growth < 1.1:
             break
         # A failed cube asks for a smaller one, a good one for a larger; between a good and a bad one, their mean.
-        step = min(max(growth * 0.95, 0.05), 20.0)
+        step = min(max(growth * 0.95, 1e-6), 20.0)
         radius = _exact(radius * min(step, 0.8) if not good else radius * max(step, 1.05))
         if best is not None and not radius > best[0]:
             break

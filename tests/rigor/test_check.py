@@ -1,0 +1,347 @@
+"""The separate checker accepts what is true and refuses planted lies and hostile files."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections import Counter
+from copy import deepcopy
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import symland.rigor.check
+from symland.records import Verdict
+from symland.rigor.certificate import Certificate, certificate_schema
+from symland.rigor.certify import certify
+from symland.rigor.check import check_certificate
+from symland.rigor.refine import refine
+from tests.rigor.points import newton_points, xor, xor_points
+from tests.strategies import specs
+
+LIES = 10_000
+
+
+@cache
+def certificates() -> tuple[dict[str, Any], ...]:
+    """Certificates of refined points and of float64 points, of two landscapes."""
+    out = []
+    for hidden, penalty, digits in ((1, "1e-2", 50), (2, "1e-3", 30)):
+        spec = xor(hidden, penalty)
+        # Not the origin, which stays stationary whatever the activation, and in every small cube.
+        for theta in [t for t in xor_points(hidden, penalty) if any(t)][:5]:
+            out.append(certify(spec, refine(spec, theta, digits)).to_dict())
+            out.append(certify(spec, theta).to_dict())
+    return tuple(out)
+
+
+def sealed(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with digests that fit them, as a liar would write them."""
+    body = {key: value for key, value in values.items() if key != "seal"}
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return {**body, "seal": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def redigested(values: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(values["spec"], sort_keys=True, separators=(",", ":"))
+    return sealed({**values, "spec_digest": hashlib.sha256(text.encode()).hexdigest()})
+
+
+def test_true_certificates_are_accepted_and_the_reader_agrees_with_the_writer() -> None:
+    for values in certificates():
+        assert check_certificate(values).verdict is Verdict.CERTIFIED
+        again = Certificate.from_dict(values)
+        assert again.to_dict() == values
+        assert check_certificate(again.to_json(), again.spec.canonical()).verdict is Verdict.CERTIFIED
+
+
+def test_a_certificate_of_another_question_is_refused() -> None:
+    other = xor(3, "1e-3").canonical()
+    assert check_certificate(certificates()[0], other).verdict is Verdict.REFUTED
+
+
+# Lies whose digests fit: each makes the certificate false, so that only mathematics can refuse it.
+
+
+def moved_box(v: dict[str, Any], draw: Random) -> None:
+    k = draw.randrange(len(v["midpoint"]))
+    by = Fraction(v["inclusion_radius"]) * draw.choice((3, 10, 10**6)) * draw.choice((1, -1))
+    v["midpoint"][k] = _decimal(Fraction(v["midpoint"][k]) + by)
+
+
+def small_box(v: dict[str, Any], draw: Random) -> None:
+    v["inclusion_radius"] = _decimal(Fraction(v["inclusion_radius"]) / draw.choice((2, 10, 10**9)))
+
+
+def large_box(v: dict[str, Any], draw: Random) -> None:
+    v["uniqueness_radius"] = draw.choice(("2", "10", "1e3", "5e5"))
+
+
+def wrong_index(v: dict[str, Any], draw: Random) -> None:
+    held = v["claims"]["index"]["value"]
+    v["claims"]["index"]["value"] = draw.choice([k for k in range(len(v["midpoint"]) + 1) if k != held])
+
+
+def other_penalty(v: dict[str, Any], draw: Random) -> None:
+    v["spec"]["penalty"] = draw.choice(("1/101", "1/99", "1/7", "1/1001", "100001/100000000"))
+
+
+def other_data(v: dict[str, Any], draw: Random) -> None:
+    draw.choice(v["spec"]["inputs"])[draw.randrange(2)] = draw.choice(("2", "1/2", "100001/100000"))
+
+
+def other_activation(v: dict[str, Any], draw: Random) -> None:
+    v["spec"]["activation"] = draw.choice(("sin", "sigmoid", "erf", "softplus"))
+
+
+def other_label(v: dict[str, Any], draw: Random) -> None:
+    k = draw.randrange(4)
+    v["spec"]["targets"][k] = 1 - v["spec"]["targets"][k]
+
+
+def low_loss(v: dict[str, Any], draw: Random) -> None:
+    low, high = map(Fraction, v["claims"]["loss"])
+    by = draw.choice((1, -1)) * max(2 * (high - low), Fraction(1, 10 ** draw.choice((3, 9, 15))))
+    v["claims"]["loss"] = [_decimal(low + by), _decimal(high + by)]
+
+
+def truncated_loss(v: dict[str, Any], draw: Random) -> None:
+    cut = v["claims"]["loss"][0][: -draw.randrange(3, 10)]
+    v["claims"]["loss"] = [cut, cut]
+
+
+def wrong_eigenvalue(v: dict[str, Any], draw: Random) -> None:
+    pair = draw.choice(v["claims"]["eigenvalues"])
+    low, high = map(Fraction, pair)
+    by = draw.choice((1, -1)) * max(2 * (high - low), Fraction(1, 10**9))
+    pair[:] = [_decimal(low + by), _decimal(high + by)]
+
+
+def swapped_eigenvalues(v: dict[str, Any], draw: Random) -> None:
+    bounds = v["claims"]["eigenvalues"]
+    bounds[0], bounds[-1] = bounds[-1], bounds[0]
+
+
+def swapped_bounds(v: dict[str, Any], draw: Random) -> None:
+    v["claims"]["loss"].reverse()
+
+
+def swapped_radii(v: dict[str, Any], draw: Random) -> None:
+    v["inclusion_radius"], v["uniqueness_radius"] = v["uniqueness_radius"], v["inclusion_radius"]
+
+
+def another_midpoint(v: dict[str, Any], draw: Random) -> None:
+    same = [c for c in certificates() if len(c["midpoint"]) == len(v["midpoint"])]
+    other = draw.choice([c for c in same if abs(float(c["claims"]["loss"][0]) - float(v["claims"]["loss"][0])) > 1e-6])
+    v["midpoint"] = list(other["midpoint"])
+
+
+FALSE = (
+    moved_box,
+    small_box,
+    large_box,
+    wrong_index,
+    other_penalty,
+    other_data,
+    other_activation,
+    other_label,
+    low_loss,
+    truncated_loss,
+    wrong_eigenvalue,
+    swapped_eigenvalues,
+    swapped_bounds,
+    swapped_radii,
+    another_midpoint,
+)
+
+
+def _decimal(value: Fraction) -> str:
+    """Exact text of a fraction whose denominator divides a power of ten."""
+    places = 0
+    while value.denominator != 1 and places < 2000:
+        value, places = value * 10, places + 1
+    return f"{value.numerator}e-{places}" if places else str(value.numerator)
+
+
+# Malformed certificates, with digests that fit.
+
+
+def nan(v: dict[str, Any], draw: Random) -> None:
+    _plant(v, draw, draw.choice(("NaN", "nan", "inf", "-Infinity", "", "0x10", "1e", "１", "1_0", "--1", "1/3")))
+
+
+def huge_exponent(v: dict[str, Any], draw: Random) -> None:
+    _plant(v, draw, draw.choice(("1e999999999999", "1e-999999999", "1e999999", "1e-300000", "9" * 60_000)))
+
+
+def not_text(v: dict[str, Any], draw: Random) -> None:
+    _plant(v, draw, draw.choice((None, True, 3, [], {}, ["0.1"])))
+
+
+def _plant(v: dict[str, Any], draw: Random, what: Any) -> None:
+    spot = draw.randrange(4)
+    if spot == 0:
+        v["midpoint"][draw.randrange(len(v["midpoint"]))] = what
+    elif spot == 1:
+        v[draw.choice(("inclusion_radius", "uniqueness_radius"))] = what
+    elif spot == 2:
+        v["claims"]["loss"][draw.randrange(2)] = what
+    else:
+        draw.choice(v["claims"]["eigenvalues"])[draw.randrange(2)] = what
+
+
+def missing_key(v: dict[str, Any], draw: Random) -> None:
+    where = draw.choice((v, v["claims"], v["claims"]["index"], v["spec"]))
+    del where[draw.choice([k for k in where if k not in ("seal", "spec", "spec_digest")])]
+
+
+def extra_key(v: dict[str, Any], draw: Random) -> None:
+    draw.choice((v, v["claims"], v["claims"]["index"], v["spec"]))["note"] = "trust me"
+
+
+def strange_spec(v: dict[str, Any], draw: Random) -> None:
+    key, value = draw.choice(
+        (
+            ("hidden", []),
+            ("hidden", [10**9]),
+            ("hidden", [True]),
+            ("hidden", "2"),
+            ("activation", "__import__('os')"),
+            ("activation", "relu"),
+            ("activation", "(" * 200 + "z" + ")" * 200),
+            ("activation", "z**z"),
+            ("activation", 7),
+            ("bias", 1),
+            ("outputs", 1),
+            ("outputs", 0),
+            ("loss", "logistic"),
+            ("loss", "zero"),
+            ("penalty", "0.01"),
+            ("penalty", "2/200"),
+            ("penalty", "-1/100"),
+            ("penalty", "1/0"),
+            ("penalised", "none"),
+            ("inputs", []),
+            ("inputs", [["0"]]),
+            ("targets", [0, 1, 1]),
+            ("targets", [0, 1, 1, 2]),
+            ("targets", [0, 1, 1, True]),
+        )
+    )
+    v["spec"][key] = value
+
+
+def strange_head(v: dict[str, Any], draw: Random) -> None:
+    key, value = draw.choice(
+        (("format", "symland-certificate/2"), ("operator", "trust"), ("precision_bits", 0), ("reason", None))
+    )
+    v[key] = value
+
+
+MALFORMED = (nan, huge_exponent, not_text, missing_key, extra_key, strange_spec, strange_head)
+
+
+def test_ten_thousand_planted_lies_are_refused() -> None:
+    draw, refused = Random(1), Counter[str]()
+    for number in range(LIES):
+        true = certificates()[draw.randrange(len(certificates()))]
+        # One in ten needs a Krawczyk step to be refused; the other lies do not even carry fitting digests.
+        lie = draw.choice(FALSE) if number % 10 == 0 else draw.choice(FALSE + MALFORMED)
+        values = deepcopy(true)
+        lie(values, draw)
+        if number % 10 == 0:
+            values = redigested(values)
+        elif lie in MALFORMED and number % 2:
+            values = redigested(values) if "spec" in values else sealed(values)
+        result = check_certificate(values)
+        assert result.verdict is not Verdict.CERTIFIED, (lie.__name__, result)
+        refused[lie.__name__] += 1
+    assert len(refused) == len(FALSE) + len(MALFORMED)
+
+
+def test_any_changed_character_is_refused() -> None:
+    text, draw = Certificate.from_dict(certificates()[0]).to_json(), Random(2)
+    for _ in range(300):
+        k = draw.randrange(len(text))
+        changed = text[:k] + draw.choice('0123456789-.e"{}[]ax ') + text[k + 1 :]
+        if json_equal(text, changed):
+            continue
+        assert check_certificate(changed).verdict is not Verdict.CERTIFIED
+
+
+def json_equal(a: str, b: str) -> bool:
+    try:
+        return bool(json.loads(a) == json.loads(b))
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{",
+        '{"a": NaN}',
+        '{"a": 1e400}',
+        "[" * 100_000,
+        '{"format": 1, "format": 2}',
+        b"\xff\xfe",
+        "9" * 5000,
+        "\ud800",
+    ],
+)
+def test_hostile_text_is_refused_without_an_exception(text: str | bytes) -> None:
+    assert check_certificate(text).verdict is Verdict.REFUTED
+
+
+def test_floats_and_repeated_keys_are_refused_even_with_a_fitting_seal() -> None:
+    values = deepcopy(certificates()[0])
+    values["midpoint"][0] = float(values["midpoint"][0])
+    assert check_certificate(sealed(values)).verdict is Verdict.REFUTED
+    text = json.dumps(certificates()[0])
+    doubled = text[:-1] + ', "reason": ""}'
+    assert check_certificate(doubled).verdict is Verdict.REFUTED
+
+
+def test_an_undecided_certificate_is_not_accepted() -> None:
+    flat = xor(2, "0")
+    made = certify(flat, [0.0] * 12)
+    assert check_certificate(made.to_dict()).verdict is Verdict.UNDECIDED
+
+
+def test_the_checker_imports_nothing_that_makes_certificates() -> None:
+    tree = ast.parse(Path(symland.rigor.check.__file__).read_text(encoding="utf-8"))
+    modules = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    modules |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    assert {m for m in modules if m and m.startswith("symland")} == {"symland.records"}
+    assert len(Path(symland.rigor.check.__file__).read_text(encoding="utf-8").splitlines()) < 400
+
+
+@given(specs(deepest=2, widest=2), st.integers(0, 2**32))
+@settings(max_examples=15)
+def test_two_derivations_agree_on_random_networks(spec: Any, seed: int) -> None:
+    if spec.penalty == 0:
+        spec = spec.with_(penalty=Fraction(1, 50))
+    starts = np.random.default_rng(seed).normal(size=(6, spec.n_parameters))
+    for theta in newton_points(spec, starts)[:2]:
+        made = certify(spec, [float(t) for t in theta])
+        if made.verdict is Verdict.CERTIFIED:
+            assert check_certificate(made.to_json()).verdict is Verdict.CERTIFIED
+
+
+def test_the_schema_names_every_key() -> None:
+    schema = certificate_schema()
+    values = certificates()[0]
+    assert set(schema["required"]) == set(schema["properties"]) == set(values)
+    assert set(schema["properties"]["claims"]["required"]) == set(values["claims"])
+    assert set(schema["properties"]["spec"]["required"]) == set(values["spec"])
