@@ -185,37 +185,20 @@ def _numpy_function(spec: LandscapeSpec, want: Want) -> Function:
 
 def numpy_call(program: Program, want: Want) -> Callable[..., None]:
     """The call of a function, by running its program over NumPy arrays."""
-    from symland.program.algebra import run
-    from symland.program.floats import NumpyAlgebra
+    from symland.kernels.arrays import evaluate_arrays
 
     names = [a.name for a in program.arrays.values() if a.role is Role.DATA]
     upper = np.triu_indices(program.n_parameters)
 
-    def rows(numbers: Sequence[Any], n: int) -> FloatArray:
-        zeros = np.zeros(n)
-        return np.stack([number + zeros for number in numbers], axis=-1)
-
     def call(n: int, data: Sequence[FloatArray], inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
-        given = {name: list(array.ravel()) for name, array in zip(names, data, strict=False)}
-        columns = [list(np.ascontiguousarray(array.T)) for array in inputs]
-        with np.errstate(all="ignore"):
-            ran = run(program, NumpyAlgebra(), columns[0], given, *columns[1:])
-        if ran.hessian:
-            hessian = np.stack([rows(row, n) for row in ran.hessian], axis=1)
+        made = evaluate_arrays(program, inputs, dict(zip(names, data, strict=False)))
+        if want == ("packed",):
+            made["packed"] = made["hessian"][:, *upper]
+        elif want == inertia.OUTPUTS:
+            spectrum = np.linalg.eigvalsh(made["hessian"])
+            sizes = np.abs(spectrum)
+            made |= {"negative": (spectrum < 0).sum(1), "smallest": sizes.min(1), "largest": sizes.max(1)}
         for name, out in zip(want, outputs, strict=True):
-            if name == "value":
-                out[...] = ran.value
-            elif name == "hessian":
-                out[...] = hessian
-            elif name == "packed":
-                out[...] = hessian[:, *upper]
-            elif name == "per_sample":
-                out[...] = np.stack([rows(row, n) for row in ran.per_sample], axis=1)
-            elif name in inertia.OUTPUTS:
-                spectrum = np.linalg.eigvalsh(hessian)
-                sizes = np.abs(spectrum)
-                out[...] = {"negative": (spectrum < 0).sum(1), "smallest": sizes.min(1), "largest": sizes.max(1)}[name]
-            else:
-                out[...] = rows(getattr(ran, name), n)
+            out[...] = made[name]
 
     return call

@@ -59,8 +59,13 @@ def make_object(text: str) -> bytes:
     return bytes(machine.emit_object(module))
 
 
+_ENGINES: list[Any] = []
+"""Every engine that was made. Machine code is small and stays until the process ends: with many engines alive, giving
+one up has been seen to end the process with a bus error."""
+
+
 class LoadedObject:
-    """Machine code in memory; it lives as long as this does."""
+    """Machine code in memory."""
 
     def __init__(self, machine_code: bytes) -> None:
         llvm = _llvm()
@@ -68,6 +73,7 @@ class LoadedObject:
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(machine_code))
         self._engine.finalize_object()
+        _ENGINES.append(self._engine)
 
     def address(self, name: str) -> int:
         return int(self._engine.get_function_address(name))
