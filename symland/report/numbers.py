@@ -145,4 +145,4 @@ def verdict_tex(verdict: Verdict | str) -> str:
 
 def breakable_tex(formula: str) -> str:
     """A long digest or number in typewriter that may be broken anywhere after eight characters."""
-    return r"\texttt{" + r"\allowbreak ".join(re.findall(".{1,8}", formula)) + "}"
+    return r"\texttt{" + r"\allowbreak ".join(re.findall(".{1,8}", str(formula))) + "}"

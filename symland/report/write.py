@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from symland.landscape.database import Database
 from symland.records import Verdict
 from symland.report.data import ReportData, collect
 from symland.report.figures import (
+    FORMATS,
     completeness_figure,
     disconnectivity_figure,
     embedding_columns,
@@ -72,18 +73,25 @@ _METHODS = {
 
 
 def write_report(
-    database: Database, folder: str | Path, *, pdf: bool = True, note: Callable[[str], None] | None = None
+    database: Database,
+    folder: str | Path,
+    *,
+    formats: Sequence[str] = FORMATS,
+    pdf: bool = True,
+    note: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Write the report of a database into a folder.
 
     report.tex holds fragments that a paper can \\input by themselves, each naming the packages that it needs;
-    figures/ holds each figure as PDF and PNG. Where latexmk, pdflatex or tectonic is present, report.pdf is made.
+    figures/ holds each figure. Where latexmk, pdflatex or tectonic is present, report.pdf is made.
 
     Parameters
     ----------
     database : Database
     folder : path
         Made where it is missing; files of an earlier report are replaced.
+    formats : sequence of "pdf", "png", "svg"
+        Of the figures; none are drawn where it is empty.
     pdf : bool
         Whether to make the PDF.
     note : callable, optional
@@ -107,7 +115,7 @@ def write_report(
     except OSError as error:
         raise ReportError(f"{folder}: cannot be made ({error.strerror}); give a folder that can be written") from None
     data = collect(database)
-    figures, written = _figures(data, folder / "figures")
+    figures, written = _figures(data, folder / "figures", formats)
     texts = _texts(data, figures)
     for name, text in texts.items():
         path = folder / f"{name}.tex"
@@ -128,7 +136,7 @@ def write_report(
     return written
 
 
-def _figures(data: ReportData, folder: Path) -> tuple[dict[str, Any], list[Path]]:
+def _figures(data: ReportData, folder: Path, formats: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
     """Draw what there is to draw: names for the template, and the files."""
     written: list[Path] = []
     names: dict[str, Any] = dict.fromkeys(
@@ -136,17 +144,20 @@ def _figures(data: ReportData, folder: Path) -> tuple[dict[str, Any], list[Path]
     )
     names |= {"networks": [], "slice_classes": ()}
 
+    if not formats:
+        return names, written
+
     def save(name: str, figure: Figure) -> None:
-        written.extend(save_figure(figure, folder, name))
+        written.extend(save_figure(figure, folder, name, formats))
         names[name] = True
 
     if data.points:
         save("levels", level_figure(data.points))
         save("spectra", spectrum_figure(data.points, mark=2 * float(data.spec.penalty)))
     if data.tree is not None:
-        save("disconnectivity", disconnectivity_figure(data.tree, height=3.0))
+        save("disconnectivity", disconnectivity_figure(data.tree, height=2.6))
     if data.copies_tree is not None and data.tree is not None and len(data.copies_tree.leaves) > len(data.tree.leaves):
-        save("unfolded", disconnectivity_figure(data.copies_tree))
+        save("unfolded", disconnectivity_figure(data.copies_tree, height=3.0))
     taken = _slice(data)
     if taken is not None:
         numbers, figure = taken
@@ -156,7 +167,9 @@ def _figures(data: ReportData, folder: Path) -> tuple[dict[str, Any], list[Path]
     for row in minima[:NETWORKS_DRAWN]:
         name = f"network-{row.number}"
         title = f"minimum {row.number}:  $E = {row.loss:.6f}$"
-        written.extend(save_figure(network_figure(data.spec, data.points[row.number].theta, title=title), folder, name))
+        written.extend(
+            save_figure(network_figure(data.spec, data.points[row.number].theta, title=title), folder, name, formats)
+        )
         names["networks"].append(name)
     if data.embedding_rows:
         titles = tuple(f"$N_h = {_widths(data.embedding[key])}$" for key in ("hidden", "hidden_wide"))

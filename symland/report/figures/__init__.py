@@ -6,9 +6,10 @@ from symland.report.figures.embedding import Column, Link, embedding_columns, em
 from symland.report.figures.levels import level_figure, spectrum_figure
 from symland.report.figures.networks import network_figure
 from symland.report.figures.slices import Slice, slice_figure, take_slice
-from symland.report.figures.style import save_figure
+from symland.report.figures.style import FORMATS, save_figure
 
 __all__ = [
+    "FORMATS",
     "Column",
     "Link",
     "Slice",

@@ -141,5 +141,5 @@ def _draw_escapes(axes: Any, x: int, column: Column, links: Sequence[Link], mini
                 "shrinkA": 0,
                 "shrinkB": 0,
             },
-            zorder=2,
+            zorder=4,
         )

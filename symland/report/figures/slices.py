@@ -99,7 +99,7 @@ def take_slice(spec: LandscapeSpec, corners: Sequence[FloatArray], grid: int = G
 
 
 @styled
-def slice_figure(taken: Slice, labels: Sequence[str], indices: Sequence[int], *, height: float = 3.4) -> Figure:
+def slice_figure(taken: Slice, labels: Sequence[str], indices: Sequence[int], *, width: float = 4.6) -> Figure:
     """Contours of a slice with the three points marked by their index.
 
     Parameters
@@ -107,7 +107,9 @@ def slice_figure(taken: Slice, labels: Sequence[str], indices: Sequence[int], *,
     labels : three texts
     indices : three ints
     """
-    figure = empty_figure(height, 4.8)
+    aspect = float((taken.t[-1] - taken.t[0]) / (taken.s[-1] - taken.s[0]))
+    # The axes take the width less the numbers at the left, and the height less those below.
+    figure = empty_figure(min(max((width - 0.6) * aspect + 0.5, 1.8), width), width)
     axes: Any = figure.add_subplot()
     at_points = [float(x) for x in taken.at_places]
     low = float(taken.loss.min())

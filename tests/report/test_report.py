@@ -1,0 +1,193 @@
+"""A report is written from a database alone, for every kind of network, complete or not, and compiles."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from symland.datasets import make_data
+from symland.errors import ReportError
+from symland.landscape.database import Database
+from symland.report import collect, write_report
+from symland.report.formulas import build_gradient, parameter_names
+from symland.spec import LandscapeSpec, Loss, Penalised, builtin
+from tests.report.invented import fill, make_database
+
+XOR = builtin("xor")
+
+SPECS = {
+    "xor": XOR,
+    "deep": XOR.with_(hidden=(2, 2)),
+    "weights": XOR.with_(penalised=Penalised.WEIGHTS, activation="sigmoid"),
+    "no-bias": XOR.with_(bias=False, activation="z*tanh(z)"),
+    "unpenalised": XOR.with_(penalty="0", hidden=(1,)),
+    "three classes": builtin("iris"),
+    "logistic": LandscapeSpec(
+        name="a_b & 100% #1",
+        hidden=(2,),
+        loss=Loss.LOGISTIC,
+        penalty=Fraction(1, 3),
+        data=XOR.data,
+        activation="softplus",
+    ),
+    "squared": LandscapeSpec(
+        name="regression",
+        hidden=(1,),
+        loss=Loss.SQUARED,
+        penalty=Fraction(1, 10),
+        data=make_data("line", [["0", "1/3"], ["1", "-2"]], [["0", "1"], ["1/7", "0"]], classify=False),
+    ),
+}
+
+
+@pytest.fixture(params=SPECS)
+def database(request: pytest.FixtureRequest, tmp_path: Path):  # type: ignore[no-untyped-def]
+    with make_database(tmp_path / "landscape.sqlite", SPECS[request.param]) as made:
+        fill(made)
+        yield made
+
+
+def balanced(text: str) -> bool:
+    """Braces, environments and inline formulas close."""
+    plain = re.sub(r"\\[\\{}$]", "", text)
+    stack: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+\*?)\}", plain):
+        if kind == "begin":
+            stack.append(name)
+        elif not stack or stack.pop() != name:
+            return False
+    return not stack and plain.count("{") == plain.count("}") and plain.count("$") % 2 == 0
+
+
+def test_every_kind_of_network_gives_a_report_with_its_parts(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    written = write_report(database, folder, formats=("pdf",), pdf=False)
+    assert written[0] == folder / "report.tex"
+    assert all(path.is_file() for path in written)
+    whole = (folder / "report.tex").read_text()
+    inputs = re.findall(r"\\input\{([\w-]+)\}", whole)
+    assert {"question", "formulas", "symmetry", "counts", "classes", "pathways", "embedding", "proofs", "versions"} <= {
+        *inputs
+    }
+    assert "theorem-T5-test" in inputs
+    assert "theorem-own" in inputs
+    for name in inputs:
+        text = (folder / f"{name}.tex").read_text()
+        assert balanced(text), name
+        assert "None" not in text
+        assert "<<" not in text
+    for figure in re.findall(r"\\includegraphics\[[^]]*\]\{(figures/[\w-]+)\}", whole):
+        assert (folder / f"{figure}.pdf").stat().st_size > 1000
+    assert database.spec.digest in (folder / "versions.tex").read_text()
+    assert "ab" * 32 in (folder / "versions.tex").read_text()
+
+
+def test_the_table_of_classes_says_what_the_certificates_say(tmp_path: Path) -> None:
+    with make_database(tmp_path / "a.sqlite", XOR) as database:
+        fill(database)
+        write_report(database, tmp_path, formats=(), pdf=False)
+        data = collect(database)
+    rows = [line for line in (tmp_path / "classes.tex").read_text().splitlines() if re.match(r"\d+ & ", line)]
+    assert len(rows) == 5
+    assert [row.count(r"\checkmark") for row in rows] == [3, 3, 3, 3, 0]
+    assert rows[-1].count("?") == 3
+    assert [(r.index, r.classes, r.certified) for r in data.by_index] == [(0, 2, 2), (1, 2, 2), (2, 1, 0)]
+    copies = [p.orbit_size for p in data.points]
+    assert data.morse_sum == copies[0] + copies[1] - copies[2] - copies[3] + copies[4]
+
+
+def test_a_failed_morse_sum_is_said_in_the_abstract(tmp_path: Path) -> None:
+    with make_database(tmp_path / "a.sqlite", XOR) as database:
+        write_report(database, tmp_path, formats=(), pdf=False)
+    assert "not complete" in (tmp_path / "summary.tex").read_text()
+
+
+def test_a_database_with_nothing_in_it_gives_a_report_that_says_so(tmp_path: Path) -> None:
+    with Database.create(tmp_path / "a.sqlite", XOR) as database:
+        write_report(database, tmp_path / "r", pdf=False)
+    text = (tmp_path / "r" / "report.tex").read_text()
+    assert r"\includegraphics" not in text
+    assert "No pathways" in (tmp_path / "r" / "pathways.tex").read_text()
+    assert "No proofs" in (tmp_path / "r" / "proofs.tex").read_text()
+
+
+def test_the_same_database_gives_the_same_files(tmp_path: Path) -> None:
+    with make_database(tmp_path / "a.sqlite", XOR.with_(hidden=(1,))) as database:
+        fill(database)
+        first = {p.name: p.read_bytes() for p in write_report(database, tmp_path / "r", formats=("svg",), pdf=False)}
+        again = {p.name: p.read_bytes() for p in write_report(database, tmp_path / "r", formats=("svg",), pdf=False)}
+    assert first == again
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+@pytest.mark.parametrize("name", ["logistic", "squared"])
+def test_a_report_compiles_and_leaves_no_other_files(tmp_path: Path, name: str) -> None:
+    notes: list[str] = []
+    with make_database(tmp_path / "a.sqlite", SPECS[name]) as database:
+        fill(database)
+        written = write_report(database, tmp_path / "r", formats=("pdf",), note=notes.append)
+    assert notes == ["the PDF was made"]
+    assert written[0].read_bytes().startswith(b"%PDF-")
+    assert {p.suffix for p in (tmp_path / "r").iterdir() if p.is_file()} == {".pdf", ".tex"}
+
+
+def test_without_a_latex_program_the_source_is_left_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    notes: list[str] = []
+    with make_database(tmp_path / "a.sqlite", XOR) as database:
+        written = write_report(database, tmp_path / "r", formats=(), note=notes.append)
+    assert written[0].name == "report.tex"
+    (note,) = notes
+    assert "no LaTeX program" in note
+    assert "\n" not in note
+
+
+def test_a_latex_program_that_fails_leaves_the_source_and_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "pdflatex"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/bin")
+    monkeypatch.setattr(shutil, "which", lambda name: str(program) if name == "pdflatex" else None)
+    notes: list[str] = []
+    with make_database(tmp_path / "a.sqlite", XOR) as database:
+        written = write_report(database, tmp_path / "r", formats=(), note=notes.append)
+    assert written[0].name == "report.tex"
+    assert "LaTeX stopped" in notes[0]
+
+
+def test_a_folder_that_cannot_be_made_is_reported_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Database.create(tmp_path / "a.sqlite", XOR) as database, pytest.raises(ReportError, match="cannot be made"):
+        write_report(database, tmp_path / "file" / "r", pdf=False)
+
+
+def test_a_record_without_its_keys_is_reported_in_one_line(tmp_path: Path) -> None:
+    with make_database(tmp_path / "a.sqlite", XOR) as database:
+        database.put_analysis("program", {"statements": []})
+        with pytest.raises(ReportError, match="run its step again"):
+            write_report(database, tmp_path / "r", formats=(), pdf=False)
+
+
+def test_parameters_are_named_in_the_order_of_the_layout() -> None:
+    assert parameter_names(XOR)[:5] == ("w^{(1)}_{11}", "w^{(1)}_{12}", "w^{(1)}_{21}", "w^{(1)}_{22}", "w^{(2)}_{11}")
+    assert parameter_names(XOR)[-2:] == ("b^{(2)}_{1}", "b^{(2)}_{2}")
+
+
+def test_the_gradient_is_written_out_for_small_networks_alone() -> None:
+    gradient = build_gradient(XOR)
+    assert gradient is not None
+    assert len(gradient.components) == 12
+    assert all("lambda" in "".join(lines) for _, lines in gradient.components)
+    assert build_gradient(XOR.with_(hidden=(3,))) is None
+    free = build_gradient(XOR.with_(penalised=Penalised.WEIGHTS))
+    assert free is not None
+    assert ["lambda" in "".join(lines) for _, lines in free.components] == [True] * 8 + [False] * 4
