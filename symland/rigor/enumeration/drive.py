@@ -36,9 +36,10 @@ PULL_WEIGHT = 0.3
 """Weight of the width of P / kappa against the width of a weight, when a node box is split."""
 BIAS_WEIGHT = 0.25
 """The same for gamma."""
-JOIN_RATIO = 1.0
-"""For N > 1 a residual box is split while max(4 width P / kappa, width gamma) exceeds this multiple of the widest
-node."""
+JOIN_RATIO = 3.0
+"""For N > 1 a residual box is split while each node has more than this many possible choices on average, ..."""
+JOIN_WIDTH = 4.0
+"""... unless its width (P / kappa or gamma / 4) is below the width of the widest node divided by this."""
 SEPARATE_LIMIT = 6
 """Surviving choices that are followed one by one once their residual boxes are small."""
 SHRINK_ENOUGH = 0.6
@@ -249,7 +250,9 @@ def _next(problem: ReducedProblem, task: Task, found: Survivors) -> list[Task] |
     if (width < SHRINK_ENOUGH * (task.pull[1] - task.pull[0])).any():
         return [Task(found.pull, nodes)]
     size = width * _pull_scale(problem)
-    join = problem.nodes > 1 and last > 0 and 4 * float(size.max()) > JOIN_RATIO * largest
+    # When many nodes find many partners, the residual box is too wide to tell them apart.
+    crowded = problem.nodes > 1 and len(choices) > JOIN_RATIO * (last + 1)
+    join = crowded and JOIN_WIDTH * float(size.max()) > largest
     limit = NODE_LIMIT[min(problem.nodes, len(NODE_LIMIT)) - 1]
     if last == 0 or last > limit or join:
         return _split_pull(problem, Task(found.pull, nodes))

@@ -23,7 +23,7 @@ v_j = 0 iff U_j = 0 (both follow from the node equations), and (U_j, v_j) -> -(U
 Theorem (bounds).  Multiply the logits by P_d and sum over d: sum_j v_j^2 + gamma^2 = sum_d P_d Delta_d =
 kappa sum_d q_d t_d with t_d = s_d Delta_d = -logit(q_d), and q t <= max_t t/(1 + e^t) = 0.278464542761...
 Multiply the node
-equation by U_j: |U_j|^2 = (v_j / 2) sum_d P_d a_d sech^2 a_d with |a sech^2 a| <= 0.4476...  By Cauchy-Schwarz
+equation by U_j: |U_j|^2 = (v_j / 2) sum_d P_d a_d sech^2 a_d with |a sech^2 a| <= 0.44774...  By Cauchy-Schwarz
 |Delta_d| <= |gamma| + sum_j v_j <= sqrt((N + 1)(gamma^2 + sum_j v_j^2)).
 
 Theorem (symmetry).  A signed permutation of the inputs which maps the data to themselves, labels kept (sign = 1)
@@ -54,8 +54,8 @@ MARGIN_PEAK = 0.2784645428
 """Upper bound of max_t t / (1 + e^t) = W(1/e) = 0.27846454276107..."""
 MARGIN_PLACE = (0.2178, 0.2179)
 """q = 1/(1 + e^t) where q t peaks: t = 1 + W(1/e), q = 0.21781..."""
-TWIST_PEAK = 0.4477
-"""Upper bound of max_a |a| sech^2 a = 0.447744..."""
+TWIST_PEAK = 0.44775
+"""Upper bound of max_a |a| sech^2 a = 0.4477433..."""
 
 
 @dataclass(frozen=True, kw_only=True)

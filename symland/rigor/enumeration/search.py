@@ -25,7 +25,7 @@ Integers = npt.NDArray[np.intp]
 Engine = Callable[[Doubles], Doubles]
 
 SWEEPS = 2
-"""Contractions of a node box each time that its residual box is examined."""
+"""Contractions of a node box each time that its residual box is examined, for N > 1 (one for N = 1)."""
 ZERO_REACH = 0.3
 """Node boxes within this distance of 0 (weights) are tested for holding only the zero node."""
 NODE_LIMIT = 100
@@ -127,7 +127,7 @@ def contract_nodes(
     """
     rows, m1, samples = nodes.shape[1], problem.inputs + 1, problem.samples
     share = np.zeros((2, samples, owner.size))
-    for _ in range(SWEEPS):
+    for _ in range(1 if problem.nodes == 1 else SWEEPS):
         counters.node_boxes += owner.size
         out = engine.contract(np.concatenate([nodes[0], nodes[1]]))
         alive = out[-1] == 0.0
