@@ -31,6 +31,9 @@ __all__ = ["bridge", "components", "elastic_band", "transition_states_between"]
 SPRING = 1.0
 """Stiffness of the springs, in units of the mean gradient across the band per mean distance of images."""
 
+BRIDGE_HEADS = 4
+"""Minima of each component that double-ended searches start from."""
+
 LONGEST_MOVE = 0.1
 """Longest move of an image in one step, in units of theta."""
 
@@ -132,30 +135,38 @@ def bridge(
 ) -> Connections:
     """Pathways of `points`; where minima remain unconnected, double-ended searches between the nearest of them.
 
-    Each attempt takes the closest pair of minima, up to symmetry, that lie in different components and have not been
-    tried, and adds the transition states found between them. It ends when all minima are connected, no pair is left or
-    the attempts are used up: compare `components`.
+    Each attempt takes the closest pair of minima, up to symmetry, among the lowest few of each two components, and adds
+    the transition states found between them. It ends when all minima are connected, no pair is left or the attempts are
+    used up: compare `components`.
     """
     connections = connect(kernel, group, points)
+    copies: dict[tuple[int, int], tuple[float, FloatArray]] = {}
     tried: set[tuple[int, int]] = set()
     for _ in range(attempts):
-        root = components(connections)
-        minima = [k for k, point in enumerate(connections.points) if point.index == 0]
-        pairs = [(i, j) for i in minima for j in minima if i < j and root[i] != root[j] and (i, j) not in tried]
+        pairs = _apart(connections) - tried
         if not pairs:
             break
-        copies = {
-            (i, j): group.apply(
-                nearest_copy(group, connections.points[j].theta, connections.points[i].theta),
-                connections.points[j].theta,
-            )
-            for i, j in pairs
-        }
-        pair = min(pairs, key=lambda p: float(np.linalg.norm(copies[p] - connections.points[p[0]].theta)))
+        for i, j in sorted(pairs - copies.keys()):
+            here, there = connections.points[i].theta, connections.points[j].theta
+            copy = group.apply(nearest_copy(group, there, here), there)
+            copies[i, j] = float(np.linalg.norm(copy - here)), copy
+        pair = min(pairs, key=lambda p: (copies[p][0], p))
         tried.add(pair)
-        states = transition_states_between(kernel, group, connections.points[pair[0]].theta, copies[pair])
+        states = transition_states_between(kernel, group, connections.points[pair[0]].theta, copies[pair][1])
         catalogue = Catalogue(kernel, group, connections.points)
         catalogue.add(states)
         if len(catalogue.points) > len(connections.points):
             connections = connect(kernel, group, catalogue.points)
     return connections
+
+
+def _apart(connections: Connections) -> set[tuple[int, int]]:
+    """Pairs of minima in different components, of the lowest few of each."""
+    root, points = components(connections), connections.points
+    lowest: dict[int, list[int]] = {}
+    for k in sorted((k for k, point in enumerate(points) if point.index == 0), key=lambda k: points[k].loss):
+        members = lowest.setdefault(int(root[k]), [])
+        if len(members) < BRIDGE_HEADS:
+            members.append(k)
+    heads = [(r, k) for r, members in lowest.items() for k in members]
+    return {(min(i, j), max(i, j)) for r, i in heads for s, j in heads if r < s}
