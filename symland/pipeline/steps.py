@@ -1,32 +1,29 @@
-"""The whole chain: derive, verify, compile, explore, refine, certify, store, check the embedding, prove, report.
+"""The steps of the chain: each takes a database, does one thing to all of its classes, and stores the result.
 
-Each step takes a database, does one thing to all of its classes, stores the result, and can be run again.
+Each can be run again, and alone.
 """
 
 from __future__ import annotations
 
 import math
-import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from symland.analysis.embedding import EmbeddingReport, check_embedding
 from symland.errors import DatabaseError, RefinementError
 from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, explore, parse_rules
 from symland.explore.bands import bridge
-from symland.explore.coverage import classes_by_index, copies_by_index, euler_sum
 from symland.explore.pathways import Connections
 from symland.kernels import CompiledKernel, compile_kernel
 from symland.landscape.database import Database
+from symland.pipeline.listener import SILENCE, Listener
+from symland.pipeline.summary import classes, spaced
 from symland.program.derive import build_program
 from symland.program.identity import check_identity
 from symland.program.proof import Statement, prove_program
-from symland.records import StationaryPoint, Verdict
-from symland.report import write_report
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
 from symland.rigor.distinct import distinct
@@ -35,57 +32,18 @@ from symland.rigor.refine import RefinedPoint, refine
 from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
 from symland.symbolic.theorem import ProofResult
-from symland.symbolic.theorem.library import prove_all, theorem_files
+from symland.symbolic.theorem.library import prove_all
 
 __all__ = [
-    "Listener",
     "certify_into",
-    "classes",
     "connect_into",
     "embed_into",
     "enumerate_into",
     "explore_into",
     "prove_into",
     "refine_into",
-    "run",
-    "summary",
     "verify_program",
 ]
-
-DATABASE_NAME = "landscape.sqlite"
-"""The database that `run` makes."""
-
-FOUNDATIONS = ("t1_", "t2_", "t3_", "t4_", "t5_")
-"""Theorem files that a landscape's report rests on: symmetries, gauge, origin and zero extension."""
-
-
-class Listener(Protocol):
-    """Hears how far the chain is."""
-
-    def begin(self, step: str) -> None:
-        """A step begins."""
-        ...
-
-    def advance(self, note: str, done: int = 0, total: int = 0) -> None:
-        """A part of the step is done; a total of zero is not known."""
-        ...
-
-    def end(self, result: str) -> None:
-        """The step has ended."""
-        ...
-
-
-class Silence:
-    """A listener that says nothing."""
-
-    def begin(self, step: str) -> None: ...
-
-    def advance(self, note: str, done: int = 0, total: int = 0) -> None: ...
-
-    def end(self, result: str) -> None: ...
-
-
-SILENCE = Silence()
 
 
 def verify_program(spec: LandscapeSpec) -> tuple[Statement, ...]:
@@ -148,7 +106,7 @@ def explore_into(
         executor=executor,
         factory=partial(_kernel, spec.canonical()) if executor else None,
         progress=lambda state: listener.advance(
-            f"{state.searches} searches, classes by index {_by_index(state.classes)}, Morse sum {state.morse_sum}"
+            f"{state.searches} searches, classes by index {spaced(state.classes)}, Morse sum {state.morse_sum}"
         ),
     )
     database.put_points(found.points)
@@ -170,24 +128,6 @@ def explore_into(
         },
     )
     return found
-
-
-def _by_index(counts: Iterable[int]) -> str:
-    return " ".join(map(str, counts))
-
-
-def classes(database: Database) -> list[StationaryPoint]:
-    """The classes of a database.
-
-    Raises
-    ------
-    DatabaseError
-        If there are none yet.
-    """
-    points = database.points()
-    if not points:
-        raise DatabaseError(f"{database.path}: no classes yet; run `symland explore` on it first")
-    return points
 
 
 def connect_into(database: Database, *, listener: Listener = SILENCE) -> Connections:
@@ -317,158 +257,3 @@ def prove_into(
     results = prove_all(files, progress=lambda result: listener.advance(result.theorem.title))
     database.put_proofs([result.to_dict() for result in results])
     return results
-
-
-def is_certified(point: StationaryPoint, certificate: Certificate | None) -> bool:
-    """Whether existence, uniqueness and index are certified, the index being the one that the spectrum showed."""
-    if certificate is None:
-        return False
-    return certificate.verdict is Verdict.CERTIFIED and certificate.index == point.index
-
-
-def _loss_bounds(point: StationaryPoint, certificate: Certificate | None) -> tuple[float, float]:
-    """The loss enclosure as floats rounded outward; without a certificate, all that is known."""
-    if certificate is None or certificate.loss is None:
-        return -math.inf, math.inf
-    lower, upper = map(float, certificate.loss)
-    return math.nextafter(lower, -math.inf), math.nextafter(upper, math.inf)
-
-
-def certificates(database: Database) -> dict[int, Certificate]:
-    """The certificates of a database, by class."""
-    return {number: Certificate.from_dict(record) for number, record in database.certificates().items()}
-
-
-def summary(database: Database) -> dict[str, Any]:
-    """What the database holds, as JSON values; a loss that no certificate bounds has the bounds null."""
-    points, made = database.points(), certificates(database)
-    rows = []
-    for number, point in enumerate(points):
-        lower, upper = _loss_bounds(point, made.get(number))
-        rows.append(
-            {
-                "index": point.index,
-                "loss": point.loss,
-                "loss_lower": lower if math.isfinite(lower) else None,
-                "loss_upper": upper if math.isfinite(upper) else None,
-                "orbit": point.orbit_size,
-                "certified": is_certified(point, made.get(number)),
-            }
-        )
-    return {
-        "spec": database.spec.canonical(),
-        "digest": database.spec.digest,
-        "classes": rows,
-        "counts": list(classes_by_index(points)),
-        "copies": list(copies_by_index(points)),
-        "morse_sum": euler_sum(points),
-        "distinct": database.analyses().get("distinctness", {}).get("verdict"),
-        "completeness": database.analyses().get("completeness"),
-        "enumeration": database.analyses().get("enumeration"),
-        "seconds": database.meta().get("seconds", {}),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Versions of the package and of what its results rest on."""
-    names = ("symland", "sympy", "mpmath", "python-flint", "numpy", "scipy", "llvmlite")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
-
-
-def run(
-    spec: LandscapeSpec,
-    directory: str | Path,
-    *,
-    clock: Callable[[], float],
-    seed: int = 0,
-    until: str = DEFAULT_RULES,
-    budget: float | None = None,
-    digits: int = 50,
-    executor: Executor | None = None,
-    listener: Listener = SILENCE,
-) -> dict[str, Any]:
-    """The whole chain into a directory; what was done before is not done again.
-
-    Parameters
-    ----------
-    directory : path
-        Takes the database and the report.
-    clock : callable
-        Seconds, for the timings and the budget.
-
-    Returns
-    -------
-    dict
-        `summary`, with the paths of the database and the report.
-
-    Raises
-    ------
-    SymlandError
-    """
-    folder = Path(directory)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatabaseError(
-            f"{folder}: cannot be made ({error.strerror}); give a directory that can be written"
-        ) from None
-    seconds: dict[str, float] = {}
-
-    with Database.open_or_create(folder / DATABASE_NAME, spec) as database:
-
-        def step(name: str, action: Callable[[], str]) -> None:
-            listener.begin(name)
-            start = clock()
-            result = action()
-            seconds[name] = round(clock() - start, 3)
-            listener.end(result)
-
-        def verify() -> str:
-            statements = verify_program(spec)
-            record = [{"name": s.name, "verdict": s.verdict.value, "detail": s.detail} for s in statements]
-            database.put_analysis("program", {"digest": build_program(spec).digest, "statements": record})
-            return ", ".join(f"{s.name} {s.verdict.value}" for s in statements)
-
-        def search() -> str:
-            found = explore_into(
-                database, seed=seed, until=until, budget=budget, clock=clock, executor=executor, listener=listener
-            )
-            state = found.completeness
-            return f"classes by index {_by_index(state.classes)}, Morse sum {state.morse_sum}"
-
-        def prove_points() -> str:
-            made = certify_into(database, listener=listener)
-            held = sum(is_certified(p, c) for p, c in zip(database.points(), made, strict=True))
-            different = database.analyses()["distinctness"]["verdict"]
-            return f"{held} of {len(made)} classes certified; pairwise distinct up to symmetry: {different}"
-
-        def embedding() -> str:
-            report = embed_into(database, listener=listener)
-            return f"into {report.extension.wide.hidden} nodes: {report.verdict.value}"
-
-        written: list[Path] = []
-
-        def theorems() -> str:
-            files = [file for file in theorem_files() if file.stem.startswith(FOUNDATIONS)]
-            proved = prove_into(database, files, listener=listener)
-            return f"{sum(r.verdict is Verdict.CERTIFIED for r in proved)} of {len(proved)} theorems certified"
-
-        def report() -> str:
-            notes: list[str] = []
-            written.extend(write_report(database, folder / "report", note=notes.append))
-            return "; ".join([str(written[0]), *notes])
-
-        step("verify", verify)
-        step("compile", lambda: compile_kernel(spec).engine.value)
-        step("explore", search)
-        step("connect", lambda: f"{len(connect_into(database, listener=listener).pathways)} pathways")
-        step("refine", lambda: f"{len(refine_into(database, digits=digits, listener=listener))} classes")
-        step("certify", prove_points)
-        step("embed", embedding)
-        step("prove", theorems)
-        database.put_meta("versions", versions())
-        database.put_meta("seconds", seconds)
-        step("report", report)
-        database.put_meta("seconds", seconds)
-        out = summary(database)
-    return {**out, "database": str(folder / DATABASE_NAME), "report": str(written[0])}

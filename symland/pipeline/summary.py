@@ -1,0 +1,92 @@
+"""What a database holds, in the words of a user."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+from symland.errors import DatabaseError
+from symland.explore.coverage import classes_by_index, copies_by_index, euler_sum
+from symland.landscape.database import Database
+from symland.records import StationaryPoint, Verdict
+from symland.rigor.certificate import Certificate
+
+__all__ = ["certificates", "classes", "is_certified", "spaced", "summary", "versions"]
+
+
+def spaced(counts: Iterable[int]) -> str:
+    """Counts by index, such as "5 12 7"."""
+    return " ".join(map(str, counts))
+
+
+def classes(database: Database) -> list[StationaryPoint]:
+    """The classes of a database.
+
+    Raises
+    ------
+    DatabaseError
+        If there are none yet.
+    """
+    points = database.points()
+    if not points:
+        raise DatabaseError(f"{database.path}: no classes yet; run `symland explore` on it first")
+    return points
+
+
+def certificates(database: Database) -> dict[int, Certificate]:
+    """The certificates of a database, by class."""
+    return {number: Certificate.from_dict(record) for number, record in database.certificates().items()}
+
+
+def is_certified(point: StationaryPoint, certificate: Certificate | None) -> bool:
+    """Whether existence, uniqueness and index are certified, the index being the one that the spectrum showed."""
+    if certificate is None:
+        return False
+    return certificate.verdict is Verdict.CERTIFIED and certificate.index == point.index
+
+
+def _loss_bounds(point: StationaryPoint, certificate: Certificate | None) -> tuple[float, float]:
+    """The loss enclosure as floats rounded outward; without a certificate, all that is known."""
+    if certificate is None or certificate.loss is None:
+        return -math.inf, math.inf
+    lower, upper = map(float, certificate.loss)
+    return math.nextafter(lower, -math.inf), math.nextafter(upper, math.inf)
+
+
+def summary(database: Database) -> dict[str, Any]:
+    """What the database holds, as JSON values; a loss that no certificate bounds has the bounds null."""
+    points, made = database.points(), certificates(database)
+    rows = []
+    for number, point in enumerate(points):
+        lower, upper = _loss_bounds(point, made.get(number))
+        rows.append(
+            {
+                "index": point.index,
+                "loss": point.loss,
+                "loss_lower": lower if math.isfinite(lower) else None,
+                "loss_upper": upper if math.isfinite(upper) else None,
+                "orbit": point.orbit_size,
+                "certified": is_certified(point, made.get(number)),
+            }
+        )
+    return {
+        "spec": database.spec.canonical(),
+        "digest": database.spec.digest,
+        "classes": rows,
+        "counts": list(classes_by_index(points)),
+        "copies": list(copies_by_index(points)),
+        "morse_sum": euler_sum(points),
+        "distinct": database.analyses().get("distinctness", {}).get("verdict"),
+        "completeness": database.analyses().get("completeness"),
+        "enumeration": database.analyses().get("enumeration"),
+        "seconds": database.meta().get("seconds", {}),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the package and of what its results rest on."""
+    names = ("symland", "sympy", "mpmath", "python-flint", "numpy", "scipy", "llvmlite")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
