@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DatabaseFile", "Folder", "Json", "OptionalFolder", "Overrides", "Search", "Spec", "executor", "read_spec"]
 
+SCHEDULER_SECONDS = 10
+"""How long a Dask scheduler may take to answer, in seconds."""
+
 DatabaseFile = Annotated[Path, Parameter(name="--db", help="The landscape's database.")]
 Folder = Annotated[Path, Parameter(name=["--output", "-o"], help="Directory to write into.")]
 OptionalFolder = Annotated[Path | None, Parameter(name=["--output", "-o"], help="Directory to write into.")]
@@ -73,7 +76,13 @@ def read_widths(text: str) -> tuple[int, ...]:
 
 @contextmanager
 def executor(search: Search) -> Iterator[Executor | None]:
-    """The workers of a Dask scheduler, worker processes, or None for one worker: this process."""
+    """Dask's workers, worker processes, or None for one worker: this process.
+
+    Raises
+    ------
+    ExplorationError
+        If there are no workers, or the scheduler cannot be reached.
+    """
     if search.workers < 1:
         raise ExplorationError(f"--workers: {search.workers}; write 1 or more")
     if search.scheduler is not None:
@@ -91,15 +100,10 @@ def _dask(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError:
-        raise ExplorationError(
-            "--scheduler: Dask is not installed; install symland[distributed], or give --workers instead"
-        ) from None
+        raise ExplorationError('--scheduler: Dask is not installed; run `pip install "symland[distributed]"`') from None
     try:
-        client = Client(address, timeout="10s")
-    except (OSError, ValueError, TimeoutError):
-        raise ExplorationError(
-            f"--scheduler: nobody answers at {address!r}; give the address that `dask scheduler` prints, such as "
-            "tcp://127.0.0.1:8786"
-        ) from None
-    with client, client.get_executor() as pool:
-        yield pool
+        client = Client(address, timeout=SCHEDULER_SECONDS)
+    except (OSError, ValueError, TypeError) as error:
+        raise ExplorationError(f"--scheduler: {address!r} does not answer ({error}); give host:port") from None
+    with client:
+        yield client.get_executor()
