@@ -323,11 +323,11 @@ def _verify(values: dict[str, Any]) -> None:
     _keys(claims, _CLAIM_KEYS, "the claims")
     index, loss, bounds = claims["index"], claims["loss"], claims["eigenvalues"]
     _keys(index, "value verdict", "an index")
-    _need(all(isinstance(x, list) and len(x) == p for x in (texts, bounds)), "midpoint or eigenvalues are not P long")
     answers = {claims["existence"], claims["uniqueness"], index["verdict"]}
     _need(answers <= {"certified", "refuted", "undecided"}, "unknown verdict")
     _need(answers == {"certified"}, "it does not claim existence, uniqueness and index", Verdict.UNDECIDED)
     _need(_whole(index["value"], 0, p), "the index is out of range")
+    _need(all(isinstance(x, list) and len(x) == p for x in (texts, bounds)), "midpoint or eigenvalues are not P long")
     _need(all(isinstance(b, list) and len(b) == 2 for b in (loss, *bounds)), "a bound is not a pair")
     written = [*texts, values["inclusion_radius"], values["uniqueness_radius"], *loss, *(t for b in bounds for t in b)]
     numbers = [_decimal(t) for t in written]

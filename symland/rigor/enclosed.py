@@ -103,8 +103,9 @@ class EnclosedAlgebra(Algebra[Enclosed]):
     """
 
     def constant(self, value: Fraction) -> Enclosed:
-        mid = np.float64(value)
-        return Enclosed(mid, np.float64(0.0 if Fraction(float(mid)) == value else 2 * UNIT * abs(mid) + TINY))
+        mid = float(value)
+        rad = 0.0 if Fraction(mid) == value else 2 * UNIT * abs(mid) + TINY
+        return Enclosed(np.asarray(mid), np.asarray(rad))
 
     def primitive(self, op: str, args: Sequence[Enclosed], value: Fraction | None) -> Enclosed:
         x = args[0]
