@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+from typing import Any
+
 from symland.explore.bands import bridge, components, transition_states_between
 from symland.explore.campaign import (
     Address,
@@ -54,3 +58,13 @@ __all__ = [
     "transition_states_between",
     "zero_extension",
 ]
+
+
+class _CallablePackage(ModuleType):
+    """`symland.explore` is this package and, as a verb, its function of the same name: calling one calls the other."""
+
+    def __call__(self, *args: Any, **options: Any) -> Exploration:
+        return explore(*args, **options)
+
+
+sys.modules[__name__].__class__ = _CallablePackage

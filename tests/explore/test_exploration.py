@@ -8,6 +8,7 @@ from math import comb
 import numpy as np
 import pytest
 
+import symland
 from symland.errors import ExplorationError
 from symland.explore import BatchResult, Campaign, Plan, explore, run_batch, zero_extension
 from symland.layout import Layout
@@ -156,6 +157,13 @@ def test_a_degenerate_valley_is_one_degenerate_class_and_no_index_is_claimed():
     assert sorted(outcomes, key=str) == sorted([(Outcome.DEGENERATE, 0, 1), (Outcome.CONVERGED, 2, 0)], key=str)
     assert found.completeness.degenerate == 1
     assert not found.satisfied
+
+
+def test_the_verb_of_the_package_explores_whatever_was_imported_before():
+    """`symland.explore` names a function and a package; it can be called either way."""
+    for _ in range(2):
+        found = symland.explore(wells3(), no_symmetry(3), plan=Plan(searches=4, batches=1), max_searches=1)
+        assert found.points
 
 
 def test_what_cannot_be_carried_out_is_refused():
