@@ -7,6 +7,7 @@ numpy   the program run over NumPy arrays
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -74,11 +75,18 @@ def native(address: int, workspace: int, n_pointers: int, owner: object) -> Call
     prototype = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * (1 + n_pointers))
     function = prototype(address)
 
+    # Each thread keeps its own scratch space; an address is read where NumPy gives it at once.
+    scratch = threading.local()
+
     def call(n: int, data: Sequence[FloatArray], inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
-        work = np.empty(workspace + 8)
-        start = work.ctypes.data
-        start += -start % 64
-        function(n, start, *(array.ctypes.data for array in (*data, *inputs, *outputs)))
+        try:
+            start = scratch.start
+        except AttributeError:
+            scratch.work = np.empty(workspace + 8)
+            start = scratch.work.ctypes.data
+            start += -start % 64
+            scratch.start = start
+        function(n, start, *(array.__array_interface__["data"][0] for array in (*data, *inputs, *outputs)))
 
     call.owner = owner  # type: ignore[attr-defined]
     return call

@@ -30,6 +30,9 @@ STRAIGHT_LINE_TERMS = 1500
 BODY_TERMS = 48
 """Terms of one statement that are written out in the body of its loops."""
 
+COUNTED_TERMS = 20_000
+"""Terms of the longest statement that is written out to count those that do not vanish."""
+
 SAMPLE_BLOCK = 8
 """Samples that are all taken in one block; more are taken at most `NARROW` at a time."""
 
@@ -71,7 +74,7 @@ class _Recording:
         self.rec = Recorder()
         self.baked = [] if runtime_data else [a.name for a in program.arrays.values() if a.role is Role.DATA]
         self.runtime_data = runtime_data
-        terms = {id(s): len(unroll(program, s, self.baked)[0]) for s in program.statements}
+        terms = {id(s): self._terms(s) for s in program.statements}
         self.block = self._block(sum(n for s, n in zip(program.statements, terms.values(), strict=True) if _samples(s)))
         share = Fraction(self.block, program.n_samples)
         total = sum(n * (share if _samples(s) else 1) for s, n in zip(program.statements, terms.values(), strict=True))
@@ -84,6 +87,11 @@ class _Recording:
         self._declare()
 
     # -- plan -----------------------------------------------------------------------------------------------------
+
+    def _terms(self, statement: Statement) -> int:
+        """How many terms a statement has when it is written out; zeros among the data count where there are many."""
+        count = prod(self.program.sizes[x] for x in statement.letters)
+        return count if count > COUNTED_TERMS else len(unroll(self.program, statement, self.baked)[0])
 
     def _block(self, terms: int) -> int:
         """Samples of a block: all if they are few, else a divisor of their number that keeps the code short."""

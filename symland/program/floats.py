@@ -7,7 +7,6 @@ from fractions import Fraction
 from functools import cache
 
 import numpy as np
-from scipy import special
 
 from symland.program.algebra import Algebra, run
 from symland.program.ir import Program
@@ -35,11 +34,14 @@ class NumpyAlgebra(Algebra[FloatArray]):
                 e = np.exp(-2 * np.abs(x))
                 return 4 * e / (1 + e) ** 2
             case "logistic":
-                return special.expit(x)
+                e = np.exp(-np.abs(x))
+                return np.where(x < 0, e, 1.0) / (1 + e)
             case "softplus":
                 return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
             case "erf":
-                return special.erf(x)
+                from scipy.special import erf
+
+                return np.asarray(erf(x))
             case "gauss":
                 return 2 / np.sqrt(np.pi) * np.exp(-x * x)
             case "lse0":

@@ -1,0 +1,1 @@
+"""Kernels against other libraries, side by side."""
