@@ -37,7 +37,7 @@ GUARD_DIGITS = 12
 """Decimal digits carried beyond those asked for."""
 
 MOST_FIRST_STEPS = 60
-"""Newton steps at the first precision; a degenerate point takes about one for each bit."""
+"""Newton steps that do not raise the precision; a degenerate point takes about one for each bit."""
 
 FARTHEST_MOVE = 0.1
 """Largest change of a parameter, in units of 1 + max |theta|, after which the point is no longer the one given."""
@@ -168,7 +168,7 @@ def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mp
         size = 1 + max(abs(t) for t in point)
     origin, target = list(point), digits + GUARD_DIGITS
     steps: list[NewtonStep] = []
-    work, first, accuracy = FIRST_DIGITS, 0, 0
+    work, slow, accuracy = FIRST_DIGITS, 0, 0
     while accuracy < target:
         with mp.workdps(work):
             ran = evaluate_digits(program, point)
@@ -184,16 +184,15 @@ def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mp
                     "give a point nearer to a stationary one"
                 )
             gained = int(-mp.log10(length / size)) if length else work
-        # A step of length 10^-k leaves an error of about 10^-2k, but no better than the precision allows.
+        # A step of length 10^-k leaves an error of about 10^-2k, but no better than the precision allows; the next step
+        # is computed with the digits that it can gain.
         accuracy = min(2 * gained, work - 3)
-        if 2 * gained < work - 3:
-            first += 1
-            if first > MOST_FIRST_STEPS:
+        following = max(FIRST_DIGITS, min(2 * accuracy + GUARD_DIGITS, target + 3))
+        if following <= work and accuracy < target:
+            slow += 1
+            if slow > MOST_FIRST_STEPS:
                 return point, steps, max(gained, 1)
-            continue
-        if work >= target + 3:
-            break
-        work = min(2 * work, target + 3)
+        work = max(work, following)
     return point, steps, digits
 
 

@@ -1,0 +1,133 @@
+"""What a certificate claims is true of the loss from its definition."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+
+from symland.errors import CertificateError
+from symland.records import Verdict
+from symland.rigor.certificate import Certificate
+from symland.rigor.certify import certify
+from symland.rigor.refine import refine
+from tests.rigor.plain import gradient, hessian, loss
+from tests.rigor.points import xor, xor_points
+
+CASES = [(1, "1e-2"), (2, "1e-2"), (2, "1e-4")]
+
+
+@pytest.mark.parametrize(("hidden", "penalty"), CASES)
+def test_every_point_is_certified_and_four_methods_agree_on_the_index(hidden: int, penalty: str) -> None:
+    spec = xor(hidden, penalty)
+    for theta in xor_points(hidden, penalty):
+        made = certify(spec, refine(spec, theta), opinions=True)
+        assert made.verdict is Verdict.CERTIFIED, made.reason
+        assert certify(spec, theta).index == made.index
+        assert {index for _, index in made.opinions} == {made.index}
+        assert {"congruence", "pivots"} <= {name for name, _ in made.opinions}
+        assert Fraction(made.inclusion_radius) <= Fraction(made.uniqueness_radius)
+        assert Fraction(made.inclusion_radius) < Fraction(1, 10**10)
+
+
+def test_loss_and_eigenvalues_lie_in_their_bounds() -> None:
+    for hidden, penalty, count in ((1, "1e-2", 4), (2, "1e-3", 2)):
+        spec = xor(hidden, penalty)
+        for theta in xor_points(hidden, penalty)[-count:]:
+            refined = refine(spec, theta, 60)
+            with mp.workdps(90):
+                point, strength = [mpf(t) for t in refined.theta], mpf(penalty)
+                value = loss(point, hidden, strength)
+                values = sorted(mp.eigsy(hessian(point, hidden, strength), eigvals_only=True))
+                for made in (certify(spec, refined), certify(spec, theta)):
+                    assert mpf(made.loss[0]) - mpf(10) ** -58 <= value <= mpf(made.loss[1]) + mpf(10) ** -58
+                    slack = mpf(10) ** -35  # of the differences
+                    for (low, high), known in zip(made.eigenvalues, values, strict=True):
+                        assert mpf(low) - slack <= known <= mpf(high) + slack
+                        assert mpf(high) - mpf(low) < mpf(10) ** -10
+                    assert made.index == sum(v < 0 for v in values)
+                    centre = [mpf(t) for t in made.midpoint]
+                    far = max(abs(a - b) for a, b in zip(centre, point, strict=True))
+                    assert far <= mpf(made.inclusion_radius) + mpf(10) ** -59
+
+
+def test_newton_from_anywhere_in_the_uniqueness_cube_finds_no_other_zero() -> None:
+    spec, penalty = xor(1, "1e-2"), mpf("1e-2")
+    rng = np.random.default_rng(3)
+    for theta in xor_points(1, "1e-2")[:3]:
+        made = certify(spec, theta)
+        radius = float(made.uniqueness_radius)
+        assert radius > 1e-4
+        centre = np.array([float(t) for t in made.midpoint])
+        for _ in range(2):
+            with mp.workdps(40):
+                at = [mpf(t) for t in centre + radius * rng.uniform(-1, 1, centre.size)]
+                for _ in range(6):
+                    step = mp.lu_solve(hessian(at, 1, penalty), mp.matrix(gradient(at, 1, penalty)))
+                    at = [a - s for a, s in zip(at, step, strict=True)]
+                near = max(abs(a - mpf(m)) for a, m in zip(at, made.midpoint, strict=True))
+            assert near < 1e-8 or near > radius
+
+
+def test_a_float_enters_exactly() -> None:
+    theta = [float(t) for t in xor_points(1, "1e-2")[0]]
+    made = certify(xor(1, "1e-2"), theta)
+    assert [Fraction(t) for t in made.midpoint] == [Fraction(t) for t in theta]
+
+
+@pytest.mark.parametrize("penalty", ["1e-8", "1e-12", "1e-30", "1e-100"])
+def test_a_nearly_degenerate_point_is_decided(penalty: str) -> None:
+    made = certify(xor(2, penalty), [0.0] * 12)
+    assert (made.verdict, made.index) == (Verdict.CERTIFIED, 0)
+
+
+def test_a_degenerate_point_is_undecided_with_the_reason() -> None:
+    made = certify(xor(2, "0"), [0.0] * 12)
+    assert made.verdict is Verdict.UNDECIDED
+    assert (made.index, made.loss, made.inclusion_radius) == (None, None, None)
+    assert "degenerate" in made.reason
+
+
+def test_the_bound_on_the_precision_is_kept() -> None:
+    made = certify(xor(2, "1e-100"), [0.0] * 12, max_bits=256)
+    assert made.verdict is Verdict.UNDECIDED
+    assert made.precision <= 256
+
+
+def test_a_point_with_a_gradient_is_refuted() -> None:
+    made = certify(xor(2, "1e-3"), [0.5] * 12)
+    assert made.existence is Verdict.REFUTED
+    assert made.verdict is Verdict.REFUTED
+
+
+def test_a_rough_point_is_polished() -> None:
+    theta = np.array(xor_points(2, "1e-3")[0]) + 1e-6
+    made = certify(xor(2, "1e-3"), list(theta))
+    assert made.verdict is Verdict.CERTIFIED
+    assert Fraction(made.inclusion_radius) < Fraction(1, 10**4)
+
+
+@pytest.mark.parametrize("theta", [[0.0] * 11, [float("nan")] * 12, [Fraction(1, 3)] * 12, ["1e"] * 12])
+def test_what_is_no_point_is_refused(theta: list[float]) -> None:
+    with pytest.raises(CertificateError):
+        certify(xor(2, "1e-3"), theta)
+
+
+def test_a_certificate_that_contradicts_itself_cannot_be_made() -> None:
+    values = certify(xor(1, "1e-2"), [0.0] * 7).to_dict()
+    for change in (
+        {"inclusion_radius": None},
+        {"uniqueness_radius": None},
+        {"midpoint": ["0"] * 6},
+        {"claims": {**values["claims"], "index": {"verdict": "certified", "value": None}}},
+        {"claims": {**values["claims"], "index": {"verdict": "certified", "value": 8}}},
+        {"claims": {**values["claims"], "existence": "perhaps"}},
+        {"spec_digest": "0" * 64},
+        {"format": "other"},
+        {"spec": None},
+        {"midpoint": ["x"] * 7},
+    ):
+        with pytest.raises(CertificateError):
+            Certificate.from_dict({**values, **change})
