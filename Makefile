@@ -64,6 +64,7 @@ prove: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.search
 
 reports: $(VENV)/.installed
 	for penalty in 1e-2 1e-3; do \
