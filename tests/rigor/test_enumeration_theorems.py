@@ -1,4 +1,4 @@
-"""The reduction, decoupling and bounds behind complete enumeration, against SymPy's own derivatives of the whole loss."""
+"""The reduction and the bounds behind complete enumeration, against SymPy's own derivatives of the whole loss."""
 
 from __future__ import annotations
 

@@ -175,11 +175,12 @@ def certify_known(problem: ReducedProblem, states: Doubles, bias: float, number:
             table = np.array(centre[:-1]).reshape(problem.nodes, -1)
             gauge = np.where(np.abs(table[:, -1:]) <= EXISTENCE_RADIUS, 0.0, table)
             if not np.array_equal(gauge, table):
-                # A node at 0 to rounding: put it there exactly, if the proof still holds.
-                if not krawczyk(problem, [*gauge.ravel(), centre[-1]], min(radius, EXISTENCE_RADIUS)):
+                # A node at 0 to rounding: put it there exactly and prove the cube about the new centre afresh.
+                moved = [*gauge.ravel(), centre[-1]]
+                radius *= 0.5
+                if not (krawczyk(problem, moved, radius) and krawczyk(problem, moved, min(radius, EXISTENCE_RADIUS))):
                     return None
                 table = gauge
-                radius *= 0.5
             return KnownClass(centre=_upright(table), bias=centre[-1], radius=radius, number=number)
         radius *= 0.5
     return None
