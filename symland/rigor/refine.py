@@ -155,6 +155,16 @@ def _ball(x: mpf) -> arb:
     return arb((-fmpz(mantissa) if sign else fmpz(mantissa), fmpz(exponent)))
 
 
+def _digits(x: arb) -> mpf:
+    mantissa, exponent = x.mid().man_exp()
+    return mp.ldexp(mpf(int(mantissa)), int(exponent))
+
+
+def _short(x: mpf) -> str:
+    with mp.workdps(15):
+        return str(mp.nstr(+x, 5))
+
+
 def _comparable(x: arb) -> tuple[fmpz, fmpz]:
     mantissa, exponent = x.man_exp()
     return (exponent + mantissa.bit_length(), mantissa) if x > 0 else (fmpz(-(10**9)), fmpz(0))
@@ -163,8 +173,8 @@ def _comparable(x: arb) -> tuple[fmpz, fmpz]:
 def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mpf], list[NewtonStep], int]:
     """Newton's method: the point, its steps, and the places that the last step suggests."""
     program = build_program(spec, ("gradient", "hessian"))
-    with mp.workdps(FIRST_DIGITS):
-        point = [mpf(t) for t in start]
+    with mp.workdps(FIRST_DIGITS), working_precision(_bits(FIRST_DIGITS)):
+        point = [_digits(arb(parse_decimal(t))) for t in start]
         size = 1 + max(abs(t) for t in point)
     origin, target = list(point), digits + GUARD_DIGITS
     steps: list[NewtonStep] = []
@@ -176,11 +186,11 @@ def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mp
             length, residual = max(abs(s) for s in step), max(abs(g) for g in ran.gradient)
             if not (mp.isfinite(length) and mp.isfinite(residual)):
                 raise RefinementError("the loss is not finite near this point; start from another")
-            steps.append(NewtonStep(digits=work, residual=mp.nstr(residual, 5), length=mp.nstr(length, 5)))
+            steps.append(NewtonStep(digits=work, residual=_short(residual), length=_short(length)))
             point = [t - s for t, s in zip(point, step, strict=True)]
             if max(abs(t - o) for t, o in zip(point, origin, strict=True)) > FARTHEST_MOVE * size:
                 raise RefinementError(
-                    f"Newton's method left the neighbourhood of the point (residual {mp.nstr(residual, 3)}); "
+                    f"Newton's method left the neighbourhood of the point (residual {_short(residual)}); "
                     "give a point nearer to a stationary one"
                 )
             gained = int(-mp.log10(length / size)) if length else work
@@ -206,8 +216,7 @@ def _solve(hessian: list[list[mpf]], gradient: list[mpf], digits: int) -> list[m
         except ZeroDivisionError:
             shift = arb(2) ** (-ctx.prec // 2)
             solved = (matrix + shift * identity(len(gradient))).solve(right, algorithm="approx")
-        pairs = (x.mid().man_exp() for x in solved.entries())
-        return [mp.ldexp(mpf(int(mantissa)), int(exponent)) for mantissa, exponent in pairs]
+        return [_digits(x) for x in solved.entries()]
 
 
 def _certified_places(spec: LandscapeSpec, texts: list[str], places: int) -> int:

@@ -47,6 +47,13 @@ def test_more_digits_extend_fewer() -> None:
             assert len(b.partition(".")[2]) == 1500
 
 
+def test_digits_beyond_what_python_prints_are_given_and_taken() -> None:
+    spec = xor(1, "1e-2")
+    refined = refine(spec, xor_points(1, "1e-2")[0], 4400)
+    assert refined.digits == 4400
+    assert refine(spec, refined.theta, 20).theta[0][:20] == refined.theta[0][:20]
+
+
 def test_a_degenerate_point_has_no_certified_digit() -> None:
     refined = refine(xor(2, "0"), [0.0] * 12)
     assert (refined.verdict, refined.digits) == (Verdict.UNDECIDED, 0)
