@@ -25,8 +25,10 @@ HIDDEN = Theorem(
     identifier="T1-hidden",
     title="Permutations and sign flips of hidden nodes",
     statement=(
-        r"In every hidden layer, exchanging two nodes with all their weights leaves $E$ unchanged, penalty included, so all $N_h!$ permutations do. "
-        r"For an odd $\sigma$ changing the sign of all weights of a node, $2^{N_h}$ ways, leaves $E$ unchanged; for an even one changing the sign of its incoming weights."
+        r"In every hidden layer, exchanging two nodes with all their weights leaves $E$ unchanged, penalty "
+        r"included, so all $N_h!$ permutations do. "
+        r"For an odd $\sigma$ changing the sign of all weights of a node, $2^{N_h}$ ways, leaves $E$ unchanged; for "
+        r"an even one changing the sign of its incoming weights."
     ),
     variables=(
         (r"$a_i$", "the input of node $i$, a linear form in its incoming weights"),
@@ -82,8 +84,11 @@ DATA = Theorem(
     identifier="T1-data",
     title="Automorphisms of the data",
     statement=(
-        r"If an orthogonal map $A$ of the inputs and a permutation of the classes carry the labelled data to itself, then $W_1 \mapsto W_1 A^{T}$ with the same permutation of the outputs' weights and biases "
-        r"leaves $E$ unchanged. XOR with inputs $\{0,1\}$ has 2 such signed permutations (the exchange of the inputs), with inputs $\{-1,+1\}$ it has 8, the group of the square, half of them with an exchange of the outputs. "
+        r"If an orthogonal map $A$ of the inputs and a permutation of the classes carry the labelled data to "
+        r"itself, then $W_1 \mapsto W_1 A^{T}$ with the same permutation of the outputs' weights and biases "
+        r"leaves $E$ unchanged. XOR with inputs $\{0,1\}$ has 2 such signed permutations (the exchange of the "
+        r"inputs), with inputs $\{-1,+1\}$ it has 8, the group of the square, half of them with an exchange of the "
+        r"outputs. "
         r"With inputs $\{0,1\}$ the complement $x \mapsto 1 - x$ keeps the data term and changes the penalty."
     ),
     variables=(
@@ -121,7 +126,10 @@ DATA = Theorem(
         ),
         Step(
             name="complement",
-            claim=r"$w\cdot(1-x) + b = (-w)\cdot x + (b + w_1 + w_2)$, and the penalty changes by $(b + w_1 + w_2)^2 - b^2$.",
+            claim=(
+                r"$w\cdot(1-x) + b = (-w)\cdot x + (b + w_1 + w_2)$, and the penalty changes by $(b + w_1 + w_2)^2 "
+                r"- b^2$."
+            ),
             obligations=(
                 Identity(left=form((w1, w2), (1 - x1, 1 - x2)) + b, right=form((-w1, -w2), (x1, x2)) + b + w1 + w2),
                 Identity(

@@ -14,12 +14,18 @@ q1, q2, q_rest = sp.symbols("q_1 q_2 q_rest")
 positive = Hypothesis(name="penalty positive", statement=r"$\lambda > 0$, on every parameter", positive=(penalty,))
 stationary = Hypothesis(
     name="stationary",
-    statement=r"$\frac1D\sum_d r_{di} h_{dj} + 2\lambda\,W_{ij} = 0$ for each output $i$; summed over $i$: $R + 2\lambda W = 0$",
+    statement=(
+        r"$\frac1D\sum_d r_{di} h_{dj} + 2\lambda\,W_{ij} = 0$ for each output $i$; summed over $i$: $R + 2\lambda "
+        r"W = 0$"
+    ),
     rules=((total_w, -total_r / (2 * penalty)),),
 )
 gauge = Hypothesis(
     name="softmax",
-    statement=r"$\ell(z) = \ln\sum_k e^{z_k} - z_c$, so that $R = \frac1D\sum_d\bigl(\sum_i r_{di}\bigr) h_{dj} = 0$ (step \emph{residuals})",
+    statement=(
+        r"$\ell(z) = \ln\sum_k e^{z_k} - z_c$, so that $R = \frac1D\sum_d\bigl(\sum_i r_{di}\bigr) h_{dj} = 0$ "
+        r"(step \emph{residuals})"
+    ),
     rules=((total_r, 0),),
 )
 
@@ -27,7 +33,8 @@ T2 = Theorem(
     identifier="T2-gauge",
     title="Gauge identities of stationary points",
     statement=(
-        r"For softmax outputs and $\lambda > 0$ on all parameters, every stationary point has $\sum_i W_{L+1}[i,j] = 0$ for each node $j$ of the last hidden layer, and $\sum_i b_{L+1}[i] = 0$."
+        r"For softmax outputs and $\lambda > 0$ on all parameters, every stationary point has $\sum_i W_{L+1}[i,j] "
+        r"= 0$ for each node $j$ of the last hidden layer, and $\sum_i b_{L+1}[i] = 0$."
     ),
     variables=(
         (r"$r_{di}$", r"$\partial\ell_d/\partial z_i$"),
@@ -67,8 +74,12 @@ T3 = Theorem(
     identifier="T3-eigenvalue",
     title="An eigenvalue 2 lambda of every Hessian",
     statement=(
-        r"For softmax outputs, at \emph{every} $\theta$, the directions $W_{L+1} \mapsto W_{L+1} + \mathbf 1 s^{T}$, $b_{L+1} \mapsto b_{L+1} + s_0\mathbf 1$ span $N + 1$ dimensions ($N$ nodes in the last hidden layer) "
-        r"on which the Hessian is $2\lambda$ times the identity, if every parameter is penalised: the eigenvalue $2\lambda$ has multiplicity at least $N + 1$. (With penalty on weights alone: $2\lambda$ $N$ times, and $0$ for the bias.)"
+        r"For softmax outputs, at \emph{every} $\theta$, the directions $W_{L+1} \mapsto W_{L+1} + \mathbf 1 "
+        r"s^{T}$, $b_{L+1} \mapsto b_{L+1} + s_0\mathbf 1$ span $N + 1$ dimensions ($N$ nodes in the last hidden "
+        r"layer) "
+        r"on which the Hessian is $2\lambda$ times the identity, if every parameter is penalised: the eigenvalue "
+        r"$2\lambda$ has multiplicity at least $N + 1$. (With penalty on weights alone: $2\lambda$ $N$ times, and "
+        r"$0$ for the bias.)"
     ),
     variables=(
         (r"$s$", r"a multiple of the direction $e = \mathbf 1 \otimes e_j$"),
@@ -84,7 +95,10 @@ T3 = Theorem(
     steps=(
         Step(
             name="the data term does not move",
-            claim=r"Along $e$ every logit gains $s\,h(\theta)$, the contrasts do not change: $\partial_s$, $\partial_s\partial_\theta$ and $\partial_s^2$ of the data term vanish for every $s$, $\theta$.",
+            claim=(
+                r"Along $e$ every logit gains $s\,h(\theta)$, the contrasts do not change: $\partial_s$, "
+                r"$\partial_s\partial_\theta$ and $\partial_s^2$ of the data term vanish for every $s$, $\theta$."
+            ),
             obligations=(
                 Identity(left=partial(contrast, s)),
                 Identity(left=partial(contrast, s, old)),
@@ -93,13 +107,19 @@ T3 = Theorem(
         ),
         Step(
             name="curvature of softmax",
-            claim=r"The same from the curvature $\operatorname{diag}(p) - p p^{T}$ in the logits, for any number of classes: each row sums to $p_i(1 - \sum_k p_k) = 0$.",
+            claim=(
+                r"The same from the curvature $\operatorname{diag}(p) - p p^{T}$ in the logits, for any number of "
+                r"classes: each row sums to $p_i(1 - \sum_k p_k) = 0$."
+            ),
             obligations=(Identity(left=q1 - q1 * (q1 + q2 + q_rest)),),
             uses=(normal.name,),
         ),
         Step(
             name="the penalty",
-            claim=r"$\lambda\sum_i (W_{ij} + s)^2$ has the second derivative $2\lambda$ times the number of outputs, that is $2\lambda |e|^2$, and no mixed one; three outputs stand for all.",
+            claim=(
+                r"$\lambda\sum_i (W_{ij} + s)^2$ has the second derivative $2\lambda$ times the number of outputs, "
+                r"that is $2\lambda |e|^2$, and no mixed one; three outputs stand for all."
+            ),
             obligations=(
                 Identity(
                     left=partial(penalty * ((z1 + s) ** 2 + (z2 + s) ** 2 + (e + s) ** 2), s, s),

@@ -39,8 +39,11 @@ THEOREM = Theorem(
     identifier="T4-origin",
     title="The origin",
     statement=(
-        r"Two balanced classes, labels uncorrelated with the inputs (XOR in both encodings), softmax, $\sigma(0) = 0$, one hidden layer of any width $N$, penalty on all parameters: at $\theta = 0$ the loss is $\ln 2$, the gradient zero and the "
-        r"spectrum $\{2\lambda\ (P - 1\ \text{times}),\ 2\lambda + \tfrac12\}$. It is a minimum for every $\lambda > 0$ and every width."
+        r"Two balanced classes, labels uncorrelated with the inputs (XOR in both encodings), softmax, $\sigma(0) = "
+        r"0$, one hidden layer of any width $N$, penalty on all parameters: at $\theta = 0$ the loss is $\ln 2$, "
+        r"the gradient zero and the "
+        r"spectrum $\{2\lambda\ (P - 1\ \text{times}),\ 2\lambda + \tfrac12\}$. It is a minimum for every $\lambda "
+        r"> 0$ and every width."
     ),
     variables=(
         (r"$c$", "the output biases"),
@@ -64,7 +67,10 @@ THEOREM = Theorem(
         ),
         Step(
             name="its Hessian",
-            claim=r"$\begin{pmatrix} 2\lambda + \frac14 & -\frac14\\ -\frac14 & 2\lambda + \frac14\end{pmatrix}$: eigenvalue $2\lambda$ on $(1,1)$, $2\lambda + \frac12$ on $(1,-1)$.",
+            claim=(
+                r"$\begin{pmatrix} 2\lambda + \frac14 & -\frac14\\ -\frac14 & 2\lambda + \frac14\end{pmatrix}$: "
+                r"eigenvalue $2\lambda$ on $(1,1)$, $2\lambda + \frac12$ on $(1,-1)$."
+            ),
             obligations=(
                 Identity(left=at(partial(bias_only, c0, c0) + partial(bias_only, c0, c1), origin), right=2 * penalty),
                 Identity(
@@ -76,7 +82,10 @@ THEOREM = Theorem(
         ),
         Step(
             name="adding N nodes",
-            claim=r"The residuals at $z = 0$ are $r_d = \tfrac12 (y_d, -y_d)$, so $C = \tfrac12 (g, -g)^{T} = 0$ and all singular values vanish: each node adds the eigenvalue $2\lambda$ as often as it has weights.",
+            claim=(
+                r"The residuals at $z = 0$ are $r_d = \tfrac12 (y_d, -y_d)$, so $C = \tfrac12 (g, -g)^{T} = 0$ and "
+                r"all singular values vanish: each node adds the eigenvalue $2\lambda$ as often as it has weights."
+            ),
             obligations=(
                 Identity(left=at(partial(loss_0, c1), origin), right=sp.Rational(1, 2)),
                 Identity(left=at(partial(loss_1, c1), origin), right=-sp.Rational(1, 2)),
@@ -91,7 +100,10 @@ THEOREM = Theorem(
         ),
         Step(
             name="count and sign",
-            claim=r"$2 + N(n + 1 + 2)$ eigenvalues, for XOR $5N + 2$, of which all but one are $2\lambda$; all are positive.",
+            claim=(
+                r"$2 + N(n + 1 + 2)$ eigenvalues, for XOR $5N + 2$, of which all but one are $2\lambda$; all are "
+                r"positive."
+            ),
             obligations=(
                 Identity(left=2 + sp.Symbol("N") * (2 + 1 + 2), right=5 * sp.Symbol("N") + 2),
                 Positive(expression=2 * penalty),

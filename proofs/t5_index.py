@@ -32,9 +32,12 @@ SPECTRUM = Theorem(
     identifier="T5-spectrum",
     title="Spectrum of a new node's block",
     statement=(
-        r"With every new parameter penalised, the block of a zero node has the eigenvalues $2\lambda \pm |\sigma'(0)|\tau_k$ for the "
-        r"non-zero singular values $\tau_1,\dots,\tau_r$ of $C$ ($m \times n$), and $2\lambda$ with multiplicity $n + m - 2r$. The index "
-        r"rises by the number of $\tau_k$ with $|\sigma'(0)|\tau_k > 2\lambda$, and the nullity by the number with equality; with $k$ new nodes, $k$ times."
+        r"With every new parameter penalised, the block of a zero node has the eigenvalues $2\lambda \pm "
+        r"|\sigma'(0)|\tau_k$ for the "
+        r"non-zero singular values $\tau_1,\dots,\tau_r$ of $C$ ($m \times n$), and $2\lambda$ with multiplicity $n "
+        r"+ m - 2r$. The index "
+        r"rises by the number of $\tau_k$ with $|\sigma'(0)|\tau_k > 2\lambda$, and the nullity by the number with "
+        r"equality; with $k$ new nodes, $k$ times."
     ),
     variables=((r"$C$", "the residual matrix of T5-extension"), (r"$\tau, p, q$", "a singular value with its vectors")),
     hypotheses=(pair, kernel, positive, above, size),
@@ -43,7 +46,10 @@ SPECTRUM = Theorem(
     steps=(
         Step(
             name="pairs",
-            claim=r"$(u, v) = (p, \pm q)$ is an eigenvector with eigenvalue $2\lambda \pm s\tau$; shown for any component $m$ of $u$ and $i$ of $v$.",
+            claim=(
+                r"$(u, v) = (p, \pm q)$ is an eigenvector with eigenvalue $2\lambda \pm s\tau$; shown for any "
+                r"component $m$ of $u$ and $i$ of $v$."
+            ),
             obligations=(
                 Identity(left=2 * penalty * p + slope * CTq, right=(2 * penalty + slope * tau) * p),
                 Identity(left=slope * Cp + 2 * penalty * q, right=(2 * penalty + slope * tau) * q),
@@ -123,8 +129,10 @@ RANK = Theorem(
     identifier="T5-classes",
     title="By how much the index can rise",
     statement=(
-        r"In the last hidden layer of a softmax network with $K$ classes $\mathbf 1^{T} C = 0$, so that $C$ has rank at most $K-1$ and a zero node "
-        r"raises the index by at most $\min(K-1, n)$; for two classes, and for one output, by \emph{exactly one} if $|\sigma'(0)|\,\|C\|_F > 2\lambda$ and else by none. "
+        r"In the last hidden layer of a softmax network with $K$ classes $\mathbf 1^{T} C = 0$, so that $C$ has "
+        r"rank at most $K-1$ and a zero node "
+        r"raises the index by at most $\min(K-1, n)$; for two classes, and for one output, by \emph{exactly one} if "
+        r"$|\sigma'(0)|\,\|C\|_F > 2\lambda$ and else by none. "
         r"A minimum becomes a minimum or a transition state."
     ),
     variables=(
@@ -137,13 +145,19 @@ RANK = Theorem(
     steps=(
         Step(
             name="gauge",
-            claim=r"$\sum_i \partial\ell/\partial z_i = \partial_t\,\ell(z + t\mathbf 1) = 0$ for each sample; multiplied by $\xi_m$ and averaged, $\sum_i C_{im} = 0$. Three outputs stand for all.",
+            claim=(
+                r"$\sum_i \partial\ell/\partial z_i = \partial_t\,\ell(z + t\mathbf 1) = 0$ for each sample; "
+                r"multiplied by $\xi_m$ and averaged, $\sum_i C_{im} = 0$. Three outputs stand for all."
+            ),
             obligations=(Identity(left=at(partial(shifted, t), {t: 0})),),
             uses=(gauge.name,),
         ),
         Step(
             name="two outputs",
-            claim=r"For two classes $C C^{T} = |g|^2 \begin{pmatrix}1&-1\\-1&1\end{pmatrix}$: the eigenvector $(1,-1)$ has the eigenvalue $2|g|^2 = \|C\|_F^2$, the eigenvector $(1,1)$ has $0$.",
+            claim=(
+                r"For two classes $C C^{T} = |g|^2 \begin{pmatrix}1&-1\\-1&1\end{pmatrix}$: the eigenvector "
+                r"$(1,-1)$ has the eigenvalue $2|g|^2 = \|C\|_F^2$, the eigenvector $(1,1)$ has $0$."
+            ),
             obligations=(
                 Identity(left=dot(C0, C0) - dot(C0, C1), right=2 * gram_11),
                 Identity(left=dot(C1, C0) - dot(C1, C1), right=-2 * gram_11),

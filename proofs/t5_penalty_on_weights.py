@@ -16,7 +16,10 @@ residual = smooth("f", 2, 0, 1)(old, c)
 
 balanced = Hypothesis(
     name="next bias stationary and free",
-    statement=r"the bias $c$ of the next layer is not penalised and $\partial E/\partial c = \frac1D\sum_d \partial f_d/\partial c = 0$",
+    statement=(
+        r"the bias $c$ of the next layer is not penalised and $\partial E/\partial c = \frac1D\sum_d \partial "
+        r"f_d/\partial c = 0$"
+    ),
     rules=((mean_r, 0),),
 )
 
@@ -24,8 +27,10 @@ FLAT = Theorem(
     identifier="T5-flat-bias",
     title="Penalty on the weights alone: the new bias is a flat direction",
     statement=(
-        r"If biases are not penalised, then at a stationary point the bias column of $C$ vanishes. The extension by a node with $v = w = 0$ and \emph{any} bias $t$ "
-        r"is stationary with the same loss: a line of stationary points. Across the line the new block has the eigenvalues $2\lambda \pm |\sigma'(t)|\tau_k$ and $2\lambda$, "
+        r"If biases are not penalised, then at a stationary point the bias column of $C$ vanishes. The extension by "
+        r"a node with $v = w = 0$ and \emph{any} bias $t$ "
+        r"is stationary with the same loss: a line of stationary points. Across the line the new block has the "
+        r"eigenvalues $2\lambda \pm |\sigma'(t)|\tau_k$ and $2\lambda$, "
         r"with $\tau_k$ the singular values of $C$ without its bias column."
     ),
     variables=(
@@ -44,7 +49,10 @@ FLAT = Theorem(
         ),
         Step(
             name="gradient",
-            claim=r"At $v = w = 0$: $\partial_v f = \sigma(t)\,\partial_c f$, whose mean is $\sigma(t) R = 0$; $\partial_w f = \partial_t f = 0$.",
+            claim=(
+                r"At $v = w = 0$: $\partial_v f = \sigma(t)\,\partial_c f$, whose mean is $\sigma(t) R = 0$; "
+                r"$\partial_w f = \partial_t f = 0$."
+            ),
             obligations=(
                 Identity(left=at(partial(wide, v), point), right=sigma(t) * residual),
                 Identity(left=sigma(t) * mean_r),
@@ -55,7 +63,11 @@ FLAT = Theorem(
         ),
         Step(
             name="new block",
-            claim=r"$\partial_w\partial_v f = \sigma'(t)\,\xi\,\partial_c f$, whose mean is $\sigma'(t) C$; $\partial_t\partial_v f = \sigma'(t)\,\partial_c f$, whose mean is $\sigma'(t) R = 0$; $\partial_t^2 = \partial_t\partial_w = \partial_w^2 = 0$.",
+            claim=(
+                r"$\partial_w\partial_v f = \sigma'(t)\,\xi\,\partial_c f$, whose mean is $\sigma'(t) C$; "
+                r"$\partial_t\partial_v f = \sigma'(t)\,\partial_c f$, whose mean is $\sigma'(t) R = 0$; "
+                r"$\partial_t^2 = \partial_t\partial_w = \partial_w^2 = 0$."
+            ),
             obligations=(
                 Identity(left=at(partial(wide, v, w), point), right=smooth("sigma", 1, 1)(t) * xi(old) * residual),
                 Identity(left=at(partial(wide, v, t), point), right=smooth("sigma", 1, 1)(t) * residual),
@@ -82,9 +94,12 @@ SHIFTED = Theorem(
     identifier="T5-shifted",
     title="Shifted extension for any activation",
     statement=(
-        r"If the bias $c$ of the next layer is not penalised, the linear change of variables $c \mapsto c - \sigma(t)\,v$ turns the wide network into one whose new node has the "
-        r"activation $\tilde\sigma(z) = \sigma(z + t) - \sigma(t)$, which vanishes at $0$. So for \emph{every} activation, sigmoid and softplus among them, the extension by $v = w = 0$ is stationary, "
-        r"and by Sylvester's law the index rises by the number of singular values of $\sigma'(t) C$ above $2\lambda$ (with $C$ without its bias column)."
+        r"If the bias $c$ of the next layer is not penalised, the linear change of variables $c \mapsto c - "
+        r"\sigma(t)\,v$ turns the wide network into one whose new node has the "
+        r"activation $\tilde\sigma(z) = \sigma(z + t) - \sigma(t)$, which vanishes at $0$. So for \emph{every} "
+        r"activation, sigmoid and softplus among them, the extension by $v = w = 0$ is stationary, "
+        r"and by Sylvester's law the index rises by the number of singular values of $\sigma'(t) C$ above "
+        r"$2\lambda$ (with $C$ without its bias column)."
     ),
     variables=((r"$t$", "bias of the new node"), (r"$\kappa$", r"the penalty on $c$")),
     hypotheses=(free,),
@@ -93,7 +108,10 @@ SHIFTED = Theorem(
     steps=(
         Step(
             name="shear",
-            claim=r"$E_\sigma(c - \sigma(t) v, v, w) = E_{\tilde\sigma}(c, v, w)$ for every $v$, $w$; the penalty does not hold $c$.",
+            claim=(
+                r"$E_\sigma(c - \sigma(t) v, v, w) = E_{\tilde\sigma}(c, v, w)$ for every $v$, $w$; the penalty "
+                r"does not hold $c$."
+            ),
             obligations=(
                 Identity(
                     left=shear + kappa * (c - v * sigma(t)) ** 2 + penalty * (v**2 + w**2),
@@ -128,8 +146,10 @@ FAILS = Theorem(
     identifier="T5-nonvanishing",
     title="Zero extension fails for sigma(0) != 0 under a penalty on biases",
     statement=(
-        r"If $\sigma(0) \ne 0$ and the biases are penalised, the zero extension of a stationary point in hidden layer $l$ is stationary if and only if $\lambda\, b_{l+1} = 0$: "
-        r"$\partial E/\partial v = \sigma(0) R = -2\lambda\,\sigma(0)\,b_{l+1}$. No choice of the new node's bias mends it: at $v = w = 0$ the gradient along its bias $t$ is $2\lambda t$, so $t = 0$."
+        r"If $\sigma(0) \ne 0$ and the biases are penalised, the zero extension of a stationary point in hidden "
+        r"layer $l$ is stationary if and only if $\lambda\, b_{l+1} = 0$: "
+        r"$\partial E/\partial v = \sigma(0) R = -2\lambda\,\sigma(0)\,b_{l+1}$. No choice of the new node's bias "
+        r"mends it: at $v = w = 0$ the gradient along its bias $t$ is $2\lambda t$, so $t = 0$."
     ),
     variables=((r"$\beta$", r"a component of $b_{l+1}$"), (r"$R$", r"$\frac1D\sum_d \partial f_d/\partial c$")),
     hypotheses=(stationary, signs),

@@ -14,8 +14,10 @@ THEOREM = Theorem(
     identifier="T5-layers",
     title="Zero nodes in several layers",
     statement=(
-        r"Extending one layer and then another is a zero extension each time. A zero node already there adds to the residual matrix $C$ of the other layer a zero column (it is read as $\sigma(0) = 0$) "
-        r"or a zero row (nothing passes through $v = 0$): the singular values, and so the rise of the index, are those of the narrow network, in any order of extension."
+        r"Extending one layer and then another is a zero extension each time. A zero node already there adds to the "
+        r"residual matrix $C$ of the other layer a zero column (it is read as $\sigma(0) = 0$) "
+        r"or a zero row (nothing passes through $v = 0$): the singular values, and so the rise of the index, are "
+        r"those of the narrow network, in any order of extension."
     ),
     variables=(
         (r"$u, v$", "weights of a zero node"),

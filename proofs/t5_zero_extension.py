@@ -58,11 +58,15 @@ THEOREM = Theorem(
     identifier="T5-extension",
     title="Zero extension",
     statement=(
-        r"Add any number of nodes to any hidden layer, all their incoming weights $u$ (and bias) and outgoing weights $v$ zero. "
-        r"If $\sigma(0)=0$, the loss is unchanged, its gradient is $(\nabla E_{\rm narrow}(\theta), 0)$ at \emph{every} $\theta$, "
-        r"so stationary points stay stationary, and the Hessian is block diagonal: the narrow network's Hessian, and for each new node "
+        r"Add any number of nodes to any hidden layer, all their incoming weights $u$ (and bias) and outgoing "
+        r"weights $v$ zero. "
+        r"If $\sigma(0)=0$, the loss is unchanged, its gradient is $(\nabla E_{\rm narrow}(\theta), 0)$ at "
+        r"\emph{every} $\theta$, "
+        r"so stationary points stay stationary, and the Hessian is block diagonal: the narrow network's Hessian, "
+        r"and for each new node "
         r"$\begin{pmatrix} 2\Lambda_u & \sigma'(0) C^{T} \\ \sigma'(0) C & 2\Lambda_v \end{pmatrix}$ in $(u, v)$ with "
-        r"$C_{im} = \frac1D\sum_d (\partial \ell_d/\partial a_i)\,\xi_m(x_d)$, $a$ the inputs of the next layer, and $\Lambda$ the penalties."
+        r"$C_{im} = \frac1D\sum_d (\partial \ell_d/\partial a_i)\,\xi_m(x_d)$, $a$ the inputs of the next layer, "
+        r"and $\Lambda$ the penalties."
     ),
     variables=(
         (r"f(\theta, q)", "the loss of one sample when $q$ is added to the inputs of the next layer"),
@@ -138,7 +142,10 @@ THEOREM = Theorem(
         ),
         Step(
             name="mixed block",
-            claim=r"$\partial^2 E/\partial v_{ai}\partial u_{bm} = \delta_{ab}\,\sigma'(0)\,f_{q_i}\,\xi_m$ for each sample; the mean over samples is $\sigma'(0)\,C_{im}$.",
+            claim=(
+                r"$\partial^2 E/\partial v_{ai}\partial u_{bm} = \delta_{ab}\,\sigma'(0)\,f_{q_i}\,\xi_m$ for each "
+                r"sample; the mean over samples is $\sigma'(0)\,C_{im}$."
+            ),
             obligations=(
                 Identity(left=entry(v_ai, u_a1), right=slope * residual_i * xi_1(t1, t2)),
                 Identity(left=entry(v_ak, u_a2), right=slope * residual_k * xi_2(t1, t2)),

@@ -4,8 +4,8 @@ import sympy as sp
 
 from symland.symbolic.theorem import Hypothesis, Identity, Step, Theorem, at, partial, smooth
 
-# A node j with input s + (change of its own incoming weight) x is replaced by nodes a with outgoing weights mu_a v + n_a;
-# constant nodes have w = 0, any bias t, and outgoing weights p. Two of either kind stand for any number.
+# A node j with input s + (change of its own incoming weight) x is replaced by nodes a with outgoing weights
+# mu_a v + n_a; constant nodes have w = 0, any bias t, and outgoing weights p. Two of either kind stand for any number.
 old, x, s, c = sp.symbols("theta x s c")
 mu1, mu2, n1, n2, v = sp.symbols("mu_1 mu_2 n_1 n_2 v")
 u1, u2, p, t, wp = sp.symbols("u_1 u_2 p t w_p")
@@ -43,9 +43,14 @@ THEOREM = Theorem(
     identifier="T6-compatible",
     title="Compatible embeddings of one layer",
     statement=(
-        r"At $\lambda = 0$ let a layer be widened so that each node $(w_j, v_j)$ becomes nodes $(w_j, \mu_a v_j + n_a)$ with $\sum_a\mu_a = 1$, $\sum_a n_a = 0$, $A_j n_a = 0$, and any number of constant nodes $(w, b, v) = (0, t, p)$ with $C^{T}p = 0$ are added, "
-        r"their constants taken off the next layer's bias. Then the network function and all other signals stay, and stationary points go to stationary points; the conditions $A_j n_a = 0$, $C^{T} p = 0$ are also necessary. "
-        r"Zero extension ($p = 0$), splitting ($n_a = 0$) and every composition of them are cases; one output has no others."
+        r"At $\lambda = 0$ let a layer be widened so that each node $(w_j, v_j)$ becomes nodes $(w_j, \mu_a v_j + "
+        r"n_a)$ with $\sum_a\mu_a = 1$, $\sum_a n_a = 0$, $A_j n_a = 0$, and any number of constant nodes $(w, b, "
+        r"v) = (0, t, p)$ with $C^{T}p = 0$ are added, "
+        r"their constants taken off the next layer's bias. Then the network function and all other signals stay, "
+        r"and stationary points go to stationary points; the conditions $A_j n_a = 0$, $C^{T} p = 0$ are also "
+        r"necessary. "
+        r"Zero extension ($p = 0$), splitting ($n_a = 0$) and every composition of them are cases; one output has "
+        r"no others."
     ),
     variables=(
         (r"$r$", r"$\partial\ell/\partial a$, $a$ the inputs of the next layer"),
@@ -63,7 +68,11 @@ THEOREM = Theorem(
         ),
         Step(
             name="gradients of one sample",
-            claim=r"$\partial_{V_a} = r\,\sigma(s)$, $\partial_{u_a} = r\,(\mu_a v + n_a)\,\sigma'(s)\,x$, $\partial_p = r\,\sigma(t)$, $\partial_t = r\,p\,\sigma'(t)$, $\partial_{w_p} = r\,p\,\sigma'(t)\,x$.",
+            claim=(
+                r"$\partial_{V_a} = r\,\sigma(s)$, $\partial_{u_a} = r\,(\mu_a v + n_a)\,\sigma'(s)\,x$, "
+                r"$\partial_p = r\,\sigma(t)$, $\partial_t = r\,p\,\sigma'(t)$, $\partial_{w_p} = "
+                r"r\,p\,\sigma'(t)\,x$."
+            ),
             obligations=(
                 Identity(left=at(partial(wide, V1), point), right=r * sigma(s)),
                 Identity(left=at(partial(wide, u1), point), right=r * (mu1 * v + n1) * smooth("sigma", 1, 1)(s) * x),
@@ -75,7 +84,11 @@ THEOREM = Theorem(
         ),
         Step(
             name="their means",
-            claim=r"$G_v = 0$; $\mu_a A v + A n_a = 0$; $\sigma(t) R = 0$; $\sigma'(t)\,p\cdot R = 0$; $\sigma'(t)\,C^{T} p = 0$. The terms $A n_a$ and $C^{T}p$ stand alone, so their vanishing is necessary.",
+            claim=(
+                r"$G_v = 0$; $\mu_a A v + A n_a = 0$; $\sigma(t) R = 0$; $\sigma'(t)\,p\cdot R = 0$; "
+                r"$\sigma'(t)\,C^{T} p = 0$. The terms $A n_a$ and $C^{T}p$ stand alone, so their vanishing is "
+                r"necessary."
+            ),
             obligations=(
                 Identity(left=Gv),
                 Identity(left=mu1 * Av + An),

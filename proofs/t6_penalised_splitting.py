@@ -1,4 +1,4 @@
-"""T6 under a penalty: which splits stay stationary (none but that of a zero node), and which penalties would keep them."""
+"""T6 under a penalty: which splits stay stationary (only that of a zero node), and which penalties keep others."""
 
 import sympy as sp
 
@@ -24,8 +24,10 @@ NONE = Theorem(
     identifier="T6-penalty-forbids",
     title="No split stays stationary under a penalty",
     statement=(
-        r"Let $\lambda > 0$ hold the outgoing weights (on all parameters, or on weights alone). If a node $(w, v)$ of a stationary point is split into $m \ge 2$ copies $(w, v_a)$ with $\sum_a v_a = v$, "
-        r"the result is stationary only if $v = 0$, whence $w = 0$ too: the node was a zero node, and the split is a zero extension. For odd $\sigma$ the same holds for copies $(\pm w, \pm v_a)$. "
+        r"Let $\lambda > 0$ hold the outgoing weights (on all parameters, or on weights alone). If a node $(w, v)$ "
+        r"of a stationary point is split into $m \ge 2$ copies $(w, v_a)$ with $\sum_a v_a = v$, "
+        r"the result is stationary only if $v = 0$, whence $w = 0$ too: the node was a zero node, and the split is "
+        r"a zero extension. For odd $\sigma$ the same holds for copies $(\pm w, \pm v_a)$. "
         r"So the line of stationary points of Fukumizu and Amari does not survive any $\lambda > 0$."
     ),
     variables=(
@@ -38,7 +40,10 @@ NONE = Theorem(
     steps=(
         Step(
             name="each copy",
-            claim=r"$\partial E/\partial v_a = G + 2\lambda v_a = 2\lambda(v_a - v)$, so that stationarity asks $v_a = v$ of every copy.",
+            claim=(
+                r"$\partial E/\partial v_a = G + 2\lambda v_a = 2\lambda(v_a - v)$, so that stationarity asks $v_a "
+                r"= v$ of every copy."
+            ),
             obligations=(Identity(left=G + 2 * penalty * v1, right=2 * penalty * (v1 - v)),),
             uses=(stationary.name,),
         ),
@@ -77,7 +82,10 @@ incoming_stationary = Hypothesis(
 )
 rescaled = Hypothesis(
     name="rescaled penalties",
-    statement=r"the $m$ copies have the penalties $\lambda_v = m\lambda$ on outgoing and $\lambda_w = \lambda/m$ on incoming weights",
+    statement=(
+        r"the $m$ copies have the penalties $\lambda_v = m\lambda$ on outgoing and $\lambda_w = \lambda/m$ on "
+        r"incoming weights"
+    ),
     rules=((outgoing, m * penalty), (incoming, penalty / m)),
 )
 
@@ -85,7 +93,9 @@ REPLACED = Theorem(
     identifier="T6-rescaled-penalty",
     title="The penalty that keeps a split",
     statement=(
-        r"Splitting a node into $m$ equal copies $(w, v/m)$ keeps a stationary point stationary, with equal loss, if the copies' outgoing weights are penalised by $m\lambda$ and their incoming ones by $\lambda/m$; no other pair of penalties does where $v, w \ne 0$."
+        r"Splitting a node into $m$ equal copies $(w, v/m)$ keeps a stationary point stationary, with equal loss, "
+        r"if the copies' outgoing weights are penalised by $m\lambda$ and their incoming ones by $\lambda/m$; no "
+        r"other pair of penalties does where $v, w \ne 0$."
     ),
     variables=(
         (r"$F, G$", "the data's gradients along $w$ and $v$ of the node"),
@@ -110,7 +120,10 @@ REPLACED = Theorem(
         ),
         Step(
             name="no other",
-            claim=r"$F/m + 2\lambda_w w = 2 w(\lambda_w - \lambda/m)$ and $G + 2\lambda_v v/m = (2v/m)(\lambda_v - m\lambda)$.",
+            claim=(
+                r"$F/m + 2\lambda_w w = 2 w(\lambda_w - \lambda/m)$ and $G + 2\lambda_v v/m = (2v/m)(\lambda_v - "
+                r"m\lambda)$."
+            ),
             obligations=(
                 Identity(left=F / m + 2 * incoming * w, right=2 * w * (incoming - penalty / m)),
                 Identity(left=G + 2 * outgoing * v / m, right=2 * v / m * (outgoing - m * penalty)),
@@ -138,7 +151,9 @@ CIRCLE = Theorem(
     identifier="T6-linear-circle",
     title="The exception: linear activations",
     statement=(
-        r"For $\sigma(z) = \kappa z$ a node $(w, v)$ of a stationary point splits into $(c\,w, c\,v)$ and $(s\,w, s\,v)$, $c^2 + s^2 = 1$: a circle of points of equal loss and gradient norm zero, for every $\lambda \ge 0$. It is the orbit of a rotation of the two nodes."
+        r"For $\sigma(z) = \kappa z$ a node $(w, v)$ of a stationary point splits into $(c\,w, c\,v)$ and $(s\,w, "
+        r"s\,v)$, $c^2 + s^2 = 1$: a circle of points of equal loss and gradient norm zero, for every $\lambda \ge "
+        r"0$. It is the orbit of a rotation of the two nodes."
     ),
     variables=((r"$x$", "the node's input $w\\cdot\\xi$"), (r"$cc, ss$", "$c^2$ and $s^2$")),
     hypotheses=(linear, unit),
@@ -161,7 +176,11 @@ CIRCLE = Theorem(
         ),
         Step(
             name="rotation",
-            claim=r"For any two nodes, rotating $(w_1, w_2)$ and $(v_1, v_2)$ by one angle keeps $v_1 w_1 + v_2 w_2$: $(c v_1 - s v_2)(c w_1 - s w_2) + (s v_1 + c v_2)(s w_1 + c w_2) = (c^2 + s^2)(v_1 w_1 + v_2 w_2)$.",
+            claim=(
+                r"For any two nodes, rotating $(w_1, w_2)$ and $(v_1, v_2)$ by one angle keeps $v_1 w_1 + v_2 w_2$: "
+                r"$(c v_1 - s v_2)(c w_1 - s w_2) + (s v_1 + c v_2)(s w_1 + c w_2) = (c^2 + s^2)(v_1 w_1 + v_2 "
+                r"w_2)$."
+            ),
             obligations=(
                 Identity(
                     left=(c * v1 - s * v2) * (c * w - s * x) + (s * v1 + c * v2) * (s * w + c * x),
@@ -188,18 +207,28 @@ CONSTANT = Theorem(
     identifier="T6-constant-nodes",
     title="A constant node is no extension",
     statement=(
-        r"Let $\lambda > 0$ hold all parameters, biases too. If a stationary point has a node with $w = 0$ whose output $\sigma(t)$ is handed on by $p \ne 0$, then the narrower network that takes $\sigma(t) p$ into its next bias computes the same "
+        r"Let $\lambda > 0$ hold all parameters, biases too. If a stationary point has a node with $w = 0$ whose "
+        r"output $\sigma(t)$ is handed on by $p \ne 0$, then the narrower network that takes $\sigma(t) p$ into its "
+        r"next bias computes the same "
         r"function and is \emph{not} stationary: constant nodes share the bias as twins share outgoing weights."
     ),
-    variables=((r"$c$", "the next layer's bias in the wide network"), (r"$p, t$", "outgoing weights and bias of the constant node")),
+    variables=(
+        (r"$c$", "the next layer's bias in the wide network"),
+        (r"$p, t$", "outgoing weights and bias of the constant node"),
+    ),
     hypotheses=(wide_stationary, speaking),
     source="this package",
     steps=(
         Step(
             name="narrow gradient",
-            claim=r"Along the narrow bias $c + \sigma(t) p$ it is $R + 2\lambda (c + \sigma(t) p) = 2\lambda\,\sigma(t)^2 c$.",
+            claim=(
+                r"Along the narrow bias $c + \sigma(t) p$ it is $R + 2\lambda (c + \sigma(t) p) = "
+                r"2\lambda\,\sigma(t)^2 c$."
+            ),
             obligations=(
-                Identity(left=constant_mean + 2 * penalty * (bias + constant * share), right=2 * penalty * constant**2 * bias),
+                Identity(
+                    left=constant_mean + 2 * penalty * (bias + constant * share), right=2 * penalty * constant**2 * bias
+                ),
                 Positive(expression=constant_mean + 2 * penalty * (bias + constant * share)),
             ),
             uses=(wide_stationary.name, speaking.name),

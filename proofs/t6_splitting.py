@@ -4,8 +4,8 @@ One sample. A node with incoming weights w and outgoing weights v becomes two no
 
     w1 = w + (1 - mu) eta,  w2 = w - mu eta,   v1 = mu v + zeta,  v2 = (1 - mu) v - zeta,
 
-an invertible change of the 2 (n + m) new parameters to (w, eta, v, zeta). f(theta, q) is the sample's loss as a function
-of any other parameter and of what the node hands on to two inputs i and k of the next layer.
+an invertible change of the 2 (n + m) new parameters to (w, eta, v, zeta). f(theta, q) is the sample's loss as a
+function of any other parameter and of what the node hands on to two inputs i and k of the next layer.
 """
 
 import sympy as sp
@@ -53,9 +53,12 @@ SPLIT = Theorem(
     identifier="T6-splitting",
     title="Splitting a node without penalty",
     statement=(
-        r"At $\lambda = 0$, splitting a node $(w, v)$ of a stationary point into $(w, \mu v)$ and $(w, (1-\mu) v)$ gives a line of stationary points of equal loss, for any depth, widths, data and loss. "
-        r"In suitable coordinates the Hessian is the narrow one and the block $\begin{pmatrix}\mu(1-\mu) B & A\\ A^{T} & 0\end{pmatrix}$ in $(\eta, \zeta)$, "
-        r"$B = \frac1D\sum_d (v\cdot r_d)\,\sigma''(s_d)\,\xi_d\xi_d^{T}$, $A = \frac1D\sum_d \sigma'(s_d)\,\xi_d r_d^{T}$, where $A v = 0$."
+        r"At $\lambda = 0$, splitting a node $(w, v)$ of a stationary point into $(w, \mu v)$ and $(w, (1-\mu) v)$ "
+        r"gives a line of stationary points of equal loss, for any depth, widths, data and loss. "
+        r"In suitable coordinates the Hessian is the narrow one and the block $\begin{pmatrix}\mu(1-\mu) B & A\\ "
+        r"A^{T} & 0\end{pmatrix}$ in $(\eta, \zeta)$, "
+        r"$B = \frac1D\sum_d (v\cdot r_d)\,\sigma''(s_d)\,\xi_d\xi_d^{T}$, $A = \frac1D\sum_d \sigma'(s_d)\,\xi_d "
+        r"r_d^{T}$, where $A v = 0$."
     ),
     variables=(
         (r"$\omega$", "a change of $w$"),
@@ -63,12 +66,15 @@ SPLIT = Theorem(
         (r"$r_d$", r"$\partial\ell_d/\partial a$, $a$ the inputs of the next layer"),
     ),
     hypotheses=(same_in, same_out),
-    source="Fukumizu and Amari, Neural Networks 13, 317 (2000), one output; the block with $A$ for several outputs: this package",
+    source="Fukumizu and Amari, Neural Networks 13, 317 (2000), one output; several outputs: this package",
     rests_on=("linearity of the mean over samples", "Sylvester's law of inertia"),
     steps=(
         Step(
             name="coordinates",
-            claim=r"$w = \mu w_1 + (1-\mu) w_2$, $\eta = w_1 - w_2$, $v = v_1 + v_2$, $\zeta = (1-\mu) v_1 - \mu v_2$ invert the change.",
+            claim=(
+                r"$w = \mu w_1 + (1-\mu) w_2$, $\eta = w_1 - w_2$, $v = v_1 + v_2$, $\zeta = (1-\mu) v_1 - \mu v_2$ "
+                r"invert the change."
+            ),
             obligations=(
                 Identity(left=mu * (W + (1 - mu) * ETA) + (1 - mu) * (W - mu * ETA), right=W),
                 Identity(left=(W + (1 - mu) * ETA) - (W - mu * ETA), right=ETA),
@@ -78,13 +84,19 @@ SPLIT = Theorem(
         ),
         Step(
             name="same function",
-            claim=r"At $\eta = 0$ the two nodes do what the one did, for every $\zeta$, $\theta$, $w$, $v$: so do all derivatives in $(\theta, w, v)$.",
+            claim=(
+                r"At $\eta = 0$ the two nodes do what the one did, for every $\zeta$, $\theta$, $w$, $v$: so do all "
+                r"derivatives in $(\theta, w, v)$."
+            ),
             obligations=(Identity(left=at(split, {e1: eta0, e2: eta0}), right=whole),),
             uses=(same_in.name,),
         ),
         Step(
             name="gradient",
-            claim=r"$\partial_\eta f = \partial_\zeta f = 0$ for every $\theta$, $w$, $v$; so the cross blocks with them vanish too.",
+            claim=(
+                r"$\partial_\eta f = \partial_\zeta f = 0$ for every $\theta$, $w$, $v$; so the cross blocks with "
+                r"them vanish too."
+            ),
             obligations=(Identity(left=entry(e1)), Identity(left=entry(zeta_i))),
             uses=both,
         ),
@@ -99,7 +111,10 @@ SPLIT = Theorem(
         ),
         Step(
             name="mixed and zeta blocks",
-            claim=r"$\partial_{\eta_m}\partial_{\zeta_i} f = \sigma'(s)\,x_m r_i$, $\partial_{\zeta_i}\partial_{\zeta_k} f = 0$.",
+            claim=(
+                r"$\partial_{\eta_m}\partial_{\zeta_i} f = \sigma'(s)\,x_m r_i$, "
+                r"$\partial_{\zeta_i}\partial_{\zeta_k} f = 0$."
+            ),
             obligations=(
                 Identity(left=entry(e1, zeta_i), right=slope * x1 * r_i),
                 Identity(left=entry(e2, zeta_k), right=slope * x2 * r_k),
@@ -110,7 +125,10 @@ SPLIT = Theorem(
         ),
         Step(
             name="A v = 0",
-            claim=r"$\partial_{w_m} f = \sigma'(s)\,x_m\,(v\cdot r)$: its mean, zero at a stationary point, is $(A v)_m$.",
+            claim=(
+                r"$\partial_{w_m} f = \sigma'(s)\,x_m\,(v\cdot r)$: its mean, zero at a stationary point, is $(A "
+                r"v)_m$."
+            ),
             obligations=(Identity(left=at(partial(whole, o1), {}), right=slope * x1 * (v_i * r_i + v_k * r_k)),),
         ),
     ),
@@ -137,8 +155,11 @@ DECIDE = Theorem(
     identifier="T6-deciding-matrix",
     title="Minimum or saddle after a split",
     statement=(
-        r"For one output, or two softmax outputs with $v_0\ne v_1$, $A = 0$ and the block is $\mu(1-\mu) B$: with $B$ definite a minimum splits into minima for $\mu(1-\mu) B > 0$ (up to the flat line) and into saddles of index $n$ for $\mu(1-\mu) B < 0$; "
-        r"with $B$ indefinite always into saddles. For more outputs, if $A \ne 0$ the block is indefinite for every $\mu$: every split of every stationary point, minima included, is a saddle."
+        r"For one output, or two softmax outputs with $v_0\ne v_1$, $A = 0$ and the block is $\mu(1-\mu) B$: with "
+        r"$B$ definite a minimum splits into minima for $\mu(1-\mu) B > 0$ (up to the flat line) and into saddles "
+        r"of index $n$ for $\mu(1-\mu) B < 0$; "
+        r"with $B$ indefinite always into saddles. For more outputs, if $A \ne 0$ the block is indefinite for every "
+        r"$\mu$: every split of every stationary point, minima included, is a saddle."
     ),
     variables=(
         (r"$a, b$", r"values of $A$ and $B$ in one direction"),
@@ -157,7 +178,10 @@ DECIDE = Theorem(
         ),
         Step(
             name="between the ends",
-            claim=r"$\mu(1-\mu) b > 0$ for $\mu = 1/(1+t)$, $t > 0$; beyond the ends, for $\mu = 1 + t$, it is negative.",
+            claim=(
+                r"$\mu(1-\mu) b > 0$ for $\mu = 1/(1+t)$, $t > 0$; beyond the ends, for $\mu = 1 + t$, it is "
+                r"negative."
+            ),
             obligations=(Positive(expression=mu * (1 - mu) * b), Positive(expression=-(1 + t) * (1 - (1 + t)) * b)),
             uses=(inside.name, definite.name),
         ),

@@ -36,19 +36,23 @@ COUNTING = Theorem(
     identifier="T7-counting",
     title="Copies without penalty",
     statement=(
-        r"At $\lambda = 0$ an irreducible point of width $r$ lies in width $m$ as $T(r,m) = G(r,m) + \sum_{u=1}^{m-r}\binom mu G(r,m-u)\,g(u)$ affine subspaces of stationary points: "
-        r"$G(r,m) = \sum_i (-1)^{r-i}\binom ri i^m$ ways to make every node a copy of one of the $r$, each used, and $g(u) = \sum_j G(j,u)/j!$ ways to group $u$ nodes whose outgoing weights cancel."
+        r"At $\lambda = 0$ an irreducible point of width $r$ lies in width $m$ as $T(r,m) = G(r,m) + "
+        r"\sum_{u=1}^{m-r}\binom mu G(r,m-u)\,g(u)$ affine subspaces of stationary points: "
+        r"$G(r,m) = \sum_i (-1)^{r-i}\binom ri i^m$ ways to make every node a copy of one of the $r$, each used, "
+        r"and $g(u) = \sum_j G(j,u)/j!$ ways to group $u$ nodes whose outgoing weights cancel."
     ),
     variables=((r"$B$", r"$\binom ri$"),),
     hypotheses=(pascal,),
-    rests_on=(
-        "the last of m + 1 nodes is either a copy of a node that the others already cover, or of the only one that they miss",
-    ),
+    rests_on=("the last of m + 1 nodes copies a node that the others already cover, or the only one that they miss",),
     source="Simsek et al., ICML 2021",
     steps=(
         Step(
             name="recurrence of the formula",
-            claim=r"Term by term in $i^m$: $r\bigl[\binom ri - \binom{r-1}i\bigr] = i\binom ri$, so $G(r,m+1) = r\,[G(r,m) + G(r-1,m)]$, the recurrence of maps onto $r$ nodes; with equal values at $m = 0$ they are equal for all $r$, $m$.",
+            claim=(
+                r"Term by term in $i^m$: $r\bigl[\binom ri - \binom{r-1}i\bigr] = i\binom ri$, so $G(r,m+1) = "
+                r"r\,[G(r,m) + G(r-1,m)]$, the recurrence of maps onto $r$ nodes; with equal values at $m = 0$ they "
+                r"are equal for all $r$, $m$."
+            ),
             obligations=(
                 Identity(left=r * (B - sp.Symbol("B_less")), right=i * B),
                 Count(kind="surjections", arguments=(1, 1), value=1),
@@ -92,7 +96,8 @@ PENALISED = Theorem(
     identifier="T7-penalised",
     title="Copies under a penalty",
     statement=(
-        r"For $\lambda > 0$ and $\sigma(0) = 0$ an irreducible stationary point of width $r$ with an orbit of $o$ labelled copies has $\binom mr\,o$ copies at width $m$ among the zero extensions."
+        r"For $\lambda > 0$ and $\sigma(0) = 0$ an irreducible stationary point of width $r$ with an orbit of $o$ "
+        r"labelled copies has $\binom mr\,o$ copies at width $m$ among the zero extensions."
     ),
     variables=(
         (r"$o$", "orbit size at width $r$"),
@@ -150,8 +155,12 @@ MORSE = Theorem(
     identifier="T7-Morse",
     title="The Morse sum under extension",
     statement=(
-        r"Let $\lambda > 0$, no stationary point degenerate, two classes. With $M_r^{\pm} = \sum (-1)^{\rm index}\,o$ over the irreducible classes of width $r$ whose zero extension does not ($+$) or does ($-$) gain an index, "
-        r"$\sum_{r\le m}\binom mr\bigl(M_r^{+} + (-1)^{m-r} M_r^{-}\bigr) = 1$ for every $m$. So the narrow landscapes fix the signed number of irreducible points of the wide one: for XOR $M_1^{+} + M_1^{-} = 0$ and $M_2^{+} + M_2^{-} = 4 M_1^{-}$."
+        r"Let $\lambda > 0$, no stationary point degenerate, two classes. With $M_r^{\pm} = \sum (-1)^{\rm "
+        r"index}\,o$ over the irreducible classes of width $r$ whose zero extension does not ($+$) or does ($-$) "
+        r"gain an index, "
+        r"$\sum_{r\le m}\binom mr\bigl(M_r^{+} + (-1)^{m-r} M_r^{-}\bigr) = 1$ for every $m$. So the narrow "
+        r"landscapes fix the signed number of irreducible points of the wide one: for XOR $M_1^{+} + M_1^{-} = 0$ "
+        r"and $M_2^{+} + M_2^{-} = 4 M_1^{-}$."
     ),
     variables=(
         (r"$M_0, M_1^\pm, M_2$", "signed numbers of labelled copies"),
@@ -167,7 +176,10 @@ MORSE = Theorem(
     steps=(
         Step(
             name="sign",
-            claim=r"$(-1)^{k + \rho} = (-1)^k (1 - 2\rho)$ for $\rho\in\{0,1\}$, and $(1 - 2\rho)^2 = 1$: $m - r$ nodes give $(1-2\rho)^{m-r}$.",
+            claim=(
+                r"$(-1)^{k + \rho} = (-1)^k (1 - 2\rho)$ for $\rho\in\{0,1\}$, and $(1 - 2\rho)^2 = 1$: $m - r$ "
+                r"nodes give $(1-2\rho)^{m-r}$."
+            ),
             obligations=(Identity(left=1 - 4 * rho + 4 * rho2, right=1),),
             uses=(parity.name,),
         ),

@@ -1,4 +1,4 @@
-"""T8: the loss of every stationary point is an entropy, and what follows: bounds on weights, and no gain of an index."""
+"""T8: the loss of a stationary point is an entropy, and what follows: bounds on weights, no gain of an index."""
 
 import sympy as sp
 
@@ -17,7 +17,10 @@ entropy = -sum(p * (z - log_partition) for p, z in ((p1, z1), (p2, z2), (p3, z3)
 data_slope, mean_entropy, mean_loss = sp.symbols("S H L")
 stationary = Hypothesis(
     name="stationary",
-    statement=r"$\theta_{\rm out}\cdot\nabla E = 0$: $S + 2\lambda|\theta_{\rm out}|^2 = 0$ with $S = \frac1D\sum_d r_d\cdot z_d$",
+    statement=(
+        r"$\theta_{\rm out}\cdot\nabla E = 0$: $S + 2\lambda|\theta_{\rm out}|^2 = 0$ with $S = \frac1D\sum_d "
+        r"r_d\cdot z_d$"
+    ),
     rules=((data_slope, -2 * penalty * size),),
 )
 softmax = Hypothesis(
@@ -30,8 +33,11 @@ ENTROPY = Theorem(
     identifier="T8-entropy",
     title="The loss of a stationary point is an entropy",
     statement=(
-        r"Softmax outputs, any depth, activation and data; $\theta_{\rm out} = (W_{L+1}, b_{L+1})$ penalised by $\lambda$. At every stationary point, of whatever index, the mean cross-entropy is the mean entropy of the predictions minus $2\lambda|\theta_{\rm out}|^2$. "
-        r"Hence it is at most $\ln K$ — no stationary point is worse than chance — and $|\theta_{\rm out}|^2 \le \ln K/(2\lambda)$."
+        r"Softmax outputs, any depth, activation and data; $\theta_{\rm out} = (W_{L+1}, b_{L+1})$ penalised by "
+        r"$\lambda$. At every stationary point, of whatever index, the mean cross-entropy is the mean entropy of "
+        r"the predictions minus $2\lambda|\theta_{\rm out}|^2$. "
+        r"Hence it is at most $\ln K$ — no stationary point is worse than chance — and $|\theta_{\rm out}|^2 \le "
+        r"\ln K/(2\lambda)$."
     ),
     variables=(
         (r"$Q$", r"$|\theta_{\rm out}|^2$"),
@@ -44,7 +50,10 @@ ENTROPY = Theorem(
     steps=(
         Step(
             name="outputs are linear",
-            claim=r"$\theta_{\rm out}\cdot\nabla\ell = \partial_t\,\ell((1+t) z) = r\cdot z$, since $z$ is linear in $\theta_{\rm out}$.",
+            claim=(
+                r"$\theta_{\rm out}\cdot\nabla\ell = \partial_t\,\ell((1+t) z) = r\cdot z$, since $z$ is linear in "
+                r"$\theta_{\rm out}$."
+            ),
             obligations=(
                 Identity(
                     left=at(partial(scaled, t), {t: 0}),
@@ -79,7 +88,10 @@ probability = Hypothesis(
 )
 likelihood = Hypothesis(
     name="mean loss at most ln K",
-    statement=r"T8-entropy with Jensen: $\frac1D\sum_d p_{d,c_d} \ge e^{-L} \ge 1/K$, so $\frac1D\sum_d(1 - p_{d,c_d}) = 1 - \frac1K - \delta$, $\delta \ge 0$",
+    statement=(
+        r"T8-entropy with Jensen: $\frac1D\sum_d p_{d,c_d} \ge e^{-L} \ge 1/K$, so $\frac1D\sum_d(1 - p_{d,c_d}) = "
+        r"1 - \frac1K - \delta$, $\delta \ge 0$"
+    ),
     rules=((sp.Symbol("m"), 1 - 1 / K - miss),),
     positive=(miss, K, X, slope),
 )
@@ -94,8 +106,11 @@ NO_GAIN = Theorem(
     identifier="T8-no-gain",
     title="Above this penalty no extension gains an index",
     statement=(
-        r"One hidden layer, softmax with $K$ classes, penalty on all parameters, $\sigma(0) = 0$. If $\lambda > |\sigma'(0)|\,(1 - \tfrac1K)\,\max_d|(x_d,1)|/\sqrt2$, then $|\sigma'(0)|\,\|C\|_2 < 2\lambda$ at every stationary point of every width: "
-        r"zero extension never raises an index, minima stay minima. For deep networks the same holds for the last hidden layer with $\max_d |\xi_d|$ in place of $\max_d|(x_d,1)|$."
+        r"One hidden layer, softmax with $K$ classes, penalty on all parameters, $\sigma(0) = 0$. If $\lambda > "
+        r"|\sigma'(0)|\,(1 - \tfrac1K)\,\max_d|(x_d,1)|/\sqrt2$, then $|\sigma'(0)|\,\|C\|_2 < 2\lambda$ at every "
+        r"stationary point of every width: "
+        r"zero extension never raises an index, minima stay minima. For deep networks the same holds for the last "
+        r"hidden layer with $\max_d |\xi_d|$ in place of $\max_d|(x_d,1)|$."
     ),
     variables=(
         (r"$q, e_i$", "probabilities of the sample's class and of the others"),
@@ -110,7 +125,10 @@ NO_GAIN = Theorem(
     steps=(
         Step(
             name="residual of a sample",
-            claim=r"$|r|^2 = (1-q)^2 + e_2^2 + e_3^2 \le 2(1-q)^2$: the difference is $2 e_2 e_3 \ge 0$; for more classes, a sum of such products.",
+            claim=(
+                r"$|r|^2 = (1-q)^2 + e_2^2 + e_3^2 \le 2(1-q)^2$: the difference is $2 e_2 e_3 \ge 0$; for more "
+                r"classes, a sum of such products."
+            ),
             obligations=(
                 Identity(left=2 * (1 - q) ** 2 - ((1 - q) ** 2 + e2**2 + e3**2), right=2 * e2 * e3),
                 Positive(expression=2 * (1 - q) ** 2 - ((1 - q) ** 2 + e2**2 + e3**2)),
@@ -119,7 +137,10 @@ NO_GAIN = Theorem(
         ),
         Step(
             name="norm of C",
-            claim=r"$\|C\|_2 \le \frac1D\sum_d |r_d||\xi_d| \le \sqrt2\,m X$ and $\sqrt2\,(2\lambda - s\sqrt2\,m X)/2 = \Lambda - s m X > 0$.",
+            claim=(
+                r"$\|C\|_2 \le \frac1D\sum_d |r_d||\xi_d| \le \sqrt2\,m X$ and $\sqrt2\,(2\lambda - s\sqrt2\,m X)/2 "
+                r"= \Lambda - s m X > 0$."
+            ),
             obligations=(Positive(expression=sp.Symbol("Lambda") - slope * sp.Symbol("m") * X),),
             uses=(likelihood.name, large.name),
         ),

@@ -53,7 +53,10 @@ between = Hypothesis(
 X, Y, T, aT, xi1, xi2, b, c = sp.symbols("X Y T a xi_1 xi_2 b c")
 jensen = Hypothesis(
     name="Jensen",
-    statement=r"with $a = \operatorname{artanh} T$: $X = T a + \xi_1$ and $Y - X = (1-T) a - \xi_2$, $\xi_1, \xi_2 \ge 0$ (step \emph{convexity})",
+    statement=(
+        r"with $a = \operatorname{artanh} T$: $X = T a + \xi_1$ and $Y - X = (1-T) a - \xi_2$, $\xi_1, \xi_2 \ge 0$ "
+        r"(step \emph{convexity})"
+    ),
     rules=((Y, X + (1 - T) * aT - xi2), (X, T * aT + xi1)),
 )
 mean_label = sp.Symbol("ybar")
@@ -66,14 +69,18 @@ THEOREM = Theorem(
     identifier="T9-origin-alone",
     title="A penalty above which the origin is the only stationary point",
     statement=(
-        r"Two balanced softmax classes, one hidden layer of \emph{any} width, $\sigma(0) = 0$, penalty on all parameters. If $32\lambda^2 > \max_w |a|\,(c + |b|)^2/(c\,|w|^2)$ with $a(w) = \frac1D\sum_d y_d\,\sigma(w\cdot\xi_d)$, "
-        r"$b(w) = \frac1D\sum_d y_d\,g(w\cdot\xi_d)$, $c(w)^2 = \frac1D\sum_d g(w\cdot\xi_d)^2$, $g(s) = s\,\sigma'(s)$, $\xi = (x, 1)$, then the origin is the only stationary point of $E$, of whatever index."
+        r"Two balanced softmax classes, one hidden layer of \emph{any} width, $\sigma(0) = 0$, penalty on all "
+        r"parameters. If $32\lambda^2 > \max_w |a|\,(c + |b|)^2/(c\,|w|^2)$ with $a(w) = \frac1D\sum_d "
+        r"y_d\,\sigma(w\cdot\xi_d)$, "
+        r"$b(w) = \frac1D\sum_d y_d\,g(w\cdot\xi_d)$, $c(w)^2 = \frac1D\sum_d g(w\cdot\xi_d)^2$, $g(s) = "
+        r"s\,\sigma'(s)$, $\xi = (x, 1)$, then the origin is the only stationary point of $E$, of whatever index."
     ),
     variables=(
         (r"$u, r, \tau$", r"contrast, residual $y(1-\tau)/2$, $\tau = \tanh(yu/2)$"),
         (
             r"$X, Y, T$",
-            r"means $\langle\tau\alpha\rangle$, $\langle\alpha\rangle$, $\langle\tau^2\rangle^{1/2}$, $\alpha = \operatorname{artanh}\tau = yu/2$",
+            r"means $\langle\tau\alpha\rangle$, $\langle\alpha\rangle$, $\langle\tau^2\rangle^{1/2}$, "
+            r"$\alpha = \operatorname{artanh}\tau = yu/2$",
         ),
     ),
     hypotheses=(derivative, between, balanced, jensen, positive),
@@ -82,7 +89,11 @@ THEOREM = Theorem(
     steps=(
         Step(
             name="gradient of a sample",
-            claim=r"$\partial_v\ell = -2 r\,\sigma(s)$, $\partial_\gamma\ell = -2 r$, $w\,\partial_w\ell = -2 v\,r\,s\,\sigma'(s)$ with $r = y(1-\tau)/2$; against the penalty's $4\lambda v$, $4\lambda\gamma$, $2\lambda w$ these are the equations above.",
+            claim=(
+                r"$\partial_v\ell = -2 r\,\sigma(s)$, $\partial_\gamma\ell = -2 r$, $w\,\partial_w\ell = -2 "
+                r"v\,r\,s\,\sigma'(s)$ with $r = y(1-\tau)/2$; against the penalty's $4\lambda v$, "
+                r"$4\lambda\gamma$, $2\lambda w$ these are the equations above."
+            ),
             obligations=(
                 Identity(left=partial(loss, v), right=-2 * residual * sigma(w * x)),
                 Identity(left=partial(loss, gamma), right=-2 * residual),
@@ -92,7 +103,10 @@ THEOREM = Theorem(
         ),
         Step(
             name="equation (1)",
-            claim=r"$r u = (1-\tau)\alpha$ for both labels, with $u = 2 y\alpha$; and $2\lambda v_j\cdot 2 v_j + 2\lambda\gamma\cdot 2\gamma$ add up to $4\lambda A^2$.",
+            claim=(
+                r"$r u = (1-\tau)\alpha$ for both labels, with $u = 2 y\alpha$; and $2\lambda v_j\cdot 2 v_j + "
+                r"2\lambda\gamma\cdot 2\gamma$ add up to $4\lambda A^2$."
+            ),
             obligations=tuple(
                 Identity(left=at(y * (1 - tau_s) / 2 * 2 * y * alpha, {y: label}), right=(1 - tau_s) * alpha)
                 for label in (1, -1)
@@ -106,7 +120,13 @@ THEOREM = Theorem(
         ),
         Step(
             name="convexity",
-            claim=r"In $\tau^2$, for $0 < \tau < 1$: $\tau\alpha$ is convex and $(1-\tau)\alpha$ concave. Their derivatives by $\tau^2$ are $\frac12(\frac\alpha\tau + \frac1{1-\tau^2})$ and $\frac12(\frac1{\tau(1+\tau)} - \frac\alpha\tau)$; $\alpha/\tau$ rises because $\frac\tau{1-\tau^2} - \alpha$ is zero at $0$ and rises. For $\tau < 0$ both $\tau\alpha$ is even and $(1-\tau)\alpha < 0$.",
+            claim=(
+                r"In $\tau^2$, for $0 < \tau < 1$: $\tau\alpha$ is convex and $(1-\tau)\alpha$ concave. Their "
+                r"derivatives by $\tau^2$ are $\frac12(\frac\alpha\tau + \frac1{1-\tau^2})$ and "
+                r"$\frac12(\frac1{\tau(1+\tau)} - \frac\alpha\tau)$; $\alpha/\tau$ rises because "
+                r"$\frac\tau{1-\tau^2} - \alpha$ is zero at $0$ and rises. For $\tau < 0$ both $\tau\alpha$ is even "
+                r"and $(1-\tau)\alpha < 0$."
+            ),
             obligations=(
                 Identity(
                     left=partial(tau_s * A(tau_s), tau_s) / (2 * tau_s),
@@ -123,7 +143,10 @@ THEOREM = Theorem(
         ),
         Step(
             name="signs of the slopes",
-            claim=r"$\frac{d}{d\tau}(\frac\tau{1-\tau^2} - \alpha) > 0$, $\frac{d}{d\tau}\frac1{1-\tau^2} > 0$ and $\frac{d}{d\tau}\frac1{\tau(1+\tau)} < 0$.",
+            claim=(
+                r"$\frac{d}{d\tau}(\frac\tau{1-\tau^2} - \alpha) > 0$, $\frac{d}{d\tau}\frac1{1-\tau^2} > 0$ and "
+                r"$\frac{d}{d\tau}\frac1{\tau(1+\tau)} < 0$."
+            ),
             obligations=(
                 Positive(expression=partial(tau_s / (1 - tau_s**2) - A(tau_s), tau_s)),
                 Positive(expression=partial(1 / (1 - tau_s**2), tau_s)),
@@ -197,8 +220,10 @@ XOR = Theorem(
     identifier="T9-xor",
     title="XOR: the origin is alone",
     statement=(
-        r"For the XOR network with $\tanh$, two softmax outputs, penalty on all parameters and \emph{any} number of hidden nodes, the origin is the only stationary point for every $\lambda \ge 0.048$ (inputs $\{0,1\}$) "
-        r"and $\lambda \ge 0.075$ (inputs $\{-1,+1\}$). Followed numerically, the last other branch for two nodes folds at $0.0288$ and $0.0550$."
+        r"For the XOR network with $\tanh$, two softmax outputs, penalty on all parameters and \emph{any} number of "
+        r"hidden nodes, the origin is the only stationary point for every $\lambda \ge 0.048$ (inputs $\{0,1\}$) "
+        r"and $\lambda \ge 0.075$ (inputs $\{-1,+1\}$). Followed numerically, the last other branch for two nodes "
+        r"folds at $0.0288$ and $0.0550$."
     ),
     variables=((r"$a, b, c, g$", "as in T9-origin-alone"), (r"$n$", r"$|w|^2$"), (r"$\lambda_0$", r"$8\lambda^2$")),
     hypotheses=(outer, inner),
@@ -227,18 +252,29 @@ XOR = Theorem(
         ),
         Step(
             name="near zero",
-            claim=r"With $\sum_d y_d\xi_d = 0$ and $|\xi_d|^2 \le 3$: $|a|c \le 3|w|^4 < 8\lambda^2|w|^2$ for $|w|^2 < \frac83\lambda^2$, and $(c+|b|)^2/(4c) \le c$.",
+            claim=(
+                r"With $\sum_d y_d\xi_d = 0$ and $|\xi_d|^2 \le 3$: $|a|c \le 3|w|^4 < 8\lambda^2|w|^2$ for $|w|^2 "
+                r"< \frac83\lambda^2$, and $(c+|b|)^2/(4c) \le c$."
+            ),
             obligations=(Positive(expression=bound * n - 3 * n**2),),
             uses=(inner.name,),
         ),
         Step(
             name="inputs -1 and +1",
-            claim=r"$32\lambda^2|w|^2 c > |a|(c + |b|)^2$ for $\lambda = 0.075$: where $8\lambda^2|w|^2 > 0.448$ ($|a| < 1$, $c < 0.448$); near zero; where $8\lambda^2|w|^2 > 0.448|a|$; and elsewhere by enclosures. $w_i \ge 0$ and $w_1 \le w_2$ by the symmetries of the square.",
+            claim=(
+                r"$32\lambda^2|w|^2 c > |a|(c + |b|)^2$ for $\lambda = 0.075$: where $8\lambda^2|w|^2 > 0.448$ "
+                r"($|a| < 1$, $c < 0.448$); near zero; where $8\lambda^2|w|^2 > 0.448|a|$; and elsewhere by "
+                r"enclosures. $w_i \ge 0$ and $w_1 \le w_2$ by the symmetries of the square."
+            ),
             obligations=(xor_box(((-1, -1), (-1, 1), (1, -1), (1, 1)), "0.075", True),),
         ),
         Step(
             name="inputs 0 and 1",
-            claim=r"The same for $\lambda = 0.048$. $w_3 \ge 0$ since $w \mapsto -w$ keeps $|a|, |b|, c$; $w_1 \le w_2$; and of $w$ and its complement $(-w_1, -w_2, w_1 + w_2 + w_3)$, which has the same $|a|, |b|, c$, the one with the smaller $|w|$ decides.",
+            claim=(
+                r"The same for $\lambda = 0.048$. $w_3 \ge 0$ since $w \mapsto -w$ keeps $|a|, |b|, c$; $w_1 \le "
+                r"w_2$; and of $w$ and its complement $(-w_1, -w_2, w_1 + w_2 + w_3)$, which has the same $|a|, "
+                r"|b|, c$, the one with the smaller $|w|$ decides."
+            ),
             obligations=(xor_box(((0, 0), (0, 1), (1, 0), (1, 1)), "0.048", False),),
         ),
     ),

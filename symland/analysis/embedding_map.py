@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import comb
 from typing import Any
 
@@ -147,7 +148,7 @@ def embedding_map(
         If the networks differ in more than their width, or the widths do not follow one another.
     """
     narrow = landscapes[0].spec
-    for earlier, later in zip(landscapes, landscapes[1:], strict=False):
+    for earlier, later in pairwise(landscapes):
         if later.spec.digest != earlier.spec.with_(hidden=(earlier.spec.hidden[0] + 1,)).digest:
             raise SpecError.at("landscapes", "two that are not one width apart", "give widths n, n + 1, ... in order")
     known = {land.spec.hidden: (land.points, land.group) for land in landscapes}

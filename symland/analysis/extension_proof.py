@@ -129,13 +129,19 @@ def extension_theorem(extension: Extension) -> Theorem:
         ),
         Step(
             name="same loss",
-            claim=r"$E(\theta, 0, 0) = E_{\rm narrow}(\theta)$ for every $\theta$: the gradient and the Hessian in the old parameters are the narrow network's.",
+            claim=(
+                r"$E(\theta, 0, 0) = E_{\rm narrow}(\theta)$ for every $\theta$: the gradient and the Hessian in "
+                r"the old parameters are the narrow network's."
+            ),
             obligations=(Identity(left=at(wide_loss, point), right=narrow_loss),),
             uses=every,
         ),
         Step(
             name="new gradient",
-            claim=r"$\partial E/\partial u = \partial E/\partial v = 0$ for every $\theta$, so that the cross blocks with the old parameters vanish too.",
+            claim=(
+                r"$\partial E/\partial u = \partial E/\partial v = 0$ for every $\theta$, so that the cross blocks "
+                r"with the old parameters vanish too."
+            ),
             obligations=tuple(
                 Identity(left=entry(p)) for node in (*extension.incoming, *extension.outgoing) for p in node
             ),
@@ -143,13 +149,19 @@ def extension_theorem(extension: Extension) -> Theorem:
         ),
         Step(
             name="diagonal blocks",
-            claim=r"$\partial^2 E/\partial u\,\partial u$ and $\partial^2 E/\partial v\,\partial v$ hold $2\lambda$ for each penalised weight and nothing else.",
+            claim=(
+                r"$\partial^2 E/\partial u\,\partial u$ and $\partial^2 E/\partial v\,\partial v$ hold $2\lambda$ "
+                r"for each penalised weight and nothing else."
+            ),
             obligations=tuple(diagonal),
             uses=every,
         ),
         Step(
             name="mixed block",
-            claim=r"$\partial^2 E/\partial v_i\,\partial u_m = \sigma'(0)\,(\partial\ell/\partial a_i)\,\xi_m$ within a node, $0$ between two nodes.",
+            claim=(
+                r"$\partial^2 E/\partial v_i\,\partial u_m = \sigma'(0)\,(\partial\ell/\partial a_i)\,\xi_m$ within "
+                r"a node, $0$ between two nodes."
+            ),
             obligations=tuple(mixed),
             uses=every,
         ),
@@ -159,7 +171,8 @@ def extension_theorem(extension: Extension) -> Theorem:
         identifier=f"extension-{widths}-layer{layer}",
         title=f"Zero extension of the {widths} network in hidden layer {layer}",
         statement=(
-            r"With all weights of the new nodes zero, the loss is the narrow network's, its gradient is $(\nabla E_{\rm narrow}, 0)$, and its "
+            r"With all weights of the new nodes zero, the loss is the narrow network's, its gradient is $(\nabla "
+            r"E_{\rm narrow}, 0)$, and its "
             r"Hessian is that of the narrow network and, for each new node, the block of T5."
         ),
         variables=(
@@ -211,8 +224,10 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
         identifier=f"shifted-extension-{widths}-layer{layer}",
         title=f"Shifted extension of the {widths} network in hidden layer {layer}",
         statement=(
-            r"For any $\sigma$ and a penalty on the weights alone: with all weights of the new nodes zero the loss is the narrow "
-            r"network's and a stationary point stays stationary; in the variables $(b_{l+1} - \sigma(0) v, v, u)$ the Hessian is "
+            r"For any $\sigma$ and a penalty on the weights alone: with all weights of the new nodes zero the loss "
+            r"is the narrow "
+            r"network's and a stationary point stays stationary; in the variables $(b_{l+1} - \sigma(0) v, v, u)$ "
+            r"the Hessian is "
             r"that of T5 with $\sigma - \sigma(0)$, so the index rises as T5 predicts."
         ),
         variables=((r"$W_l, b_l, x$", "symbols, one for each weight, bias and input"),),
@@ -229,14 +244,16 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
             Step(
                 name="new gradient",
                 claim=(
-                    r"$\partial E/\partial u = 0$ and $\partial E/\partial v_i = \sigma(0)\,\partial E_{\rm narrow}/\partial "
+                    r"$\partial E/\partial u = 0$ and $\partial E/\partial v_i = \sigma(0)\,\partial E_{\rm "
+                    r"narrow}/\partial "
                     r"b_{l+1,i}$ for every $\theta$: zero at a stationary point."
                 ),
                 obligations=(
                     *(Identity(left=at(partial(wide_loss, theta[p]), point)) for n in extension.incoming for p in n),
                     *(
                         Identity(
-                            left=at(partial(wide_loss, theta[p]), point), right=_SIGMA(0) * partial(narrow_loss, held[i])
+                            left=at(partial(wide_loss, theta[p]), point),
+                            right=_SIGMA(0) * partial(narrow_loss, held[i]),
                         )
                         for node in extension.outgoing
                         for i, p in enumerate(node)
@@ -247,7 +264,8 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
             Step(
                 name="shear",
                 claim=(
-                    r"$E(b_{l+1} - \sigma(0)\sum_a v_a, v, u)$ is the loss of the network whose new nodes have the activation "
+                    r"$E(b_{l+1} - \sigma(0)\sum_a v_a, v, u)$ is the loss of the network whose new nodes have the "
+                    r"activation "
                     r"$\sigma - \sigma(0)$, which vanishes at zero; $\kappa$ is the penalty on $b_{l+1}$."
                 ),
                 obligations=(
@@ -265,8 +283,8 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
 def prove_extension(spec: LandscapeSpec, layer: int = 1, nodes: int = 1) -> ProofResult:
     """Prove the zero extension for a specification's own architecture.
 
-    Where sigma(0) is not zero, the shifted extension is proved if the penalty leaves biases alone; otherwise the result is
-    not certified, and its step called activation says so.
+    Where sigma(0) is not zero, the shifted extension is proved if the penalty leaves biases alone; otherwise the
+    result is not certified, and its step called activation says so.
 
     Raises
     ------

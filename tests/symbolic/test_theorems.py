@@ -1,4 +1,4 @@
-"""The machine that decides proofs: what it must accept, what it must never accept, and its independent second reader."""
+"""The machine that decides proofs: what it must and must never accept, and its independent second reader."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Proofs as JSON: every expression as a prefix tree, derivatives and substitutions left open.
 
     "x"                      a symbol                   ["+", a, b, ...]   ["*", a, b, ...]   ["^", a, n]
-    ["q", "1/3"]             a rational                 ["sqrt", a]  ["exp", a]  ["log", a]  ["tanh", a]  ["abs", a]  ["sin", a] ["cos", a] ["erf", a]
+    ["q", "1/3"]             a rational                 [name, a], name one of exp log tanh sin cos erf sqrt abs
     ["F", "f", [0, 2], a, b] a smooth function, differentiated 0 times in its first and twice in its second argument
     ["D", a, "x", "y"]       the derivative of a by x, then y
     ["at", a, ["x", b], ...] a with b in place of x, all at once

@@ -1,0 +1,183 @@
+"""The zero extension at points and for architectures: prediction against computation, and what must be refused."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+from flint import arb
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from symland.analysis.embedding import check_embedding
+from symland.analysis.extension import extend
+from symland.analysis.extension_proof import prove_extension
+from symland.analysis.inertia import inertia
+from symland.analysis.residuals import layer_residuals
+from symland.errors import SpecError
+from symland.explore import explore
+from symland.kernels import compile_kernel
+from symland.program.derive import build_program
+from symland.program.floats import evaluate
+from symland.records import Verdict
+from symland.spec import Penalised, builtin
+from symland.symbolic.symmetry import find_symmetry
+from symland.symbolic.theorem import check_proof, save_proof
+from tests.rigor.points import newton_points, xor, xor_points
+from tests.strategies import specs
+
+VANISHING = ("tanh", "sin", "erf", "z*tanh(z)", "z/sqrt(1+z**2)", "z + z**3/10")
+
+
+@cache
+def report(name, hidden, penalty):
+    spec = builtin(name).with_(hidden=(hidden,), penalty=penalty)
+    found = explore(compile_kernel(spec), find_symmetry(spec), seed=1)
+    return check_embedding(spec, found.points, escapes=hidden == 1)
+
+
+@pytest.mark.parametrize("penalty", ["1e-2", "1e-3", "1e-4"])
+@pytest.mark.parametrize("name", ["xor", "xor-pm"])
+@pytest.mark.parametrize("hidden", [1, 2])
+def test_the_predicted_index_is_the_computed_one_at_every_point(name, hidden, penalty):
+    found = report(name, hidden, penalty)
+    assert len(found.points) >= 3
+    assert found.verdict is Verdict.CERTIFIED
+    for point in found.points:
+        assert point.index_after == point.predicted_index
+        assert point.exact_zeros == 5
+        assert point.eigenvalue_error < 1e-12
+        assert point.index_after - point.index_before in (0, 1)
+
+
+@pytest.mark.parametrize("penalty", ["1e-2", "1e-3"])
+def test_all_but_the_origin_among_the_minima_of_one_node_gain_an_index(penalty):
+    minima = [p for p in report("xor", 1, penalty).points if p.index_before == 0]
+    rises = {round(p.loss, 6): p.index_after for p in minima}
+    assert rises.pop(0.693147) == 0
+    assert len(rises) == 3
+    assert set(rises.values()) == {1}
+
+
+def test_escapes_go_down_to_minima_of_the_wider_network():
+    for point in report("xor", 1, "1e-2").points:
+        assert (point.escape is None) == (point.prediction.rise == 0)
+        if point.escape:
+            assert point.escape.loss < point.loss - 1e-4
+            assert point.escape.index == 0
+            assert point.escape.gradient_norm < 1e-8
+            assert point.escape.curvature < 0
+            assert point.escape.theta.shape == (12,)
+
+
+def test_the_curvature_along_the_escape_direction_is_the_predicted_eigenvalue():
+    spec = xor(1, "1e-2")
+    wide = build_program(spec.with_(hidden=(2,)))
+    points = [np.array(p) for p in xor_points(1, "1e-2")]
+    for theta, point in zip(points, check_embedding(spec, points).points, strict=True):
+        if point.escape:
+            at = np.array(extend(spec).embed(list(theta), 0.0))
+            h = evaluate(wide, at[None])[2][0]
+            assert abs(point.escape.direction @ h @ point.escape.direction - point.escape.curvature) < 1e-12
+
+
+def test_a_point_that_is_not_stationary_is_not_certified():
+    spec = xor(1, "1e-2")
+    theta = np.full(spec.n_parameters, 0.37)
+    box = [arb(t) for t in theta]
+    (point,) = check_embedding(spec, [theta], boxes=[box], escapes=False).points
+    assert point.stationary is Verdict.REFUTED
+
+
+def test_sigmoid_with_penalised_biases_does_not_extend_and_says_so():
+    spec = builtin("xor").with_(activation="softplus", penalty="1e-2")
+    rng = np.random.default_rng(2)
+    points = newton_points(spec, rng.normal(size=(60, spec.n_parameters)))
+    found = check_embedding(spec, list(points), escapes=False)
+    assert found.proof.verdict is Verdict.REFUTED
+    assert found.proof.steps[0].name == "activation"
+    assert Verdict.REFUTED in {p.stationary for p in found.points}
+    assert Verdict.CERTIFIED not in {p.stationary for p in found.points}
+
+
+def test_any_activation_extends_where_the_penalty_leaves_biases_alone():
+    spec = builtin("xor").with_(activation="sigmoid", penalised=Penalised.WEIGHTS, penalty="1e-3")
+    proof = prove_extension(spec)
+    assert proof.identifier.startswith("shifted")
+    assert proof.verdict is Verdict.CERTIFIED
+    assert set(check_proof(save_proof(proof)).values()) == {Verdict.CERTIFIED}
+
+
+@pytest.mark.parametrize(("hidden", "layer", "nodes"), [((2,), 1, 2), ((2,), 1, 5), ((2, 2), 1, 1), ((2, 2), 2, 1)])
+def test_t5_extension_is_proved_in_every_layer_by_both_readers(hidden, layer, nodes):
+    proof = prove_extension(builtin("xor").with_(hidden=hidden), layer, nodes)
+    assert proof.verdict is Verdict.CERTIFIED
+    assert set(check_proof(save_proof(proof)).values()) == {Verdict.CERTIFIED}
+
+
+@settings(max_examples=4)
+@given(specs(deepest=1, widest=2), st.data())
+def test_t5_extension_is_proved_for_random_architectures_with_sigma_of_zero_zero(spec, data):
+    spec = spec.with_(activation=data.draw(st.sampled_from(VANISHING)))
+    proof = prove_extension(spec)
+    assert proof.verdict is Verdict.CERTIFIED
+    assert set(check_proof(save_proof(proof)).values()) == {Verdict.CERTIFIED}
+
+
+@settings(max_examples=25)
+@given(specs(deepest=2, widest=3), st.data())
+def test_t5_extension_blocks_hold_at_random_points_of_random_networks(spec, data):
+    layer = data.draw(st.integers(1, len(spec.hidden)))
+    extension = extend(spec, layer, data.draw(st.integers(1, 2)))
+    theta = np.array(data.draw(st.lists(st.floats(-2, 2), min_size=spec.n_parameters, max_size=spec.n_parameters)))
+    wide = np.array(extension.embed(list(theta), 0.0))
+    e0, g0, h0 = (a[0] for a in evaluate(build_program(spec), theta[None]))
+    e1, g1, h1 = (a[0] for a in evaluate(build_program(extension.wide), wide[None]))
+    assume(np.isfinite(h1).all())
+    residuals = layer_residuals(spec, [arb(t) for t in theta], layer)
+    old, new = list(extension.old_places), list(extension.new_places)
+    scale = 1 + np.abs(h1).max()
+    assert abs(e1 - e0) <= 1e-12 * (1 + abs(e0))
+    assert np.abs(g1[old] - g0).max() <= 1e-11 * scale
+    assert np.abs(h1[np.ix_(old, old)] - h0).max() <= 1e-10 * scale
+    c = np.array([[float(entry.mid()) for entry in row] for row in residuals.matrix])
+    slope = float(residuals.slope.mid())
+    for a in range(extension.nodes):
+        for b in range(extension.nodes):
+            block = h1[np.ix_(extension.outgoing[a], extension.incoming[b])]
+            assert np.abs(block - (slope * c if a == b else 0 * c)).max() <= 1e-11 * scale
+    if residuals.sigma == 0:
+        assert np.abs(g1[new]).max() == 0
+        assert np.abs(h1[np.ix_(old, new)]).max() == 0
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_inertia_counts_the_signs_of_prescribed_spectra(size, seed):
+    rng = np.random.default_rng(seed)
+    basis, _ = np.linalg.qr(rng.normal(size=(size, size)))
+    values = rng.choice((-1.0, 1.0), size=size) * rng.uniform(0.1, 3.0, size=size)
+    matrix = basis @ np.diag(values) @ basis.T
+    found = inertia([[arb(x, 1e-12) for x in row] for row in (matrix + matrix.T) / 2])
+    assert found.decided
+    assert (found.negative, found.positive) == ((values < 0).sum(), (values > 0).sum())
+
+
+def test_inertia_decides_what_has_no_diagonal_and_leaves_a_zero_open():
+    swap = [[arb(0), arb(1)], [arb(1), arb(0)]]
+    assert (inertia(swap).negative, inertia(swap).positive) == (1, 1)
+    assert inertia([[arb(0, 1e-20)]]).open == 1
+
+
+def test_a_layer_that_is_not_there_is_refused():
+    for layer, nodes in ((0, 1), (2, 1), (1, 0)):
+        with pytest.raises(SpecError):
+            extend(builtin("xor"), layer, nodes)
+
+
+def test_the_report_is_plain_json():
+    record = json.loads(json.dumps(report("xor", 1, "1e-2").to_dict()))
+    assert record["verdict"] == "certified"
+    assert record["hidden_wide"] == [2]
