@@ -88,7 +88,7 @@ class ReportData:
     embedding, embedding_rows : the account of the extension, and one record for each class; empty where there is none
     proofs : records of theorems
     program : digest and decided statements of the derivation program
-    completeness, connections : accounts of the exploration; empty where there is none
+    completeness, connections, distinctness : accounts of the list of classes; empty where there is none
     versions, seconds, plan : what ran, how long, from which seed
     """
 
@@ -106,6 +106,7 @@ class ReportData:
     program: Mapping[str, Any] = field(default_factory=dict)
     completeness: Mapping[str, Any] = field(default_factory=dict)
     connections: Mapping[str, Any] = field(default_factory=dict)
+    distinctness: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
@@ -173,6 +174,7 @@ def collect(database: Database) -> ReportData:
         program=analyses.get("program", {}),
         completeness=analyses.get("completeness", {}),
         connections=analyses.get("connections", {}),
+        distinctness=analyses.get("distinctness", {}),
         versions=meta.get("versions", {}),
         seconds=meta.get("seconds", {}),
         plan=meta.get("plan", {}),

@@ -46,8 +46,11 @@ from symland.spec import LandscapeSpec, Loss
 
 __all__ = ["write_report"]
 
-NETWORKS_DRAWN = 3
+NETWORKS_DRAWN = 2
 """Lowest minima that are drawn as networks."""
+
+SHORTEST_CURVE = 4
+"""Points of an accumulation curve that is drawn."""
 
 FRAGMENTS = (
     "summary",
@@ -155,9 +158,9 @@ def _figures(data: ReportData, folder: Path, formats: Sequence[str]) -> tuple[di
         save("levels", level_figure(data.points))
         save("spectra", spectrum_figure(data.points, mark=2 * float(data.spec.penalty)))
     if data.tree is not None:
-        save("disconnectivity", disconnectivity_figure(data.tree, height=2.6))
+        save("disconnectivity", disconnectivity_figure(data.tree, height=2.3))
     if data.copies_tree is not None and data.tree is not None and len(data.copies_tree.leaves) > len(data.tree.leaves):
-        save("unfolded", disconnectivity_figure(data.copies_tree, height=3.0))
+        save("unfolded", disconnectivity_figure(data.copies_tree, height=2.7))
     taken = _slice(data)
     if taken is not None:
         numbers, figure = taken
@@ -176,7 +179,7 @@ def _figures(data: ReportData, folder: Path, formats: Sequence[str]) -> tuple[di
         classes = [(row.loss, row.index) for row in data.classes]
         columns, links = embedding_columns(classes, data.embedding_rows, (titles[0], titles[1]))
         save("embedding", embedding_figure(columns, [links]))
-    if data.completeness.get("curve"):
+    if len(data.completeness.get("curve", ())) >= SHORTEST_CURVE:
         save("completeness", completeness_figure(data.completeness["curve"]))
     return names, written
 
@@ -227,6 +230,7 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
         "embedding_rows": embedding_table(data),
         "theorem_rows": theorem_rows(data),
         "threshold": _threshold(spec),
+        "distinctness": data.distinctness,
         "gradient": build_gradient(spec),
         "parameters": parameter_table(data, names),
         "places": PARAMETER_PLACES,

@@ -148,7 +148,9 @@ def fill(database: Database) -> None:
     database.put_proofs([proof_record()])
     statements = [{"name": n, "verdict": "certified", "detail": ""} for n in ("structure", "activation", "identity")]
     database.put_analysis("program", {"digest": "ab" * 32, "statements": statements})
-    database.put_analysis("completeness", {"searches": 100, "last_new": 40, "curve": [[50, [1, 1]], [100, [2, 2, 1]]]})
+    curve = [[n, [1, n // 30]] for n in (20, 40, 60, 80, 100)]
+    account = {"searches": 100, "last_new": 40, "estimate": [4.0, 5.0, 9.5], "curve": curve}
+    database.put_analysis("completeness", account)
     database.put_analysis("connections", {"pathways": 2, "lost": [{"class": 3, "sign": 1, "outcome": "..."}]})
     database.put_meta("versions", {"symland": "0.1.0", "python": "3.12"})
     database.put_meta("seconds", {"explore": 1.25})

@@ -109,7 +109,7 @@ def index_legend(axes: Axes, indices: Iterable[int], **placing: Any) -> None:
 
 
 def save_figure(figure: Figure, folder: Path, name: str, formats: Iterable[str] = FORMATS) -> list[Path]:
-    """Write folder/name.FORMAT for each format (pdf, png, svg).
+    """Write folder/name.FORMAT for each format (pdf, png, svg), laid out for the first of them.
 
     The same figure gives the same bytes: no dates are written.
 
@@ -124,7 +124,11 @@ def save_figure(figure: Figure, folder: Path, name: str, formats: Iterable[str] 
     logger.setLevel(logging.ERROR)
     try:
         with mpl.rc_context({**_STYLE, "svg.hashsalt": "symland"}):
-            return [_save(figure, folder / f"{name}.{kind}", kind) for kind in formats]
+            paths = []
+            for kind in formats:
+                paths.append(_save(figure, folder / f"{name}.{kind}", kind))
+                figure.set_layout_engine("none")
+            return paths
     finally:
         logger.setLevel(level)
 
