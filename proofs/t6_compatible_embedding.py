@@ -49,8 +49,8 @@ THEOREM = Theorem(
         r"their constants taken off the next layer's bias. Then the network function and all other signals stay, "
         r"and stationary points go to stationary points; the conditions $A_j n_a = 0$, $C^{T} p = 0$ are also "
         r"necessary. "
-        r"Zero extension ($p = 0$), splitting ($n_a = 0$) and every composition of them are cases; one output has "
-        r"no others."
+        r"Zero extension ($p = 0$), splitting ($n_a = 0$) and every composition of them are cases; for one "
+        r"output $n_a$ is a multiple of $v_j$ and only $C = 0$ lets $p \ne 0$."
     ),
     variables=(
         (r"$r$", r"$\partial\ell/\partial a$, $a$ the inputs of the next layer"),
