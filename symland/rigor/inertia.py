@@ -118,13 +118,15 @@ def characteristic_index(matrix: arb_mat) -> int | None:
     """The index by Descartes' rule of signs, exact for a polynomial whose roots are all real.
 
     The negative roots of p(x) = det(x - A), with multiplicity, are as many as the sign changes of the coefficients of
-    p(-x). None when the sign of a coefficient is undecided.
+    p(-x). A coefficient of undecided sign between two of opposite signs makes one change whatever its sign; elsewhere
+    it leaves the index undecided: None.
     """
     coefficients = [(-1) ** k * c for k, c in enumerate(matrix.charpoly().coeffs())]
-    if not all(bool(c > 0 or c < 0) for c in coefficients):
-        return None
-    signs = [bool(c > 0) for c in coefficients]
-    return sum(a != b for a, b in pairwise(signs))
+    signs = [1 if c > 0 else -1 if c < 0 else 0 for c in coefficients]
+    for before, sign, after in zip([0, *signs], signs, [*signs[1:], 0], strict=False):
+        if sign == 0 and before * after != -1:
+            return None
+    return sum(a != b for a, b in pairwise(s for s in signs if s))
 
 
 def eigenvalues(matrix: arb_mat, vectors: arb_mat) -> list[arb] | None:

@@ -1,0 +1,168 @@
+"""Index and eigenvalues of matrices whose spectra are prescribed; Krawczyk's bounds on matrices known by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import arb, arb_mat, fmpq
+
+from symland.program.balls import working_precision
+from symland.rigor.decimals import exact_decimal, fixed_text, nearest_text, outward_texts, parse_decimal, short_above
+from symland.rigor.inertia import (
+    characteristic_index,
+    congruence_index,
+    eigenvalue_index,
+    eigenvalues,
+    eigenvectors,
+    pivot_index,
+)
+from symland.rigor.krawczyk import (
+    approximate_inverse,
+    contraction,
+    contracts,
+    cube,
+    hessian_over,
+    preconditioned_midpoint,
+    widest,
+)
+from tests.rigor.points import xor, xor_points
+
+SPECTRA = (
+    [1],
+    [-1],
+    [2, -3],
+    [-5, -2, -1, 1, 4],
+    [3, 3, 3, -7, -7],
+    [1, 1, 1, 1],
+    [-1, -2, -4, -8],
+    [fmpq(1, 10**9), -fmpq(1, 10**9), 5, -5],
+)
+
+
+def with_spectrum(spectrum: list[int | fmpq], seed: int) -> arb_mat:
+    """U^T D U for a product U of exact reflections I - 2 v v^T / |v|^2."""
+    size, rng = len(spectrum), np.random.default_rng(seed)
+    turn = arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
+    for _ in range(3):
+        v = [int(k) for k in rng.integers(-5, 6, size)]
+        if not any(v):
+            continue
+        norm = sum(k * k for k in v)
+        entries = [arb(fmpq(int(i == j) * norm - 2 * v[i] * v[j], norm)) for i in range(size) for j in range(size)]
+        turn = turn * arb_mat(size, size, entries)
+    middle = arb_mat(size, size, [arb(spectrum[i]) if i == j else arb(0) for i in range(size) for j in range(size)])
+    return turn.transpose() * middle * turn
+
+
+def widened(matrix: arb_mat, radius: float) -> arb_mat:
+    size = matrix.nrows()
+    return arb_mat(size, size, [x + arb(0, radius) for x in matrix.entries()])
+
+
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_every_method_finds_the_prescribed_index(spectrum: list[int | fmpq]) -> None:
+    with working_precision(256):
+        for seed in range(6):
+            matrix = with_spectrum(spectrum, seed)
+            index = sum(value < 0 for value in spectrum)
+            assert congruence_index(matrix, eigenvectors(matrix, 3)) == index
+            assert pivot_index(matrix) == index
+            assert characteristic_index(matrix) == index
+            assert eigenvalue_index(matrix) in (index, None)
+            found = eigenvalues(matrix, eigenvectors(matrix, 3))
+            assert found is not None
+            for ball, value in zip(found, sorted(spectrum), strict=True):
+                assert ball.contains(arb(value)) or abs(ball - arb(value)) < 1e-60
+                assert ball.rad() < 1e-40
+
+
+@pytest.mark.parametrize("spectrum", [[3, 1, -2], [-4, 1, 2, 5]])
+def test_enclosures_hold_every_matrix_and_no_method_decides_over_a_singular_one(spectrum: list[int]) -> None:
+    with working_precision(128):
+        for seed in range(5):
+            matrix = widened(with_spectrum(spectrum, seed), 0.02)
+            vectors = eigenvectors(matrix)
+            assert congruence_index(matrix, vectors) == sum(v < 0 for v in spectrum)
+            found = eigenvalues(matrix, vectors)
+            assert found is not None
+            rng = np.random.default_rng(seed)
+            middle = np.array([float(x.mid()) for x in matrix.entries()]).reshape(len(spectrum), -1)
+            for _ in range(20):
+                noise = rng.choice((-0.02, 0.02), size=middle.shape)
+                values = np.linalg.eigvalsh(middle + np.triu(noise) + np.triu(noise, 1).T)
+                assert all(ball.contains(float(v)) for ball, v in zip(found, values, strict=True))
+            # A box that holds a singular matrix has no index.
+            wide = widened(with_spectrum([*spectrum[:-1], 0], seed), 1e-6)
+            for decide in (pivot_index, characteristic_index, eigenvalue_index):
+                assert decide(wide) is None
+            assert congruence_index(wide, eigenvectors(wide)) is None
+
+
+def test_pivots_of_size_two_count_once() -> None:
+    with working_precision(64):
+        assert pivot_index(arb_mat([[0, 1], [1, 0]])) == 1
+        assert pivot_index(arb_mat([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 2], [0, 0, 2, 0]])) == 2
+        assert pivot_index(arb_mat([[0, 0], [0, 0]])) is None
+
+
+def test_the_slope_is_the_largest_row_sum_and_the_test_is_strict() -> None:
+    with working_precision(64):
+        inverse, hessian = arb_mat([[1, 0], [0, 2]]), arb_mat([[arb(1, 0.25), 0.5], [0, 0.5]])
+        # I - Y H = [[+-0.25, -0.5], [0, 0]].
+        slope = contraction(inverse, hessian)
+        assert 0.75 <= slope < 0.7501
+        assert contracts(arb(1), arb(0.5), arb(2.5))
+        assert not contracts(arb(1), arb(0.5), arb(2))
+        assert not contracts(arb(1), arb(0), arb(1))
+        assert not contracts(arb(0), arb(1), arb(1))
+        assert not contracts(arb("nan"), arb(0), arb(1))
+        assert not contraction(inverse, arb_mat([[arb("nan"), 0], [0, 1]])) < 1e300
+
+
+def test_an_inverse_is_given_only_where_there_is_one() -> None:
+    with working_precision(64):
+        assert approximate_inverse(arb_mat([[1, 1], [1, 1]])) is None
+        inverse = approximate_inverse(arb_mat([[2, 0], [0, 4]]))
+        assert inverse is not None
+        assert [float(x) for x in inverse.entries()] == [0.5, 0, 0, 0.25]
+
+
+def test_the_widest_cube_passes_the_test_and_ten_times_it_does_not() -> None:
+    spec = xor(2, "1e-3")
+    with working_precision(128):
+        for theta in xor_points(2, "1e-3")[:4]:
+            point = preconditioned_midpoint(spec, [arb(t) for t in theta], 128)
+            assert point is not None
+            best = widest(spec, point, arb(1e-12))
+            assert best is not None
+            radius, slope = best
+            assert slope <= 0.5
+            again = contraction(point.inverse, hessian_over(spec, cube(point.balls, radius)))
+            assert contracts(point.shift, again, radius)
+            far = contraction(point.inverse, hessian_over(spec, cube(point.balls, 10 * radius)))
+            assert not contracts(point.shift, far, 10 * radius)
+
+
+def test_decimal_texts_are_exact_and_round_outward() -> None:
+    rng = np.random.default_rng(0)
+    with working_precision(100):
+        for x in [*rng.normal(size=50), *(10.0 ** rng.uniform(-30, 30, 50)), 0.0, -0.1, 5e-324, 3.0]:
+            assert parse_decimal(exact_decimal(float(x))) == fmpq(*map(int, float(x).as_integer_ratio()))
+            ball = arb(float(x), abs(float(x)) * 1e-9)
+            low, high = map(parse_decimal, outward_texts(ball, 40))
+            assert arb(low) <= ball.lower()
+            assert arb(high) >= ball.upper()
+            if abs(x) > 1e-20:
+                assert arb(high) - arb(low) < 2.2 * ball.rad()
+            if x > 0:
+                above = arb(parse_decimal(short_above(arb(float(x)))))
+                assert arb(float(x)) <= above * (1 + arb(2) ** -90)
+                assert above < arb(float(x)) * 1.0101
+        assert outward_texts(arb(1) / 3, 5) == ("0.33333", "0.33334")
+        assert outward_texts(-arb(1) / 3, 5) == ("-0.33334", "-0.33333")
+        assert nearest_text(arb(-1) / 3, 4) == "-0.3333"
+        assert nearest_text(arb(2) / 3, 4) == "0.6667"
+        assert fixed_text(-5, 3) == "-0.005"
+        assert fixed_text(12, -2) == "1200"
+        assert parse_decimal("-1.5e-3") == fmpq(-3, 2000)
+        assert parse_decimal("2.5e3") == 2500
