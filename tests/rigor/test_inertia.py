@@ -105,6 +105,15 @@ def test_pivots_of_size_two_count_once() -> None:
         assert pivot_index(arb_mat([[0, 0], [0, 0]])) is None
 
 
+def test_every_row_must_dominate() -> None:
+    # Eigenvalues 2 +- sqrt 5: the first row dominates, the second does not.
+    with working_precision(64):
+        straight = arb_mat([[1, 0], [0, 1]])
+        assert congruence_index(arb_mat([[3, 2], [2, 1]]), straight) is None
+        assert congruence_index(arb_mat([[1, 2], [2, 3]]), straight) is None
+        assert congruence_index(arb_mat([[3, 2], [2, -3]]), straight) == 1
+
+
 def test_the_slope_is_the_largest_row_sum_and_the_test_is_strict() -> None:
     with working_precision(64):
         inverse, hessian = arb_mat([[1, 0], [0, 2]]), arb_mat([[arb(1, 0.25), 0.5], [0, 0.5]])
