@@ -250,3 +250,14 @@ def test_a_record_of_an_unknown_class_and_a_point_of_another_width_are_refused(p
             database.put_certificate(0, {})
         with pytest.raises(DatabaseError, match="does not fit"):
             database.put_pathways([Pathway(transition_state=0, minus=0, plus=0)])
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_was_finished(path: Path) -> None:
+    """SQLite's own limit on the size of a file stands for the disk."""
+    with Database.create(path, SPEC) as database:
+        database.put_points(make_points(2))
+        database._connection.execute("PRAGMA max_page_count = 30")
+        with pytest.raises(DatabaseError, match="disk is full"):
+            database.put_points(make_points(2000))
+        assert len(database.points()) == 2
+        database.put_meta("seed", 1)
