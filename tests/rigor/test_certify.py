@@ -12,6 +12,7 @@ from symland.errors import CertificateError
 from symland.records import Verdict
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
+from symland.rigor.check import check_certificate
 from symland.rigor.refine import refine
 from tests.rigor.plain import gradient, hessian, loss
 from tests.rigor.points import xor, xor_points
@@ -107,6 +108,17 @@ def test_a_rough_point_is_polished() -> None:
     made = certify(xor(2, "1e-3"), list(theta))
     assert made.verdict is Verdict.CERTIFIED
     assert Fraction(made.inclusion_radius) < Fraction(1, 10**4)
+
+
+def test_from_points_ever_farther_off_only_what_the_checker_accepts_is_certified() -> None:
+    spec, moved = xor(2, "1e-3"), 0
+    for theta in xor_points(2, "1e-3")[:5]:
+        for far in (1e-5, 1e-4, 1e-3, 1e-2, 0.1):
+            made = certify(spec, list(np.array(theta) + far))
+            if made.verdict is Verdict.CERTIFIED:
+                assert check_certificate(made.to_dict()).verdict is Verdict.CERTIFIED
+                moved += made.midpoint != tuple(map(str, np.array(theta) + far))
+    assert moved > 5
 
 
 @pytest.mark.parametrize("theta", [[0.0] * 11, [float("nan")] * 12, [Fraction(1, 3)] * 12, ["1e"] * 12])

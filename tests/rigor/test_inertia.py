@@ -105,6 +105,17 @@ def test_pivots_of_size_two_count_once() -> None:
         assert pivot_index(arb_mat([[0, 0], [0, 0]])) is None
 
 
+def test_eigenvalues_allow_for_vectors_that_are_not_orthonormal() -> None:
+    with working_precision(64):
+        for stretch in (0.9, 1.1):
+            vectors = arb_mat([[stretch, 0.01], [0, stretch]])
+            found = eigenvalues(arb_mat([[2, 0], [0, -3]]), vectors)
+            assert found is not None
+            assert found[0].contains(-3)
+            assert found[1].contains(2)
+        assert eigenvalues(arb_mat([[2, 0], [0, 3]]), arb_mat([[2, 0], [0, 2]])) is None
+
+
 def test_every_row_must_dominate() -> None:
     # Eigenvalues 2 +- sqrt 5: the first row dominates, the second does not.
     with working_precision(64):
