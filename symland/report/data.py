@@ -12,7 +12,7 @@ from symland.landscape.database import Database
 from symland.landscape.tree import DisconnectivityTree
 from symland.landscape.unfold import unfold
 from symland.records import Pathway, StationaryPoint, Verdict
-from symland.spec import LandscapeSpec
+from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.symmetry import find_symmetry
 from symland.symmetry import SymmetryGroup
 
@@ -131,6 +131,12 @@ class ReportData:
     def degenerate(self) -> int:
         """Classes with a Hessian singular to the tolerance."""
         return sum(point.nullity > 0 for point in self.points)
+
+    @property
+    def coercive(self) -> bool:
+        """Whether the penalty makes the loss grow to infinity with theta, so that the Morse sum of all points is 1."""
+        everything = self.spec.penalised is Penalised.ALL or not self.spec.bias
+        return self.spec.penalty > 0 and everything
 
     @property
     def morse_sum(self) -> int:

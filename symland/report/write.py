@@ -71,7 +71,7 @@ _METHODS = {
     "structure": "exact identity, by SymPy",
     "activation": "SymPy",
     "head": "SymPy",
-    "identity": "Schwartz-Zippel test modulo 2^61 - 1",
+    "identity": "Schwartz-Zippel test modulo $2^{61} - 1$",
 }
 
 

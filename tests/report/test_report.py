@@ -109,6 +109,14 @@ def test_a_failed_morse_sum_is_said_in_the_abstract(tmp_path: Path) -> None:
     with make_database(tmp_path / "a.sqlite", XOR) as database:
         write_report(database, tmp_path, formats=(), pdf=False)
     assert "not complete" in (tmp_path / "summary.tex").read_text()
+    assert "classes are missing" in (tmp_path / "counts.tex").read_text()
+
+
+def test_where_biases_are_free_the_morse_sum_is_not_called_a_test(tmp_path: Path) -> None:
+    with make_database(tmp_path / "a.sqlite", XOR.with_(penalised=Penalised.WEIGHTS)) as database:
+        write_report(database, tmp_path, formats=(), pdf=False)
+    assert "not complete" not in (tmp_path / "summary.tex").read_text()
+    assert "is no test" in (tmp_path / "counts.tex").read_text()
 
 
 def test_a_database_with_nothing_in_it_gives_a_report_that_says_so(tmp_path: Path) -> None:
