@@ -127,6 +127,9 @@ def components(connections: Connections) -> NDArray[np.intp]:
     for path in connections.pathways:
         joined = np.isin(root, root[[path.transition_state, path.minus, path.plus]])
         root[joined] = root[joined].min()
+    for saddle, end in connections.descents:
+        joined = np.isin(root, root[[saddle, end]])
+        root[joined] = root[joined].min()
     return root
 
 

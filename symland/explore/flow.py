@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
-from symland.explore.tolerances import BASIN_GRADIENT, FLOW_ERROR, FLOW_STEPS
+from symland.explore.tolerances import FLOW_ERROR, FLOW_GRADIENT, FLOW_STEPS
 from symland.records import FloatArray, Outcome
 
 __all__ = ["Flow", "gradient_flow"]
@@ -60,7 +60,7 @@ def gradient_flow(
     projectors: FloatArray | None = None,
     *,
     error: float = FLOW_ERROR,
-    tolerance: float = BASIN_GRADIENT,
+    tolerance: float = FLOW_GRADIENT,
     steps: int = FLOW_STEPS,
     keep_track: bool = False,
 ) -> Flow:

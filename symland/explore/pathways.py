@@ -12,7 +12,7 @@ from symland.explore.identify import Catalogue
 from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.starts import free_space
-from symland.explore.tolerances import PUSHOFF
+from symland.explore.tolerances import DESCENT_STEPS, PUSHOFF
 from symland.records import FloatArray, Outcome, Pathway, StationaryPoint
 from symland.symmetry import GroupElement, SymmetryGroup
 
@@ -40,11 +40,15 @@ class Connections:
         One for each transition state both of whose branches arrived; several may join the same two ends, and both
         ends may be of one class. An end may be a saddle, where the whole branch lies in a symmetric subspace.
     lost : tuple of LostBranch
+    descents : tuple of (saddle, end)
+        Class numbers: where a branch ended on a saddle of index 2 or more, what lies downhill of it along its unstable
+        directions. Below the transition state's loss the saddle belongs to the basins of these ends.
     """
 
     points: tuple[StationaryPoint, ...]
     pathways: tuple[Pathway, ...]
     lost: tuple[LostBranch, ...]
+    descents: tuple[tuple[int, int], ...] = ()
 
     def ends_on_saddle(self, pathway: Pathway) -> bool:
         """Whether a branch ends at a point that is not a minimum."""
@@ -110,7 +114,33 @@ def connect(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoi
                     plus_element=plus_element,
                 )
             )
-    return Connections(points=catalogue.points, pathways=tuple(found), lost=tuple(lost))
+    descents = _descents(kernel, group, catalogue, {k for path in found for k in (path.minus, path.plus)})
+    return Connections(points=catalogue.points, pathways=tuple(found), lost=tuple(lost), descents=descents)
+
+
+def _descents(
+    kernel: Kernel, group: SymmetryGroup, catalogue: Catalogue, ends: set[int]
+) -> tuple[tuple[int, int], ...]:
+    """(saddle, end) for every saddle of index 2 or more among the ends, and among the ends of those."""
+    space = free_space(kernel, group)
+    links: set[tuple[int, int]] = set()
+    waiting, seen = sorted(ends), set(ends)
+    while waiting:
+        saddle = waiting.pop()
+        point = catalogue.points[saddle]
+        if point.index < 2:
+            continue
+        modes = np.linalg.eigh(kernel.hessian(point.theta[None])[0])[1][:, : point.index].T
+        # The modes' sum leaves every subspace that some symmetry of the saddle fixes.
+        pushes = np.vstack((modes, -modes, modes.sum(axis=0) / np.sqrt(len(modes))))
+        flow = gradient_flow(kernel, point.theta + PUSHOFF * pushes, steps=DESCENT_STEPS)
+        reached, converged = newton(space, space.lower(flow.theta))
+        for end in catalogue.add(space.lift(reached[converged])).tolist():
+            links.add((saddle, end))
+            if end not in seen:
+                seen.add(end)
+                waiting.append(end)
+    return tuple(sorted(links))
 
 
 def pathways(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint]) -> list[Pathway]:

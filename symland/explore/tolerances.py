@@ -6,8 +6,10 @@ __all__ = [
     "BAND_IMAGES",
     "BAND_STEPS",
     "BASIN_GRADIENT",
+    "DESCENT_STEPS",
     "FARTHEST",
     "FLOW_ERROR",
+    "FLOW_GRADIENT",
     "FLOW_STEPS",
     "FOLLOWING_STEPS",
     "GRADIENT_TOLERANCE",
@@ -45,6 +47,9 @@ FARTHEST = 1e6
 FLOW_ERROR = 1e-4
 """Estimated error of each step of a gradient flow, in units of theta."""
 
+FLOW_GRADIENT = 1e-11
+"""|grad E|_inf at which a gradient flow has ended; plateaus of a weakly penalised loss have gradients of 1e-8."""
+
 FLOW_STEPS = 20_000
 """Steps of a gradient flow before a path is given up."""
 
@@ -56,3 +61,6 @@ BAND_IMAGES = 16
 
 BAND_STEPS = 300
 """Steps in which an elastic band relaxes."""
+
+DESCENT_STEPS = 1_000
+"""Steps of a gradient flow off a saddle of index 2 or more before it is given up."""
