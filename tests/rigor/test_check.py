@@ -15,14 +15,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import arb
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import symland.rigor.check
+from symland.program.balls import working_precision
 from symland.records import Verdict
 from symland.rigor.certificate import Certificate, certificate_schema
 from symland.rigor.certify import certify
 from symland.rigor.check import check_certificate
+from symland.rigor.decimals import parse_decimal
+from symland.rigor.krawczyk import contraction, cube, hessian_over, preconditioned_midpoint
 from symland.rigor.refine import refine
 from tests.rigor.points import newton_points, xor, xor_points
 from tests.strategies import specs
@@ -302,6 +306,31 @@ def json_equal(a: str, b: str) -> bool:
 )
 def test_hostile_text_is_refused_without_an_exception(text: str | bytes) -> None:
     assert check_certificate(text).verdict is Verdict.REFUTED
+
+
+def test_swapped_digests_are_refused_even_with_a_fitting_seal() -> None:
+    first, last = certificates()[0], certificates()[-1]
+    assert check_certificate(sealed({**first, "spec_digest": last["spec_digest"]})).verdict is Verdict.REFUTED
+    assert check_certificate(sealed({**first, "spec": last["spec"]})).verdict is Verdict.REFUTED
+    assert check_certificate({**first, "seal": last["seal"]}).verdict is Verdict.REFUTED
+
+
+def test_a_cube_on_which_the_operator_leaves_the_cube_is_not_accepted() -> None:
+    # Where another code bounds |I - Y H(X)| by 1.3 to 1.9, the image of the cube is larger than the cube.
+    spec, values = xor(2, "1e-3"), certificates()[-1]
+    with working_precision(200):
+        centre = [arb(parse_decimal(t)) for t in values["midpoint"]]
+        point = preconditioned_midpoint(spec, centre, 200)
+        assert point is not None
+        radius = Fraction(values["uniqueness_radius"])
+        for _ in range(40):
+            radius *= Fraction(11, 10)
+            slope = contraction(point.inverse, hessian_over(spec, cube(centre, arb(float(radius)))))
+            if 1.3 < float(slope) < 1.9:
+                break
+        assert 1.3 < float(slope) < 1.9
+    grown = sealed({**values, "uniqueness_radius": _decimal(Fraction(round(radius * 10**8), 10**8))})
+    assert check_certificate(grown).verdict is not Verdict.CERTIFIED
 
 
 def test_floats_and_repeated_keys_are_refused_even_with_a_fitting_seal() -> None:
