@@ -33,25 +33,28 @@ Evaluate = Callable[[np.ndarray], Any]
 
 def own(spec: LandscapeSpec, kind: str, engine: str) -> Evaluate:
     kernel = compile_kernel(spec, engine=engine, verify=False)
-    p = spec.n_parameters
     held: dict[int, Any] = {}
 
     def evaluate(points: np.ndarray) -> Any:
         n = len(points)
         if kind == "gradient":
-            return kernel.value_gradient(points, out=held.setdefault(n, (np.zeros(n), np.zeros((n, p)))))
-        return kernel.hessian(points, out=held.setdefault(n, np.zeros((n, p, p))))
+            held[n] = kernel.value_gradient(points, out=held.get(n))
+        else:
+            held[n] = kernel.hessian(points, out=held.get(n))
+        return held[n]
 
     return evaluate
 
 
 def packed(spec: LandscapeSpec, kind: str) -> Evaluate:
     kernel = compile_kernel(spec, verify=False)
-    p = spec.n_parameters
     held: dict[int, Any] = {}
-    return lambda points: kernel.packed_hessian(
-        points, out=held.setdefault(len(points), np.zeros((len(points), p * (p + 1) // 2)))
-    )
+
+    def evaluate(points: np.ndarray) -> Any:
+        held[len(points)] = kernel.packed_hessian(points, out=held.get(len(points)))
+        return held[len(points)]
+
+    return evaluate
 
 
 def once(evaluate: Evaluate, points: np.ndarray) -> float:

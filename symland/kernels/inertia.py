@@ -55,7 +55,10 @@ def _straight(rec: Recorder, size: int) -> tuple[int, int, int]:
 
 
 def _looped(rec: Recorder, size: int) -> tuple[int, int, int]:
-    """for k: for i > k: for j >= i: A[i,j] -= A[k,i] A[k,j] / A[k,k]; the loops of i and j run one entry behind."""
+    """for k: for i > k: for j >= i: A[i,j] -= A[k,i] A[k,j] / A[k,k]; the loops of i and j run one entry behind.
+
+    The last pivot has no i > k and comes after the loop, since every loop of lane code runs at least once.
+    """
     initial = [rec.constant(0), rec.op("infinity"), rec.constant(0)]
     k = rec.open()
     carried = rec.carry(3)
@@ -70,5 +73,6 @@ def _looped(rec: Recorder, size: int) -> tuple[int, int, int]:
     rec.store("hessian", place, rec.sub(rec.load("hessian", place, stay=True), rec.mul(scale, row)))
     rec.close(size - 1, from_=i)
     rec.close(size - 1, from_=k)
-    negative, smallest, largest = rec.close(size, carried, initial, following)
-    return negative, smallest, largest
+    negative, smallest, largest = rec.close(size - 1, carried, initial, following)
+    last = rec.load("hessian", Address(size * size - 1), stay=True)
+    return _pivot(rec, last, negative, smallest, largest)

@@ -118,7 +118,10 @@ class Carried:
 
 @dataclass(frozen=True)
 class Loop:
-    """The body for variable = start, ..., stop - 1; the start is 0 or the present value of the variable `from_`."""
+    """The body for variable = start, ..., stop - 1; the start is 0 or the present value of the variable `from_`.
+
+    The start is always less than the stop: code is printed with the test at the end.
+    """
 
     variable: int
     stop: int

@@ -18,7 +18,7 @@ from symland.kernels.lanes import LANES, Address, Buffer, Item, Kind, LaneCode, 
 
 __all__ = ["VERSION", "print_llvm"]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever this module prints other text."""
 
 STACK_ENTRIES = 1024
@@ -213,7 +213,7 @@ class _Printer:
         """Where blocks of eight entries start; the last one may overlap the one before."""
         return [min(k, size - LANES) for k in range(0, size, LANES)]
 
-    def _counted(self, tag: str, turns: int, start: str = "0") -> str:
+    def _counted(self, tag: str, turns: int | str, start: str = "0") -> str:
         """Begin a loop of the frame; its variable."""
         before = self.label
         self.counter += 1
@@ -318,24 +318,19 @@ class _Printer:
             upper, lower = self.add(self.multiply(p, size), q), self.add(self.multiply(q, size), p)
             self.store(self.load(self.entry(held, upper)), self.entry(held, lower))
         self._end()
-        turns = -(-size // LANES)
-        a = self._counted("a", turns)
-        first = self.put(f"call i64 @llvm.smin.i64(i64 {self.multiply(a, LANES)}, i64 {size - LANES})")
-        b = self._counted("b", turns, a)
-        second = self.put(f"call i64 @llvm.smin.i64(i64 {self.multiply(b, LANES)}, i64 {size - LANES})")
-        for here, there, down in ((first, second, False), (second, first, True)):
-            # Row `here + k` of the caller's matrix, columns there..there + 7.
-            row = self.add(here, self._counted("k", LANES))
-            start = self.add(self.multiply(row, size), there)
-            if down:
-                at, step = self.add(self.multiply(there, size), row), size
-            else:
-                at, step = start, 1
+        # Row by row, so that each point's matrix is written from its beginning to its end: first the blocks below the
+        # diagonal, read down a column, then the rest.
+        p = self._counted("p", size)
+        split = self.put(f"call i64 @llvm.smax.i64(i64 {self.put(f'lshr i64 {p}, 3')}, i64 1)")
+        for stop, first, down in ((split, "0", True), (-(-size // LANES), split, False)):
+            block = self._counted("b", stop, first)
+            start = self.put(f"call i64 @llvm.smin.i64(i64 {self.multiply(block, LANES)}, i64 {size - LANES})")
+            flat = self.add(self.multiply(p, size), start)
+            at, step = (self.add(self.multiply(start, size), p), size) if down else (flat, 1)
             loaded = [self.load(self.entry(held, self.add(at, lane * step))) for lane in range(LANES)]
             for pointer, line in zip(rows, self._transpose(loaded), strict=True):
-                self.store(line, self.entry(pointer, start, "double"), _V, 8)
+                self.store(line, self.entry(pointer, flat, "double"), _V, 8)
             self._end()
-        self._end()
         self._end()
 
     def _scatter_packed(self, buffer: Buffer) -> None:
@@ -344,23 +339,41 @@ class _Printer:
         size = round(buffer.size**0.5)
         rows = self._row_pointers(out, size * (size + 1) // 2)
         if LANES <= size <= 2 * LANES:
-            flat = [p * size + q for p in range(size) for q in range(p, size)]
-            for start in self._starts(len(flat)):
-                loaded = [self.load(self.entry(held, str(flat[start + k]))) for k in range(LANES)]
-                for pointer, line in zip(rows, self._transpose(loaded), strict=True):
-                    self.store(line, self.entry(pointer, str(start), "double"), _V, 8)
+            entries = [i * size + j for i in range(size) for j in range(i, size)]
+            for begin in self._starts(len(entries)):
+                self._store_block([str(k) for k in entries[begin : begin + LANES]], held, rows, str(begin))
             return
-        # Row p starts at p size - p (p - 1)/2 and its entry q stands q - p further on.
-        p = self._counted("p", size)
+        if size < LANES:
+            for place, (row, column) in enumerate((i, j) for i in range(size) for j in range(i, size)):
+                vector = self.load(self.entry(held, str(row * size + column)))
+                for lane, pointer in enumerate(rows):
+                    self._scatter_lane(vector, lane, self.entry(pointer, str(place), "double"))
+            return
+        # Rows of at least eight entries; row p starts at p size - p (p - 1)/2 and its entry q stands q - p further on.
+        p = self._counted("p", size - LANES + 1)
         square = self.put(f"mul nsw i64 {p}, {self.put(f'add nsw i64 {p}, 1')}")
         shift = self.put(f"sub nsw i64 {self.multiply(p, size)}, {self.put(f'lshr i64 {square}, 1')}")
-        q = self._counted("q", size, p)
-        vector = self.load(self.entry(held, self.put(f"add nsw i64 {self.multiply(p, size)}, {q}")))
-        place = self.put(f"add nsw i64 {shift}, {q}")
-        for lane, pointer in enumerate(rows):
-            self._scatter_lane(vector, lane, self.entry(pointer, place, "double"))
+        rest = self.put(f"sub nsw i64 {size + LANES - 1}, {p}")
+        block = self._counted("b", self.put(f"lshr i64 {rest}, 3"))
+        along = self.put(f"add nsw i64 {p}, {self.multiply(block, LANES)}")
+        start = self.put(f"call i64 @llvm.smin.i64(i64 {along}, i64 {size - LANES})")
+        at = self.put(f"add nsw i64 {self.multiply(p, size)}, {start}")
+        self._store_block(
+            [self.add(at, lane) for lane in range(LANES)], held, rows, self.put(f"add nsw i64 {shift}, {start}")
+        )
         self._end()
         self._end()
+        # The rows of fewer.
+        flat = [j + i * size for i in range(size - LANES + 1, size) for j in range(i, size)]
+        first = size * (size + 1) // 2 - len(flat)
+        for begin in self._starts(len(flat)):
+            self._store_block([str(k) for k in flat[begin : begin + LANES]], held, rows, str(first + begin))
+
+    def _store_block(self, places: Sequence[str], held: str, rows: Sequence[str], at: str) -> None:
+        """Eight entries of the workspace to neighbouring places of every point's row."""
+        loaded = [self.load(self.entry(held, place)) for place in places]
+        for pointer, line in zip(rows, self._transpose(loaded), strict=True):
+            self.store(line, self.entry(pointer, at, "double"), _V, 8)
 
     def _scatter_straight(self, held: str, rows: Sequence[str], size: int) -> None:
         def entry(flat: int) -> str:

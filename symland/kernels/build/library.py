@@ -67,14 +67,24 @@ def make_library(text: str) -> bytes:
         return library.read_bytes()
 
 
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Where libraries stand until the process ends.
+
+    The dynamic linker tells libraries apart by the number of their file. If the file were removed, its number could go
+    to the next library, and the linker would give that one's caller the first one's functions.
+    """
+    return tempfile.TemporaryDirectory(prefix="symland-", ignore_cleanup_errors=True)
+
+
 class LoadedLibrary:
-    """A shared library in memory; its file is gone."""
+    """A shared library in memory."""
 
     def __init__(self, content: bytes) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "kernel.so"
-            path.write_bytes(content)
-            self._library = ctypes.CDLL(str(path))
+        descriptor, path = tempfile.mkstemp(dir=_folder().name, suffix=".so")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        self._library = ctypes.CDLL(path)
 
     def address(self, name: str) -> int:
         return ctypes.cast(getattr(self._library, name), ctypes.c_void_p).value or 0

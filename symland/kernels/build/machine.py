@@ -60,8 +60,7 @@ def make_object(text: str) -> bytes:
 
 
 _ENGINES: list[Any] = []
-"""Every engine that was made. Machine code is small and stays until the process ends: with many engines alive, giving
-one up has been seen to end the process with a bus error."""
+"""Every engine that was made: machine code is small, and an address that was handed out stays good."""
 
 
 class LoadedObject:
