@@ -192,7 +192,9 @@ def sample_points(spec: LandscapeSpec, seed: int = 0) -> dict[str, FloatArray]:
 Evaluate = Callable[[FloatArray], Sequence[FloatArray]]
 
 
-def check_enclosure(spec: LandscapeSpec, program: Program, evaluate: Evaluate, seed: int = 0) -> list[Check]:
+def check_enclosure(
+    spec: LandscapeSpec, program: Program, evaluate: Evaluate, seed: int = 0, *, lanes: bool = True
+) -> list[Check]:
     """Machine code against Arb, one check for each output, kind of point and measure.
 
     An error is within its budget if it is within so many eps of the entry (or of the largest entry), or, where terms
@@ -202,11 +204,13 @@ def check_enclosure(spec: LandscapeSpec, program: Program, evaluate: Evaluate, s
     ----------
     evaluate : callable
         Outputs of the machine code at theta (n, P), in the order of the program's outputs; Hessians full.
+    lanes : bool
+        Whether a point must give the same bits in any company. NumPy's own loops do not promise that.
     """
     kinds = sample_points(spec, seed)
     batch = np.concatenate(list(kinds.values()))
     outputs = evaluate(batch)
-    checks = [_check_lanes(batch, outputs, evaluate)]
+    checks = [_check_lanes(batch, outputs, evaluate)] if lanes else []
     first = 0
     for kind, points in kinds.items():
         rows = slice(first, first + len(points))
@@ -354,7 +358,7 @@ def verify_kernel(kernel: CompiledKernel, *, seed: int = 0) -> VerificationRecor
     for want in (("value", "gradient"), ("hessian",)):
         part = build_program(spec, want)
         checks.append(check_recording(part, record(part), str(seed)))
-        checks += check_enclosure(spec, part, kernel.evaluator(want), seed)
+        checks += check_enclosure(spec, part, kernel.evaluator(want), seed, lanes=kernel.engine.value != "numpy")
     return VerificationRecord(
         spec=spec.digest, program=program.digest, engine=kernel.engine.value, checks=tuple(checks)
     )

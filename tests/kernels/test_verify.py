@@ -31,9 +31,7 @@ def test_every_check_passes_for_the_xor_network_and_is_written_down() -> None:
 
 def test_the_numpy_engine_passes_the_same_checks() -> None:
     record = verify_kernel(compile_kernel(load_spec("xor", hidden=(1,)), engine="numpy"))
-    # NumPy's own functions are not bit-identical in every lane; its errors are within the budgets all the same.
-    refuted = [c.name for c in record.checks if c.verdict is Verdict.REFUTED]
-    assert set(refuted) <= {"lanes"}
+    assert record.verdict is Verdict.CERTIFIED
 
 
 @settings(max_examples=25)
