@@ -15,7 +15,15 @@ from symland.layout import Layout
 from symland.spec import LandscapeSpec, Loss, Penalised
 from symland.symbolic.activation import derive_activation
 
-__all__ = ["SymbolicDerivatives", "SymbolicLoss", "build_loss", "differentiate", "outputs", "parameter_symbols", "sample_loss"]
+__all__ = [
+    "SymbolicDerivatives",
+    "SymbolicLoss",
+    "build_loss",
+    "differentiate",
+    "outputs",
+    "parameter_symbols",
+    "sample_loss",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
