@@ -87,8 +87,14 @@ class Certificate:
             raise CertificateError("a certified index goes with its value; give both or neither")
         if held.index is not None and not 0 <= held.index <= len(self.midpoint):
             raise CertificateError(f"index {held.index} in dimension {len(self.midpoint)}")
-        for text in (*self.midpoint, self.inclusion_radius or "0", self.uniqueness_radius or "0"):
+        for text in self.midpoint:
             parse_decimal(text)
+        radii = [parse_decimal(r) for r in (self.inclusion_radius, self.uniqueness_radius) if r is not None]
+        if radii != sorted(radii) or any(r <= 0 for r in radii):
+            raise CertificateError("radii must be positive, and the cube of uniqueness not the smaller one")
+        for low, high in (*held.eigenvalues, *(() if held.loss is None else (held.loss,))):
+            if parse_decimal(low) > parse_decimal(high):
+                raise CertificateError(f"bounds {low[:20]} and {high[:20]} are not in order")
 
     @property
     def existence(self) -> Verdict:

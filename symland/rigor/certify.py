@@ -217,7 +217,7 @@ def _proved(spec: LandscapeSpec, texts: tuple[str, ...], point: Midpoint | None,
     return _Found(
         midpoint=texts,
         inclusion=text,
-        uniqueness=text if wide is None else _below(wide[0]),
+        uniqueness=text if wide is None else _uniqueness(point, text, *wide),
         index=agreed.pop() if len(agreed) == 1 else None,
         loss=loss,
         eigenvalues=tuple(outward_texts(x + arb(0, EIGENVALUE_ROOM * x.rad()), MOST_PLACES) for x in bounds),
@@ -230,9 +230,15 @@ def _steps() -> int:
     return int(ctx.prec) // 45 - 1
 
 
-def _below(radius: arb) -> str:
-    """A short text at most the radius, an exact ball."""
-    return short_above(radius * 0.98)
+def _uniqueness(point: Midpoint, inclusion: str, radius: arb, slope: arb) -> str:
+    """A short text at most the radius of a wide cube, or the inclusion radius where the test needs that.
+
+    The slope over the wide cube bounds that over every smaller one.
+    """
+    text = short_above(radius * 0.98)
+    short = arb(parse_decimal(text))
+    good = parse_decimal(text) > parse_decimal(inclusion) and short <= radius and contracts(point.shift, slope, short)
+    return text if good else inclusion
 
 
 def _inclusion(spec: LandscapeSpec, point: Midpoint) -> tuple[str, arb, arb_mat] | None:

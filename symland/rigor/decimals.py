@@ -115,8 +115,18 @@ def outward_texts(x: arb, most: int) -> tuple[str, str]:
 
 
 def short_above(x: arb) -> str:
-    """A decimal text of three digits that is at least the upper end of a positive ball, and at most 1 % more."""
+    """A decimal text of three digits that is at least the upper end of a ball, and at most 1 % more; 0 for zero.
+
+    Raises
+    ------
+    CertificateError
+        If the upper end is negative or not finite.
+    """
     top = x.upper()
+    if not (top.is_finite() and top >= 0):
+        raise CertificateError(f"{top} has no upper bound in decimals; give a finite positive number")
+    if top == 0:
+        return "0"
     mantissa, exponent = top.man_exp()
     # log10 of the upper end, to a unit.
     magnitude = int((mantissa.bit_length() + int(exponent)) * 0.30103)

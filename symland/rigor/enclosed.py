@@ -70,8 +70,9 @@ class Enclosed:
     def inverse(self) -> Enclosed:
         """1 / x; the radius is infinite where the interval holds zero."""
         mid, size = 1.0 / self.mid, np.abs(self.mid)
-        least = (size - self.rad) / GROW
-        rad = np.where(least > 0.0, self.rad / (size * least) + 2 * UNIT * np.abs(mid), inf)
+        product = size * ((size - self.rad) / GROW)
+        # A product below TINY may have lost digits to underflow.
+        rad = np.where((size > self.rad) & (product > TINY), self.rad / product + 2 * UNIT * np.abs(mid), inf)
         return Enclosed(mid, rad * GROW + TINY)
 
 

@@ -19,10 +19,13 @@ def eigenvectors(matrix: arb_mat, steps: int = 1) -> arb_mat:
 
     Float64 eigenvectors are improved by `steps` steps of Ogita and Aishima (2018): with R = I - Q^T Q, S = Q^T A Q and
     l_i = S_ii / (1 - R_ii), Q becomes Q + Q E, where E_ij = (S_ij + l_j R_ij) / (l_j - l_i), or R_ij / 2 where l_i and
-    l_j are not separated. E is found in float64, so that each step gains about 15 digits.
+    l_j are not separated. E is found in float64, so that each step gains about 15 digits. Q = I where an entry exceeds
+    float64.
     """
     middle = matrix.mid()
     values = _floats(middle)
+    if not np.isfinite(values).all():
+        return _identity(matrix.nrows())
     _, start = np.linalg.eigh((values + values.T) / 2)
     vectors = arb_mat(start.tolist())
     for _ in range(steps):

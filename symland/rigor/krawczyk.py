@@ -32,6 +32,7 @@ __all__ = [
     "gradient_program",
     "hessian_over",
     "identity",
+    "largest",
     "newton_polish",
     "preconditioned_midpoint",
     "widest",
@@ -129,15 +130,17 @@ def preconditioned_midpoint(spec: LandscapeSpec, balls: list[arb], slope_bits: i
         if inverse is None:
             return None
         moved = inverse * arb_mat(len(balls), 1, ran.gradient)
-        shift = _largest([x.abs_upper() for x in moved.entries()])
+        shift = largest([x.abs_upper() for x in moved.entries()])
     return Midpoint(balls=balls, bits=ctx.prec, value=ran.value, gradient=ran.gradient, inverse=inverse, shift=shift)
 
 
-def _largest(numbers: Sequence[arb]) -> arb:
-    """The largest of exact numbers; NaN counts as larger than any."""
+def largest(numbers: Sequence[arb]) -> arb:
+    """The largest of exact numbers; NaN where one of them is NaN."""
     top = numbers[0]
-    for x in numbers[1:]:
-        if not x <= top:
+    for x in numbers:
+        if x.is_nan():
+            return x
+        if x > top:
             top = x
     return top
 
@@ -147,7 +150,7 @@ def contraction(inverse: arb_mat, hessian: arb_mat) -> arb:
     size = hessian.nrows()
     entries = (identity(size) - inverse * hessian).entries()
     sums = (sum((x.abs_upper() for x in entries[i * size : (i + 1) * size]), arb(0)) for i in range(size))
-    return _largest([s.upper() for s in sums])
+    return largest([s.upper() for s in sums])
 
 
 def contracts(shift: arb, slope: arb, radius: arb) -> bool:
@@ -160,9 +163,9 @@ def widest(spec: LandscapeSpec, point: Midpoint, least: arb) -> tuple[arb, arb] 
 
     The slope |I - Y H(X_r)| grows about linearly with r, which gives the next radius to try.
     """
-    size = _largest([m.abs_upper() for m in point.balls])
+    size = largest([m.abs_upper() for m in point.balls])
     aim = WIDEST_CONTRACTION / len(spec.hidden) ** 2
-    radius = _exact(_largest([least, FIRST_RADIUS * (1 + size)]))
+    radius = _exact(largest([least, FIRST_RADIUS * (1 + size)]))
     best: tuple[arb, arb] | None = None
     for _ in range(MOST_CUBES):
         slope = contraction(point.inverse, hessian_over(spec, cube(point.balls, radius)))

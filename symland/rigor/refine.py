@@ -45,6 +45,12 @@ FARTHEST_MOVE = 0.1
 FIRST_SLOPE_BITS = 256
 """Bits of the Hessian in the test that certifies digits."""
 
+SPARE_PLACES = 4
+"""The least radius of that test is this many places below the last one asked for."""
+
+RADIUS_SLACKS = (1.25, 2.0, 4.0)
+"""Radii of that test, in units of the least that it could accept."""
+
 BITS_PER_DIGIT = 3.3219281
 """log2(10), rounded up."""
 
@@ -128,10 +134,8 @@ def refine(spec: LandscapeSpec, theta: Sequence[float | str | Fraction], digits:
     point, steps, accuracy = _newton(spec, start, digits)
     places = min(digits, accuracy)
     with working_precision(_bits(digits + GUARD_DIGITS)):
-        texts = [nearest_text(_ball(t), places) for t in point]
-        certified = _certified_places(spec, texts, places)
-        if certified:
-            texts = [nearest_text(_ball(t), certified) for t in point]
+        certified = _certified_places(spec, [_ball(t) for t in point], places)
+        texts = [nearest_text(_ball(t), certified or places) for t in point]
         ran = evaluate_balls(gradient_program(spec), [arb(parse_decimal(t)) for t in texts])
         assert ran.value is not None
         residual = max((g.abs_upper() for g in ran.gradient), key=_comparable)
@@ -141,7 +145,7 @@ def refine(spec: LandscapeSpec, theta: Sequence[float | str | Fraction], digits:
             asked=digits,
             verdict=Verdict.CERTIFIED if certified else Verdict.UNDECIDED,
             loss=nearest_text(ran.value, certified or places),
-            residual=short_above(residual) if residual > 0 else "0",
+            residual=short_above(residual),
             steps=tuple(steps),
         )
 
@@ -219,23 +223,22 @@ def _solve(hessian: list[list[mpf]], gradient: list[mpf], digits: int) -> list[m
         return [_digits(x) for x in solved.entries()]
 
 
-def _certified_places(spec: LandscapeSpec, texts: list[str], places: int) -> int:
-    """How many places of the texts are certified; 0 when Krawczyk's test fails.
+def _certified_places(spec: LandscapeSpec, centre: list[arb], places: int) -> int:
+    """How many places are certified once an exact point is rounded to them; 0 when Krawczyk's test fails.
 
-    The zero lies within `radius` of the texts; rounding them to k places moves them by up to 10^-k / 2 more.
+    The zero lies within r of the point, and rounding to k places moves the point by up to 10^-k / 2: together less
+    than 10^-k where 2 r < 10^-k.
     """
-    point = preconditioned_midpoint(spec, [arb(parse_decimal(t)) for t in texts], FIRST_SLOPE_BITS)
+    point = preconditioned_midpoint(spec, centre, FIRST_SLOPE_BITS)
     if point is None or not point.shift.is_finite():
         return 0
-    radius = arb(parse_decimal(f"1e-{places}"))
-    while places > 0:
-        box = cube(point.balls, radius)
+    finest = arb(parse_decimal(f"1e-{places + SPARE_PLACES}"))
+    for slack in RADIUS_SLACKS:
+        text = short_above((point.shift * slack).max(finest))
+        radius = arb(parse_decimal(text))
         with working_precision(FIRST_SLOPE_BITS):
-            slope = contraction(point.inverse, hessian_over(spec, box))
+            slope = contraction(point.inverse, hessian_over(spec, cube(point.balls, radius)))
         if contracts(point.shift, slope, radius):
-            return places
-        if places < 4:
-            return 0
-        places //= 2
-        radius = arb(parse_decimal(f"1e-{places}")) / 4
+            # The text says d.dd 10^e with d < 10, so that 2 r < 10^(e + 2).
+            return max(0, min(places, -2 - int(text.partition("e")[2])))
     return 0

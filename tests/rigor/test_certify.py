@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import arb
 from mpmath import mp, mpf
 
 from symland.errors import CertificateError
+from symland.program.balls import working_precision
 from symland.records import Verdict
 from symland.rigor.certificate import Certificate
-from symland.rigor.certify import certify
+from symland.rigor.certify import _uniqueness, certify
 from symland.rigor.check import check_certificate
+from symland.rigor.krawczyk import preconditioned_midpoint
 from symland.rigor.refine import refine
 from tests.rigor.plain import gradient, hessian, loss
 from tests.rigor.points import xor, xor_points
@@ -31,6 +35,17 @@ def test_every_point_is_certified_and_four_methods_agree_on_the_index(hidden: in
         assert {"congruence", "pivots"} <= {name for name, _ in made.opinions}
         assert Fraction(made.inclusion_radius) <= Fraction(made.uniqueness_radius)
         assert Fraction(made.inclusion_radius) < Fraction(1, 10**10)
+
+
+def test_a_uniqueness_radius_is_shortened_only_where_the_test_holds_and_never_below_the_inclusion_radius() -> None:
+    with working_precision(128):
+        balls = [arb(0)] * 7
+        point = preconditioned_midpoint(xor(1, "1e-2"), balls, 128)
+        assert point is not None
+        point = replace(point, shift=arb(1))
+        assert _uniqueness(point, "1.25", arb(100), arb(0.5)) == "9.80e1"
+        assert _uniqueness(point, "1.25", arb(1.25), arb(0.1)) == "1.25"
+        assert _uniqueness(point, "1.25", arb(1.5), arb(0.33)) == "1.25"
 
 
 def test_loss_and_eigenvalues_lie_in_their_bounds() -> None:
@@ -136,6 +151,11 @@ def test_a_certificate_that_contradicts_itself_cannot_be_made() -> None:
         {"claims": {**values["claims"], "index": {"verdict": "certified", "value": None}}},
         {"claims": {**values["claims"], "index": {"verdict": "certified", "value": 8}}},
         {"claims": {**values["claims"], "existence": "perhaps"}},
+        {"inclusion_radius": "0"},
+        {"inclusion_radius": "-1e-30"},
+        {"inclusion_radius": "1", "uniqueness_radius": "0.5"},
+        {"claims": {**values["claims"], "loss": ["1", "0.5"]}},
+        {"claims": {**values["claims"], "eigenvalues": [["0.1", "0"]] * 7}},
         {"spec_digest": "0" * 64},
         {"format": "other"},
         {"spec": None},

@@ -20,6 +20,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import symland.rigor.check
+from symland.datasets import Dataset
 from symland.program.balls import working_precision
 from symland.records import Verdict
 from symland.rigor.certificate import Certificate, certificate_schema
@@ -28,6 +29,7 @@ from symland.rigor.check import check_certificate
 from symland.rigor.decimals import parse_decimal
 from symland.rigor.krawczyk import contraction, cube, hessian_over, preconditioned_midpoint
 from symland.rigor.refine import refine
+from symland.spec import LandscapeSpec, Loss
 from tests.rigor.points import newton_points, xor, xor_points
 from tests.strategies import specs
 
@@ -235,6 +237,8 @@ def strange_spec(v: dict[str, Any], draw: Random) -> None:
             ("penalised", "none"),
             ("inputs", []),
             ("inputs", [["0"]]),
+            ("inputs", ["00", "01", "10", "11"]),
+            ("hidden", "1"),
             ("targets", [0, 1, 1]),
             ("targets", [0, 1, 1, 2]),
             ("targets", [0, 1, 1, True]),
@@ -286,6 +290,30 @@ def json_equal(a: str, b: str) -> bool:
         return bool(json.loads(a) == json.loads(b))
     except ValueError:
         return False
+
+
+def test_rows_of_numbers_must_be_lists() -> None:
+    # A text is a sequence of digits too: "01" would read as the row 0, 1.
+    for loss, change in (
+        (Loss.SOFTMAX, {"inputs": ["00", "01", "10", "11"]}),
+        (Loss.SQUARED, {"targets": ["0", "1", "1", "0"]}),
+    ):
+        spec = xor(1, "1e-2")
+        if loss is Loss.SQUARED:
+            values = tuple((Fraction(t),) for t in (0, 1, 1, 0))
+            data = Dataset(name="numbers", inputs=spec.data.inputs, values=values)
+            spec = LandscapeSpec(name="squared", hidden=(1,), loss=loss, penalty=Fraction(1, 100), data=data, outputs=1)
+        starts = np.random.default_rng(0).normal(size=(6, spec.n_parameters))
+        values = certify(spec, [float(t) for t in newton_points(spec, starts)[0]]).to_dict()
+        assert check_certificate(values).verdict is Verdict.CERTIFIED
+        values["spec"] = {**values["spec"], **change}
+        assert check_certificate(redigested(values)).verdict is Verdict.REFUTED
+
+
+def test_small_eigenvalues_of_wide_networks_are_read() -> None:
+    for theta in (*xor_points(8, "1e-3", 6)[:2], xor_points(4, "1e-8", 3)[0]):
+        spec = xor(8 if len(theta) == 42 else 4, "1e-3" if len(theta) == 42 else "1e-8")
+        assert check_certificate(certify(spec, theta).to_dict()).verdict is Verdict.CERTIFIED
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,15 @@ def test_degenerate_points_and_wild_points_are_left_undecided() -> None:
     assert certify_fast(xor(2, "1e-3"), np.zeros((0, 12))).decided.shape == (0,)
 
 
+def test_an_inverse_whose_bound_underflows_is_unbounded() -> None:
+    tiny = Enclosed(np.array([1e-155, 1.0]), np.array([0.5e-155, 0.25]))
+    with np.errstate(all="ignore"):
+        found = tiny.inverse()
+    assert np.isinf(found.rad[0])
+    assert found.mid[1] + found.rad[1] >= 4 / 3
+    assert found.rad[1] < 0.34
+
+
 def test_what_is_no_point_is_refused() -> None:
     with pytest.raises(CertificateError):
         certify_fast(xor(2, "1e-3"), np.zeros((3, 11)))

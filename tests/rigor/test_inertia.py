@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, fmpq
 
+from symland.errors import CertificateError
 from symland.program.balls import working_precision
 from symland.rigor.decimals import exact_decimal, fixed_text, nearest_text, outward_texts, parse_decimal, short_above
 from symland.rigor.inertia import (
@@ -22,6 +23,7 @@ from symland.rigor.krawczyk import (
     contracts,
     cube,
     hessian_over,
+    largest,
     preconditioned_midpoint,
     widest,
 )
@@ -139,6 +141,24 @@ def test_the_slope_is_the_largest_row_sum_and_the_test_is_strict() -> None:
         assert not contraction(inverse, arb_mat([[arb("nan"), 0], [0, 1]])) < 1e300
 
 
+def test_the_largest_of_numbers_one_of_which_is_none_is_none() -> None:
+    for place in range(3):
+        numbers = [arb(3), arb(1), arb(2)]
+        assert largest(numbers) == 3
+        numbers[place] = arb("nan")
+        assert largest(numbers).is_nan()
+
+
+def test_matrices_beyond_float64_are_decided_or_left_open() -> None:
+    with working_precision(128):
+        huge = arb(10) ** 400
+        diagonal = arb_mat([[huge, 0], [0, -huge]])
+        assert congruence_index(diagonal, eigenvectors(diagonal)) == 1
+        turned = arb_mat([[0, huge], [huge, 0]])
+        assert congruence_index(turned, eigenvectors(turned)) is None
+        assert pivot_index(turned) == 1
+
+
 def test_an_inverse_is_given_only_where_there_is_one() -> None:
     with working_precision(64):
         assert approximate_inverse(arb_mat([[1, 1], [1, 1]])) is None
@@ -184,5 +204,9 @@ def test_decimal_texts_are_exact_and_round_outward() -> None:
         assert nearest_text(arb(2) / 3, 4) == "0.6667"
         assert fixed_text(-5, 3) == "-0.005"
         assert fixed_text(12, -2) == "1200"
+        assert short_above(arb(0)) == "0"
+        for wrong in (arb(-1), arb("nan"), arb("inf")):
+            with pytest.raises(CertificateError):
+                short_above(wrong)
         assert parse_decimal("-1.5e-3") == fmpq(-3, 2000)
         assert parse_decimal("2.5e3") == 2500

@@ -26,6 +26,16 @@ def test_the_gradient_by_differences_vanishes_at_the_refined_point(hidden: int, 
             assert abs(loss(point, hidden, mpf(penalty)) - mpf(refined.loss)) <= mpf(10) ** -digits
 
 
+@pytest.mark.parametrize("digits", [1, 2, 3])
+def test_few_digits_are_certified_too(digits: int) -> None:
+    long = [refine(xor(2, "1e-3"), theta, 30).theta for theta in xor_points(2, "1e-3")[:4]]
+    for theta in long:
+        refined = refine(xor(2, "1e-3"), theta, digits)
+        assert refined.digits == digits
+        for a, b in zip(refined.theta, theta, strict=True):
+            assert abs(mpf(a) - mpf(b)) <= mpf(10) ** -digits
+
+
 def test_convergence_is_quadratic() -> None:
     for theta in xor_points(2, "1e-3")[:4]:
         steps = refine(xor(2, "1e-3"), theta, 400).steps
