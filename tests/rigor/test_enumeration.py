@@ -195,6 +195,34 @@ def test_one_node_at_a_hundredth_has_seven_classes_and_the_proof_resumes(hundred
     assert report.verdict is Verdict.CERTIFIED
 
 
+def test_the_audit_refutes_a_log_that_closed_a_box_with_an_unlisted_solution(hundredth: list[np.ndarray]) -> None:
+    spec = builtin("xor").with_(hidden=(1,), penalty="1e-2")
+    theta = hundredth[0]
+    h = np.tanh(XOR @ [*theta[:2], theta[4]])
+    logits = (theta[3] - theta[2]) * h + theta[6] - theta[5]
+    pull = SIGN * 25 / (1 + np.exp(SIGN * logits))
+    row = np.concatenate([pull, [pull.sum()]])
+    false = np.concatenate([row - 0.02, row + 0.03, [0.0]])[None]
+    away = row + np.array([1, -1, 2, 0.5, 2.5])
+    empty = np.concatenate([away - 0.01, away + 0.01, [0.0]])[None]
+    for known, log, verdict in (
+        (hundredth[1:], false, Verdict.REFUTED),
+        (hundredth, false, Verdict.CERTIFIED),
+        (hundredth[1:], empty, Verdict.CERTIFIED),
+    ):
+        report = audit(spec, known, log, 1.0, np.random.default_rng(0))
+        assert report.verdict is verdict
+        assert report.refuted == ((0,) if verdict is Verdict.REFUTED else ())
+
+
+def test_the_audit_does_not_certify_a_box_about_an_unlisted_solution() -> None:
+    spec = builtin("xor").with_(hidden=(2,), penalty="1e-1")
+    origin = np.array([-1.25, 1.25, 1.25, -1.25, 0.0])
+    log = np.concatenate([origin - 1e-3, origin + 1e-3, [0.0]])[None]
+    assert audit(spec, [], log, 1.0, np.random.default_rng(0), 1.0).verdict is Verdict.REFUTED
+    assert audit(spec, [np.zeros(12)], log, 1.0, np.random.default_rng(0), 1.0).verdict is Verdict.CERTIFIED
+
+
 def test_a_deleted_class_leaves_a_box_open_that_holds_it() -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="1e-1")
     result = enumerate_points(spec, [], budget_seconds=4.0)

@@ -133,6 +133,19 @@ def system(problem: ReducedProblem, z: Sequence[arb]) -> tuple[list[arb], list[l
     return value, slopes
 
 
+def residuals(problem: ReducedProblem, z: Sequence[arb]) -> list[arb]:
+    """P_d = s_d kappa / (1 + e^{s_d Delta_d}) at (U_1, v_1, ..., U_N, v_N, gamma)."""
+    m = problem.inputs
+    kappa = arb(problem.scale.numerator) / problem.scale.denominator
+    found = []
+    for row, sign in zip(problem.design, problem.labels, strict=True):
+        logit = z[-1]
+        for j in range(0, len(z) - 1, m + 1):
+            logit = logit + z[j + m] * sum((arb(c) * z[j + k] for k, c in enumerate(row)), arb(0)).tanh()
+        found.append(sign * kappa / (1 + (sign * logit).exp()))
+    return found
+
+
 def krawczyk(problem: ReducedProblem, centre: Sequence[float], radius: float) -> bool:
     """Whether Krawczyk's operator maps the cube about ``centre`` into its interior: exactly one solution lies
     there."""
@@ -153,7 +166,9 @@ def krawczyk(problem: ReducedProblem, centre: Sequence[float], radius: float) ->
     return all(bool(abs(move[i, 0] - step[i, 0]).upper() < bound) for i in range(size))
 
 
-def certify_known(problem: ReducedProblem, states: Doubles, bias: float, number: int) -> KnownClass | None:
+def certify_known(
+    problem: ReducedProblem, states: Doubles, bias: float, number: int, farthest: float = FARTHEST_POLISH
+) -> KnownClass | None:
     """Polish a point and prove it, with the largest power-of-two radius that passes; None if nothing passes."""
     ctx.prec = PRECISION
     z = [arb(float(x)) for x in [*states.ravel(), bias]]
@@ -167,7 +182,7 @@ def certify_known(problem: ReducedProblem, states: Doubles, bias: float, number:
         if not all(abs(float(a)) < 1e6 for a in z):
             return None
     centre = [float(a) for a in z]
-    if np.abs(np.array(centre) - np.append(states.ravel(), bias)).max() > FARTHEST_POLISH:
+    if np.abs(np.array(centre) - np.append(states.ravel(), bias)).max() > farthest:
         return None
     radius = LARGEST_RADIUS
     while radius >= SMALLEST_RADIUS:
@@ -223,6 +238,15 @@ class KnownPoints:
                     found[k] = self.numbers[np.flatnonzero(fits)[np.argmax(hit)]]
                     break
         return found
+
+    def distance(self, point: KnownClass) -> float:
+        """Largest coordinate by which a point differs from the nearest copy, whatever the order of its nodes."""
+        nearest = math.inf
+        for centre, bias in zip(self.centres, self.biases, strict=True):
+            apart = np.abs(centre[:, None, :] - point.centre[None]).max(axis=2)
+            for order in permutations(range(len(centre))):
+                nearest = min(nearest, max(float(apart[order, range(len(centre))].max()), abs(bias - point.bias)))
+        return nearest
 
 
 def _same(problem: ReducedProblem, a: KnownClass, b: KnownClass) -> bool:
