@@ -283,6 +283,16 @@ class ClassLabel:
     narrow_class: int | None
     missing: bool
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "class": self.number,
+            "width": list(self.width),
+            "irreducible": self.irreducible,
+            "narrow_class": self.narrow_class,
+            "label": str(self),
+        }
+
     def __str__(self) -> str:
         at = ", ".join(map(str, self.width))
         if self.irreducible:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from symland.cli.app import app
 from symland.cli.display import Progress, print_json, print_table, say
 from symland.cli.options import DatabaseFile, Folder, Json, Overrides, Spec, read_spec
-from symland.errors import CertificateError, DatabaseError
-
-if TYPE_CHECKING:
-    from symland.analysis.embedding_map import EmbeddingMap
+from symland.errors import CertificateError
 
 __all__ = ["embedding_map", "enumerate_points", "export", "import_files", "prune"]
 
@@ -76,29 +74,24 @@ def embedding_map(
 ) -> int:
     """Show which class of each network lies inside which class of the next wider one; give databases by width.
 
+    Each database keeps the map, and its report shows it.
     Exit status 1 when an embedded class is missing from the wider network's list.
 
     Example: `symland map xor-1.sqlite xor-2.sqlite xor-3.sqlite -o map`
     """
-    from symland.analysis.embedding_map import Landscape
-    from symland.analysis.embedding_map import embedding_map as find_map
+    from symland import pipeline
     from symland.landscape.database import Database
-    from symland.pipeline import classes
-    from symland.symbolic.symmetry import find_symmetry
+    from symland.report.figures import embedding_figure, map_columns, save_figure
 
-    if len(databases) < 2:
-        raise DatabaseError(f"{len(databases)} databases; give at least 2, by width")
-    landscapes = []
-    for path in databases:
-        with Database.open(path) as database:
-            group = find_symmetry(database.spec)
-            landscapes.append(Landscape(spec=database.spec, points=tuple(classes(database)), group=group))
     progress = Progress()
-    progress.begin("map")
-    found = find_map(landscapes, progress=lambda done, total: progress.advance("classes", done, total))
+    with ExitStack() as stack:
+        opened = [stack.enter_context(Database.open(path)) for path in databases]
+        progress.begin("map")
+        found = pipeline.map_into(opened, listener=progress)
     progress.end("every embedded class was found" if found.complete else "INCOMPLETE: embedded classes are missing")
     if output is not None:
-        for path in _draw(found, output):
+        output.mkdir(parents=True, exist_ok=True)
+        for path in save_figure(embedding_figure(*map_columns(found.to_dict())), output, "embedding-map"):
             say(str(path))
     if json:
         print_json(found.to_dict())
@@ -119,34 +112,6 @@ def embedding_map(
     return 0 if found.complete else 1
 
 
-def _draw(found: EmbeddingMap, folder: Path) -> list[Path]:
-    """The figure of an embedding map: a column for each width."""
-    from symland.report.figures import Column, Link, embedding_figure, save_figure
-
-    columns, places = [], []
-    for width in found.widths:
-        classes = found.column(width)
-        title = f"$N_h = {width}$"
-        columns.append(
-            Column(title=title, losses=tuple(c.loss for c in classes), indices=tuple(c.index for c in classes))
-        )
-        places.append({c.number: k for k, c in enumerate(classes)})
-    links = [
-        [
-            Link(
-                start=places[k][x.start],
-                end=places[k + 1][x.end],
-                escape=None if x.escape is None else places[k + 1][x.escape],
-            )
-            for x in found.links
-            if x.width == width and x.end is not None
-        ]
-        for k, width in enumerate(found.widths[:-1])
-    ]
-    folder.mkdir(parents=True, exist_ok=True)
-    return save_figure(embedding_figure(columns, links), folder, "embedding-map")
-
-
 @app.command
 def prune(
     *,
@@ -160,28 +125,13 @@ def prune(
 
     Example: `symland prune --db xor-3.sqlite --narrower xor-1.sqlite --narrower xor-2.sqlite`
     """
-    from symland.analysis.pruning import label_classes
+    from symland import pipeline
     from symland.landscape.database import Database
-    from symland.pipeline import classes
-    from symland.symbolic.symmetry import find_symmetry
 
-    known = {}
-    for path in narrower or []:
-        with Database.open(path) as database:
-            known[database.spec.hidden] = (classes(database), find_symmetry(database.spec))
-    with Database.open(db) as database:
-        labels = label_classes(database.spec, classes(database), known)
-        rows = [
-            {
-                "class": n,
-                "width": list(label.width),
-                "irreducible": label.irreducible,
-                "narrow_class": label.narrow_class,
-                "label": str(label),
-            }
-            for n, label in enumerate(labels)
-        ]
-        database.put_analysis("labels", rows)
+    with ExitStack() as stack:
+        database = stack.enter_context(Database.open(db))
+        others = [stack.enter_context(Database.open(path)) for path in narrower or []]
+        rows = [label.to_dict() for label in pipeline.label_into(database, others)]
         if json:
             print_json(rows)
         else:

@@ -33,6 +33,10 @@ __all__ = ["Database"]
 BUSY_SECONDS = 10.0
 """How long a change waits for another process that is writing, in seconds."""
 
+OUTLIVING = ("program", "completeness", "enumeration state")
+"""Analyses that a change of the list leaves true: of the program, of the searches made, and a proof begun, which says
+itself which classes it rests on."""
+
 
 class Database:
     """An open landscape file; a context manager that closes it.
@@ -144,8 +148,8 @@ class Database:
     def put_points(self, points: Sequence[StationaryPoint]) -> None:
         """Store the classes; class n is `points[n]`.
 
-        Refined points, certificates and pathways of classes whose theta or number changed are dropped, and so is the
-        embedding table, which speaks of the whole list.
+        Refined points, certificates and pathways of classes whose theta or number changed are dropped, and so is all
+        that speaks of the whole list: the embedding table and the analyses but `OUTLIVING`.
 
         Raises
         ------
@@ -165,6 +169,8 @@ class Database:
             moved = [(n,) for n, row in old.items() if n not in new or row[-2] != new[n][-2]]
             if moved or len(new) != len(old):
                 self._connection.execute("DELETE FROM embedding")
+                names = ", ".join("?" * len(OUTLIVING))
+                self._connection.execute(f"DELETE FROM analysis WHERE name NOT IN ({names})", OUTLIVING)
             for table in ("refined", "certificate"):
                 self._connection.executemany(f"DELETE FROM {table} WHERE number = ?", moved)
             for column in ("transition_state", "minus", "plus"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from symland.pipeline.chain import run
 from symland.pipeline.listener import Listener
+from symland.pipeline.relations import label_into, map_into
 from symland.pipeline.steps import (
     certify_into,
     connect_into,
@@ -26,6 +27,8 @@ __all__ = [
     "enumerate_into",
     "explore_into",
     "is_certified",
+    "label_into",
+    "map_into",
     "prove_into",
     "refine_into",
     "run",

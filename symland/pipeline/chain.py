@@ -12,6 +12,7 @@ from symland.explore import DEFAULT_RULES
 from symland.kernels import compile_kernel
 from symland.landscape.database import Database
 from symland.pipeline.listener import SILENCE, Listener
+from symland.pipeline.relations import label_into
 from symland.pipeline.steps import (
     certify_into,
     connect_into,
@@ -105,6 +106,7 @@ def run(
             return f"{held} of {len(made)} classes certified; pairwise distinct up to symmetry: {different}"
 
         def embedding() -> str:
+            label_into(database)
             report = embed_into(database, listener=listener)
             return f"into {report.extension.wide.hidden} nodes: {report.verdict.value}"
 

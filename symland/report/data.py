@@ -11,8 +11,8 @@ from symland.errors import DatabaseError
 from symland.landscape.database import Database
 from symland.landscape.tree import DisconnectivityTree
 from symland.landscape.unfold import unfold
-from symland.records import Pathway, StationaryPoint, Verdict
-from symland.spec import LandscapeSpec, Penalised
+from symland.records import Descent, Pathway, StationaryPoint, Verdict
+from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
 from symland.symmetry import SymmetryGroup
 
@@ -41,6 +41,8 @@ class ClassRow:
         Bound of |grad|_inf at the refined point.
     softest : (lower, upper) texts, or None
         Certified bounds of the eigenvalue nearest zero.
+    inside : str or None
+        Hidden widths at which the class is irreducible, and the number of the class there where it is known.
     """
 
     number: int
@@ -55,6 +57,7 @@ class ClassRow:
     digits: int | None
     residual: str | None
     softest: tuple[str, str] | None
+    inside: str | None
 
     @property
     def verdict(self) -> Verdict:
@@ -88,7 +91,8 @@ class ReportData:
     embedding, embedding_rows : the account of the extension, and one record for each class; empty where there is none
     proofs : records of theorems
     program : digest and decided statements of the derivation program
-    completeness, connections, distinctness : accounts of the list of classes; empty where there is none
+    completeness, connections, distinctness, enumeration : accounts of the list of classes; empty where there is none
+    map : the embedding map of several widths; empty where there is none
     versions, seconds, plan : what ran, how long, from which seed
     """
 
@@ -107,6 +111,8 @@ class ReportData:
     completeness: Mapping[str, Any] = field(default_factory=dict)
     connections: Mapping[str, Any] = field(default_factory=dict)
     distinctness: Mapping[str, Any] = field(default_factory=dict)
+    enumeration: Mapping[str, Any] = field(default_factory=dict)
+    map: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
@@ -135,8 +141,7 @@ class ReportData:
     @property
     def coercive(self) -> bool:
         """Whether the penalty makes the loss grow to infinity with theta, so that the Morse sum of all points is 1."""
-        everything = self.spec.penalised is Penalised.ALL or not self.spec.bias
-        return self.spec.penalty > 0 and everything
+        return self.spec.coercive
 
     @property
     def morse_sum(self) -> int:
@@ -162,18 +167,22 @@ def collect(database: Database) -> ReportData:
         If it cannot be read.
     """
     points, pathways = tuple(database.points()), tuple(database.pathways())
+    descents = database.descents()
     certificates, refined = database.certificates(), database.refined()
     group = find_symmetry(database.spec)
     analyses, meta = database.analyses(), database.meta()
+    inside = {label["class"]: _inside(label) for label in analyses.get("labels", ())}
     return ReportData(
         spec=database.spec,
         group=group,
         points=points,
         pathways=pathways,
-        classes=tuple(_class_row(n, point, certificates.get(n), refined.get(n)) for n, point in enumerate(points)),
+        classes=tuple(
+            _class_row(n, point, certificates.get(n), refined.get(n), inside.get(n)) for n, point in enumerate(points)
+        ),
         refined=refined,
-        tree=DisconnectivityTree.of_classes(points, pathways) if any(p.index == 0 for p in points) else None,
-        copies_tree=_copies_tree(points, pathways, group),
+        tree=DisconnectivityTree.of_classes(points, pathways, descents) if any(p.index == 0 for p in points) else None,
+        copies_tree=_copies_tree(points, pathways, descents, group),
         embedding=analyses.get("embedding", {}),
         embedding_rows=database.embedding(),
         proofs=database.proofs(),
@@ -181,14 +190,25 @@ def collect(database: Database) -> ReportData:
         completeness=analyses.get("completeness", {}),
         connections=analyses.get("connections", {}),
         distinctness=analyses.get("distinctness", {}),
+        enumeration=analyses.get("enumeration", {}),
+        map=analyses.get("map", {}),
         versions=meta.get("versions", {}),
         seconds=meta.get("seconds", {}),
         plan=meta.get("plan", {}),
     )
 
 
+def _inside(label: Mapping[str, Any]) -> str:
+    width = ", ".join(map(str, label["width"]))
+    return width if label["narrow_class"] is None else f"{width}: {label['narrow_class']}"
+
+
 def _class_row(
-    number: int, point: StationaryPoint, certificate: Mapping[str, Any] | None, refined: Mapping[str, Any] | None
+    number: int,
+    point: StationaryPoint,
+    certificate: Mapping[str, Any] | None,
+    refined: Mapping[str, Any] | None,
+    inside: str | None,
 ) -> ClassRow:
     claims = (certificate or {}).get("claims", {})
     undecided = Verdict.UNDECIDED.value
@@ -208,6 +228,7 @@ def _class_row(
         digits=(refined or {}).get("digits"),
         residual=(refined or {}).get("residual"),
         softest=_pair(softest),
+        inside=inside,
     )
 
 
@@ -216,13 +237,16 @@ def _pair(values: Sequence[str] | None) -> tuple[str, str] | None:
 
 
 def _copies_tree(
-    points: Sequence[StationaryPoint], pathways: Sequence[Pathway], group: SymmetryGroup
+    points: Sequence[StationaryPoint],
+    pathways: Sequence[Pathway],
+    descents: Sequence[Descent],
+    group: SymmetryGroup,
 ) -> DisconnectivityTree | None:
     copies = sum(point.orbit_size for point in points if point.index == 0)
     if not pathways or copies > MOST_COPIES:
         return None
     try:
-        return DisconnectivityTree.of_copies(points, unfold(points, pathways, group))
+        return DisconnectivityTree.of_copies(points, unfold(points, pathways, group, descents=descents))
     except DatabaseError:
         # Pathways without group elements, or too many connections: the collapsed tree is drawn alone.
         return None

@@ -17,6 +17,7 @@ __all__ = [
     "data_rows",
     "embedding_table",
     "hidden_group_tex",
+    "map_rows",
     "parameter_table",
     "pathway_rows",
     "theorem_rows",
@@ -41,12 +42,13 @@ Rows = list[list[str]]
 
 
 def class_rows(data: ReportData) -> Rows:
-    """class, index, copies, loss enclosure, softest eigenvalue, residual, bits, three verdicts."""
+    """class, index, copies, irreducible width, loss enclosure, softest eigenvalue, residual, bits, three verdicts."""
     return [
         [
             str(row.number),
             str(row.index),
             str(row.orbit_size),
+            _or_dash(row.inside),
             f"${_loss(row)}$",
             _or_dash(_eigenvalue(row)),
             _or_dash(f"${scientific_tex(row.residual)}$" if row.residual is not None else None),
@@ -153,6 +155,35 @@ def _escape(escape: Mapping[str, Any] | None) -> str:
         return "--"
     index = escape.get("index")
     return f"${decimal_tex(escape['loss'], 6)}$" + (f" ({index})" if index is not None else "")
+
+
+def map_rows(data: ReportData) -> Rows:
+    """width, class, loss, index, copies, what it is, class at the next width, gain of index, escape, verdict."""
+    record, rows = data.map, list[list[str]]()
+    links = {(link["width"], link["start"]): link for link in record.get("links", ())}
+    for c in record.get("classes", ()):
+        link = links.get((c["width"], c["number"]))
+        rows.append(
+            [
+                str(c["width"]),
+                str(c["number"]),
+                f"${decimal_tex(c['loss'], 8)}$",
+                str(c["index"]),
+                str(c["orbit"]),
+                text_tex(c["label"].replace(f"irreducible at width {c['width']}", "irreducible")),
+                *(["--"] * 4 if link is None else _link(link)),
+            ]
+        )
+    return rows
+
+
+def _link(link: Mapping[str, Any]) -> list[str]:
+    return [
+        "missing" if link["end"] is None else str(link["end"]),
+        f"$+{link['rise']}$" if link["rise"] else "0",
+        _or_dash(link["escape"]),
+        verdict_tex(Verdict(link["verdict"])),
+    ]
 
 
 def theorem_rows(data: ReportData) -> Rows:

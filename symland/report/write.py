@@ -21,6 +21,7 @@ from symland.report.figures import (
     embedding_columns,
     embedding_figure,
     level_figure,
+    map_columns,
     network_figure,
     save_figure,
     slice_figure,
@@ -38,6 +39,7 @@ from symland.report.tables import (
     data_rows,
     embedding_table,
     hidden_group_tex,
+    map_rows,
     parameter_table,
     pathway_rows,
     theorem_rows,
@@ -143,7 +145,7 @@ def _figures(data: ReportData, folder: Path, formats: Sequence[str]) -> tuple[di
     """Draw what there is to draw: names for the template, and the files."""
     written: list[Path] = []
     names: dict[str, Any] = dict.fromkeys(
-        ("levels", "spectra", "disconnectivity", "unfolded", "slice", "embedding", "completeness"), False
+        ("levels", "spectra", "disconnectivity", "unfolded", "slice", "embedding", "completeness", "map"), False
     )
     names |= {"networks": [], "slice_classes": ()}
 
@@ -179,6 +181,8 @@ def _figures(data: ReportData, folder: Path, formats: Sequence[str]) -> tuple[di
         classes = [(row.loss, row.index) for row in data.classes]
         columns, links = embedding_columns(classes, data.embedding_rows, (titles[0], titles[1]))
         save("embedding", embedding_figure(columns, [links]))
+    if data.map:
+        save("map", embedding_figure(*map_columns(data.map)))
     if len(data.completeness.get("curve", ())) >= SHORTEST_CURVE:
         save("completeness", completeness_figure(data.completeness["curve"]))
     return names, written
@@ -228,6 +232,7 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
         "class_rows": class_rows(data),
         "pathway_rows": pathway_rows(data),
         "embedding_rows": embedding_table(data),
+        "map_rows": map_rows(data),
         "theorem_rows": theorem_rows(data),
         "threshold": _threshold(spec),
         "distinctness": data.distinctness,
@@ -243,6 +248,7 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
         name
         for name, there in (
             ("embedding", data.embedding),
+            ("map", data.map),
             ("gradient", values["gradient"]),
             ("parameters", values["parameters"]),
         )

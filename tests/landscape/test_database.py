@@ -15,7 +15,7 @@ import pytest
 
 from symland.errors import DatabaseError
 from symland.landscape.database import Database
-from symland.records import Outcome, Pathway, StationaryPoint
+from symland.records import Descent, Outcome, Pathway, StationaryPoint
 from symland.spec import builtin
 from symland.symmetry import GroupElement
 
@@ -59,10 +59,12 @@ def test_everything_comes_back_to_the_last_bit_after_closing(path: Path) -> None
         Pathway(transition_state=1, minus=0, plus=2),
         Pathway(transition_state=3, minus=4, plus=4, plus_element=element),
     ]
+    descents = [Descent(saddle=3, end=0, element=element), Descent(saddle=3, end=2)]
     payload = {"tried": 7, "theta": np.array([[0.1, -0.0], [5e-324, 1e300]])}
     with Database.create(path, SPEC) as database:
         database.put_points(points)
         database.put_pathways(paths)
+        database.put_descents(descents)
         database.put_batch(3, payload)
         database.put_refined(2, {"theta": ["0.1", "0.2"], "digits": 50})
         database.put_certificate(2, {"verdict": "certified"})
@@ -75,6 +77,7 @@ def test_everything_comes_back_to_the_last_bit_after_closing(path: Path) -> None
         assert database.spec.digest == SPEC.digest
         assert all(same(a, b) for a, b in zip(points, database.points(), strict=True))
         assert database.pathways() == paths
+        assert database.descents() == descents
         (number, back), *rest = database.batches().items()
         assert number == 3
         assert not rest
@@ -84,7 +87,7 @@ def test_everything_comes_back_to_the_last_bit_after_closing(path: Path) -> None
         assert database.certificates() == {2: {"verdict": "certified"}}
         assert database.embedding() == [{"class": 0}, {"class": 1}]
         assert database.proofs() == [{"identifier": "T5"}]
-        assert database.analyses() == {"coverage": {"chao1": 4.5}}
+        assert database.analyses()["coverage"] == {"chao1": 4.5}
         assert database.meta() == {"seed": 11}
 
 
@@ -98,6 +101,8 @@ def test_records_of_a_class_survive_while_its_theta_does_and_fall_with_it(path: 
             [Pathway(transition_state=1, minus=0, plus=0), Pathway(transition_state=3, minus=2, plus=0)]
         )
         database.put_embedding([{"class": 0}])
+        database.put_analysis("enumeration", {"verdict": "certified"})
+        database.put_analysis("completeness", {"searches": 5})
         database.put_points(points)
         assert len(database.certificates()) == 4
         assert len(database.embedding()) == 1
@@ -105,6 +110,7 @@ def test_records_of_a_class_survive_while_its_theta_does_and_fall_with_it(path: 
         assert set(database.certificates()) == {0, 1}
         assert [p.transition_state for p in database.pathways()] == [1]
         assert database.embedding() == []
+        assert database.analyses() == {"completeness": {"searches": 5}}
         assert len(database.points()) == 3
 
 

@@ -119,6 +119,36 @@ def test_where_biases_are_free_the_morse_sum_is_not_called_a_test(tmp_path: Path
     assert "is no test" in (tmp_path / "counts.tex").read_text()
 
 
+def test_what_other_widths_say_and_a_proof_of_completeness_are_printed(tmp_path: Path) -> None:
+    with make_database(tmp_path / "x.sqlite", builtin("xor")) as database:
+        fill(database)
+        proof = {"verdict": "certified", "boxes": 1234, "node_boxes": 5678, "share": 1.0, "digest": "abcdef" * 8}
+        database.put_analysis("enumeration", proof)
+        label = {"class": 0, "width": [1], "irreducible": False, "narrow_class": 3, "label": "extension of class 3"}
+        database.put_analysis("labels", [label])
+        classes = [
+            {"width": 1, "number": 0, "loss": 0.4, "index": 0, "orbit": 4, "label": "irreducible at width 1"},
+            {"width": 2, "number": 7, "loss": 0.4, "index": 1, "orbit": 8, "label": "extension of class 0 at width 1"},
+        ]
+        link = {"width": 1, "start": 0, "end": 7, "rise": 1, "escape": None, "verdict": "certified"}
+        morse = {"width": 1, "own": 4, "keeping": 0, "gaining": 4, "predicted": 4}
+        record = {"widths": [1, 2], "classes": classes, "links": [link], "morse": [morse]}
+        database.put_analysis("map", record)
+        write_report(database, tmp_path / "report", formats=("png",), pdf=False)
+        assert "The list is complete" in (tmp_path / "report" / "counts.tex").read_text()
+        assert "& 1: 3 &" in (tmp_path / "report" / "classes.tex").read_text()
+        table = (tmp_path / "report" / "map.tex").read_text()
+        assert "1 & 0 & $0.40000000$ & 0 & 4 & irreducible & 7 & $+1$ & -- &" in table
+        assert "Every embedded class was found" in table
+        assert (tmp_path / "report" / "figures" / "map.png").is_file()
+        database.put_analysis("enumeration", {**proof, "verdict": "undecided", "share": 0.5})
+        record["links"] = [{**link, "end": None}]
+        database.put_analysis("map", record)
+        write_report(database, tmp_path / "report", formats=(), pdf=False)
+        assert "The list is complete" not in (tmp_path / "report" / "counts.tex").read_text()
+        assert "missing" in (tmp_path / "report" / "map.tex").read_text()
+
+
 def test_a_database_with_nothing_in_it_gives_a_report_that_says_so(tmp_path: Path) -> None:
     with Database.create(tmp_path / "a.sqlite", XOR) as database:
         write_report(database, tmp_path / "r", pdf=False)

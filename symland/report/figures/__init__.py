@@ -2,7 +2,7 @@
 
 from symland.report.figures.completeness import completeness_figure
 from symland.report.figures.disconnectivity import disconnectivity_figure
-from symland.report.figures.embedding import Column, Link, embedding_columns, embedding_figure
+from symland.report.figures.embedding import Column, Link, embedding_columns, embedding_figure, map_columns
 from symland.report.figures.levels import level_figure, spectrum_figure
 from symland.report.figures.networks import network_figure
 from symland.report.figures.slices import Slice, slice_figure, take_slice
@@ -18,6 +18,7 @@ __all__ = [
     "embedding_columns",
     "embedding_figure",
     "level_figure",
+    "map_columns",
     "network_figure",
     "save_figure",
     "slice_figure",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from symland.errors import ReportError
 from symland.report.figures.style import empty_figure, index_colour, index_legend, styled
 
-__all__ = ["Column", "Link", "embedding_columns", "embedding_figure"]
+__all__ = ["Column", "Link", "embedding_columns", "embedding_figure", "map_columns"]
 
 LEVEL_HALF_WIDTH = 0.2
 """Half the length of a level, in units of the distance between two columns."""
@@ -74,6 +74,30 @@ def embedding_columns(
         for title, column in zip(titles, (narrow, wide), strict=True)
     ]
     return (columns[0], columns[1]), tuple(links)
+
+
+def map_columns(record: Mapping[str, Any]) -> tuple[list[Column], list[list[Link]]]:
+    """A column for each width of a stored embedding map, and the links between neighbours."""
+    columns, places, links = [], [], []
+    for width in record["widths"]:
+        members = [c for c in record["classes"] if c["width"] == width]
+        places.append({c["number"]: place for place, c in enumerate(members)})
+        columns.append(
+            Column(
+                title=f"$N_h = {width}$",
+                losses=tuple(c["loss"] for c in members),
+                indices=tuple(c["index"] for c in members),
+            )
+        )
+    for width, here, there in zip(record["widths"], places, places[1:], strict=False):
+        links.append(
+            [
+                Link(start=here[k["start"]], end=there[k["end"]], escape=there.get(k["escape"]))
+                for k in record["links"]
+                if k["width"] == width and k["end"] is not None
+            ]
+        )
+    return columns, links
 
 
 @styled
