@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["FloatArray", "Outcome", "Pathway", "StationaryPoint", "Verdict", "read_only"]
+__all__ = ["Descent", "FloatArray", "Outcome", "Pathway", "StationaryPoint", "Verdict", "read_only"]
 
 FloatArray = NDArray[np.float64]
 
@@ -123,3 +123,20 @@ class Pathway:
     plus: int
     minus_element: Any = None
     plus_element: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descent:
+    """A saddle of index 2 or more on which a branch ended, and a stationary point downhill of it.
+
+    Attributes
+    ----------
+    saddle, end : int
+        Class numbers.
+    element : object or None
+        The element g of the symmetry group with (where the descent ended) = g (representative of its class).
+    """
+
+    saddle: int
+    end: int
+    element: Any = None

@@ -173,6 +173,11 @@ class LandscapeSpec:
         """P; 5 N_h + 2 for the XOR network with N_h hidden nodes."""
         return self.layout.size
 
+    @property
+    def coercive(self) -> bool:
+        """Whether the penalty makes the loss grow to infinity with theta, so that the Morse sum of all points is 1."""
+        return self.penalty > 0 and (self.penalised is Penalised.ALL or not self.bias)
+
     def with_(self, **changes: Any) -> LandscapeSpec:
         """The same question with some fields replaced; `penalty` may be text, `hidden` any sequence."""
         if isinstance(changes.get("penalty"), str | int):

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from symland.cli.account import complain, show_account
 from symland.cli.app import app
 from symland.cli.display import Progress, print_json, print_table, say
 from symland.cli.options import DatabaseFile, Folder, Json, OptionalFolder, Overrides, Search, Spec, executor, read_spec
 from symland.errors import ExplorationError
 
 if TYPE_CHECKING:
-    from symland.landscape.database import Database
+    from symland.explore import Origin
 
 __all__ = ["certify", "embed", "explore", "refine", "report", "run", "show"]
 
@@ -21,8 +22,10 @@ __all__ = ["certify", "embed", "explore", "refine", "report", "run", "show"]
 @app.command
 def run(
     spec: Spec, /, *, output: Folder, overrides: Overrides = Overrides(), search: Search = Search(), json: Json = False
-) -> None:
+) -> int:
     """Run the whole chain: derive, verify, compile, explore, connect, refine, certify, embed, report.
+
+    Exit status 1 when the Morse sum shows that stationary points are missing.
 
     Example: `symland run xor --hidden 2 --penalty 1e-3 -o xor-2`
     """
@@ -35,16 +38,17 @@ def run(
             output,
             clock=time.monotonic,
             seed=search.seed,
+            origins=_origins(search),
             budget=_budget(search),
             executor=pool,
             listener=Progress(),
-            **_until(search),
+            **_limits(search),
         )
     say(f"database {result['database']}")
     say(f"report   {result['report']}")
-    _complain(result)
     if json:
         print_json(result)
+    return complain(result)
 
 
 @app.command
@@ -57,10 +61,10 @@ def explore(
     search: Search = Search(),
     max_index: Annotated[int | None, Parameter(help="Highest index; by default one beyond the highest found.")] = None,
     json: Json = False,
-) -> None:
+) -> int:
     """Search for stationary points of every index, and how transition states connect them.
 
-    A run that was interrupted goes on where it was.
+    A run that was interrupted goes on where it was. Exit status 1 when the Morse sum shows that points are missing.
 
     Example: `symland explore xor --hidden 2 --db xor.sqlite --until morse`
     """
@@ -75,16 +79,17 @@ def explore(
             database,
             seed=search.seed,
             max_index=max_index,
+            origins=_origins(search),
             budget=_budget(search),
             clock=time.monotonic,
             executor=pool,
             listener=progress,
-            **_until(search),
+            **_limits(search),
         )
         progress.end(f"{found.completeness.searches} searches")
         progress.begin("connect")
         progress.end(f"{len(pipeline.connect_into(database, listener=progress).pathways)} pathways")
-        _show(database, json)
+        return show_account(database, json)
 
 
 @app.command
@@ -137,20 +142,20 @@ def certify(*, db: DatabaseFile, output: OptionalFolder = None, json: Json = Fal
         if json:
             print_json([c.to_dict() for c in made])
         else:
-            _show(database, False)
+            show_account(database, False)
     return 0 if certified == len(made) else 1
 
 
 @app.command
 def show(*, db: DatabaseFile, json: Json = False) -> None:
-    """Show the classes of a database.
+    """Show the classes of a database, how complete their list is, and how they connect.
 
     Example: `symland show --db xor.sqlite`
     """
     from symland.landscape.database import Database
 
     with Database.open(db) as database:
-        _show(database, json)
+        show_account(database, json)
 
 
 @app.command
@@ -218,38 +223,24 @@ def _budget(search: Search) -> float | None:
     return None if search.budget is None else parse_duration(search.budget)
 
 
-def _until(search: Search) -> dict[str, Any]:
-    return {} if search.until is None else {"until": search.until}
+def _limits(search: Search) -> dict[str, Any]:
+    if search.searches is not None and search.searches < 1:
+        raise ExplorationError(f"--searches: {search.searches}; write 1 or more")
+    given = {"until": search.until, "max_searches": search.searches}
+    return {key: value for key, value in given.items() if value is not None}
 
 
-def _show(database: Database, json: bool) -> None:
-    from symland.pipeline import summary
+def _origins(search: Search) -> list[Origin]:
+    import numpy as np
 
-    result = summary(database)
-    if json:
-        print_json(result)
-        return
-    rows = [
-        [
-            str(number),
-            str(c["index"]),
-            f"{c['loss']:.15g}",
-            str(c["orbit"]),
-            "yes" if c["certified"] else "no",
-        ]
-        for number, c in enumerate(result["classes"])
-    ]
-    print_table(
-        f"{database.spec.name}: hidden {database.spec.hidden}, lambda {database.spec.penalty}",
-        ["class", "index", "loss", "copies", "certified"],
-        rows,
-    )
-    counts, copies = (" ".join(map(str, result[key])) for key in ("counts", "copies"))
-    say(f"classes by index {counts}; copies {copies}; Morse sum {result['morse_sum']}")
-    _complain(result)
+    from symland.explore import Origin
+    from symland.landscape.database import Database
+    from symland.pipeline import classes
 
-
-def _complain(result: dict[str, Any]) -> None:
-    """A sum that is not 1 means that stationary points are missing: say so loudly."""
-    if result["classes"] and result["morse_sum"] != 1:
-        say(f"WARNING: the Morse sum is {result['morse_sum']}, not 1: the list is NOT complete; search longer")
+    out = []
+    for path in search.origins or ():
+        with Database.open(path) as database:
+            out.append(
+                Origin(layout=database.spec.layout, theta=np.array([point.theta for point in classes(database)]))
+            )
+    return out

@@ -54,6 +54,15 @@ class Search:
         str | None, Parameter(help='When to stop: "morse", "coverage 0.999", or several joined by commas.')
     ] = None
     budget: Annotated[str | None, Parameter(help="Longest time to search, such as 60s or 5m.")] = None
+    searches: Annotated[int | None, Parameter(help="Most searches, whatever the rules say; 200000 by default.")] = None
+    origins: Annotated[
+        list[Path] | None,
+        Parameter(
+            name="--from",
+            negative="",
+            help="Databases whose points are tried first: of narrower networks, or at another penalty.",
+        ),
+    ] = None
     workers: Annotated[int, Parameter(help="Processes to search with; the list found does not depend on it.")] = 1
     scheduler: Annotated[str | None, Parameter(help="Address of a Dask scheduler whose workers search instead.")] = None
 

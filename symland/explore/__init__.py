@@ -20,6 +20,7 @@ from symland.explore.campaign import (
 from symland.explore.coverage import Completeness, Richness, euler_sum, morse_inequalities, richness
 from symland.explore.exploration import Exploration, explore
 from symland.explore.identify import Catalogue, stationary_point
+from symland.explore.origins import Origin, starts_from
 from symland.explore.pathways import Connections, connect, pathways
 from symland.explore.protocol import Kernel, Restriction
 from symland.explore.starts import split_nodes, zero_extension
@@ -37,6 +38,7 @@ __all__ = [
     "Exploration",
     "Kernel",
     "KernelFactory",
+    "Origin",
     "Plan",
     "Restriction",
     "Richness",
@@ -54,6 +56,7 @@ __all__ = [
     "run_batch",
     "run_batch_from",
     "split_nodes",
+    "starts_from",
     "stationary_point",
     "transition_states_between",
     "zero_extension",

@@ -127,8 +127,8 @@ def components(connections: Connections) -> NDArray[np.intp]:
     for path in connections.pathways:
         joined = np.isin(root, root[[path.transition_state, path.minus, path.plus]])
         root[joined] = root[joined].min()
-    for saddle, end in connections.descents:
-        joined = np.isin(root, root[[saddle, end]])
+    for descent in connections.descents:
+        joined = np.isin(root, root[[descent.saddle, descent.end]])
         root[joined] = root[joined].min()
     return root
 

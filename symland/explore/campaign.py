@@ -23,11 +23,15 @@ from symland.explore.identify import Catalogue
 from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.squared import descend_squared_gradient
-from symland.explore.starts import Wave, displaced, given, random, symmetric
+from symland.explore.starts import StartKind, Wave, displaced, given, random, symmetric
 from symland.records import FloatArray, Outcome, StationaryPoint, read_only
 from symland.symmetry import SymmetryGroup
 
 __all__ = ["Address", "Batch", "BatchResult", "Campaign", "KernelFactory", "Plan", "run_batch", "run_batch_from"]
+
+GROWTH = 4
+"""A round has at least one in so many of the batches that came before it, so that a long run keeps many workers busy
+and seldom runs more than a quarter beyond the search that met its rules."""
 
 KernelFactory = Callable[[], Kernel]
 """Makes the kernel where a batch runs; a top-level function or a partial of one, so that it can be pickled."""
@@ -45,9 +49,9 @@ class Plan:
     searches : int
         Searches in a batch.
     batches : int
-        Batches in a round.
+        Batches in a round, at least; later rounds have more.
     given : (n, P)
-        Starts to be tried first, such as extensions of smaller networks' points.
+        Starts to be tried first, such as extensions of smaller networks' points; the first round's batches share them.
     """
 
     seed: int = 0
@@ -65,6 +69,21 @@ class Plan:
             raise ExplorationError("searches and batches must be positive; give 1 or more of each")
         if self.given is not None:
             object.__setattr__(self, "given", read_only(self.given, 2))
+
+    def batches_before(self, round: int) -> int:
+        """Batches of all rounds before this one."""
+        total = 0
+        for _ in range(round):
+            total += max(self.batches, total // GROWTH)
+        return total
+
+    def batches_in(self, round: int) -> int:
+        """Batches of a round: a function of its number alone, whoever runs them."""
+        return max(self.batches, self.batches_before(round) // GROWTH)
+
+    def place(self, address: Address) -> int:
+        """Where a batch stands among all batches, from 0."""
+        return self.batches_before(address.round) + address.number
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -98,7 +117,8 @@ class BatchResult:
     new : tuple of StationaryPoint
         One for each class that was not known to the batch.
     tallies : tuple of int
-        Searches that ended in each known class, then in each new one, without those displaced from the same class.
+        Searches that ended in each known class, then in each new one, without those displaced from the same class and
+        those from starts that were given: neither is a draw that the class had to win.
     searches, converged : int
     """
 
@@ -172,6 +192,8 @@ def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult
         converged += int(arrived.sum())
         labels = catalogue.add(wave.space.lift(ends[arrived]))
         tallies += [0] * (len(catalogue.points) - len(tallies))
+        if wave.kind is StartKind.GIVEN:
+            continue
         for label, source in zip(labels.tolist(), wave.source[arrived].tolist(), strict=True):
             tallies[label] += label != source
     return BatchResult(
@@ -199,11 +221,12 @@ def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Ge
     """The searches of a batch; True marks those that descend the squared gradient."""
     plan, address = batch.plan, batch.address
     waves: list[tuple[Wave, bool]] = []
-    if address.round == 0 and address.number == 0:
-        points = np.zeros((1, kernel.n_parameters))
+    if address.round == 0:
+        points = np.zeros((int(address.number == 0), kernel.n_parameters))
         if plan.given is not None:
-            points = np.vstack((points, plan.given))
-        waves.append((given(kernel, group, points), False))
+            points = np.vstack((points, plan.given[address.number :: plan.batches]))
+        if len(points):
+            waves.append((given(kernel, group, points), False))
     highest = max((p.index for p in batch.known), default=min(1, kernel.n_parameters))
     top = highest + 1 if plan.max_index is None else plan.max_index
     top = min(top, kernel.n_parameters)
@@ -274,7 +297,7 @@ class Campaign:
                 known=self.points,
                 tallies=tuple(self.tallies),
             )
-            for number in range(self.plan.batches)
+            for number in range(self.plan.batches_in(self.round))
             if number not in self._waiting
         )
 
@@ -287,16 +310,17 @@ class Campaign:
             If the result belongs to another round.
         """
         address = result.address
-        if address.round != self.round or not 0 <= address.number < self.plan.batches:
+        expected = self.plan.batches_in(self.round)
+        if address.round != self.round or not 0 <= address.number < expected:
             raise ExplorationError(
                 f"batch {address.number} of round {address.round} came in round {self.round}; "
                 "absorb the results of each round before the next"
             )
         self._waiting[address.number] = result
-        if len(self._waiting) < self.plan.batches:
+        if len(self._waiting) < expected:
             return False
         known = len(self.points)
-        for number in range(self.plan.batches):
+        for number in range(expected):
             self._merge(self._waiting[number], known)
         self._waiting.clear()
         self.round += 1

@@ -13,7 +13,7 @@ from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.starts import free_space
 from symland.explore.tolerances import DESCENT_STEPS, PUSHOFF
-from symland.records import FloatArray, Outcome, Pathway, StationaryPoint
+from symland.records import Descent, FloatArray, Outcome, Pathway, StationaryPoint
 from symland.symmetry import GroupElement, SymmetryGroup
 
 __all__ = ["Connections", "LostBranch", "connect", "pathways", "unstable_direction"]
@@ -40,15 +40,15 @@ class Connections:
         One for each transition state both of whose branches arrived; several may join the same two ends, and both
         ends may be of one class. An end may be a saddle, where the whole branch lies in a symmetric subspace.
     lost : tuple of LostBranch
-    descents : tuple of (saddle, end)
-        Class numbers: where a branch ended on a saddle of index 2 or more, what lies downhill of it along its unstable
-        directions. Below the transition state's loss the saddle belongs to the basins of these ends.
+    descents : tuple of Descent
+        Where a branch ended on a saddle of index 2 or more, what lies downhill of it along its unstable directions.
+        Below the transition state's loss the saddle belongs to the basins of these ends.
     """
 
     points: tuple[StationaryPoint, ...]
     pathways: tuple[Pathway, ...]
     lost: tuple[LostBranch, ...]
-    descents: tuple[tuple[int, int], ...] = ()
+    descents: tuple[Descent, ...] = ()
 
     def ends_on_saddle(self, pathway: Pathway) -> bool:
         """Whether a branch ends at a point that is not a minimum."""
@@ -118,12 +118,10 @@ def connect(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoi
     return Connections(points=catalogue.points, pathways=tuple(found), lost=tuple(lost), descents=descents)
 
 
-def _descents(
-    kernel: Kernel, group: SymmetryGroup, catalogue: Catalogue, ends: set[int]
-) -> tuple[tuple[int, int], ...]:
-    """(saddle, end) for every saddle of index 2 or more among the ends, and among the ends of those."""
+def _descents(kernel: Kernel, group: SymmetryGroup, catalogue: Catalogue, ends: set[int]) -> tuple[Descent, ...]:
+    """One for each class downhill of every saddle of index 2 or more among the ends, and among the ends of those."""
     space = free_space(kernel, group)
-    links: set[tuple[int, int]] = set()
+    links: dict[tuple[int, int], Descent] = {}
     waiting, seen = sorted(ends), set(ends)
     while waiting:
         saddle = waiting.pop()
@@ -135,12 +133,15 @@ def _descents(
         pushes = np.vstack((modes, -modes, modes.sum(axis=0) / np.sqrt(len(modes))))
         flow = gradient_flow(kernel, point.theta + PUSHOFF * pushes, steps=DESCENT_STEPS)
         reached, converged = newton(space, space.lower(flow.theta))
-        for end in catalogue.add(space.lift(reached[converged])).tolist():
-            links.add((saddle, end))
+        bottoms = space.lift(reached[converged])
+        for end, theta in zip(catalogue.add(bottoms).tolist(), bottoms, strict=True):
+            place = catalogue.find(theta)
+            if (saddle, end) not in links:
+                links[saddle, end] = Descent(saddle=saddle, end=end, element=None if place is None else place[1])
             if end not in seen:
                 seen.add(end)
                 waiting.append(end)
-    return tuple(sorted(links))
+    return tuple(links[key] for key in sorted(links))
 
 
 def pathways(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint]) -> list[Pathway]:

@@ -19,16 +19,20 @@ from symland.landscape.schema import (
     TABLES,
     VERSION,
     decode,
+    descent_record,
     encode,
     pathway_columns,
     pathway_record,
     point_columns,
     point_record,
 )
-from symland.records import Pathway, StationaryPoint
+from symland.records import Descent, Pathway, StationaryPoint
 from symland.spec import LandscapeSpec
 
 __all__ = ["Database"]
+
+DESCENTS = "descents"
+"""The analysis that holds what lies downhill of saddles that branches ended on."""
 
 BUSY_SECONDS = 10.0
 """How long a change waits for another process that is writing, in seconds."""
@@ -197,6 +201,14 @@ class Database:
     def pathways(self) -> list[Pathway]:
         """All pathways, in the order given."""
         return [pathway_record(row) for row in self._rows("pathway")]
+
+    def put_descents(self, descents: Sequence[Descent]) -> None:
+        """Store what lies downhill of saddles that branches ended on, in place of what is there."""
+        self.put_analysis(DESCENTS, descents)
+
+    def descents(self) -> list[Descent]:
+        """What lies downhill of saddles that branches ended on."""
+        return [descent_record(values) for values in self.analyses().get(DESCENTS, ())]
 
     # -- records of other rooms -----------------------------------------------------------------------------------
 

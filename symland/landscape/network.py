@@ -19,7 +19,7 @@ import networkx as nx
 import numpy as np
 
 from symland.errors import DatabaseError
-from symland.records import Pathway, StationaryPoint
+from symland.records import Descent, Pathway, StationaryPoint
 
 __all__ = ["NetworkPath", "fastest_path", "log_det", "log_rate", "lowest_path", "transition_network"]
 
@@ -45,24 +45,36 @@ class NetworkPath:
     barrier: float
 
 
-def transition_network(points: Sequence[StationaryPoint], pathways: Iterable[Pathway]) -> nx.MultiGraph:
+def transition_network(
+    points: Sequence[StationaryPoint], pathways: Iterable[Pathway], descents: Iterable[Descent] = ()
+) -> nx.MultiGraph:
     """Minima as nodes, pathways as edges; self-edges and several edges between two minima are kept.
 
-    A node carries `loss`, `index`, `orbit_size` and `log_det`; an edge `transition_state`, `loss`, `orbit_size`
-    and `log_det`. log_det is the sum of ln w over the positive eigenvalues w. A branch that ends on a saddle in a
-    symmetric subspace makes that saddle a node, with its index.
+    A node carries `loss`, `index`, `orbit_size` and `log_det`; an edge `transition_state`, `loss`, `orbit_size`,
+    `log_det` and `kind`, "pathway". log_det is the sum of ln w over the positive eigenvalues w. A branch that ends on a
+    saddle in a symmetric subspace makes that saddle a node, with its index. Edges of the kind "descent", at its own
+    loss, join it to what lies downhill of it: the ends of its own pathways, or its `descents`.
     """
     network = nx.MultiGraph()
     for number, point in enumerate(points):
         if point.index == 0 and not point.nullity:
             network.add_node(number, **_facts(point))
-    for place, path in enumerate(pathways):
-        for end in (path.minus, path.plus):
-            if end not in network:
-                network.add_node(end, **_facts(points[end]))
-        facts = _facts(points[path.transition_state])
+    joined = [(path.minus, path.plus, path.transition_state, "pathway") for path in pathways]
+    reached = {end for minus, plus, _, _ in joined for end in (minus, plus)}
+    joined += [
+        (state, end, state, "descent")
+        for minus, plus, state, _ in tuple(joined)
+        if state in reached
+        for end in (minus, plus)
+    ]
+    joined += [(descent.saddle, descent.end, descent.saddle, "descent") for descent in descents]
+    for place, (start, end, state, kind) in enumerate(joined):
+        for number in (start, end):
+            if number not in network:
+                network.add_node(number, **_facts(points[number]))
+        facts = _facts(points[state])
         del facts["index"]
-        network.add_edge(path.minus, path.plus, key=place, transition_state=path.transition_state, **facts)
+        network.add_edge(start, end, key=place, transition_state=state, kind=kind, **facts)
     return network
 
 
@@ -88,8 +100,14 @@ def lowest_path(network: nx.MultiGraph, start: int, end: int) -> NetworkPath:
         If one of the minima is not in the network or no path joins them.
     """
     _check(network, start, end)
-    forest = nx.minimum_spanning_tree(network, weight="loss")
-    route = nx.shortest_path(forest, start, end)
+    ranked = nx.Graph()
+    # Kruskal's order; of equals a pathway goes before the way over its transition state as a place of its own.
+    edges = sorted(network.edges(data=True), key=lambda e: (e[2]["loss"], e[2]["kind"] != "pathway"))
+    for rank, (u, v, _) in enumerate(edges):
+        if not ranked.has_edge(u, v):
+            ranked.add_edge(u, v, rank=rank)
+    ranked.add_nodes_from(network)
+    route = nx.shortest_path(nx.minimum_spanning_tree(ranked, weight="rank"), start, end)
     return _path(network, route, lambda u, edge: -edge["loss"])
 
 

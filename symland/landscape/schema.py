@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from symland.errors import DatabaseError
-from symland.records import FloatArray, Outcome, Pathway, StationaryPoint
+from symland.records import Descent, FloatArray, Outcome, Pathway, StationaryPoint
 from symland.symmetry import GroupElement
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "TABLES",
     "VERSION",
     "decode",
+    "descent_record",
     "encode",
     "pathway_columns",
     "pathway_record",
@@ -167,6 +168,11 @@ def pathway_record(row: tuple[Any, ...]) -> Pathway:
         minus_element=_element(decode(minus_element)),
         plus_element=_element(decode(plus_element)),
     )
+
+
+def descent_record(values: Mapping[str, Any]) -> Descent:
+    """The descent that was stored as JSON."""
+    return Descent(saddle=values["saddle"], end=values["end"], element=_element(values["element"]))
 
 
 def _element(values: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from symland.errors import DatabaseError
 from symland.landscape.unfold import Copy, Unfolded
-from symland.records import FloatArray, Pathway, StationaryPoint
+from symland.records import Descent, FloatArray, Pathway, StationaryPoint
 
 __all__ = ["LEVEL_TOLERANCE", "DisconnectivityTree", "Node"]
 
@@ -124,10 +124,16 @@ class DisconnectivityTree:
         return cls(nodes=tuple(nodes), roots=tuple(sorted(roots, key=lambda r: (lowest[r], r))))
 
     @classmethod
-    def of_classes(cls, points: Sequence[StationaryPoint], pathways: Iterable[Pathway]) -> DisconnectivityTree:
-        """The tree of classes, copies collapsed: a leaf for each class of minima."""
+    def of_classes(
+        cls, points: Sequence[StationaryPoint], pathways: Iterable[Pathway], descents: Iterable[Descent] = ()
+    ) -> DisconnectivityTree:
+        """The tree of classes, copies collapsed: a leaf for each class of minima.
+
+        Below a saddle that a branch ends on, `descents` say where it goes on to.
+        """
         minima: dict[Hashable, float] = {n: point.loss for n, point in enumerate(points) if point.index == 0}
         edges = [(points[path.transition_state].loss, path.transition_state, _ends(path, points)) for path in pathways]
+        edges += [(points[way.saddle].loss, way.saddle, (way.saddle, way.end)) for way in descents]
         return cls.build(minima, edges)
 
     @classmethod
@@ -143,6 +149,7 @@ class DisconnectivityTree:
             (points[state.number].loss, state.number, (minus, plus, *((state,) if state in unfolded.reached else ())))
             for state, minus, plus in unfolded.edges
         ]
+        edges += [(points[saddle.number].loss, saddle.number, (saddle, end)) for saddle, end in unfolded.descents]
         return cls.build(minima, edges)
 
     @property

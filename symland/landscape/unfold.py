@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symland.errors import DatabaseError
-from symland.records import FloatArray, Pathway, StationaryPoint
+from symland.records import Descent, FloatArray, Pathway, StationaryPoint
 from symland.symmetry import MATCH_TOLERANCE, GroupElement, Parity, SymmetryGroup
 
 __all__ = ["LARGEST_UNFOLDING", "Copy", "Unfolded", "generators", "unfold"]
@@ -47,10 +47,13 @@ class Unfolded:
         Copies of each class that takes part, or is a minimum.
     edges : tuple of (transition state, minus end, plus end)
         Each labelled transition state once for each pathway of its class.
+    descents : tuple of (saddle, end)
+        Each labelled saddle with each copy that lies downhill of it.
     """
 
     copies: dict[int, int]
     edges: tuple[tuple[Copy, Copy, Copy], ...]
+    descents: tuple[tuple[Copy, Copy], ...] = ()
 
     @property
     def reached(self) -> frozenset[Copy]:
@@ -83,8 +86,9 @@ def unfold(
     pathways: Iterable[Pathway],
     group: SymmetryGroup,
     largest: int = LARGEST_UNFOLDING,
+    descents: Iterable[Descent] = (),
 ) -> Unfolded:
-    """All labelled copies of the pathways.
+    """All labelled copies of the pathways and descents.
 
     Raises
     ------
@@ -118,6 +122,15 @@ def unfold(
         for image in _orbit(triple, actions, largest - len(edges)):
             state = copy_of(path.transition_state, image[0])
             edges.setdefault((place, state), (state, copy_of(path.minus, image[1]), copy_of(path.plus, image[2])))
+    downhill: dict[tuple[Copy, Copy], None] = {}
+    for descent in descents:
+        if not isinstance(descent.element, GroupElement):
+            raise DatabaseError(
+                f"a descent from class {descent.saddle} carries no group element; follow the pathways again"
+            )
+        end = _action(group, descent.element)(_whole(points[descent.end].theta))
+        for image in _orbit(np.stack([_whole(points[descent.saddle].theta), end]), actions, largest):
+            downhill[copy_of(descent.saddle, image[0]), copy_of(descent.end, image[1])] = None
     copies = {number: len(known) for number, known in sorted(names.items())}
     for number, count in copies.items():
         complete = points[number].index == 0 or any(state.number == number for state, _, _ in edges.values())
@@ -126,7 +139,7 @@ def unfold(
                 f"class {number} unfolds into {count} copies, its orbit size is {points[number].orbit_size}; "
                 "refine its point before unfolding"
             )
-    return Unfolded(copies=copies, edges=tuple(edges.values()))
+    return Unfolded(copies=copies, edges=tuple(edges.values()), descents=tuple(downhill))
 
 
 def _whole(theta: FloatArray) -> _Integers:

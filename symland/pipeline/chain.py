@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 from symland.errors import DatabaseError
 from symland.explore import DEFAULT_RULES
+from symland.explore.exploration import MOST_SEARCHES
+from symland.explore.origins import Origin
 from symland.kernels import compile_kernel
 from symland.landscape.database import Database
 from symland.pipeline.listener import SILENCE, Listener
@@ -46,6 +48,8 @@ def run(
     seed: int = 0,
     until: str = DEFAULT_RULES,
     budget: float | None = None,
+    max_searches: int = MOST_SEARCHES,
+    origins: Sequence[Origin] = (),
     digits: int = 50,
     executor: Executor | None = None,
     listener: Listener = SILENCE,
@@ -58,6 +62,8 @@ def run(
         Takes the database and the report.
     clock : callable
         Seconds, for the timings and the budget.
+    origins : sequence of Origin
+        Landscapes whose points are tried first.
 
     Returns
     -------
@@ -94,7 +100,15 @@ def run(
 
         def search() -> str:
             found = explore_into(
-                database, seed=seed, until=until, budget=budget, clock=clock, executor=executor, listener=listener
+                database,
+                seed=seed,
+                until=until,
+                budget=budget,
+                clock=clock,
+                max_searches=max_searches,
+                origins=origins,
+                executor=executor,
+                listener=listener,
             )
             state = found.completeness
             return f"classes by index {spaced(state.classes)}, Morse sum {state.morse_sum}"

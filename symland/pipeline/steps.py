@@ -12,12 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from flint import arb
 
 from symland.analysis.embedding import EmbeddingReport, check_embedding
 from symland.errors import DatabaseError, RefinementError
-from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, explore, parse_rules
-from symland.explore.bands import bridge
+from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, Richness, explore, parse_rules
+from symland.explore.bands import bridge, components
+from symland.explore.exploration import MOST_SEARCHES
+from symland.explore.origins import Origin, starts_from
 from symland.explore.pathways import Connections
 from symland.kernels import CompiledKernel, compile_kernel
 from symland.landscape.database import Database
@@ -27,6 +30,7 @@ from symland.program.balls import working_precision
 from symland.program.derive import build_program
 from symland.program.identity import check_identity
 from symland.program.proof import Statement, prove_program
+from symland.records import FloatArray
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
 from symland.rigor.decimals import parse_decimal
@@ -73,15 +77,22 @@ def explore_into(
     until: str = DEFAULT_RULES,
     budget: float | None = None,
     clock: Callable[[], float] | None = None,
+    max_searches: int = MOST_SEARCHES,
+    origins: Sequence[Origin] = (),
     executor: Executor | None = None,
     listener: Listener = SILENCE,
 ) -> Exploration:
     """Search for stationary points of every index; go on where an earlier run of the same seed ended.
 
+    Parameters
+    ----------
+    origins : sequence of Origin
+        Landscapes whose points are tried first: extended and split, or continued from another penalty.
+
     Raises
     ------
     DatabaseError
-        If the file holds an exploration with another seed or highest index.
+        If the file holds an exploration with another seed, highest index or other starts.
     ExplorationError
         If the rules cannot be read; nothing is written then.
     """
@@ -94,22 +105,23 @@ def explore_into(
             f"{database.path}: explored with seed {before['seed']} and max index {before['max_index']}; "
             "give the same, or another file"
         )
+    given = _given(database, origins, seed)
     if "plan" not in database.meta():
         database.put_meta("plan", plan)
     stored = [BatchResult.from_payload(payload) for _, payload in sorted(database.batches().items())]
-    per_round = Plan(seed=seed, max_index=max_index).batches
+    whole = Plan(seed=seed, max_index=max_index, given=given)
 
     def keep(result: BatchResult) -> None:
-        database.put_batch(result.address.round * per_round + result.address.number, result.payload())
+        database.put_batch(whole.place(result.address), result.payload())
 
     found = explore(
         compile_kernel(spec),
         find_symmetry(spec),
-        seed=seed,
-        max_index=max_index,
+        plan=whole,
         until=until,
         budget=budget,
         clock=clock,
+        max_searches=max_searches,
         stored=stored,
         keep=keep,
         executor=executor,
@@ -132,11 +144,35 @@ def explore_into(
             "degenerate": state.degenerate,
             "inequalities": [v.value for v in state.inequalities],
             "coverage": state.overall.coverage,
-            "estimate": [state.overall.low, state.overall.estimate, state.overall.high],
+            "estimate": _interval(state.overall),
+            "by_index": [
+                {"observed": r.observed, "draws": r.draws, "coverage": r.coverage, "estimate": _interval(r)}
+                for r in state.by_index
+            ],
             "curve": [[searches, list(classes)] for searches, classes in state.curve],
         },
     )
     return found
+
+
+def _interval(richness: Richness) -> list[float | None]:
+    """Lower limit, estimate and upper limit of the number of classes; None for an infinite limit."""
+    return [x if math.isfinite(x) else None for x in (richness.low, richness.estimate, richness.high)]
+
+
+def _given(database: Database, origins: Sequence[Origin], seed: int) -> FloatArray | None:
+    """Starts from other landscapes, stored with the exploration that they belong to."""
+    before = database.meta().get("given")
+    if not origins:
+        return before
+    given = starts_from(database.spec.layout, origins, seed)
+    if before is None and not database.batches():
+        database.put_meta("given", given)
+    elif before is None or not np.array_equal(before, given):
+        raise DatabaseError(
+            f"{database.path}: was explored from other starts; name the same landscapes, none, or another file"
+        )
+    return given
 
 
 def connect_into(database: Database, *, listener: Listener = SILENCE) -> Connections:
@@ -150,8 +186,20 @@ def connect_into(database: Database, *, listener: Listener = SILENCE) -> Connect
     if len(found.points) > len(points):
         database.put_points(found.points)
     database.put_pathways(found.pathways)
+    database.put_descents(found.descents)
     lost = [{"class": b.transition_state, "sign": b.sign, "outcome": b.outcome.value} for b in found.lost]
-    database.put_analysis("connections", {"pathways": len(found.pathways), "lost": lost})
+    parts = components(found)
+    apart = len({int(root) for root, point in zip(parts, found.points, strict=True) if point.index == 0})
+    database.put_analysis(
+        "connections",
+        {
+            "pathways": len(found.pathways),
+            "lost": lost,
+            "on_saddles": sum(found.ends_on_saddle(path) for path in found.pathways),
+            "descents": len(found.descents),
+            "components": apart,
+        },
+    )
     return found
 
 

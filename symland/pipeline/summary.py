@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from symland.errors import DatabaseError
-from symland.explore.coverage import classes_by_index, copies_by_index, euler_sum
+from symland.explore.coverage import classes_by_index, copies_by_index, euler_sum, morse_inequalities
 from symland.landscape.database import Database
 from symland.records import StationaryPoint, Verdict
 from symland.rigor.certificate import Certificate
+from symland.spec import LandscapeSpec
 
 __all__ = ["certificates", "classes", "is_certified", "spaced", "summary", "versions"]
 
@@ -72,6 +73,7 @@ def summary(database: Database) -> dict[str, Any]:
                 "certified": is_certified(point, made.get(number)),
             }
         )
+    why = _no_test(database.spec, points)
     return {
         "spec": database.spec.canonical(),
         "digest": database.spec.digest,
@@ -79,11 +81,29 @@ def summary(database: Database) -> dict[str, Any]:
         "counts": list(classes_by_index(points)),
         "copies": list(copies_by_index(points)),
         "morse_sum": euler_sum(points),
+        "morse": "undecided" if why else _morse(points).value,
+        "morse_why": why,
         "distinct": database.analyses().get("distinctness", {}).get("verdict"),
+        "connections": database.analyses().get("connections"),
         "completeness": database.analyses().get("completeness"),
         "enumeration": database.analyses().get("enumeration"),
         "seconds": database.meta().get("seconds", {}),
     }
+
+
+def _no_test(spec: LandscapeSpec, points: Sequence[StationaryPoint]) -> str | None:
+    """Why the Morse sum of a complete list need not be 1; None where it must."""
+    if not spec.coercive:
+        return "the penalty does not make the loss grow in every direction"
+    if any(point.nullity for point in points):
+        return "points with a singular Hessian have no index"
+    return None
+
+
+def _morse(points: Sequence[StationaryPoint]) -> Verdict:
+    """REFUTED where the sum or an inequality shows that points are missing; a list is never certified by them."""
+    kept = all(v is not Verdict.REFUTED for v in morse_inequalities(copies_by_index(points)))
+    return Verdict.UNDECIDED if kept and (euler_sum(points) == 1 or not points) else Verdict.REFUTED
 
 
 def versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 import symland
 from symland.errors import ExplorationError
-from symland.explore import BatchResult, Campaign, Plan, explore, run_batch, zero_extension
+from symland.explore import Address, BatchResult, Campaign, Plan, explore, run_batch, zero_extension
 from symland.layout import Layout
 from symland.records import Outcome
 from tests.explore.landscapes import Wells, no_symmetry, wells3, xor
@@ -98,6 +98,14 @@ def test_results_may_be_absorbed_in_any_order_within_a_round():
             backward.absorb(run_batch(kernel, group, batch))
     assert content(forward.points) == content(backward.points)
     assert forward.completeness() == backward.completeness()
+
+
+def test_rounds_grow_with_what_came_before_and_every_batch_has_one_place():
+    """4 + 4 + 4 + 4 + 4 + 5 + 6 + ...: a quarter of all before, and never fewer than asked for."""
+    plan = Plan(batches=4)
+    assert [plan.batches_in(r) for r in range(9)] == [4, 4, 4, 4, 4, 5, 6, 7, 9]
+    addresses = [Address(round=r, number=n) for r in range(12) for n in range(plan.batches_in(r))]
+    assert [plan.place(a) for a in addresses] == list(range(len(addresses)))
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 7])

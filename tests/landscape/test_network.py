@@ -14,7 +14,7 @@ from symland.errors import DatabaseError
 from symland.landscape.network import fastest_path, log_rate, lowest_path, transition_network
 from symland.landscape.tree import DisconnectivityTree
 from symland.landscape.unfold import Copy, unfold
-from symland.records import Outcome, Pathway, StationaryPoint
+from symland.records import Descent, Outcome, Pathway, StationaryPoint
 from symland.spec import builtin
 from symland.symmetry import DataAutomorphism, GroupElement, Parity, SymmetryGroup
 
@@ -118,6 +118,33 @@ def test_a_branch_that_ends_on_a_saddle_connects_through_that_saddle() -> None:
     assert tree.join_loss(0, 1) == 0.5
     assert tree.join_loss(4, 0) == tree.join_loss(4, 1) == 0.7
     assert len(tree.leaves) == 3
+
+
+def test_what_lies_downhill_of_a_saddle_of_index_two_connects_the_minimum_that_fell_on_it() -> None:
+    """Transition state 4 joins the minimum 0 to saddle 3 of index 2, which lies above the minima 1 and 2."""
+    points = [point(0.0, 0), point(0.1, 0), point(0.2, 0), point(0.5, 2), point(0.7, 1), point(0.6, 1)]
+    paths = [Pathway(transition_state=4, minus=0, plus=3), Pathway(transition_state=5, minus=1, plus=2)]
+    alone = DisconnectivityTree.of_classes(points, paths)
+    assert alone.join_loss(0, 1) == inf
+    descents = [Descent(saddle=3, end=1), Descent(saddle=3, end=2)]
+    tree = DisconnectivityTree.of_classes(points, paths, descents)
+    assert tree.join_loss(0, 1) == tree.join_loss(0, 2) == 0.7
+    assert tree.join_loss(1, 2) == 0.5
+    path = lowest_path(transition_network(points, paths, descents), 0, 2)
+    assert (path.minima, path.transition_states, path.highest) == ((0, 3, 2), (4, 3), 0.7)
+
+
+def test_the_network_goes_on_below_a_transition_state_that_a_branch_ends_on() -> None:
+    """Transition state 3 falls onto transition state 2, which joins the minima 0 and 1; 2 is a place of its own."""
+    points = [point(0.0, 0), point(0.1, 0), point(0.5, 1), point(0.7, 1), point(0.2, 0)]
+    paths = [Pathway(transition_state=2, minus=0, plus=1), Pathway(transition_state=3, minus=4, plus=2)]
+    network = transition_network(points, paths)
+    assert lowest_path(network, 0, 1).minima == (0, 1)
+    path = lowest_path(network, 4, 1)
+    assert path.minima[:2] == (4, 2)
+    assert path.transition_states[0] == 3
+    assert path.highest == 0.7
+    assert sorted(edge["kind"] for _, _, edge in network.edges(data=True)) == ["descent"] * 2 + ["pathway"] * 2
 
 
 def test_a_transition_state_below_its_minimum_is_refused() -> None:
@@ -260,3 +287,18 @@ def test_unfolding_refuses_pathways_without_elements_and_too_many_copies() -> No
     path = Pathway(transition_state=1, minus=0, plus=0, minus_element=g.identity, plus_element=g.identity)
     with pytest.raises(DatabaseError, match="collapsed tree"):
         unfold(points, [path], g, largest=10)
+
+
+def test_descents_unfold_with_the_saddle_that_they_leave() -> None:
+    """Against all 16 elements, for a saddle without symmetries and an end that is a copy of its class."""
+    rng, g = np.random.default_rng(2), group()
+    theta = rng.normal(size=(2, 12))
+    points = [point(1.0, 2, theta[0], orbit=16), point(0.0, 0, theta[1], orbit=16)]
+    element = g.random_element(rng)
+    unfolded = unfold(points, [], g, descents=[Descent(saddle=0, end=1, element=element)])
+    assert unfolded.copies == {0: 16, 1: 16}
+    assert len(set(unfolded.descents)) == 16
+    assert {saddle.copy for saddle, _ in unfolded.descents} == set(range(16))
+    tree = DisconnectivityTree.of_copies(points, unfolded)
+    # Each copy of the saddle leads to one copy of the minimum alone, so that nothing joins.
+    assert len(tree.roots) == 16
