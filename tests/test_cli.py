@@ -102,6 +102,15 @@ BAD = [
     (["check", "nowhere.json"], "nowhere.json"),
     (["enumerate", "--db", "{db}", "--audit", "2"], "--audit"),
     (["map", "{db}"], "at least 2"),
+    (["connect", "0", "--db", "{db}"], "write two"),
+    (["connect", "0", "5", "--db", "{db}"], "class 5 is not a minimum"),
+    (["path", "0", "5", "--db", "{db}"], "class 5"),
+    (["path", "0", "1", "--db", "{db}", "--temperature", "0"], "temperature"),
+    (["draw", "tree", "--db", "{db}", "-o", "tree.gif"], "pdf, png, svg"),
+    (["draw", "slice", "--db", "{db}", "-o", "slice.pdf"], "--of"),
+    (["draw", "pie", "--db", "{db}", "-o", "pie.pdf"], "pie"),
+    (["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", "{db}", "--from", "{db}"], "other starts"),
+    (["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", "{db}", "--searches", "0"], "--searches"),
     (["import", "xor", "nowhere", "--db", "new.sqlite"], "nowhere"),
     (["run", "xor", "-o", "{junk}"], "{junk}"),
 ]
@@ -132,9 +141,17 @@ def test_certificates_are_written_and_checked(
     files = sorted(map(str, tmp_path.glob("*.json")))
     capsys.readouterr()
     assert [c["verdict"] for c in document(capsys, "check", *files, "--json")] == ["certified"] * 7
+    saved = document(capsys, "embed", files[0], files[3], "--to", "2", "--json")
+    stored = document(capsys, "embed", "--db", str(landscape / "landscape.sqlite"), "--to", "2", "--json")
+    assert saved["verdict"] == "certified"
+    expected = [stored["points"][n] for n in (0, 3)]
+    assert [p["index_after"] for p in saved["points"]] == [p["index_after"] for p in expected]
+    assert [p["loss"] for p in saved["points"]] == pytest.approx([p["loss"] for p in expected], rel=1e-15)
     lie = tmp_path / "lie.json"
     lie.write_text(Path(files[0]).read_text().replace('"precision_bits"', '"bits"'))
     assert call("check", files[1], str(lie)) == 1
+    assert call("embed", str(lie), "--to", "2") == 2
+    assert "give a certificate that holds" in capsys.readouterr().err
 
 
 def test_a_kernel_is_written_with_its_verification(tmp_path: Path) -> None:
@@ -164,9 +181,36 @@ def test_the_narrow_landscape_lies_inside_the_wide_one(
     assert document(capsys, "show", "--db", back, "--json")["counts"][0] == 4
 
 
+def test_a_list_that_fails_the_morse_sum_says_so_and_exits_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Minima alone cannot be all: their copies sum to 9 at one node."""
+    narrow = ("explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", str(tmp_path / "minima.sqlite"))
+    assert call(*narrow, "--max-index", "0", "--searches", "1500", "--json") == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["morse"] == "refuted"
+    assert "NOT complete" in " ".join(captured.err.split())
+    assert "before its rules" in captured.err
+
+
+def test_paths_between_minima_go_over_their_barriers(landscape: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = str(landscape / "landscape.sqlite")
+    shown = document(capsys, "show", "--db", db, "--json")
+    found = document(capsys, "path", "0", "2", "--db", db, "--json")
+    losses = [c["loss"] for c in shown["classes"]]
+    for way in found.values():
+        assert (way["places"][0], way["places"][-1]) == (0, 2)
+        highest = max(losses[state] for state in way["transition_states"])
+        assert way["barrier"] == highest - losses[0]
+        assert way["barrier_back"] == highest - losses[2]
+    assert found["lowest"]["highest"] <= found["fastest"]["highest"]
+    assert shown["connections"]["components"] == 1
+    assert call("connect", "0", "2", "--db", db) == 0
+
+
 VERBS = [
     *("run", "derive", "explore", "refine", "certify", "show", "embed", "prove", "report"),
-    *("kernel", "check", "enumerate", "map", "prune", "export", "import"),
+    *("kernel", "check", "enumerate", "map", "prune", "export", "import", "connect", "path", "draw"),
 ]
 
 

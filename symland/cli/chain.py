@@ -16,7 +16,7 @@ from symland.errors import ExplorationError
 if TYPE_CHECKING:
     from symland.explore import Origin
 
-__all__ = ["certify", "embed", "explore", "refine", "report", "run", "show"]
+__all__ = ["certify", "explore", "refine", "report", "run", "show"]
 
 
 @app.command
@@ -156,51 +156,6 @@ def show(*, db: DatabaseFile, json: Json = False) -> None:
 
     with Database.open(db) as database:
         show_account(database, json)
-
-
-@app.command
-def embed(
-    *,
-    db: DatabaseFile,
-    to: Annotated[int, Parameter(help="Nodes of the layer after the extension.")],
-    layer: Annotated[int, Parameter(help="The hidden layer that is widened, counted from 1.")] = 1,
-    json: Json = False,
-) -> int:
-    """Prove and check that every class stays stationary in a wider network, and what its index becomes.
-
-    Example: `symland embed --db xor.sqlite --to 3`
-    """
-    from symland import pipeline
-    from symland.landscape.database import Database
-
-    progress = Progress()
-    with Database.open(db) as database:
-        hidden = database.spec.hidden
-        if not 1 <= layer <= len(hidden):
-            raise ExplorationError(f"--layer: {layer}; write 1 to {len(hidden)}")
-        if to <= hidden[layer - 1]:
-            raise ExplorationError(f"--to: {to} nodes do not widen {hidden[layer - 1]}; write a larger number")
-        progress.begin("embed")
-        report = pipeline.embed_into(database, layer=layer, nodes=to - hidden[layer - 1], listener=progress)
-        progress.end(report.verdict.value)
-        if json:
-            print_json(report.to_dict())
-        else:
-            rows = [
-                [
-                    str(p.number),
-                    f"{p.loss:.12g}",
-                    str(p.index_before),
-                    str(p.index_before + p.prediction.rise) if p.prediction.rise is not None else "?",
-                    str(p.index_after),
-                    p.stationary.value,
-                    p.index_holds.value,
-                ]
-                for p in report.points
-            ]
-            columns = ["class", "loss", "index", "predicted", "computed", "stationary", "index holds"]
-            print_table(f"{hidden} into {report.extension.wide.hidden}", columns, rows)
-    return 0 if report.verdict.value == "certified" else 1
 
 
 @app.command

@@ -12,9 +12,9 @@ from cyclopts import Parameter
 from symland.cli.app import app
 from symland.cli.display import Progress, print_json, print_table, say
 from symland.cli.options import DatabaseFile, Folder, Json, Overrides, Spec, read_spec
-from symland.errors import CertificateError
+from symland.errors import CertificateError, ExplorationError
 
-__all__ = ["embedding_map", "enumerate_points", "export", "import_files", "prune"]
+__all__ = ["embed", "embedding_map", "enumerate_points", "export", "import_files", "prune"]
 
 
 @app.command(name="enumerate")
@@ -64,6 +64,62 @@ def enumerate_points(
         else:
             print_table(database.spec.name, ["what", "value"], [[key, str(value)] for key, value in out.items()])
     return 0 if complete else 1
+
+
+@app.command
+def embed(
+    *files: Path,
+    db: Annotated[Path | None, Parameter(name="--db", help="The landscape's database.")] = None,
+    to: Annotated[int, Parameter(help="Nodes of the layer after the extension.")],
+    layer: Annotated[int, Parameter(help="The hidden layer that is widened, counted from 1.")] = 1,
+    json: Json = False,
+) -> int:
+    """Prove and check that every class, or a saved point, stays stationary in a wider network; its index there.
+
+    Give a database, or certificates that `symland certify -o` wrote. Exit status 1 when something is not certified.
+
+    Example: `symland embed --db xor.sqlite --to 3` or `symland embed certificates/class-0.json --to 3`
+    """
+    from symland import pipeline
+    from symland.landscape.database import Database
+
+    if (db is None) != bool(files):
+        raise CertificateError("one kind of points at a time: give --db FILE or certificate files")
+    progress = Progress()
+    with ExitStack() as stack:
+        database = None if db is None else stack.enter_context(Database.open(db))
+        spec, made = pipeline.read_certificates(files) if database is None else (database.spec, [])
+        hidden = spec.hidden
+        if not 1 <= layer <= len(hidden):
+            raise ExplorationError(f"--layer: {layer}; write 1 to {len(hidden)}")
+        if to <= hidden[layer - 1]:
+            raise ExplorationError(f"--to: {to} nodes do not widen {hidden[layer - 1]}; write a larger number")
+        nodes = to - hidden[layer - 1]
+        progress.begin("embed")
+        if database is None:
+            report = pipeline.embed_saved(spec, made, layer=layer, nodes=nodes, listener=progress)
+        else:
+            report = pipeline.embed_into(database, layer=layer, nodes=nodes, listener=progress)
+        progress.end(report.verdict.value)
+    if json:
+        print_json(report.to_dict())
+    else:
+        rows = [
+            [
+                str(p.number),
+                f"{p.loss:.12g}",
+                str(p.index_before),
+                str(p.predicted_index),
+                str(p.index_after),
+                "-" if p.escape is None else f"{p.escape.loss:.9g}",
+                p.stationary.value,
+                p.index_holds.value,
+            ]
+            for p in report.points
+        ]
+        columns = ["class", "loss", "index", "predicted", "computed", "escapes to", "stationary", "index holds"]
+        print_table(f"{hidden} into {report.extension.wide.hidden}", columns, rows)
+    return 0 if report.verdict.value == "certified" else 1
 
 
 @app.command(name="map")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from symland.pipeline.chain import run
 from symland.pipeline.listener import Listener
-from symland.pipeline.relations import label_into, map_into
+from symland.pipeline.relations import embed_into, embed_saved, label_into, map_into, read_certificates
 from symland.pipeline.steps import (
     certify_into,
     connect_into,
-    embed_into,
     enumerate_into,
     explore_into,
     prove_into,
@@ -24,12 +23,14 @@ __all__ = [
     "classes",
     "connect_into",
     "embed_into",
+    "embed_saved",
     "enumerate_into",
     "explore_into",
     "is_certified",
     "label_into",
     "map_into",
     "prove_into",
+    "read_certificates",
     "refine_into",
     "run",
     "summary",

@@ -14,11 +14,10 @@ from symland.explore.origins import Origin
 from symland.kernels import compile_kernel
 from symland.landscape.database import Database
 from symland.pipeline.listener import SILENCE, Listener
-from symland.pipeline.relations import label_into
+from symland.pipeline.relations import embed_into, label_into
 from symland.pipeline.steps import (
     certify_into,
     connect_into,
-    embed_into,
     explore_into,
     prove_into,
     refine_into,

@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flint import arb
 
-from symland.analysis.embedding import EmbeddingReport, check_embedding
 from symland.errors import DatabaseError, RefinementError
 from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, Richness, explore, parse_rules
 from symland.explore.bands import bridge, components
@@ -25,18 +23,15 @@ from symland.explore.pathways import Connections
 from symland.kernels import CompiledKernel, compile_kernel
 from symland.landscape.database import Database
 from symland.pipeline.listener import SILENCE, Listener
-from symland.pipeline.summary import certificates, classes, spaced
-from symland.program.balls import working_precision
+from symland.pipeline.summary import classes, spaced
 from symland.program.derive import build_program
 from symland.program.identity import check_identity
 from symland.program.proof import Statement, prove_program
 from symland.records import FloatArray
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
-from symland.rigor.decimals import parse_decimal
 from symland.rigor.distinct import distinct
 from symland.rigor.enumeration import EnumerationResult, Progress, enumerate_points
-from symland.rigor.krawczyk import cube
 from symland.rigor.refine import RefinedPoint, refine
 from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
@@ -46,17 +41,12 @@ from symland.symbolic.theorem.library import prove_all
 __all__ = [
     "certify_into",
     "connect_into",
-    "embed_into",
     "enumerate_into",
     "explore_into",
     "prove_into",
     "refine_into",
     "verify_program",
 ]
-
-
-CUBE_BITS = 256
-"""Bits of the balls that hold a certificate's cube."""
 
 
 def verify_program(spec: LandscapeSpec) -> tuple[Statement, ...]:
@@ -292,38 +282,6 @@ def enumerate_into(
         },
     )
     return result
-
-
-def embed_into(database: Database, *, layer: int = 1, nodes: int = 1, listener: Listener = SILENCE) -> EmbeddingReport:
-    """Prove and check the extension of every class by zero nodes.
-
-    Where every class is certified, the check is made on the certificates' cubes, each of which holds its point.
-    """
-
-    def progress(done: int, total: int) -> None:
-        listener.advance("classes", done, total)
-
-    report = check_embedding(
-        database.spec, classes(database), layer=layer, nodes=nodes, boxes=_cubes(database), progress=progress
-    )
-    record = report.to_dict()
-    database.put_embedding(record.pop("points"))
-    database.put_analysis("embedding", record)
-    return report
-
-
-def _cubes(database: Database) -> list[list[arb]] | None:
-    """The inclusion cubes of the certificates, or None where a class has none."""
-    made = certificates(database)
-    cubes = []
-    with working_precision(CUBE_BITS):
-        for number in range(len(database.points())):
-            certificate = made.get(number)
-            if certificate is None or certificate.inclusion_radius is None:
-                return None
-            midpoint = [arb(parse_decimal(text)) for text in certificate.midpoint]
-            cubes.append(cube(midpoint, arb(parse_decimal(certificate.inclusion_radius))))
-    return cubes
 
 
 def prove_into(
