@@ -7,7 +7,7 @@ OUT ?= demo
 WORKERS ?= 2
 SOURCES := symland tests proofs $(wildcard benchmarks examples)
 
-.PHONY: help demo test lint types imports wheel prove bench enumerate reports docs clean
+.PHONY: help demo test lint types imports wheel prove bench enumerate sweep contradict mutants reports docs clean
 
 help:
 	@echo "make demo       install, and run the whole chain on the XOR network into $(OUT)/"
@@ -16,6 +16,9 @@ help:
 	@echo "make prove      every theorem of proofs/"
 	@echo "make bench      kernels against other libraries, side by side; the table goes to docs/"
 	@echo "make enumerate  complete enumeration of small landscapes (slow)"
+	@echo "make sweep      certify every class at N_h = 1 to 4 (slow)"
+	@echo "make contradict a million certificates against a Newton iteration of 200 digits"
+	@echo "make mutants    mutation tests of symland/rigor (hours; MUTANTS='symland.rigor.krawczyk*' for a part)"
 	@echo "make reports    write reports/ anew"
 	@echo "make docs       the manual as HTML, into docs/_build"
 
@@ -65,6 +68,17 @@ prove: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.search
+
+sweep: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.certificates
+
+contradict: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.contradictions
+
+mutants: $(VENV)/.tested
+	$(BIN)/python -m pip install --quiet --editable ".[test,mutants]"
+	$(BIN)/mutmut run --max-children $(WORKERS) $(MUTANTS)
+	$(BIN)/mutmut results
 
 reports: $(VENV)/.installed
 	for penalty in 1e-2 1e-3; do \

@@ -134,8 +134,6 @@ class EnclosedAlgebra(Algebra[Enclosed]):
                 tail = _log(one + _exp(Enclosed(-np.abs(x.mid), zero)))
                 value_at = Enclosed(np.maximum(x.mid, 0.0), zero) + tail
                 return _grown(value_at, x.rad, np.minimum(1.0, g.mid + g.rad + 0.25 * x.rad))
-            case "gauss":
-                return self.constant(TWO_BY_ROOT_PI) * _exp(-(x * x))
             case "log":
                 return _log(x)
             case "sqrt":
@@ -159,10 +157,6 @@ class EnclosedAlgebra(Algebra[Enclosed]):
             if k != i:
                 total = total + _exp(m - logits[i])
         return total.inverse()
-
-
-TWO_BY_ROOT_PI = Fraction("1.12837916709551257389615890312154517168810125865799771368817144")
-"""2 / sqrt(pi) to 60 places; the error is far below TINY relative to the rounding of the constant."""
 
 
 def _grown(at: Enclosed, rad: Floats, slope: Floats) -> Enclosed:
