@@ -67,6 +67,10 @@ SHIFT = Fraction(3 * 2**51)
 """1.5 * 2^52: a double of its size holds integers only."""
 
 
+SPLIT = 5
+"""Coefficients of the shortest polynomial that is evaluated as two."""
+
+
 class _Functions:
     """The primitive functions, recorded into `rec`."""
 
@@ -79,7 +83,16 @@ class _Functions:
         return self.rec.constant(Fraction(value))
 
     def polynomial(self, coefficients: Sequence[Fraction], x: int) -> int:
-        """By Horner's rule."""
+        """Horner's rule, with two chains of half the length for all but the last step, which decides the rounding."""
+        if len(coefficients) < SPLIT:
+            return self.horner(coefficients, x)
+        rec = self.rec
+        square = rec.mul(x, x)
+        odd = rec.mul(self.horner(coefficients[2::2], square), x)
+        rest = rec.add(odd, self.horner(coefficients[1::2], square))
+        return rec.add(rec.mul(rest, x), self.c(coefficients[0]))
+
+    def horner(self, coefficients: Sequence[Fraction], x: int) -> int:
         total = self.c(coefficients[-1])
         for a in reversed(coefficients[:-1]):
             total = self.rec.add(self.rec.mul(total, x), self.c(a))

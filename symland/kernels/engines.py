@@ -70,12 +70,21 @@ class Loaded(Protocol):
         ...
 
 
+def address_of(array: FloatArray) -> int:
+    """Where the entries of a contiguous array start."""
+    try:
+        # Three times as fast as asking NumPy, but for arrays that can be written only.
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError):
+        return int(array.__array_interface__["data"][0])
+
+
 def native(address: int, workspace: int, n_pointers: int, owner: object) -> Callable[..., None]:
     """A call of machine code with the signature (i64, work, data..., inputs..., outputs...)."""
     prototype = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * (1 + n_pointers))
     function = prototype(address)
 
-    # Each thread keeps its own scratch space; an address is read where NumPy gives it at once.
+    # Each thread keeps its own scratch space.
     scratch = threading.local()
 
     def call(n: int, data: Sequence[FloatArray], inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
@@ -83,10 +92,10 @@ def native(address: int, workspace: int, n_pointers: int, owner: object) -> Call
             start = scratch.start
         except AttributeError:
             scratch.work = np.empty(workspace + 8)
-            start = scratch.work.ctypes.data
+            start = address_of(scratch.work)
             start += -start % 64
             scratch.start = start
-        function(n, start, *(array.__array_interface__["data"][0] for array in (*data, *inputs, *outputs)))
+        function(n, start, *map(address_of, (*data, *inputs, *outputs)))
 
     call.owner = owner  # type: ignore[attr-defined]
     return call

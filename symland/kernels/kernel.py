@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from symland.errors import KernelError, VerificationError
 from symland.kernels import inertia
-from symland.kernels.engines import ENGINES, Engine, Function, Want, make_function, numpy_call
+from symland.kernels.engines import ENGINES, Engine, Function, Want, address_of, make_function, numpy_call
 from symland.records import FloatArray, Verdict
 from symland.spec import LandscapeSpec
 
@@ -30,6 +30,9 @@ CHECKED_OPERATIONS = 20_000
 
 THREAD_POINTS = 2048
 """Points that a thread takes at least."""
+
+ALIGNED_ENTRIES = 256
+"""Entries of the shortest array that is aligned."""
 
 ZERO_EIGENVALUE = 1e-14
 """An eigenvalue this many times smaller than the largest counts as zero."""
@@ -64,8 +67,10 @@ class CompiledKernel:
         "_folder",
         "_functions",
         "_runtime_data",
+        "_shapes",
         "_verify",
         "engine",
+        "n_parameters",
         "spec",
         "threads",
     )
@@ -89,10 +94,14 @@ class CompiledKernel:
         self._functions: dict[Want, Function] = {}
         self._code_spec = spec
         self._data: tuple[FloatArray, ...] = _data_of(spec) if runtime_data else ()
-
-    @property
-    def n_parameters(self) -> int:
-        return self.spec.n_parameters
+        p = self.n_parameters = spec.n_parameters
+        self._shapes = {
+            "gradient": (p,),
+            "hessian": (p, p),
+            "packed": (p * (p + 1) // 2,),
+            "product": (p,),
+            "per_sample": (spec.n_samples, p),
+        }
 
     def __repr__(self) -> str:
         return f"CompiledKernel({self.spec.name!r}, P={self.n_parameters}, engine={self.engine.value!r})"
@@ -206,16 +215,6 @@ class CompiledKernel:
         """The function of theta (n, P) with these outputs."""
         return lambda theta: self._run(want, theta, [None] * len(want))
 
-    def _shape(self, output: str) -> tuple[int, ...]:
-        p = self.n_parameters
-        return {
-            "gradient": (p,),
-            "hessian": (p, p),
-            "packed": (p * (p + 1) // 2,),
-            "product": (p,),
-            "per_sample": (self.spec.n_samples, p),
-        }.get(output, ())
-
     def _points(self, theta: Any, name: str = "theta") -> FloatArray:
         points = np.ascontiguousarray(theta, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != self.n_parameters:
@@ -239,7 +238,7 @@ class CompiledKernel:
         return outputs
 
     def _output(self, name: str, n: int, given: FloatArray | None) -> FloatArray:
-        shape = (n, *self._shape(name))
+        shape = (n, *self._shapes.get(name, ()))
         if given is None:
             return _aligned(shape)
         if given.shape != shape or given.dtype != np.float64 or not given.flags.c_contiguous:
@@ -283,7 +282,7 @@ class CompiledKernel:
         scales = np.repeat([0.1, 1.0, 4.0], 3)[:, np.newaxis]
         points = np.concatenate([np.zeros((1, p)), scales * draw.normal(size=(9, p))])
         inputs = [points, draw.normal(size=points.shape)][: 1 + (function.want == ("product",))]
-        outputs = [np.empty((len(points), *self._shape(name))) for name in function.want]
+        outputs = [np.empty((len(points), *self._shapes.get(name, ()))) for name in function.want]
         references = [np.empty_like(out) for out in outputs]
         function.call(len(points), self._data, inputs, outputs)
         numpy_call(program, function.want)(len(points), self._data, inputs, references)
@@ -299,10 +298,12 @@ class CompiledKernel:
 
 
 def _aligned(shape: tuple[int, ...]) -> FloatArray:
-    """An empty array that starts at a multiple of 64 bytes: vectors that cross a cache line cost twice."""
+    """An empty array; a long one starts at a multiple of 64 bytes, as vectors that cross a cache line cost twice."""
     size = math.prod(shape)
+    if size < ALIGNED_ENTRIES:
+        return np.empty(shape)
     room = np.empty(size + 8)
-    first = -(room.__array_interface__["data"][0] // 8) % 8
+    first = -(address_of(room) // 8) % 8
     return room[first : first + size].reshape(shape)
 
 

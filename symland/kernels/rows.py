@@ -1,0 +1,218 @@
+"""Rows to lanes and back: the entries of eight points, transposed in registers, as LLVM IR.
+
+A quad is four neighbouring entries of each point. It is transposed as two 4 x 4 blocks of 256 bits, one for each half
+of the lanes: on processors that take two turns for a vector of 512 bits, shuffles of 512 bits cost three times as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from symland.kernels.emit import VECTOR, Emitter, plain
+from symland.kernels.lanes import LANES, Buffer
+
+__all__ = ["RowEmitter"]
+
+QUAD = 4
+_QUAD = f"<{QUAD} x double>"
+
+STRAIGHT_QUADS = 8
+"""Quads of a row that are written out; more are moved in a loop."""
+
+STRAIGHT_ORDER = 16
+"""Rows of the largest symmetric matrix that is written out."""
+
+AHEAD = 64
+"""Entries between what is written and what is asked of the memory: a processor that writes eight rows by turns does not
+ask by itself."""
+
+_PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
+
+
+def _starts(size: int) -> list[int]:
+    """Where the quads of a row start; the last one may overlap the one before."""
+    return [min(k, size - QUAD) for k in range(0, size, QUAD)]
+
+
+class RowEmitter(Emitter):
+    """Moves buffers between the caller's rows and the workspace.
+
+    Attributes
+    ----------
+    pointers : where each buffer stands in the workspace
+    base, rows : the first point of the strip, and the point of each lane
+    full : whether there are as many points as lanes
+    declared : declarations of functions
+    in_registers : whether LLVM keeps the workspace in registers
+    """
+
+    pointers: dict[str, str]
+    base: str
+    rows: list[str]
+    full: str
+    declared: set[str]
+    in_registers: bool
+
+    def _columns(self, lines: Sequence[str]) -> list[str]:
+        """The columns of a 4 x 4 block: pairs, then pairs of pairs."""
+        even = [self.shuffle(_QUAD, lines[k], lines[k + 1], 0, 4, 2, 6) for k in (0, 2)]
+        odd = [self.shuffle(_QUAD, lines[k], lines[k + 1], 1, 5, 3, 7) for k in (0, 2)]
+        low, high = (0, 1, 4, 5), (2, 3, 6, 7)
+        return [self.shuffle(_QUAD, pair[0], pair[1], *half) for half in (low, high) for pair in (even, odd)]
+
+    def _row_pointers(self, pointer: str, size: int) -> list[str]:
+        return [self.entry(pointer, self.multiply(row, size), "double") for row in self.rows]
+
+    def _move_in(self, rows: Sequence[str], start: str, held: str, places: Iterable[str]) -> None:
+        """Four neighbouring entries of every row to four places of the workspace."""
+        lower, upper = (
+            self._columns([self.load(self.entry(row, start, "double"), _QUAD, 8) for row in half])
+            for half in (rows[:QUAD], rows[QUAD:])
+        )
+        for place, a, b in zip(places, lower, upper, strict=True):
+            self.store(self.shuffle(_QUAD, a, b, *range(LANES)), self.entry(held, place))
+
+    def _move_out(self, held: str, places: Sequence[str], rows: Sequence[str], start: str) -> None:
+        """Four places of the workspace to neighbouring entries of every row."""
+        for first in (0, QUAD):
+            lines = [self._half(self.entry(held, place), first) for place in places]
+            for row, line in zip(rows[first : first + QUAD], self._columns(lines), strict=True):
+                self.store(line, self.entry(row, start, "double"), _QUAD, 8)
+
+    def _ask(self, rows: Sequence[str], start: str) -> None:
+        """Have the lines fetched that will be written soon."""
+        self.declared.add(_PREFETCH)
+        ahead = self.add(start, AHEAD)
+        for row in rows:
+            place = self.put(f"getelementptr double, ptr {row}, i64 {ahead}")
+            self.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 1, i32 3, i32 1)")
+
+    def _half(self, pointer: str, first: int) -> str:
+        if self.in_registers:
+            return self.shuffle(VECTOR, self.load(pointer), "poison", *range(first, first + QUAD))
+        return self.load(self.entry(pointer, str(first), "double"), _QUAD, 32)
+
+    def _scatter_lanes(self, pointer: str, rows: Sequence[str], place: int) -> None:
+        vector = self.load(pointer)
+        for lane, row in enumerate(rows):
+            number = self.put(f"extractelement {VECTOR} {vector}, i32 {lane}")
+            self.store(number, self.entry(row, str(place), "double"), "double", 8)
+
+    # -- rows -----------------------------------------------------------------------------------------------------
+
+    def gather(self, buffer: Buffer) -> None:
+        size, held = buffer.size, self.pointers[buffer.name]
+        rows = self._row_pointers(f"%in.{plain(buffer.name)}", size)
+        if size < QUAD:
+            for k in range(size):
+                vector = "poison"
+                for lane, row in enumerate(rows):
+                    number = self.load(self.entry(row, str(k), "double"), "double", 8)
+                    vector = self.put(f"insertelement {VECTOR} {vector}, double {number}, i32 {lane}")
+                self.store(vector, self.entry(held, str(k)))
+            return
+        starts = _starts(size)
+        if len(starts) <= STRAIGHT_QUADS:
+            for start in starts:
+                self._move_in(rows, str(start), held, [str(start + k) for k in range(QUAD)])
+            return
+        at = self._moved(self.begin("g", len(starts)), size)
+        self._move_in(rows, at, held, [self.add(at, k) for k in range(QUAD)])
+        self.end()
+
+    def scatter(self, buffer: Buffer) -> None:
+        size, held, out = buffer.size, self.pointers[buffer.name], f"%out.{plain(buffer.name)}"
+        if size == 1:
+            self._scatter_numbers(held, out)
+            return
+        rows = self._row_pointers(out, size)
+        if size <= STRAIGHT_QUADS * QUAD:
+            self._scatter_straight(held, list(range(size)), rows)
+            return
+        at = self._moved(self.begin("g", len(_starts(size))), size)
+        self._move_out(held, [self.add(at, k) for k in range(QUAD)], rows, at)
+        self.end()
+
+    def _moved(self, quad: str, size: int) -> str:
+        """The start of a quad of a row, by its number."""
+        return self.put(f"call i64 @llvm.smin.i64(i64 {self.multiply(quad, QUAD)}, i64 {size - QUAD})")
+
+    def _scatter_straight(self, held: str, places: Sequence[int], rows: Sequence[str], first: int = 0) -> None:
+        """Places of the workspace to the neighbouring entries of every row that begin with the `first`."""
+        if len(places) < QUAD:
+            for k, place in enumerate(places):
+                self._scatter_lanes(self.entry(held, str(place)), rows, first + k)
+            return
+        for start in _starts(len(places)):
+            self._move_out(held, [str(k) for k in places[start : start + QUAD]], rows, str(first + start))
+
+    def _scatter_numbers(self, held: str, out: str) -> None:
+        """One number for each point."""
+        self.counter += 1
+        whole, rest, after = (f"{tag}{self.counter}" for tag in ("whole", "rest", "after"))
+        self.do(f"br i1 {self.full}, label %{whole}, label %{rest}")
+        self.block(whole)
+        self.store(self.load(self.entry(held, "0")), self.entry(out, self.base, "double"), VECTOR, 8)
+        self.do(f"br label %{after}")
+        self.block(rest)
+        self._scatter_lanes(self.entry(held, "0"), self._row_pointers(out, 1), 0)
+        self.do(f"br label %{after}")
+        self.block(after)
+
+    # -- symmetric matrices ---------------------------------------------------------------------------------------
+
+    def scatter_square(self, buffer: Buffer) -> None:
+        """Both triangles of a symmetric matrix of which the buffer holds the entries of row <= column."""
+        held, out = self.pointers[buffer.name], f"%out.{plain(buffer.name)}"
+        size = round(buffer.size**0.5)
+        rows = self._row_pointers(out, buffer.size)
+        if size <= STRAIGHT_ORDER:
+            pairs = ((i, j) for i in range(size) for j in range(size))
+            self._scatter_straight(held, [min(pair) * size + max(pair) for pair in pairs], rows)
+            return
+        # Lower entries near the diagonal are filled in, so that quads that straddle it can be read as they are.
+        p = self.begin("m", size)
+        for k in range(1, QUAD):
+            q = self.put(f"call i64 @llvm.smin.i64(i64 {self.add(p, k)}, i64 {size - 1})")
+            upper, lower = self.add(self.multiply(p, size), q), self.add(self.multiply(q, size), p)
+            self.store(self.load(self.entry(held, upper)), self.entry(held, lower))
+        self.end()
+        # Row by row, so that each point's matrix is written from its beginning to its end: first the quads below the
+        # diagonal, read down a column, then the rest.
+        p = self.begin("p", size)
+        split = self.put(f"call i64 @llvm.smax.i64(i64 {self.put(f'lshr i64 {p}, 2')}, i64 1)")
+        for stop, first, down in ((split, "0", True), (-(-size // QUAD), split, False)):
+            start = self._moved(self.begin("b", stop, first), size)
+            flat = self.add(self.multiply(p, size), start)
+            at, step = (self.add(self.multiply(start, size), p), size) if down else (flat, 1)
+            self._move_out(held, [self.add(at, lane * step) for lane in range(QUAD)], rows, flat)
+            self._ask(rows, flat)
+            self.end()
+        self.end()
+
+    def scatter_packed(self, buffer: Buffer) -> None:
+        """The entries of row <= column, row by row."""
+        held, out = self.pointers[buffer.name], f"%out.{plain(buffer.name)}"
+        size = round(buffer.size**0.5)
+        rows = self._row_pointers(out, size * (size + 1) // 2)
+        if size <= STRAIGHT_ORDER:
+            self._scatter_straight(held, [i * size + j for i in range(size) for j in range(i, size)], rows)
+            return
+        # Rows of at least four entries; row p starts at p size - p (p - 1)/2 and its entry q stands q - p further on.
+        p = self.begin("p", size - QUAD + 1)
+        square = self.put(f"mul nsw i64 {p}, {self.put(f'add nsw i64 {p}, 1')}")
+        shift = self.put(f"sub nsw i64 {self.multiply(p, size)}, {self.put(f'lshr i64 {square}, 1')}")
+        rest = self.put(f"sub nsw i64 {size + QUAD - 1}, {p}")
+        quad = self.begin("b", self.put(f"lshr i64 {rest}, 2"))
+        along = self.put(f"add nsw i64 {p}, {self.multiply(quad, QUAD)}")
+        start = self.put(f"call i64 @llvm.smin.i64(i64 {along}, i64 {size - QUAD})")
+        at = self.put(f"add nsw i64 {self.multiply(p, size)}, {start}")
+        places = [self.add(at, lane) for lane in range(QUAD)]
+        flat = self.put(f"add nsw i64 {shift}, {start}")
+        self._move_out(held, places, rows, flat)
+        self._ask(rows, flat)
+        self.end()
+        self.end()
+        # The rows of fewer.
+        short = [i * size + j for i in range(size - QUAD + 1, size) for j in range(i, size)]
+        self._scatter_straight(held, short, rows, size * (size + 1) // 2 - len(short))
