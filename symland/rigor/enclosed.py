@@ -139,7 +139,7 @@ class EnclosedAlgebra(Algebra[Enclosed]):
             case "sqrt":
                 least = np.maximum(x.mid - x.rad, 0.0) / GROW
                 root = np.sqrt(np.maximum(x.mid, 0.0))
-                rad = np.where(least > 0.0, x.rad / np.sqrt(least) + 2 * UNIT * root, inf)
+                rad = np.where(least > 0.0, x.rad / (np.sqrt(least) + root) + 2 * UNIT * root, inf)
                 return Enclosed(root, rad * GROW + TINY)
             case "lse0":
                 return _wide_lse0(args)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import chain
 from math import ceil
 from typing import Any
 
@@ -15,6 +16,7 @@ from symland.errors import RefinementError
 from symland.program.balls import evaluate_balls, working_precision
 from symland.program.derive import build_program
 from symland.program.digits import evaluate_digits
+from symland.program.ir import Program
 from symland.records import Verdict
 from symland.rigor.decimals import exact_decimal, nearest_text, parse_decimal, short_above
 from symland.rigor.krawczyk import (
@@ -24,6 +26,7 @@ from symland.rigor.krawczyk import (
     gradient_program,
     hessian_over,
     identity,
+    largest,
     preconditioned_midpoint,
 )
 from symland.spec import LandscapeSpec
@@ -138,7 +141,7 @@ def refine(spec: LandscapeSpec, theta: Sequence[float | str | Fraction], digits:
         texts = [nearest_text(_ball(t), certified or places) for t in point]
         ran = evaluate_balls(gradient_program(spec), [arb(parse_decimal(t)) for t in texts])
         assert ran.value is not None
-        residual = max((g.abs_upper() for g in ran.gradient), key=_comparable)
+        residual = largest([g.abs_upper() for g in ran.gradient])
         return RefinedPoint(
             theta=tuple(texts),
             digits=certified,
@@ -169,11 +172,6 @@ def _short(x: mpf) -> str:
         return str(mp.nstr(+x, 5))
 
 
-def _comparable(x: arb) -> tuple[fmpz, fmpz]:
-    mantissa, exponent = x.man_exp()
-    return (exponent + mantissa.bit_length(), mantissa) if x > 0 else (fmpz(-(10**9)), fmpz(0))
-
-
 def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mpf], list[NewtonStep], int]:
     """Newton's method: the point, its steps, and the places that the last step suggests."""
     program = build_program(spec, ("gradient", "hessian"))
@@ -185,11 +183,9 @@ def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mp
     work, slow, accuracy = FIRST_DIGITS, 0, 0
     while accuracy < target:
         with mp.workdps(work):
-            ran = evaluate_digits(program, point)
-            step = _solve(ran.hessian, ran.gradient, work)
-            length, residual = max(abs(s) for s in step), max(abs(g) for g in ran.gradient)
-            if not (mp.isfinite(length) and mp.isfinite(residual)):
-                raise RefinementError("the loss is not finite near this point; start from another")
+            gradient, hessian = _derivatives(program, point)
+            step = _solve(hessian, gradient, work)
+            length, residual = max(abs(s) for s in step), max(abs(g) for g in gradient)
             steps.append(NewtonStep(digits=work, residual=_short(residual), length=_short(length)))
             point = [t - s for t, s in zip(point, step, strict=True)]
             if max(abs(t - o) for t, o in zip(point, origin, strict=True)) > FARTHEST_MOVE * size:
@@ -208,6 +204,18 @@ def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mp
                 return point, steps, max(gained, 1)
         work = max(work, following)
     return point, steps, digits
+
+
+def _derivatives(program: Program, point: list[mpf]) -> tuple[list[mpf], list[list[mpf]]]:
+    """Gradient and Hessian, all of whose entries are real and finite."""
+    try:
+        ran = evaluate_digits(program, point)
+    except (ArithmeticError, ValueError, TypeError):
+        # mpmath raises the last one where it meets a complex number of its own.
+        raise RefinementError("the loss is not defined near this point; start from another") from None
+    if not all(isinstance(x, mpf) and mp.isfinite(x) for x in chain(ran.gradient, *ran.hessian)):
+        raise RefinementError("the loss is not finite near this point; start from another")
+    return ran.gradient, ran.hessian
 
 
 def _solve(hessian: list[list[mpf]], gradient: list[mpf], digits: int) -> list[mpf]:

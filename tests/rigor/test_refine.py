@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 from math import log10
 
 import pytest
 from mpmath import mp, mpf
 
+from symland.datasets import Dataset
 from symland.errors import RefinementError, SymlandError
 from symland.records import Verdict
 from symland.rigor.refine import RefinedPoint, refine
+from symland.spec import LandscapeSpec, Loss
 from tests.rigor.plain import gradient, loss
 from tests.rigor.points import xor, xor_points
 
@@ -67,6 +70,47 @@ def test_digits_beyond_what_python_prints_are_given_and_taken() -> None:
 def test_a_degenerate_point_has_no_certified_digit() -> None:
     refined = refine(xor(2, "0"), [0.0] * 12)
     assert (refined.verdict, refined.digits) == (Verdict.UNDECIDED, 0)
+
+
+def test_a_degenerate_point_that_newton_nears_by_thirds_has_no_certified_digit() -> None:
+    # E = ln 2 + (w v)^2 / 8 + ..., whose Newton step from (a, a) is -a / 3.
+    data = Dataset(name="tie", inputs=((Fraction(1),), (Fraction(1),)), labels=(0, 1))
+    spec = LandscapeSpec(
+        name="flat", hidden=(1,), bias=False, loss=Loss.LOGISTIC, penalty=Fraction(0), data=data, outputs=1
+    )
+    refined = refine(spec, [0.01, 0.01], 40)
+    assert (refined.verdict, refined.digits) == (Verdict.UNDECIDED, 0)
+    assert 50 < len(refined.steps) < 80
+    assert 0 < float(refined.theta[0]) < 1e-9
+    for before, after in pairwise(refined.steps[:20]):
+        assert abs(float(after.length) / float(before.length) - 2 / 3) < 1e-3
+    assert abs(float(refined.steps[0].length) - 0.01 / 3) < 1e-5
+    assert abs(float(refined.steps[0].residual) / 0.25e-6 - 1) < 1e-2
+
+
+@pytest.mark.parametrize("activation", ["log(z)", "sqrt(z)", "1/z"])
+def test_a_point_where_the_loss_is_not_defined_is_refused(activation: str) -> None:
+    spec = xor(1, "1e-2").with_(activation=activation)
+    for theta in ([-0.5] * 7, [0.0, 0.0, 0.1, 0.1, -0.5, 0.0, 0.0], [0.0] * 7):
+        with pytest.raises(RefinementError):
+            refine(spec, theta)
+
+
+def test_steps_and_residual_say_what_they_measure() -> None:
+    for theta in xor_points(2, "1e-3")[:3]:
+        refined = refine(xor(2, "1e-3"), theta, 60)
+        with mp.workdps(200):
+            point = [mpf(t) for t in refined.theta]
+            true = max(map(abs, gradient(point, 2, mpf("1e-3"))))
+            assert true <= mpf(refined.residual) * (1 + mpf(10) ** -30)
+            assert mpf(refined.residual) < mpf(10) ** -58
+            start = max(map(abs, gradient([mpf(float(t)) for t in theta], 2, mpf("1e-3"))))
+            assert abs(start - mpf(refined.steps[0].residual)) < mpf("1e-3") * start
+            moved = max(abs(mpf(float(t)) - p) for t, p in zip(theta, point, strict=True))
+            assert abs(moved - mpf(refined.steps[0].length)) < mpf("1e-3") * moved
+        assert refined.steps[0].digits == 30
+        assert refined.steps[-1].digits <= 60 + 12 + 3
+        assert refined.asked == 60
 
 
 def test_a_point_that_is_not_stationary_is_refused() -> None:

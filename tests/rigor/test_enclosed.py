@@ -1,0 +1,137 @@
+"""Every enclosed float64 operation holds the true values over its interval, and is not much wider than they are."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+
+from symland.errors import CertificateError
+from symland.rigor.enclosed import Enclosed, EnclosedAlgebra
+
+ALGEBRA = EnclosedAlgebra()
+
+# Name, value, function in mpmath, its derivative, and where it is taken.
+ONE = (
+    ("exp", None, mp.exp, mp.exp, (-30.0, 30.0)),
+    ("tanh", None, mp.tanh, lambda x: mp.sech(x) ** 2, (-9.0, 9.0)),
+    ("sech2", None, lambda x: mp.sech(x) ** 2, lambda x: 2 * mp.sech(x) ** 2 * mp.tanh(x), (-9.0, 9.0)),
+    ("logistic", None, lambda x: 1 / (1 + mp.exp(-x)), lambda x: 1 / (2 + mp.exp(x) + mp.exp(-x)), (-30.0, 30.0)),
+    ("softplus", None, lambda x: mp.log1p(mp.exp(x)), lambda x: 1 / (1 + mp.exp(-x)), (-30.0, 30.0)),
+    ("log", None, mp.log, lambda x: 1 / x, (0.05, 90.0)),
+    ("sqrt", None, mp.sqrt, lambda x: 0.5 / mp.sqrt(x), (0.05, 90.0)),
+    ("power", Fraction(0), lambda x: mpf(1), lambda x: mpf(0), (-3.0, 3.0)),
+    ("power", Fraction(1), lambda x: x, lambda x: mpf(1), (-3.0, 3.0)),
+    ("power", Fraction(2), lambda x: x**2, lambda x: 2 * x, (-3.0, 3.0)),
+    ("power", Fraction(5), lambda x: x**5, lambda x: 5 * x**4, (-3.0, 3.0)),
+    ("power", Fraction(-1), lambda x: 1 / x, lambda x: 1 / x**2, (0.05, 9.0)),
+    ("power", Fraction(-3), lambda x: x**-3, lambda x: 3 / x**4, (-9.0, -0.05)),
+)
+
+
+def shape(x: list[float], r: float) -> Enclosed:
+    return Enclosed(np.array(x), np.full(len(x), r))
+
+
+@pytest.mark.parametrize(("op", "value", "f", "slope", "domain"), ONE)
+@pytest.mark.parametrize("radius", [0.0, 1e-13, 1e-6, 1e-2])
+def test_functions_of_one_interval_are_enclosed_and_not_widely(
+    op: str, value: Fraction | None, f: object, slope: object, domain: tuple[float, float], radius: float
+) -> None:
+    assert callable(f)
+    assert callable(slope)
+    rng, floor = np.random.default_rng(0), 1e-14 * (op == "softplus")
+    points = [*rng.uniform(*domain, 40).tolist(), *domain]
+    with np.errstate(all="ignore"):
+        out = ALGEBRA.primitive(op, [shape(points, radius)], value)
+    with mp.workdps(40):
+        for x, mid, rad in zip(points, out.mid.tolist(), out.rad.tolist(), strict=True):
+            steep = mpf(0)
+            for at in np.linspace(-1.0, 1.0, 9).tolist():
+                y = mpf(x) + mpf(at) * mpf(radius)
+                assert abs(f(y) - mpf(mid)) <= mpf(rad)
+                steep = max(steep, abs(slope(y)))
+            # Second derivatives widen the bound by about radius^2; an interval that reaches zero has no inverse.
+            if radius <= 1e-6:
+                assert rad <= 1.001 * steep * radius + 3e3 * radius**2 + 1e-14 * (abs(mid) + steep) + floor
+            else:
+                assert rad < 0.5 + 60 * steep * radius
+
+
+@pytest.mark.parametrize("op", ["add", "sub", "mul", "div"])
+def test_functions_of_two_intervals_are_enclosed_and_not_widely(op: str) -> None:
+    rng = np.random.default_rng(1)
+    for radius in (0.0, 1e-13, 1e-5, 0.1):
+        a, b = rng.normal(size=60) * 3, rng.uniform(0.4, 3.0, 60) * rng.choice((-1, 1), 60)
+        x, y = shape(a.tolist(), radius), shape(b.tolist(), radius / 2)
+        out = {"add": x + y, "sub": x - y, "mul": x * y, "div": ALGEBRA.primitive("div", [x, y], None)}[op]
+        for k in range(60):
+            ends = []
+            for s in (-1, 1):
+                for t in (-1, 1):
+                    p = Fraction(float(a[k])) + s * Fraction(radius)
+                    q = Fraction(float(b[k])) + t * Fraction(radius) / 2
+                    ends.append({"add": p + q, "sub": p - q, "mul": p * q, "div": p / q}[op])
+            far = max(abs(e - Fraction(float(out.mid[k]))) for e in ends)
+            assert far <= Fraction(float(out.rad[k]))
+            assert float(out.rad[k]) <= 1.5 * float(far) + 1e-14 * (1 + abs(float(out.mid[k])))
+
+
+def test_what_reaches_a_singularity_is_unbounded() -> None:
+    with np.errstate(all="ignore"):
+        for op, value in (("log", None), ("sqrt", None), ("power", Fraction(-1)), ("power", Fraction(-2))):
+            for middle in (0.0, 0.25, 0.5):
+                assert np.isinf(ALGEBRA.primitive(op, [shape([middle], 0.5)], value).rad).all(), (op, middle)
+        assert np.isinf(ALGEBRA.primitive("log", [shape([-1.0], 0.5)], None).rad).all()
+        assert np.isinf(ALGEBRA.primitive("sqrt", [shape([-1.0], 0.5)], None).rad).all()
+        assert np.isinf(ALGEBRA.primitive("exp", [shape([0.0], 1.5)], None).rad).all()
+
+
+def test_functions_of_wide_intervals_are_bounded() -> None:
+    wide = shape([0.3, -2.0, 8.0], 1.5)
+    with mp.workdps(30):
+        for op, value, f, _, _ in ONE[1:5]:
+            out = ALGEBRA.primitive(op, [wide], value)
+            for k in range(3):
+                for at in np.linspace(-1.5, 1.5, 13).tolist():
+                    assert abs(f(mpf(float(wide.mid[k])) + at) - mpf(float(out.mid[k]))) <= mpf(float(out.rad[k]))
+            # |f'| is at most 1, 0.77, 1/4 and 1.
+            most = {"tanh": 1.0, "sech2": 0.77, "logistic": 0.25, "softplus": 1.0}[op]
+            assert (out.rad <= 1.5 * most + 1e-13).all()
+
+
+def test_softmax_and_its_logarithm_are_enclosed() -> None:
+    rng = np.random.default_rng(2)
+    for radius in (0.0, 1e-9, 0.05):
+        m = rng.normal(size=(2, 20)) * 4
+        margins = [Enclosed(row, np.full(20, radius)) for row in m]
+        log = ALGEBRA.primitive("lse0", margins, None)
+        soft = [ALGEBRA.primitive("softmax0", margins, Fraction(i)) for i in range(3)]
+        for k in range(20):
+            with mp.workdps(30):
+                for s in (-1, 1):
+                    for t in (-1, 1):
+                        u = [mpf(0), mpf(float(m[0, k])) + s * mpf(radius), mpf(float(m[1, k])) + t * mpf(radius)]
+                        total = mp.fsum(mp.exp(v) for v in u)
+                        assert abs(mp.log(total) - mpf(float(log.mid[k]))) <= mpf(float(log.rad[k]))
+                        for i in range(3):
+                            assert abs(mp.exp(u[i]) / total - mpf(float(soft[i].mid[k]))) <= mpf(float(soft[i].rad[k]))
+            assert log.rad[k] < 2.1 + radius
+        for p in soft:
+            assert (p.rad <= 6 * radius * p.mid + 1e-14).all() or radius > 1e-3
+
+
+def test_constants_hold_their_fractions() -> None:
+    for value in (Fraction(1, 3), Fraction(-7, 10), Fraction(3, 4), Fraction(0), Fraction(10**30 + 1)):
+        held = ALGEBRA.constant(value)
+        assert abs(Fraction(float(held.mid)) - value) <= Fraction(float(held.rad))
+        assert (held.rad == 0) == (Fraction(float(held.mid)) == value)
+        assert held.rad <= 1e-15 * abs(held.mid)
+
+
+def test_what_has_no_enclosure_is_refused() -> None:
+    for op in ("sin", "erf"):
+        with pytest.raises(CertificateError, match=op):
+            ALGEBRA.primitive(op, [shape([0.0], 0.0)], None)
