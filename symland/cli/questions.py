@@ -223,7 +223,7 @@ def export(
         elif form == "parquet":
             written = exchange.write_parquet(output, database.spec, points, pathways)
         else:
-            written = [exchange.write_graphml(output / "network.graphml", points, pathways)]
+            written = [exchange.write_graphml(output / "network.graphml", points, pathways, database.descents())]
     for path in written:
         say(str(path))
 

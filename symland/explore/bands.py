@@ -26,13 +26,16 @@ from symland.explore.tolerances import BAND_IMAGES, BAND_STEPS
 from symland.records import FloatArray, StationaryPoint
 from symland.symmetry import SymmetryGroup
 
-__all__ = ["bridge", "components", "elastic_band", "transition_states_between"]
+__all__ = ["ATTEMPTS", "bridge", "components", "elastic_band", "search_between", "transition_states_between"]
 
 SPRING = 1.0
 """Stiffness of the springs, in units of the mean gradient across the band per mean distance of images."""
 
 BRIDGE_HEADS = 4
 """Minima of each component that double-ended searches start from."""
+
+ATTEMPTS = 20
+"""Double-ended searches between components, at most."""
 
 LONGEST_MOVE = 0.1
 """Longest move of an image in one step, in units of theta."""
@@ -121,6 +124,16 @@ def _refined(band: FloatArray) -> FloatArray:
     return np.stack([np.interp(places, knots, column) for column in band.T], axis=1)
 
 
+def search_between(
+    kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint], start: int, end: int
+) -> list[StationaryPoint]:
+    """The classes `points`, and those that a band from class `start` to the nearest copy of class `end` leads to."""
+    here, there = points[start].theta, points[end].theta
+    catalogue = Catalogue(kernel, group, points)
+    catalogue.add(transition_states_between(kernel, group, here, group.apply(nearest_copy(group, there, here), there)))
+    return list(catalogue.points)
+
+
 def components(connections: Connections) -> NDArray[np.intp]:
     """For each class, the smallest number of a class that pathways connect it to, through copies of any kind."""
     root = np.arange(len(connections.points))
@@ -134,7 +147,7 @@ def components(connections: Connections) -> NDArray[np.intp]:
 
 
 def bridge(
-    kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint], *, attempts: int = 20
+    kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint], *, attempts: int = ATTEMPTS
 ) -> Connections:
     """Pathways of `points`; where minima remain unconnected, double-ended searches between the nearest of them.
 

@@ -288,6 +288,11 @@ class Campaign:
         """One representative of each class, in the order of discovery."""
         return self._catalogue.points
 
+    @property
+    def begun(self) -> bool:
+        """Whether any result has been absorbed."""
+        return bool(self.round or self._waiting)
+
     def pending(self) -> tuple[Batch, ...]:
         """The batches of this round whose results have not been absorbed."""
         return tuple(
@@ -319,13 +324,17 @@ class Campaign:
         self._waiting[address.number] = result
         if len(self._waiting) < expected:
             return False
-        known = len(self.points)
-        for number in range(expected):
-            self._merge(self._waiting[number], known)
-        self._waiting.clear()
+        self.close()
         self.round += 1
-        self.curve.append((self.searches, classes_by_index(self.points)))
         return True
+
+    def close(self) -> None:
+        """Merge the results of a round that is cut off, in order; nothing can be absorbed into it afterwards."""
+        known = len(self.points)
+        for _, result in sorted(self._waiting.items()):
+            self._merge(result, known)
+            self.curve.append((self.searches, classes_by_index(self.points)))
+        self._waiting.clear()
 
     def _merge(self, result: BatchResult, known: int) -> None:
         if len(result.tallies) != known + len(result.new):

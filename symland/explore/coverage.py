@@ -158,7 +158,7 @@ class Completeness:
     overall : Richness
     by_index : tuple of Richness
     curve : tuple of (searches, classes by index)
-        Accumulation after each round.
+        Accumulation, batch by batch.
     """
 
     searches: int

@@ -107,7 +107,7 @@ def explore(
         return end is not None and clock is not None and clock() >= end
 
     met = bool(campaign.round) and satisfied(rules, campaign.completeness(), campaign.tallies)
-    while not met and campaign.searches < max_searches and not late():
+    while not met and campaign.searches < max_searches and not (campaign.begun and late()):
         for result in _results(campaign, executor, factory, late):
             if keep is not None:
                 keep(result)
@@ -116,6 +116,7 @@ def explore(
                 if progress is not None:
                     progress(state)
                 met = satisfied(rules, state, campaign.tallies)
+    campaign.close()
     order = sorted(range(len(campaign.points)), key=lambda k: (campaign.points[k].index, campaign.points[k].loss, k))
     return Exploration(
         points=tuple(campaign.points[k] for k in order),
@@ -128,18 +129,20 @@ def explore(
 def _results(
     campaign: Campaign, executor: Executor | None, factory: KernelFactory | None, late: Callable[[], bool]
 ) -> Iterable[BatchResult]:
-    """Results of the pending batches of one round, as they come; none is begun once it is late."""
+    """Results of the pending batches of one round, as they come; none but the first is begun once it is late."""
     batches = campaign.pending()
     if executor is None or factory is None:
         for batch in batches:
+            yield run_batch(campaign.kernel, campaign.group, batch)
             if late():
                 return
-            yield run_batch(campaign.kernel, campaign.group, batch)
         return
     futures = [executor.submit(run_batch_from, factory, campaign.group, batch) for batch in batches]
     try:
         for future in as_completed(futures):
             yield future.result()
+            if late():
+                return
     except BrokenExecutor:
         raise ExplorationError(
             "a worker process died; finished batches are kept, so run again, with fewer workers if memory ran out"

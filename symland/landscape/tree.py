@@ -199,6 +199,18 @@ class DisconnectivityTree:
             renamed[place] = (len(kept) - 1,)
         return DisconnectivityTree(nodes=tuple(kept), roots=tuple(renamed[root][0] for root in self.roots))
 
+    def below(self, loss: float) -> DisconnectivityTree:
+        """What lies at or below a loss: the minima there, and the superbasins that they form there."""
+        kept = [place for place, node in enumerate(self.nodes) if node.loss <= loss]
+        new = {place: k for k, place in enumerate(kept)}
+        nodes = tuple(
+            replace(self.nodes[place], children=tuple(new[child] for child in self.nodes[place].children))
+            for place in kept
+        )
+        parents, lowest = self.parents(), _lowest(nodes)
+        roots = [new[place] for place in kept if parents.get(place) not in new]
+        return DisconnectivityTree(nodes=nodes, roots=tuple(sorted(roots, key=lambda r: (lowest[r], r))))
+
     def positions(self) -> FloatArray:
         """A horizontal place for each node: leaves at 0, 1, 2, ..., the lowest branch in the middle of each join."""
         lowest = _lowest(self.nodes)

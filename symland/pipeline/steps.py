@@ -16,7 +16,7 @@ import numpy as np
 
 from symland.errors import DatabaseError, RefinementError
 from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, Richness, explore, parse_rules
-from symland.explore.bands import bridge, components
+from symland.explore.bands import ATTEMPTS, bridge, components, search_between
 from symland.explore.exploration import MOST_SEARCHES
 from symland.explore.origins import Origin, starts_from
 from symland.explore.pathways import Connections
@@ -165,15 +165,39 @@ def _given(database: Database, origins: Sequence[Origin], seed: int) -> FloatArr
     return given
 
 
-def connect_into(database: Database, *, listener: Listener = SILENCE) -> Connections:
+def connect_into(
+    database: Database,
+    *,
+    between: tuple[int, int] | None = None,
+    attempts: int = ATTEMPTS,
+    listener: Listener = SILENCE,
+) -> Connections:
     """Follow both downhill branches of every transition state, and search between minima that stay unconnected.
 
     Classes that are found on the way join the list.
+
+    Parameters
+    ----------
+    between : two class numbers of minima, optional
+        A double-ended search between these first, whatever joins them.
+    attempts : int
+        Double-ended searches between minima that stay unconnected, at most.
+
+    Raises
+    ------
+    DatabaseError
+        If there are no classes yet, or `between` names something else than two minima.
     """
     points = classes(database)
+    kernel, group = compile_kernel(database.spec), find_symmetry(database.spec)
     listener.advance(f"{sum(p.index == 1 for p in points)} transition states")
-    found = bridge(compile_kernel(database.spec), find_symmetry(database.spec), points)
-    if len(found.points) > len(points):
+    if between is not None:
+        for number in between:
+            if not 0 <= number < len(points) or points[number].index or points[number].nullity:
+                raise DatabaseError(f"{database.path}: class {number} is not a minimum; name classes of index 0")
+        points = search_between(kernel, group, points, *between)
+    found = bridge(kernel, group, points, attempts=attempts)
+    if len(found.points) > len(database.points()):
         database.put_points(found.points)
     database.put_pathways(found.pathways)
     database.put_descents(found.descents)

@@ -164,6 +164,19 @@ def test_coarsening_keeps_what_is_joined_at_each_level(network) -> None:  # type
         assert coarse.join_loss(a, b) == (0.6 if exact <= 0.6 else exact if exact == inf else 1.0)
 
 
+@given(networks(), st.sampled_from([0.1, 0.25, 0.5, 0.8]))
+def test_what_lies_below_a_loss_joins_as_before(network, ceiling) -> None:  # type: ignore[no-untyped-def]
+    minima, edges = network
+    listed = [(loss, 100 + n, (a, b)) for n, (loss, a, b) in enumerate(edges)]
+    whole = DisconnectivityTree.build(dict(enumerate(minima)), listed)
+    cut = whole.below(ceiling)
+    low = [n for n, loss in enumerate(minima) if loss <= ceiling]
+    assert sorted(cut.nodes[leaf].minimum for leaf in cut.leaves) == low
+    for a, b in permutations(low, 2):
+        joined = whole.join_loss(a, b)
+        assert cut.join_loss(a, b) == (joined if joined <= ceiling else inf)
+
+
 @given(networks())
 def test_the_lowest_path_reaches_the_minimax_loss(network) -> None:  # type: ignore[no-untyped-def]
     minima, edges = network

@@ -9,12 +9,13 @@ from symland.landscape.exchange.pathsample import (
     read_pathsample,
     write_pathsample,
 )
-from symland.landscape.exchange.tables import write_csv, write_graphml, write_parquet
+from symland.landscape.exchange.tables import class_columns, write_csv, write_graphml, write_parquet
 
 __all__ = [
     "PathsampleFiles",
     "PathsampleMinimum",
     "PathsampleState",
+    "class_columns",
     "export_pathsample",
     "import_pathsample",
     "read_pathsample",

@@ -8,18 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import numpy as np
 
 from symland.errors import DatabaseError
 from symland.landscape.exchange.files import write_bytes
 from symland.landscape.network import log_det, transition_network
-from symland.records import Pathway, StationaryPoint
+from symland.records import Descent, Pathway, StationaryPoint
 from symland.spec import LandscapeSpec
 
-__all__ = ["write_csv", "write_graphml", "write_parquet"]
+__all__ = ["class_columns", "write_csv", "write_graphml", "write_parquet"]
+
+
+def class_columns(spec: LandscapeSpec, points: Sequence[StationaryPoint]) -> dict[str, list[Any]]:
+    """The columns of the class table, a value for each class."""
+    header, rows = _class_table(spec, points)
+    return {key: [row[k] for row in rows] for k, key in enumerate(header)}
 
 
 def _class_table(spec: LandscapeSpec, points: Sequence[StationaryPoint]) -> tuple[list[str], list[list[Any]]]:
-    header = ["class", "index", "nullity", "copies", "loss", "gradient_norm", "log_det", "outcome"]
+    header = ["class", "index", "nullity", "copies", "loss", "gradient_norm", "log_det", "norm", "softest", "outcome"]
     names = list(spec.layout.names())
     header += names + [f"eigenvalue_{n}" for n in range(len(names))]
     rows: list[list[Any]] = [
@@ -31,6 +38,8 @@ def _class_table(spec: LandscapeSpec, points: Sequence[StationaryPoint]) -> tupl
             p.loss,
             p.gradient_norm,
             log_det(p),
+            float(np.linalg.norm(p.theta)),
+            float(np.abs(p.spectrum).min()),
             p.outcome.name,
             *p.theta.tolist(),
             *p.spectrum.tolist(),
@@ -101,7 +110,12 @@ def write_parquet(
     return out
 
 
-def write_graphml(path: str | Path, points: Sequence[StationaryPoint], pathways: Iterable[Pathway]) -> Path:
+def write_graphml(
+    path: str | Path,
+    points: Sequence[StationaryPoint],
+    pathways: Iterable[Pathway],
+    descents: Iterable[Descent] = (),
+) -> Path:
     """Write the transition network as GraphML; several edges between two minima and self-edges are kept.
 
     Raises
@@ -109,6 +123,6 @@ def write_graphml(path: str | Path, points: Sequence[StationaryPoint], pathways:
     DatabaseError
         If the file cannot be written.
     """
-    network = transition_network(points, pathways)
+    network = transition_network(points, pathways, descents)
     text = "\n".join(nx.generate_graphml(network, named_key_ids=True, prettyprint=True))
     return write_bytes(Path(path), (text + "\n").encode())

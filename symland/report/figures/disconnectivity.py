@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from math import log10
 from typing import Any
 
@@ -94,7 +94,8 @@ def disconnectivity_figure(
         shades.append(shade)
     many = len(tree.leaves) > MOST_LABELS
     axes.add_collection(LineCollection(lines, colors=shades, linewidths=0.6 if many else 1.1, capstyle="round"))
-    _mark_minima(axes, tree, x, label, many)
+    leaf_shades = [shades[leaf] if scale is not None else index_colour(0) for leaf in tree.leaves]
+    _mark_minima(axes, tree, x, label, many, leaf_shades)
     axes.set_xlim(-0.7, len(tree.leaves) - 0.3)
     axes.set_ylim(
         from_axis(to_axis(lowest) - (0.1 if not many else 0.04) * span), from_axis(to_axis(highest) + 0.06 * span)
@@ -108,11 +109,16 @@ def disconnectivity_figure(
 
 
 def _mark_minima(
-    axes: Axes, tree: DisconnectivityTree, x: np.ndarray, label: Callable[[Hashable], str] | None, many: bool
+    axes: Axes,
+    tree: DisconnectivityTree,
+    x: np.ndarray,
+    label: Callable[[Hashable], str] | None,
+    many: bool,
+    shades: Sequence[Any],
 ) -> None:
     leaves = list(tree.leaves)
     losses = [tree.nodes[leaf].loss for leaf in leaves]
-    axes.plot(x[leaves], losses, "o", color=index_colour(0), markersize=2 if many else 3.5)
+    axes.scatter(x[leaves], losses, s=4 if many else 12, c=shades, zorder=3, linewidths=0)
     if many and label is None:
         return
     for leaf, loss in zip(leaves, losses, strict=True):

@@ -20,6 +20,9 @@ LEVEL_HALF_WIDTH = 0.32
 MOST_NUMBERED = 14
 """Classes of one index that are numbered at most."""
 
+MOST_TICKS = 30
+"""Classes whose numbers are written under their spectra at most."""
+
 SHORTEST_STEP = 0.034
 """Distance below which two numbers would overlap, as a fraction of the axis."""
 
@@ -117,7 +120,7 @@ def spectrum_figure(points: Sequence[StationaryPoint], *, mark: float | None = N
     for place in range(1, len(order)):
         if indices[place] != indices[place - 1]:
             axes.axvline(place - 0.5, color="0.85", linewidth=0.6)
-    step = max(1, len(order) // 40)
+    step = -(-len(order) // MOST_TICKS)
     axes.set_xticks(range(0, len(order), step), [str(n) for n in order[::step]], fontsize=7)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.7, len(order) - 0.3)

@@ -34,6 +34,9 @@ CEILING = 0.6
 LEVELS = 24
 """Contours, about."""
 
+CLEARANCE = 0.07
+"""Distance from the three points within which no contour is labelled, as a fraction of the longer axis."""
+
 CHUNK = 2048
 """Points evaluated at once."""
 
@@ -128,7 +131,11 @@ def slice_figure(taken: Slice, labels: Sequence[str], indices: Sequence[int], *,
     )
     levels = [x for x in MaxNLocator(LEVELS).tick_values(low, ceiling) if low < x < ceiling]
     lines = axes.contour(taken.s, taken.t, taken.loss, levels=levels, colors="0.25", linewidths=0.45)
-    axes.clabel(lines, levels[::3], fmt="%.3g", fontsize=6)
+    extent = np.array([taken.s[-1] - taken.s[0], taken.t[-1] - taken.t[0]])
+    for text in axes.clabel(lines, levels[::3], fmt="%.3g", fontsize=6):
+        gap = np.abs(np.array(text.get_position()) - taken.places) / extent.max()
+        if (gap < CLEARANCE).all(axis=1).any():
+            text.remove()
     middle = indices[1]
     if low < at_points[1] < ceiling:
         # Through a saddle the level crosses itself.

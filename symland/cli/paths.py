@@ -1,0 +1,150 @@
+"""Verbs for what connects minima: double-ended searches, paths and their barriers, pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from symland.cli.account import show_account
+from symland.cli.app import app
+from symland.cli.display import Progress, print_json, print_table, say
+from symland.cli.options import DatabaseFile, Json
+from symland.errors import ReportError
+
+__all__ = ["connect", "draw", "path"]
+
+
+@app.command
+def connect(
+    *between: int,
+    db: DatabaseFile,
+    attempts: Annotated[int, Parameter(help="Double-ended searches between minima that stay apart, at most.")] = 20,
+    json: Json = False,
+) -> None:
+    """Follow every transition state down both sides, and search from both ends between minima that stay apart.
+
+    With two classes of minima, a double-ended search between these two, whatever joins them already.
+
+    Example: `symland connect 0 4 --db xor.sqlite`
+    """
+    from symland import pipeline
+    from symland.landscape.database import Database
+
+    if len(between) not in (0, 2):
+        raise ReportError(f"{len(between)} classes to connect; write two, or none for all that stay apart")
+    progress = Progress()
+    with Database.open(db) as database:
+        before = len(database.points())
+        progress.begin("connect")
+        pair = (between[0], between[1]) if between else None
+        found = pipeline.connect_into(database, between=pair, attempts=attempts, listener=progress)
+        progress.end(f"{len(found.pathways)} pathways, {len(found.points) - before} new classes")
+        show_account(database, json)
+
+
+@app.command
+def path(
+    start: int,
+    end: int,
+    /,
+    *,
+    db: DatabaseFile,
+    temperature: Annotated[
+        float, Parameter(help="For the fastest path, in units of the loss; low, and barriers alone decide.")
+    ] = 0.01,
+    json: Json = False,
+) -> None:
+    """Show the lowest and the fastest path between two minima, and their barriers.
+
+    Example: `symland path 0 4 --db xor.sqlite --temperature 0.05`
+    """
+    from symland.landscape.database import Database
+    from symland.landscape.network import fastest_path, lowest_path, transition_network
+    from symland.pipeline import classes
+
+    with Database.open(db) as database:
+        points = classes(database)
+        network = transition_network(points, database.pathways(), database.descents())
+    found = {
+        "lowest": lowest_path(network, start, end),
+        "fastest": fastest_path(network, start, end, temperature),
+    }
+    out: dict[str, Any] = {}
+    for name, way in found.items():
+        out[name] = {
+            "places": list(way.minima),
+            "transition_states": list(way.transition_states),
+            "highest": way.highest,
+            "barrier": way.barrier,
+            "barrier_back": way.highest - points[end].loss,
+        }
+    if json:
+        print_json(out)
+        return
+    for name, way in found.items():
+        stations = [("at", way.minima[0])]
+        for state, place in zip(way.transition_states, way.minima[1:], strict=True):
+            stations += [("over", state), ("at", place)]
+        rows = [
+            [word, str(n), str(points[n].index), f"{points[n].loss:.12g}", f"{points[n].loss - points[start].loss:.6g}"]
+            for word, n in stations
+        ]
+        heading = "lowest path" if name == "lowest" else f"fastest path, temperature {temperature:g}"
+        print_table(heading, ["", "class", "index", "loss", "above the start"], rows)
+        say(f"{name} path: barrier {way.barrier:.12g} there, {out[name]['barrier_back']:.12g} back")
+
+
+@app.command
+def draw(
+    kind: Literal["tree", "levels", "spectra", "slice", "network", "completeness"],
+    /,
+    *,
+    db: DatabaseFile,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="File to write; its end says pdf, png or svg.")],
+    of: Annotated[str | None, Parameter(help="Classes: one for a network, three for a slice: 0,5,1.")] = None,
+    unfold: Annotated[bool, Parameter(negative="", help="Tree: a leaf for every labelled copy.")] = False,
+    colour: Annotated[str | None, Parameter(help="Tree: a column of the class table, such as copies or norm.")] = None,
+    log: Annotated[bool, Parameter(negative="", help="Tree: logarithmic axis of the loss.")] = False,
+    levels: Annotated[int | None, Parameter(help="Tree: superbasins at so many losses, not at each join.")] = None,
+    below: Annotated[float | None, Parameter(help="Tree: draw no more than lies below this loss.")] = None,
+    labels: Annotated[bool, Parameter(help="Tree: write the numbers of the minima.")] = True,
+) -> None:
+    """Draw the disconnectivity graph, losses, spectra, a plane through three points, or one network.
+
+    Example: `symland draw tree --db xor.sqlite -o tree.pdf --colour norm --log`
+    """
+    from symland.landscape.database import Database
+    from symland.report import drawing
+
+    with Database.open(db) as database:
+        if kind == "tree":
+            figure = drawing.draw_tree(
+                database,
+                unfolded=unfold,
+                colour=colour,
+                log_loss=log,
+                levels=levels,
+                below=below,
+                labels=labels,
+            )
+        elif kind == "levels":
+            figure = drawing.draw_levels(database)
+        elif kind == "spectra":
+            figure = drawing.draw_spectra(database)
+        elif kind == "completeness":
+            figure = drawing.draw_completeness(database)
+        elif kind == "network":
+            (number,) = _numbers(of or "0", 1)
+            figure = drawing.draw_network(database, number)
+        else:
+            figure = drawing.draw_slice(database, _numbers(of or "", 3))
+    say(str(drawing.save_drawing(figure, output)))
+
+
+def _numbers(text: str, count: int) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != count or not all(part.isdecimal() for part in parts):
+        raise ReportError(f"--of: {text!r} does not name {count} class{'es' if count > 1 else ''}; write such as 0,5,1")
+    return [int(part) for part in parts]

@@ -1,0 +1,216 @@
+"""One picture of a landscape at a time, as a person asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from symland.errors import ReportError
+from symland.explore.align import nearest_copy
+from symland.landscape.database import Database
+from symland.landscape.exchange import class_columns
+from symland.landscape.tree import DisconnectivityTree
+from symland.landscape.unfold import Copy, unfold
+from symland.records import FloatArray, StationaryPoint
+from symland.report.figures import (
+    completeness_figure,
+    disconnectivity_figure,
+    level_figure,
+    network_figure,
+    save_figure,
+    slice_figure,
+    spectrum_figure,
+    take_slice,
+)
+from symland.symbolic.symmetry import find_symmetry
+
+__all__ = [
+    "SUFFIXES",
+    "draw_completeness",
+    "draw_levels",
+    "draw_network",
+    "draw_slice",
+    "draw_spectra",
+    "draw_tree",
+    "save_drawing",
+]
+
+SUFFIXES = ("pdf", "png", "svg")
+"""Formats that a drawing can have, by the end of its file's name."""
+
+TREE_HEIGHT = 3.6
+"""Height of a disconnectivity graph, in inches."""
+
+
+def draw_tree(
+    database: Database,
+    *,
+    unfolded: bool = False,
+    colour: str | None = None,
+    log_loss: bool = False,
+    levels: int | None = None,
+    below: float | None = None,
+    labels: bool = True,
+) -> Figure:
+    """The disconnectivity graph of a database.
+
+    Parameters
+    ----------
+    unfolded : bool
+        A leaf for each labelled copy, in place of one for each class.
+    colour : str, optional
+        A column of the class table that colours the minima.
+    log_loss : bool
+        Logarithmic axis of the loss.
+    levels : int, optional
+        Superbasins at so many equidistant losses, the classical form, in place of joins at their exact loss.
+    below : float, optional
+        Loss up to which the graph is drawn.
+    labels : bool
+        Whether to write the minima's numbers.
+
+    Raises
+    ------
+    ReportError
+        If there is no minimum, no such column, or fewer than two levels.
+    DatabaseError
+        If the copies cannot be unfolded.
+    """
+    points, pathways, descents = database.points(), database.pathways(), database.descents()
+    if unfolded:
+        everything = unfold(points, pathways, find_symmetry(database.spec), descents=descents)
+        tree = DisconnectivityTree.of_copies(points, everything)
+    else:
+        tree = DisconnectivityTree.of_classes(points, pathways, descents)
+    if below is not None:
+        tree = tree.below(below)
+    if not tree.nodes:
+        raise ReportError("there is no minimum to draw; explore first, or draw up to a higher loss")
+    if levels is not None:
+        tree = tree.coarsened(_ladder(tree, levels, log_loss))
+    colours: Mapping[Hashable, float] | None = None
+    if colour is not None:
+        column = _column(database, points, colour)
+        colours = {leaf: column[_class_of(leaf)] for leaf in (tree.nodes[k].minimum for k in tree.leaves)}
+    return disconnectivity_figure(
+        tree,
+        label=None if labels else lambda _: "",
+        colours=colours,
+        colour_label=(colour or "").replace("_", " "),
+        log_loss=log_loss,
+        height=TREE_HEIGHT,
+    )
+
+
+def _class_of(minimum: Hashable) -> int:
+    number = minimum.number if isinstance(minimum, Copy) else minimum
+    assert isinstance(number, int)
+    return number
+
+
+def _ladder(tree: DisconnectivityTree, levels: int, log_loss: bool) -> FloatArray:
+    if levels < 2:
+        raise ReportError(f"levels: {levels}; write 2 or more")
+    losses = [node.loss for node in tree.nodes]
+    low, high = min(losses), max(losses)
+    if log_loss and low > 0.0:
+        return np.geomspace(low, high, levels)
+    return np.linspace(low, high, levels)
+
+
+def _column(database: Database, points: Sequence[StationaryPoint], name: str) -> list[float]:
+    table = class_columns(database.spec, points)
+    numeric = [key for key, values in table.items() if all(isinstance(v, int | float) for v in values)]
+    if name not in numeric:
+        known = ", ".join(numeric[:8])
+        raise ReportError(f"colour: no column {name!r} in the class table; write one of {known}, a parameter, ...")
+    return [float(value) for value in table[name]]
+
+
+def draw_levels(database: Database) -> Figure:
+    """Every class at its loss, by index."""
+    return level_figure(database.points())
+
+
+def draw_spectra(database: Database) -> Figure:
+    """The Hessian eigenvalues of every class."""
+    return spectrum_figure(database.points(), mark=2 * float(database.spec.penalty))
+
+
+def draw_completeness(database: Database) -> Figure:
+    """Classes found against searches made.
+
+    Raises
+    ------
+    ReportError
+        If no search was made.
+    """
+    return completeness_figure(database.analyses().get("completeness", {}).get("curve", ()))
+
+
+def draw_network(database: Database, number: int) -> Figure:
+    """One class as a network with its weights and what it decides.
+
+    Raises
+    ------
+    ReportError
+        If there is no such class.
+    """
+    point = _points(database, [number])[0]
+    title = f"class {number}:  $E = {point.loss:.6f}$"
+    return network_figure(database.spec, point.theta, title=title)
+
+
+def draw_slice(database: Database, numbers: Sequence[int]) -> Figure:
+    """The loss on the plane through three classes, the second one's representative and copies of the others near it.
+
+    Where a pathway of the second leads to the other two, the copies are those that it reaches.
+
+    Raises
+    ------
+    ReportError
+        If there are not three classes, one does not exist, or the three lie on a line.
+    """
+    if len(numbers) != 3:
+        raise ReportError(f"a slice needs three classes, got {len(numbers)}; write such as 0,5,1")
+    first, middle, last = _points(database, numbers)
+    group = find_symmetry(database.spec)
+    ends = [group.apply(nearest_copy(group, p.theta, middle.theta), p.theta) for p in (first, last)]
+    for path in database.pathways():
+        sides = {path.minus: path.minus_element, path.plus: path.plus_element}
+        if path.transition_state == numbers[1] and {numbers[0], numbers[2]} == set(sides) and all(sides.values()):
+            elements = [sides[numbers[0]], sides[numbers[2]]]
+            if numbers[0] == numbers[2]:
+                elements = [path.minus_element, path.plus_element]
+            ends = [group.apply(g, p.theta) for g, p in zip(elements, (first, last), strict=True)]
+    taken = take_slice(database.spec, (ends[0], middle.theta, ends[1]))
+    return slice_figure(taken, [str(n) for n in numbers], [p.index for p in (first, middle, last)])
+
+
+def _points(database: Database, numbers: Sequence[int]) -> list[StationaryPoint]:
+    points = database.points()
+    for number in numbers:
+        if not 0 <= number < len(points):
+            raise ReportError(f"class {number} of {len(points)}; count from 0, as `symland show` does")
+    return [points[number] for number in numbers]
+
+
+def save_drawing(figure: Figure, path: Path) -> Path:
+    """Write a figure in the format that the file's name ends in.
+
+    Raises
+    ------
+    ReportError
+        If that is none of `SUFFIXES`, or the file cannot be written.
+    """
+    suffix = path.suffix[1:].lower()
+    if suffix not in SUFFIXES:
+        raise ReportError(f"{path}: ends in none of {', '.join(SUFFIXES)}; name the file so")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReportError(f"{path.parent}: cannot be made ({error.strerror}); give a folder to write into") from None
+    return save_figure(figure, path.parent, path.stem, [suffix])[0]
