@@ -348,7 +348,6 @@ def _krawczyk(network: _Network, middle: list[arb], radii: list[arb]) -> tuple[a
     p = network.size
     value, gradient, at = network(middle)
     moved = (inverse := at.mid().inv().mid()) * gradient
-    _need(all(x.is_finite() for x in (*moved.entries(), *inverse.entries())), "Y is not finite", Verdict.UNDECIDED)
     box: list[arb] = []
     for radius, name in zip(radii, ("inclusion", "uniqueness"), strict=True):
         around = arb(0, radius)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 from collections import Counter
+from collections.abc import Callable
 from copy import deepcopy
 from fractions import Fraction
 from functools import cache
@@ -15,9 +17,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flint import arb
+from flint import arb, arb_mat
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from mpmath import mp, mpf
 
 import symland.rigor.check
 from symland.datasets import Dataset
@@ -25,7 +28,7 @@ from symland.program.balls import working_precision
 from symland.records import Verdict
 from symland.rigor.certificate import Certificate, certificate_schema
 from symland.rigor.certify import certify
-from symland.rigor.check import check_certificate
+from symland.rigor.check import CheckResult, _eigenvalues, _evaluate, _parse, check_certificate
 from symland.rigor.decimals import parse_decimal
 from symland.rigor.krawczyk import contraction, cube, hessian_over, preconditioned_midpoint
 from symland.rigor.refine import refine
@@ -308,6 +311,159 @@ def test_rows_of_numbers_must_be_lists() -> None:
         assert check_certificate(values).verdict is Verdict.CERTIFIED
         values["spec"] = {**values["spec"], **change}
         assert check_certificate(redigested(values)).verdict is Verdict.REFUTED
+
+
+ACTIVATIONS = (
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "sin",
+    "erf",
+    "exp(-z**2/2)",
+    "log(3 + 2*sin(2*z))",
+    "z/(1 + z**2)**2",
+    "(3 + cos(2*z))**-2",
+    "(1 + 2*z)**3 - (2 - z)**2 + (1 + z)**1 + z**0",
+    "sqrt(1 + 4*z**2)",
+    "sigmoid(2*z)**3",
+    "softplus(1 - 2*z)*tanh(z/3)",
+    "erf(z/2)*cos(z)",
+    "+z - 0.25*z**3 + 1.5e-1*z**2",
+    "tanh(2*z)/(2 + sin(3*z))",
+)
+
+
+def _in_mpmath(text: str) -> Callable[[mpf], mpf]:
+    names = {n: getattr(mp, n) for n in ("exp", "log", "tanh", "sin", "cos", "erf", "sqrt")}
+    names |= {"sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "softplus": lambda x: mp.log1p(mp.exp(x))}
+    if text in names:
+        return names[text]
+    exact = re.sub(r"\d+\.\d*(e-?\d+)?", lambda m: f"mpf('{m[0]}')", text)
+    return lambda z: eval(exact, {"__builtins__": {}}, names | {"z": z, "mpf": mpf})
+
+
+@pytest.mark.parametrize("text", ACTIVATIONS)
+def test_the_checker_differentiates_activations_as_differences_do(text: str) -> None:
+    f, tree = _in_mpmath(text), _parse(text)
+    with working_precision(200), mp.workdps(60):
+        for x in ("-1.7", "-0.4", "0", "0.25", "2.5"):
+            held = _evaluate(tree, arb(parse_decimal(x)))
+            wide = _evaluate(tree, arb(parse_decimal(x)) + arb(0, 1e-6))
+            for order, (ball, around) in enumerate(zip(held, wide, strict=True)):
+                known = mp.diff(f, mpf(x), order, h=mpf(10) ** -15) if order else f(mpf(x))
+                assert abs(ball - arb(mp.nstr(known, 40))) < 1e-12
+                assert ball.rad() < 1e-40
+                assert around.contains(ball)
+                assert around.rad() < 1e-3
+                for end in (-1, 1):
+                    moved = _evaluate(tree, arb(parse_decimal(x)) + end * arb(1e-6))[order]
+                    assert around.overlaps(moved)
+                    assert not around.rad() > 1e6 * (abs(moved - ball) + 1e-5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["z**65", "z**-65", "z**0.5", "z**z", "tan(z)", "z if z else z", "1j*z", "True*z", "0x10*z", "1_0*z", "z(z)",
+     "tanh(z, z)", "tanh()", "tanh(x=z)", "z @ z", "z // 2", "z % 2", "~z", "not z", "-x", "'a'", "[z]"],
+)  # fmt: skip
+def test_the_checker_reads_no_other_activation(text: str) -> None:
+    values = deepcopy(certificates()[0])
+    values["spec"]["activation"] = text
+    assert check_certificate(redigested(values)).verdict is Verdict.REFUTED
+
+
+def test_the_checker_tells_what_is_false_from_what_it_cannot_prove() -> None:
+    def said(**changes: Any) -> CheckResult:
+        values = deepcopy(certificates()[0])
+        for path, value in changes.items():
+            *path_keys, last = path.split("__")
+            at: Any = values
+            for key in path_keys:
+                at = at[key]
+            at[last] = value
+        return check_certificate(redigested(values))
+
+    true = certificates()[0]
+    claims, low = true["claims"], Fraction(true["claims"]["loss"][0])
+    for shift in (Fraction(1, 1000), Fraction(-1, 1000)):
+        moved = [_decimal(low + shift)] * 2
+        result = said(claims__loss=moved)
+        assert (result.verdict, "the loss lies outside" in result.reason) == (Verdict.REFUTED, True)
+        eigenvalue = [_decimal(Fraction(claims["eigenvalues"][0][0]) + shift)] * 2
+        result = said(claims__eigenvalues=[eigenvalue, *claims["eigenvalues"][1:]])
+        assert (result.verdict, "an eigenvalue lies outside" in result.reason) == (Verdict.REFUTED, True)
+    index = claims["index"]["value"] + 1
+    for changes, verdict, reason in (
+        ({"claims__index__value": index}, Verdict.REFUTED, "the index is another"),
+        ({"claims__index__value": 8}, Verdict.REFUTED, "out of range"),
+        ({"claims__existence": "undecided"}, Verdict.UNDECIDED, "does not claim"),
+        ({"claims__existence": "maybe"}, Verdict.REFUTED, "unknown verdict"),
+        ({"claims__index__verdict": "refuted"}, Verdict.UNDECIDED, "does not claim"),
+        ({"midpoint": [*true["midpoint"], "0"]}, Verdict.REFUTED, "P long"),
+        ({"midpoint": true["midpoint"][:-1]}, Verdict.REFUTED, "P long"),
+        ({"claims__eigenvalues": claims["eigenvalues"][:-1]}, Verdict.REFUTED, "P long"),
+        ({"claims__eigenvalues": [["0"]] * 7}, Verdict.REFUTED, "not a pair"),
+        ({"claims__loss": ["0"]}, Verdict.REFUTED, "not a pair"),
+        ({"inclusion_radius": "0"}, Verdict.REFUTED, "not in order"),
+        ({"inclusion_radius": "-1e-30"}, Verdict.REFUTED, "not in order"),
+        ({"inclusion_radius": "1e-60"}, Verdict.REFUTED, "in the inclusion cube"),
+        ({"uniqueness_radius": "30"}, Verdict.UNDECIDED, "fails on the uniqueness cube"),
+        ({"spec__activation": "log(z)"}, Verdict.UNDECIDED, "cannot be inverted"),
+        ({"spec__hidden": [4000]}, Verdict.UNDECIDED, "too large"),
+        ({"spec__penalty": "-1/100"}, Verdict.REFUTED, "penalty"),
+        ({"spec__penalised": "none"}, Verdict.REFUTED, "penalised"),
+        ({"spec__loss": "hinge"}, Verdict.REFUTED, "loss"),
+        ({"spec__targets": [0, 1, 1]}, Verdict.REFUTED, "number"),
+        ({"spec__targets": [0, 1, 1, 2]}, Verdict.REFUTED, "label"),
+        ({"spec__targets": [0, 1, 1, -1]}, Verdict.REFUTED, "label"),
+        ({"spec__hidden": [0]}, Verdict.REFUTED, "width"),
+        ({"spec__hidden": []}, Verdict.REFUTED, "width"),
+        ({"spec__hidden": [4097]}, Verdict.REFUTED, "width"),
+        ({"precision_bits": 1}, Verdict.REFUTED, "remarks"),
+        ({"precision_bits": "128"}, Verdict.REFUTED, "remarks"),
+        ({"reason": None}, Verdict.REFUTED, "remarks"),
+        ({"format": "symland-certificate/0"}, Verdict.REFUTED, "format"),
+        ({"operator": "newton"}, Verdict.REFUTED, "format"),
+    ):
+        result = said(**changes)
+        assert (result.verdict, reason in result.reason) == (verdict, True), (changes, result)
+    assert said() == CheckResult(
+        verdict=Verdict.CERTIFIED, reason="existence, uniqueness, index, loss and eigenvalues hold"
+    )
+
+
+def test_the_checkers_eigenvalues_hold_prescribed_ones() -> None:
+    with working_precision(200):
+        for spectrum in ([3], [1, 2], [-1, -1, 2], [5, 5, 5, 5], [0, 1, 1], [-7, 2, 2, 3, 3]):
+            size = len(spectrum)
+            v = [arb(k + 1) for k in range(size)]
+            norm = sum((x * x for x in v), arb(0))
+            turn = arb_mat(size, size, [(i == j) - 2 * v[i] * v[j] / norm for i in range(size) for j in range(size)])
+            middle = arb_mat(size, size, [spectrum[i] * (i == j) for i in range(size) for j in range(size)])
+            for width in (0.0, 1e-9):
+                matrix = turn * middle * turn
+                wide = arb_mat(size, size, [x + arb(0, width) for x in matrix.entries()])
+                found = _eigenvalues(wide)
+                assert len(found) == size
+                for ball, value in zip(found, spectrum, strict=True):
+                    assert ball.contains(value)
+                    assert ball.rad() < 1e-6
+
+
+def test_numbers_with_many_digits_are_read_up_to_the_limit() -> None:
+    assert check_certificate(padded(certificates()[0], 2_000)).verdict is Verdict.CERTIFIED
+    result = check_certificate(padded(certificates()[0], 26_000))
+    assert (result.verdict, result.reason) == (Verdict.REFUTED, "not a decimal")
+    wide = deepcopy(certificates()[0])
+    wide["uniqueness_radius"] = "1e-26000"
+    assert "too many digits" in check_certificate(sealed(wide)).reason
+
+
+def padded(values: dict[str, Any], zeros: int) -> dict[str, Any]:
+    """The same certificate, with zeros behind a number."""
+    out = deepcopy(values)
+    out["midpoint"][0] += "0" * zeros
+    return sealed(out)
 
 
 def test_small_eigenvalues_of_wide_networks_are_read() -> None:

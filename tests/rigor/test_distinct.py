@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -13,7 +15,7 @@ from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
 from symland.rigor.distinct import compare, distinct, fixed_by, symmetric_subspace
 from symland.symbolic.symmetry import find_symmetry
-from symland.symmetry import SymmetryGroup
+from symland.symmetry import GroupElement, SymmetryGroup
 from tests.rigor.points import xor, xor_points
 
 
@@ -72,6 +74,107 @@ def test_a_symmetry_that_moves_the_point_is_refuted() -> None:
         element = group().random_element(rng)
         moved = np.abs(group().apply(element, point) - point).max() > 1e-6
         assert fixed_by(minimum, group(), element) is (Verdict.REFUTED if moved else Verdict.CERTIFIED)
+
+
+def placed(shift: str, inner: str = "1e-3", outer: str = "2e-3", loss: tuple[str, str] = ("0", "1")) -> Certificate:
+    """A certificate with given cubes around a point without symmetries, of which one weight is shifted."""
+    weight = f"{float(Fraction('0.2') + Fraction(shift)):.9f}"
+    some = made()[0]
+    return replace(
+        some,
+        midpoint=("1", weight, "0.5", "0.7", "-0.3", "0.1", "0.9"),
+        inclusion_radius=inner,
+        uniqueness_radius=outer,
+        claims=replace(some.claims, loss=loss),
+    )
+
+
+def test_points_are_the_same_distinct_or_open_by_the_distance_of_their_cubes() -> None:
+    here = placed("0")
+    for shift, verdict in (
+        ("0.0009", Verdict.REFUTED),
+        ("0.001", Verdict.REFUTED),  # just inside: distance + r = R
+        ("0.0011", Verdict.UNDECIDED),
+        ("0.002", Verdict.UNDECIDED),  # the small cubes touch
+        ("0.0021", Verdict.CERTIFIED),
+        ("-0.0021", Verdict.CERTIFIED),
+    ):
+        assert compare(here, placed(shift)).verdict is verdict, shift
+        assert compare(placed(shift), here).verdict is verdict, shift
+    # Either cube of uniqueness will do.
+    assert compare(here, placed("0.0019", outer="3e-3")).verdict is Verdict.REFUTED
+    assert compare(placed("0.0019", outer="3e-3"), here).verdict is Verdict.REFUTED
+    # Up to symmetry, that one symmetry carries the points apart proves nothing of the others.
+    for shift, verdict in (("0.0009", Verdict.REFUTED), ("0.0021", Verdict.UNDECIDED), ("0.5", Verdict.CERTIFIED)):
+        assert compare(here, placed(shift), group()).verdict is verdict
+    assert compare(here, placed("0.5"), group()).element is None
+
+
+def test_only_disjoint_bounds_of_the_loss_tell_points_apart() -> None:
+    for other, verdict in (
+        (("1.5", "2"), Verdict.CERTIFIED),
+        (("1", "2"), Verdict.REFUTED),
+        (("-1", "0"), Verdict.REFUTED),
+        (("-2", "-0.5"), Verdict.CERTIFIED),
+        (("0.2", "0.3"), Verdict.REFUTED),
+    ):
+        pair = (placed("0"), placed("0", loss=other))
+        assert compare(*pair).verdict is verdict
+        assert compare(*reversed(pair)).verdict is verdict
+        assert distinct(pair).verdict is verdict
+        assert distinct(tuple(reversed(pair)), group()).classes == (2 if verdict is Verdict.CERTIFIED else 1)
+
+
+def test_pairs_of_a_long_list_are_all_compared() -> None:
+    losses = [("0", "9"), ("1", "2"), ("3", "4"), ("3.5", "5"), ("8", "10")]
+    many = tuple(placed(str(k), loss=loss) for k, loss in enumerate(losses))
+    assert distinct(many).verdict is Verdict.CERTIFIED
+    same = (*many, placed("0", loss=("8.5", "20")), placed("4", loss=("8", "9")))
+    found = distinct(same)
+    assert [(c.first, c.second) for c in found.exceptions] == [(0, 5), (4, 6)]
+    assert (found.verdict, found.classes) == (Verdict.REFUTED, 5)
+    open_pair = distinct((*many, placed("0.0015", loss=("2", "3"))))
+    assert (open_pair.verdict, open_pair.classes) == (Verdict.UNDECIDED, 6)
+    unknown = certify(xor(1, "0"), [0.0] * 7)
+    lost = tuple(replace(c, spec=unknown.spec) for c in many[:2])
+    assert [(c.first, c.second) for c in distinct((lost[0], unknown, lost[1], unknown)).exceptions] == [
+        (0, 1),
+        (0, 3),
+        (1, 2),
+        (1, 3),
+        (2, 3),
+    ]
+
+
+def test_a_symmetry_fixes_a_point_by_the_distance_of_its_cubes() -> None:
+    # The swap of the inputs exchanges the two weights of the node.
+    swap = next(g for g in (_element(n) for n in range(len(group().data_automorphisms))) if g != group().identity)
+    for gap, verdict in (
+        ("-0.8", Verdict.REFUTED),
+        ("0.0009", Verdict.CERTIFIED),
+        ("0.001", Verdict.CERTIFIED),
+        ("0.0015", Verdict.UNDECIDED),
+        ("0.002", Verdict.UNDECIDED),
+        ("0.0021", Verdict.REFUTED),
+    ):
+        at = placed("0") if gap == "-0.8" else placed(str(Fraction(8, 10) + Fraction(gap)))
+        assert fixed_by(at, group(), swap) is verdict, gap
+    near = symmetric_subspace(placed(str(Fraction(8, 10) + Fraction("0.0015"))), group())
+    assert (near.verdict, near.order) == (Verdict.UNDECIDED, 2)
+
+
+def _element(number: int) -> GroupElement:
+    return replace(group().identity, data=number)
+
+
+def test_the_fixed_subspace_has_the_dimension_of_the_common_kernel() -> None:
+    for certificate in (*made(), *made(2)[:6]):
+        held = group(1 if len(certificate.midpoint) == 7 else 2)
+        symmetric = symmetric_subspace(certificate, held)
+        size = len(certificate.midpoint)
+        moves = [np.array([held.apply(g, e) for e in np.eye(size)]).T - np.eye(size) for g in symmetric.generators]
+        rank = np.linalg.matrix_rank(np.vstack(moves)) if moves else 0
+        assert symmetric.dimension == size - rank
 
 
 def test_nothing_is_said_without_cubes_or_across_landscapes() -> None:

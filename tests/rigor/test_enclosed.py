@@ -79,6 +79,31 @@ def test_functions_of_two_intervals_are_enclosed_and_not_widely(op: str) -> None
             assert float(out.rad[k]) <= 1.5 * float(far) + 1e-14 * (1 + abs(float(out.mid[k])))
 
 
+def test_the_rounding_of_one_operation_is_covered_to_the_last_bit() -> None:
+    # Errors of (1 - 2^-52) u and of u, next to 1.
+    exact = [shape([x], 0.0) for x in (1 + 2.0**-52, 1 - 2.0**-53, 1.0, 2.0**-53, -(2.0**-53))]
+    product, total, difference = exact[0] * exact[1], exact[2] + exact[3], exact[2] - exact[4]
+    for out, true in (
+        (product, (1 + Fraction(1, 2**52)) * (1 - Fraction(1, 2**53))),
+        (total, 1 + Fraction(1, 2**53)),
+        (difference, 1 + Fraction(1, 2**53)),
+    ):
+        far = abs(Fraction(float(out.mid[0])) - true)
+        assert far > Fraction(9, 10) * Fraction(1, 2**53)
+        assert far <= Fraction(float(out.rad[0]))
+
+
+def test_tiny_and_huge_numbers_stay_enclosed() -> None:
+    tiny, huge = shape([1e-200, -3e-160], 1e-201), shape([1e200], 1e180)
+    with np.errstate(all="ignore"):
+        product, grown = tiny * tiny, huge * huge
+    for k, x in enumerate((Fraction(1e-200), Fraction(-3e-160))):
+        for s in (-1, 1):
+            true = (x + s * Fraction(1e-201)) ** 2
+            assert abs(true - Fraction(float(product.mid[k]))) <= Fraction(float(product.rad[k]))
+    assert not np.isfinite(grown.rad).any()
+
+
 def test_what_reaches_a_singularity_is_unbounded() -> None:
     with np.errstate(all="ignore"):
         for op, value in (("log", None), ("sqrt", None), ("power", Fraction(-1)), ("power", Fraction(-2))):

@@ -18,8 +18,9 @@ from symland.program.digits import evaluate_digits
 from symland.records import Verdict
 from symland.rigor.certify import certify
 from symland.rigor.enclosed import EXP_ERROR, Enclosed, EnclosedAlgebra, exponential
-from symland.rigor.fast import certify_fast
+from symland.rigor.fast import _index, _inverse, _product_error, _slope, certify_fast
 from symland.spec import LandscapeSpec
+from tests.rigor.plain import gradient, hessian
 from tests.rigor.points import xor, xor_points
 from tests.strategies import specs
 
@@ -101,6 +102,97 @@ def test_degenerate_points_and_wild_points_are_left_undecided() -> None:
     assert not certify_fast(xor(2, "0"), np.zeros((3, 12))).decided.any()
     assert not certify_fast(xor(2, "1e-3"), np.full((3, 12), 1e200)).decided.any()
     assert certify_fast(xor(2, "1e-3"), np.zeros((0, 12))).decided.shape == (0,)
+
+
+def test_the_slope_bounds_every_matrix_of_the_enclosure_and_no_more() -> None:
+    rng = np.random.default_rng(0)
+    inverse, middle = rng.normal(size=(2, 40, 3, 3))
+    spread = 10.0 ** rng.uniform(-18, 0, (40, 3, 3))
+    spread[:5] = 0.0
+    slopes = _slope(inverse, middle, spread)
+    for k in range(40):
+        y, m, r = ([[Fraction(float(x)) for x in row] for row in matrix[k]] for matrix in (inverse, middle, spread))
+        rows = []
+        for i in range(3):
+            total = Fraction(0)
+            for j in range(3):
+                total += abs((i == j) - sum(y[i][n] * m[n][j] for n in range(3)))
+                total += sum(abs(y[i][n]) * r[n][j] for n in range(3))
+            rows.append(total)
+        assert max(rows) <= Fraction(float(slopes[k])) <= max(rows) * (1 + Fraction(1, 10**12)) + Fraction(1, 10**13)
+    assert np.isinf(_slope(np.full((1, 2, 2), np.nan), np.eye(2)[None], np.zeros((1, 2, 2)))).all()
+    assert 0 < _slope(np.eye(2)[None], np.eye(2)[None], np.zeros((1, 2, 2)))[0] < 1e-13
+
+
+def test_the_index_is_decided_up_to_the_spread_at_which_dominance_ends() -> None:
+    middle = np.diag([2.0, -3.0])[None]
+    for spread, index in ((0.0, 1), (0.999999, 1), (1.000001, -1), (np.nan, -1), (np.inf, -1)):
+        with np.errstate(all="ignore"):
+            assert _index(middle, np.full((1, 2, 2), spread))[0] == index
+    turn = np.array([[0.6, -0.8, 0.0], [0.8, 0.6, 0.0], [0.0, 0.0, 1.0]])
+    for values, index in (((1.0, 2.0, 3.0), 0), ((-1.0, 2.0, 3.0), 1), ((-1.0, -2.0, -3.0), 3), ((0.0, 1.0, 2.0), -1)):
+        turned = (turn * np.array(values)) @ turn.T
+        assert _index(turned[None], np.zeros((1, 3, 3)))[0] == index
+    assert _index(np.full((1, 2, 2), np.nan), np.zeros((1, 2, 2)))[0] == -1
+    # One spread for one entry: only the row that it stands in ceases to dominate.
+    assert _index(middle, np.array([[[0.0, 1.9], [1.9, 0.0]]]))[0] == 1
+    assert _index(middle, np.array([[[0.0, 2.1], [2.1, 0.0]]]))[0] == -1
+    assert _index(middle, np.array([[[0.0, 0.0], [0.0, 2.9]]]))[0] == 1
+    assert _index(middle, np.array([[[0.0, 0.0], [0.0, 3.1]]]))[0] == -1
+
+
+def test_the_rounding_of_products_is_bounded() -> None:
+    for size in (1, 12, 400):
+        least = Fraction(size, 2**53) / (1 - Fraction(size, 2**53))
+        assert least < Fraction(_product_error(size)) < least * (1 + Fraction(9, size))
+
+
+def test_inverses_are_given_where_there_are_any() -> None:
+    good, singular = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([[1.0, 1.0], [1.0, 1.0]])
+    with np.errstate(all="ignore"):
+        found = _inverse(np.stack((good, singular, np.full((2, 2), np.nan), -good)))
+        alone = _inverse(np.stack((good, np.full((2, 2), np.inf))))
+    for k, sign in ((0, 1), (3, -1)):
+        assert np.allclose(found[k] @ good, sign * np.eye(2), atol=1e-14)
+    assert not found[1].any()
+    assert not found[2].any()
+    assert np.allclose(alone[0] @ good, np.eye(2), atol=1e-14)
+    assert not alone[1].any()
+
+
+@pytest.mark.parametrize(
+    ("slope", "decided"), [(0.0, True), (0.19, True), (0.21, False), (0.9, False), (np.inf, False)]
+)
+def test_a_point_is_decided_only_where_shift_and_slope_leave_room(
+    slope: float, decided: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The inclusion radius is 1.25 shifts: the test holds for slopes below 0.2.
+    monkeypatch.setattr("symland.rigor.fast._slope", lambda inverse, middle, spread: np.full(len(middle), slope))
+    fast = certify_fast(xor(1, "1e-2"), np.array(xor_points(1, "1e-2")))
+    assert (fast.decided == decided).all()
+
+
+def test_the_cube_of_uniqueness_is_the_wide_one_only_where_the_test_holds_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slopes = iter([0.1, 0.5, 0.1, 1.0, 0.1, 2.0])
+    monkeypatch.setattr("symland.rigor.fast._slope", lambda inverse, middle, spread: np.full(len(middle), next(slopes)))
+    theta = np.array(xor_points(1, "1e-2"))
+    wide, tight, none = (certify_fast(xor(1, "1e-2"), theta) for _ in range(3))
+    assert (wide.uniqueness_radius == 1e-5 * (1 + np.abs(wide.theta).max(axis=1))).all()
+    assert (tight.uniqueness_radius == tight.inclusion_radius).all()
+    assert (none.uniqueness_radius == none.inclusion_radius).all()
+
+
+def test_the_radius_covers_the_step_that_newton_would_still_take() -> None:
+    spec, penalty = xor(1, "1e-2"), mpf("1e-2")
+    fast = certify_fast(spec, np.array(xor_points(1, "1e-2")) + 1e-7)
+    with mp.workdps(60):
+        for theta, radius in zip(fast.theta, fast.inclusion_radius, strict=True):
+            at = [mpf(float(t)) for t in theta]
+            step = mp.lu_solve(hessian(at, 1, penalty), mp.matrix(gradient(at, 1, penalty)))
+            length = max(abs(s) for s in step)
+            assert 1.25 * length <= radius <= 1.25 * length + 1e-12
 
 
 def test_an_inverse_whose_bound_underflows_is_unbounded() -> None:

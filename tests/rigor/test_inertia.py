@@ -104,7 +104,21 @@ def test_pivots_of_size_two_count_once() -> None:
     with working_precision(64):
         assert pivot_index(arb_mat([[0, 1], [1, 0]])) == 1
         assert pivot_index(arb_mat([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 2], [0, 0, 2, 0]])) == 2
-        assert pivot_index(arb_mat([[0, 0], [0, 0]])) is None
+        for flat in ([[0]], [[0, 0], [0, 0]], [[1, 0], [0, 0]], [[0, 0], [0, -1]]):
+            assert pivot_index(arb_mat(flat)) is None
+        # The determinant lies in [-2.44, 0.44]: it may be positive.
+        assert pivot_index(arb_mat([[arb(0, 1.2), 1], [1, arb(0, 1.2)]])) is None
+        assert pivot_index(arb_mat([[arb(0, 0.9), 1], [1, arb(0, 0.9)]])) == 1
+
+
+def test_pivots_are_eliminated_exactly() -> None:
+    # Bordered matrices whose Schur complement after a pivot of size 2, or of size 1, decides the index.
+    with working_precision(128):
+        for last, index in ((arb(2.01), 1), (arb(1.99), 2)):
+            assert pivot_index(arb_mat([[0, 1, 1], [1, 0, 1], [1, 1, last]])) == index
+        for last, index in ((arb(4.01), 0), (arb(3.99), 1)):
+            assert pivot_index(arb_mat([[25, 10], [10, last]])) == index
+            assert pivot_index(arb_mat([[-25, 10], [10, -last]])) == 2 - index
 
 
 def test_eigenvalues_allow_for_vectors_that_are_not_orthonormal() -> None:
