@@ -154,6 +154,21 @@ def test_certificates_are_written_and_checked(
     assert "give a certificate that holds" in capsys.readouterr().err
 
 
+def test_proofs_are_saved_and_checked_again_and_a_changed_one_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theorem = str(Path(__file__).parent.parent / "proofs" / "t2_t3_gauge.py")
+    assert call("prove", theorem, "-o", str(tmp_path)) == 0
+    files = sorted(map(str, tmp_path.glob("*.json")))
+    assert len(files) == 2
+    assert call("check", *files) == 0
+    lie = tmp_path / "lie.json"
+    lie.write_text(Path(files[0]).read_text().replace('["q","-1"]', '["q","-3"]', 1))
+    assert lie.read_text() != Path(files[0]).read_text()
+    assert call("check", *files, str(lie)) == 1
+    assert call("check", str(tmp_path / "none.json")) == 2
+
+
 def test_a_kernel_is_written_with_its_verification(tmp_path: Path) -> None:
     assert call("kernel", "xor", "--hidden", "1", "--target", "c", "-o", str(tmp_path)) == 0
     names = {path.suffix for path in tmp_path.iterdir()}

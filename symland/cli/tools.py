@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,9 @@ from symland.cli.options import Json, OptionalFolder, Overrides, Spec, read_spec
 from symland.errors import CertificateError, KernelError
 
 __all__ = ["check", "derive", "kernel", "prove"]
+
+SAVED_PROOF = re.compile(rb'"format"\s*:\s*"symland proof')
+"""What tells a saved proof from a certificate."""
 
 
 @app.command
@@ -92,36 +96,58 @@ def _eps(number: float | None) -> str:
 
 @app.command
 def check(*files: Path, json: Json = False) -> int:
-    """Check certificate files from the specification inside them alone; exit status 1 if one does not hold.
+    """Check saved certificates, each from the specification inside it alone, and saved proofs, from their expressions.
 
-    Example: `symland check certificates/*.json`
+    Exit status 1 if one does not hold.
+
+    Example: `symland check certificates/*.json proofs/*.json`
     """
+    if not files:
+        raise CertificateError("no files: give the certificates or proofs to check")
+    results = [(path, *_check(path)) for path in files]
+    if json:
+        print_json([{"file": str(path), "verdict": verdict, "reason": reason} for path, verdict, reason in results])
+    else:
+        print_table("Checked", ["file", "verdict", "reason"], [[str(path), *rest] for path, *rest in results])
+    return 0 if all(verdict == "certified" for _, verdict, _ in results) else 1
+
+
+def _check(path: Path) -> tuple[str, str]:
+    """Verdict and reason for one file."""
+    from symland.records import Verdict
+
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise CertificateError(f"{path}: cannot be read ({error.strerror}); give files that are there") from None
+    if SAVED_PROOF.search(text):
+        from symland.symbolic.theorem import check_proof
+
+        verdicts = check_proof(text.decode("utf-8", "replace"))
+        held = sum(verdict is Verdict.CERTIFIED for verdict in verdicts.values())
+        whole = Verdict.all(*verdicts.values()) if verdicts else Verdict.UNDECIDED
+        return whole.value, f"{held} of {len(verdicts)} steps hold"
     from symland.rigor.check import check_certificate
 
-    if not files:
-        raise CertificateError("no files: give the certificates to check")
-    results = [(path, check_certificate(path.read_bytes())) for path in files]
-    if json:
-        print_json([{"file": str(path), "verdict": r.verdict.value, "reason": r.reason} for path, r in results])
-    else:
-        rows = [[str(path), r.verdict.value, r.reason] for path, r in results]
-        print_table("Certificates", ["file", "verdict", "reason"], rows)
-    return 0 if all(r.verdict.value == "certified" for _, r in results) else 1
+    result = check_certificate(text)
+    return result.verdict.value, result.reason
 
 
 @app.command
 def prove(
     *files: Path,
     db: Annotated[Path | None, Parameter(name="--db", help="Store the proofs here, for the report.")] = None,
+    output: OptionalFolder = None,
     json: Json = False,
 ) -> int:
     """Prove the theorems of `proofs/`, or of the files given; exit status 1 if a step is not certified.
 
-    A proof file is Python that you choose to run.
+    A proof file is Python that you choose to run. With `-o` each proof is also saved, for `symland check`.
 
     Example: `symland prove`
     """
     from symland.landscape.database import Database
+    from symland.symbolic.theorem import save_proof
     from symland.symbolic.theorem.library import prove_all
 
     progress = Progress()
@@ -132,6 +158,10 @@ def prove(
     if db is not None:
         with Database.open(db) as database:
             database.put_proofs([r.to_dict() for r in results])
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        for result in results:
+            (output / f"{result.identifier}.json").write_text(save_proof(result), encoding="utf-8")
     if json:
         print_json([r.to_dict() for r in results])
     else:

@@ -101,9 +101,7 @@ def map_columns(record: Mapping[str, Any]) -> tuple[list[Column], list[list[Link
 
 
 @styled
-def embedding_figure(
-    columns: Sequence[Column], links: Sequence[Sequence[Link]], *, log_loss: bool = False, height: float = 4.2
-) -> Figure:
+def embedding_figure(columns: Sequence[Column], links: Sequence[Sequence[Link]], *, height: float = 4.2) -> Figure:
     """Draw the columns side by side, each class as a level coloured by its index, and the links between them.
 
     Parameters
@@ -122,7 +120,8 @@ def embedding_figure(
         )
     figure = empty_figure(height)
     axes = figure.add_subplot()
-    axes.set_yscale("log" if log_loss else "linear")
+    # Wide networks crowd their classes at the lowest losses.
+    axes.set_yscale("log" if all(loss > 0 for column in columns for loss in column.losses) else "linear")
     for x, column in enumerate(columns):
         for loss, index in zip(column.losses, column.indices, strict=True):
             ends = (x - LEVEL_HALF_WIDTH, x + LEVEL_HALF_WIDTH)
