@@ -91,16 +91,15 @@ def connect(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoi
     found: list[Pathway] = []
     lost: list[LostBranch] = []
     for k, number in enumerate(states):
-        sides: list[tuple[int, GroupElement]] = []
+        sides: list[tuple[int, GroupElement | None]] = []
         for lane, sign in ((2 * k, -1), (2 * k + 1, 1)):
             outcome = flow.outcomes[lane]
             if outcome is Outcome.CONVERGED and not converged[lane]:
                 outcome = Outcome.STALLED
             if outcome is Outcome.CONVERGED:
-                catalogue.add(ends[lane][None])
-                side = catalogue.find(ends[lane])
-                assert side is not None  # it has just been filed
-                sides.append(side)
+                filed = int(catalogue.add(ends[lane][None])[0])
+                # A degenerate end is filed with its family, whose kept member no group element need carry to it.
+                sides.append(catalogue.find(ends[lane]) or (filed, None))
             else:
                 lost.append(LostBranch(transition_state=number, sign=sign, outcome=outcome))
         if len(sides) == 2:

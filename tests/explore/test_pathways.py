@@ -7,6 +7,7 @@ import numpy as np
 
 from symland.explore import Plan, connect, explore
 from symland.explore.flow import gradient_flow
+from symland.explore.identify import stationary_point
 from tests.explore.landscapes import Wells, no_symmetry, xor
 
 
@@ -73,3 +74,25 @@ def test_a_minimum_that_only_a_branch_finds_is_returned():
     assert len(connections.points) == len(points)
     assert connections.points[-1].index == 0
     assert connections.points[-1].theta.min() > 0
+
+
+class Troughs(Wells):
+    """E = (x^2 - 1)^2 (1 + y^2) / 4: two lines of minima, x = -1 and x = 1, and one transition state, the origin."""
+
+    def value_gradient_hessian(self, theta):
+        x, y = theta.T
+        square, rest = 1.0 + y**2, x**2 - 1.0
+        gradient = np.stack((x * rest * square, rest**2 * y / 2.0), axis=1)
+        mixed = 2.0 * x * rest * y
+        hessian = np.array([[(3.0 * x**2 - 1.0) * square, mixed], [mixed, rest**2 / 2.0]]).transpose(2, 0, 1)
+        return rest**2 * square / 4.0, gradient, hessian
+
+
+def test_a_branch_may_end_elsewhere_on_a_degenerate_family_than_its_kept_member():
+    kernel, group = Troughs(2), no_symmetry(2)
+    points = [stationary_point(kernel, group, np.array(theta)) for theta in ([1.0, 0.7], [0.0, 0.0])]
+    assert [(p.index, p.nullity) for p in points] == [(0, 1), (1, 0)]
+    (path,) = connect(kernel, group, points).pathways
+    assert (path.minus, path.plus) == (0, 0)
+    assert path.minus_element is None
+    assert path.plus_element is None
