@@ -73,7 +73,7 @@ OTHER_METHODS = (
 """Second opinions on the index."""
 
 MOST_PLACES = 60
-"""Places of eigenvalue bounds."""
+"""Places of eigenvalue bounds, behind the zeros of a small one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,7 +126,8 @@ def certify(
     start = FIRST_BITS
     if isinstance(point, RefinedPoint):
         start = max(start, int(BITS_PER_DIGIT * max(map(decimal_places, given))) + 64)
-    texts, slope_bits, reason, moves = given, FIRST_BITS, "", 0
+    texts, slope_bits, moves = given, FIRST_BITS, 0
+    reason = f"{max_bits} bits allow no attempt"
     refuted = False
     while slope_bits <= max_bits and not refuted:
         bits = max(start, slope_bits)
@@ -220,9 +221,15 @@ def _proved(spec: LandscapeSpec, texts: tuple[str, ...], point: Midpoint | None,
         uniqueness=text if wide is None else _uniqueness(point, text, *wide),
         index=agreed.pop() if len(agreed) == 1 else None,
         loss=loss,
-        eigenvalues=tuple(outward_texts(x + arb(0, EIGENVALUE_ROOM * x.rad()), MOST_PLACES) for x in bounds),
+        eigenvalues=tuple(outward_texts(x + arb(0, EIGENVALUE_ROOM * x.rad()), _places(x)) for x in bounds),
         opinions=decided if opinions else (),
     )
+
+
+def _places(x: arb) -> int:
+    """MOST_PLACES, and those that the zeros of a small number take."""
+    least = x.abs_lower()
+    return MOST_PLACES if least == 0 else MOST_PLACES + max(0, decimal_places(short_above(least)) - 3)
 
 
 def _steps() -> int:

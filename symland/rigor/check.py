@@ -33,6 +33,7 @@ LONGEST_FILE = 50_000_000  # characters
 MOST_DIGITS = 25_000  # characters, and decimal exponent, of one number
 LARGEST_WORK = 5 * 10**8  # P^2 times samples times nodes
 SPARE_BITS = 160  # beyond those of the longest number
+MOST_BITS = 2**15  # taken from a certificate that names them
 
 _DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e-?\d{1,6})?", re.ASCII)
 _EXACT = re.compile(r"-?(0|[1-9]\d*)(/[1-9]\d*)?", re.ASCII)
@@ -332,7 +333,8 @@ def _verify(values: dict[str, Any]) -> None:
     written = [*texts, values["inclusion_radius"], values["uniqueness_radius"], *loss, *(t for b in bounds for t in b)]
     numbers = [_decimal(t) for t in written]
     # A number of n characters with exponent k has at most n + |k| places.
-    ctx.prec = SPARE_BITS + int(3.33 * max(len(t) + abs(int(t.partition("e")[2] or "0")) for t in written))
+    longest = max(len(t) + abs(int(t.partition("e")[2] or "0")) for t in written)
+    ctx.prec = SPARE_BITS + max(int(3.33 * longest), min(values["precision_bits"], MOST_BITS))
     _need(bool(0 < numbers[p] <= numbers[p + 1]), "the radii are not in order")
     value, box = _krawczyk(network, [arb(n) for n in numbers[:p]], [arb(r) for r in numbers[p : p + 2]])
     _inside(value, arb(numbers[p + 2]), arb(numbers[p + 3]), "the loss")

@@ -149,17 +149,8 @@ def eigenvalues(matrix: arb_mat, vectors: arb_mat) -> list[arb] | None:
         weyl, ostrowski = weyl.max(a), ostrowski.max(b)
     if not ostrowski < 0.5:
         return None
-    low = sorted((turned[i, i].lower() for i in range(size)), key=_Order)
-    high = sorted((turned[i, i].upper() for i in range(size)), key=_Order)
+    # Exact balls, so that their order is total.
+    low = sorted((turned[i, i].lower() for i in range(size)))
+    high = sorted((turned[i, i].upper() for i in range(size)))
     factor = (1 / (1 + ostrowski)).union(1 / (1 - ostrowski))
     return [factor * (a - weyl).union(b + weyl) for a, b in zip(low, high, strict=True)]
-
-
-class _Order:
-    """Exact balls in the order of their values."""
-
-    def __init__(self, x: arb) -> None:
-        self.x = x
-
-    def __lt__(self, other: _Order) -> bool:
-        return bool(self.x < other.x)

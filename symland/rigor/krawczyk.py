@@ -172,12 +172,12 @@ def widest(spec: LandscapeSpec, point: Midpoint, least: arb) -> tuple[arb, arb] 
         good = bool(slope <= aim) and contracts(point.shift, slope, radius)
         if good and (best is None or radius > best[0]):
             best = (radius, slope)
-        growth = float(aim / slope.mid()) if slope.is_finite() and slope > 0 else 0.25
+        growth = (aim / slope).mid() if slope.is_finite() and slope > 0 else arb(0.25)
         if good and growth < 1.1:
             break
-        # A failed cube asks for a smaller one, a good one for a larger; between a good and a bad one, their mean.
-        step = min(max(growth * 0.95, 1e-6), 20.0)
-        radius = _exact(radius * min(step, 0.8) if not good else radius * max(step, 1.05))
+        # A failed cube asks for a smaller one, by any factor; a good one for a larger.
+        step = 0.95 * growth
+        radius = _exact(radius * (step.max(arb(1.05)).min(arb(20)) if good else step.min(arb(0.8))))
         if best is not None and not radius > best[0]:
             break
     return best

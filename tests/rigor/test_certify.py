@@ -93,10 +93,18 @@ def test_a_float_enters_exactly() -> None:
     assert [Fraction(t) for t in made.midpoint] == [Fraction(t) for t in theta]
 
 
-@pytest.mark.parametrize("penalty", ["1e-8", "1e-12", "1e-30", "1e-100"])
+@pytest.mark.parametrize("penalty", ["1e-8", "1e-12", "1e-30", "1e-100", "1e-200"])
 def test_a_nearly_degenerate_point_is_decided(penalty: str) -> None:
     made = certify(xor(2, penalty), [0.0] * 12)
     assert (made.verdict, made.index) == (Verdict.CERTIFIED, 0)
+    # The spectrum of T4: 2 lambda, 11 times, and 2 lambda + 1/2.
+    for k, (low, high) in enumerate(made.eigenvalues):
+        exact = 2 * Fraction(penalty) + (Fraction(1, 2) if k == 11 else 0)
+        assert Fraction(low) <= exact <= Fraction(high)
+        assert Fraction(high) - Fraction(low) < exact / 1000
+    # The Hessian's entries change by about r over a cube of radius r.
+    assert Fraction(penalty) / 100 < Fraction(made.uniqueness_radius) < 10 * Fraction(penalty)
+    assert check_certificate(made.to_dict()).verdict is Verdict.CERTIFIED
 
 
 def test_a_degenerate_point_is_undecided_with_the_reason() -> None:
@@ -110,6 +118,26 @@ def test_the_bound_on_the_precision_is_kept() -> None:
     made = certify(xor(2, "1e-100"), [0.0] * 12, max_bits=256)
     assert made.verdict is Verdict.UNDECIDED
     assert made.precision <= 256
+
+
+def test_the_reason_names_the_smallest_eigenvalue_or_the_bits() -> None:
+    made = certify(xor(2, "1e-30"), [1e-12] * 12, max_bits=128)
+    assert (made.verdict, made.precision) == (Verdict.UNDECIDED, 128)
+    assert "at 128 bits" in made.reason
+    assert "smallest eigenvalue" in made.reason
+    assert 0 < float(made.reason.rpartition(" ")[2]) < 1e-20
+    assert certify(xor(2, "1e-3"), [0.0] * 12, max_bits=64).reason == "64 bits allow no attempt"
+
+
+@pytest.mark.parametrize("far", [3e-3, 9e-3])
+def test_a_point_beyond_the_reach_of_the_test_is_moved_by_newton(far: float) -> None:
+    for theta in xor_points(2, "1e-3")[:6]:
+        exact = refine(xor(2, "1e-3"), theta, 40).theta
+        made = certify(xor(2, "1e-3"), list(np.array(theta) + far))
+        assert made.verdict is Verdict.CERTIFIED
+        assert Fraction(made.inclusion_radius) < Fraction(1, 10**19)
+        for a, b in zip(made.midpoint, exact, strict=True):
+            assert abs(Fraction(a) - Fraction(b)) < Fraction(1, 10**19)
 
 
 def test_a_point_with_a_gradient_is_refuted() -> None:
@@ -132,7 +160,7 @@ def test_from_points_ever_farther_off_only_what_the_checker_accepts_is_certified
             made = certify(spec, list(np.array(theta) + far))
             if made.verdict is Verdict.CERTIFIED:
                 assert check_certificate(made.to_dict()).verdict is Verdict.CERTIFIED
-                moved += made.midpoint != tuple(map(str, np.array(theta) + far))
+                moved += Fraction(made.midpoint[0]) != Fraction(float(theta[0] + far))
     assert moved > 5
 
 

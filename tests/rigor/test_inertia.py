@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from flint import arb, arb_mat, fmpq
 
 from symland.errors import CertificateError
 from symland.program.balls import working_precision
-from symland.rigor.decimals import exact_decimal, fixed_text, nearest_text, outward_texts, parse_decimal, short_above
+from symland.rigor.decimals import (
+    decimal_places,
+    exact_decimal,
+    fixed_text,
+    nearest_text,
+    outward_texts,
+    parse_decimal,
+    short_above,
+)
 from symland.rigor.inertia import (
     characteristic_index,
     congruence_index,
@@ -218,6 +228,17 @@ def test_decimal_texts_are_exact_and_round_outward() -> None:
         assert nearest_text(arb(2) / 3, 4) == "0.6667"
         assert fixed_text(-5, 3) == "-0.005"
         assert fixed_text(12, -2) == "1200"
+        assert [exact_decimal(Fraction(n, d)) for n, d in ((3, 40), (7, 125), (-12, 1), (1, 2**12))] == [
+            "0.075",
+            "0.056",
+            "-12",
+            "0.000244140625",
+        ]
+        for wrong in (Fraction(1, 3), Fraction(1, 75), float("nan"), "1..2"):
+            with pytest.raises(CertificateError):
+                exact_decimal(wrong)
+        assert [decimal_places(t) for t in ("12", "0.25", "1.5e-30", "1e3", "2.50e1")] == [0, 2, 31, -3, 1]
+        assert outward_texts(arb(1234567), -3) == ("1234000", "1235000")
         assert short_above(arb(0)) == "0"
         for wrong in (arb(-1), arb("nan"), arb("inf")):
             with pytest.raises(CertificateError):
