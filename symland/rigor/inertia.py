@@ -150,7 +150,7 @@ def eigenvalues(matrix: arb_mat, vectors: arb_mat) -> list[arb] | None:
     if not ostrowski < 0.5:
         return None
     # Exact balls, so that their order is total.
-    low = sorted((turned[i, i].lower() for i in range(size)))
-    high = sorted((turned[i, i].upper() for i in range(size)))
+    low = sorted(turned[i, i].lower() for i in range(size))
+    high = sorted(turned[i, i].upper() for i in range(size))
     factor = (1 / (1 + ostrowski)).union(1 / (1 - ostrowski))
     return [factor * (a - weyl).union(b + weyl) for a, b in zip(low, high, strict=True)]
