@@ -60,6 +60,9 @@ def kernel(
     verify: Annotated[
         bool, Parameter(negative="", help="Print the verification record; write nothing without -o.")
     ] = False,
+    runtime_data: Annotated[
+        bool, Parameter(negative="", help="Samples and penalty are arguments of the functions.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Write a verified kernel for loss, gradient and Hessian, to build into your own code.
@@ -76,11 +79,11 @@ def kernel(
     if not verify and output is None:
         raise KernelError("nothing to do: give --output to write the kernel, or --verify to check it")
     if output is not None:
-        for path in export_kernel(question, target, output):
+        for path in export_kernel(question, target, output, runtime_data=runtime_data):
             say(str(path))
     if not verify:
         return 0
-    record = verify_kernel(compile_kernel(question, engine=target))
+    record = verify_kernel(compile_kernel(question, engine=target, runtime_data=runtime_data))
     if json:
         print_json(record.to_dict())
     else:

@@ -11,10 +11,11 @@ from fractions import Fraction
 
 from symland.kernels.coefficients import FAR
 from symland.kernels.lanes import LANES, Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
+from symland.kernels.recorder import reads
 
 __all__ = ["PRELUDE", "VERSION", "function_text", "print_c", "signature"]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever this module prints other text."""
 
 PRELUDE = f"""\
@@ -119,8 +120,10 @@ class _Printer:
         self._items(self.code.items)
         for buffer in self.code.named(Kind.OUTPUT):
             self._scatter(buffer)
+        unread = [b.name for b in self.code.named(Kind.DATA) if b.name not in reads(self.code.items)]
         head = [
             signature(self.code, self.name) + " {",
+            *(f"    (void){plain(name)};" for name in unread),
             "    lanes *const w = (lanes *)work;",
             "    for (int64_t i = 0; i < n; i += LANES) {",
             "        const int64_t below = i < n - LANES ? i : n - LANES;",

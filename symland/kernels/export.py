@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from symland.errors import KernelError, VerificationError
-from symland.kernels import c99, llvm, numpy_text
+from symland.kernels import c99, inertia, llvm, numpy_text
+from symland.kernels.checks import Check, check_enclosure, directions
 from symland.kernels.engines import Want, inline_code, record_code, workspace
-from symland.kernels.kernel import compile_kernel
+from symland.kernels.kernel import compile_kernel, data_of
 from symland.kernels.lanes import LANES, LaneCode
-from symland.kernels.verify import VerificationRecord, sample_points, verify_kernel
+from symland.kernels.self_test import self_test
+from symland.kernels.verify import verify_kernel
 from symland.records import FloatArray, Verdict
 from symland.spec import LandscapeSpec
 
@@ -25,25 +28,28 @@ FUNCTIONS: dict[str, Want] = {
     "value": ("value",),
     "value_gradient": ("value", "gradient"),
     "hessian": ("hessian",),
+    "packed_hessian": ("packed",),
+    "hessian_product": ("product",),
+    "per_sample_gradient": ("per_sample",),
+    "pivots": inertia.OUTPUTS,
 }
 """Functions of an export, and their outputs."""
 
-SELF_TEST_EPS = 4096
-"""Difference from the exact numbers that the self-test of an export allows, in units of eps of the largest entry."""
 
-
-def export_kernel(spec: LandscapeSpec, target: str, directory: str | Path) -> list[Path]:
+def export_kernel(spec: LandscapeSpec, target: str, directory: str | Path, *, runtime_data: bool = False) -> list[Path]:
     """Verify a kernel and write it for use without symland.
 
     Parameters
     ----------
     target : "c", "llvm" or "numpy"
     directory : where the files go; it is made if it is not there
+    runtime_data : bool
+        Whether samples and penalty are arguments of the functions.
 
     Returns
     -------
     list of Path
-        The files; the last one is the verification record.
+        The files; the last one is the verification record, with the SHA-256 of the others.
 
     Raises
     ------
@@ -54,13 +60,16 @@ def export_kernel(spec: LandscapeSpec, target: str, directory: str | Path) -> li
     """
     if target not in TARGETS:
         raise KernelError(f"target {target!r} is not known; write one of {', '.join(TARGETS)}")
-    record = verify_kernel(compile_kernel(spec, engine=target))
+    record = verify_kernel(compile_kernel(spec, engine=_engine(target), runtime_data=runtime_data))
+    stem = c99.plain(spec.name).lower() or "kernel"
+    texts = {"c": _c_texts, "llvm": _llvm_texts, "numpy": _numpy_texts}[target](spec, stem, runtime_data)
+    if target == "numpy":
+        record = replace(record, checks=(*record.checks, *_module_checks(spec, texts[f"{stem}.py"], runtime_data)))
     if record.verdict is Verdict.REFUTED:
         failed = next(c for c in record.checks if c.verdict is Verdict.REFUTED)
         raise VerificationError(f"the kernel fails the check {failed.name!r} ({failed.detail}); nothing was written")
-    stem = c99.plain(spec.name).lower() or "kernel"
-    texts = {"c": _c_texts, "llvm": _llvm_texts, "numpy": _numpy_texts}[target](spec, stem)
-    texts[f"{stem}.verification.json"] = json.dumps(_record(record), indent=1) + "\n"
+    sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    texts[f"{stem}.verification.json"] = json.dumps({**record.to_dict(), "files": sums}, indent=1) + "\n"
     folder = Path(directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,12 +81,45 @@ def export_kernel(spec: LandscapeSpec, target: str, directory: str | Path) -> li
     return paths
 
 
-def _record(record: VerificationRecord) -> dict[str, Any]:
-    return record.to_dict()
+def _engine(target: str) -> str:
+    """The engine that runs the lane code of a target: that of C where there is a compiler, else LLVM."""
+    from symland.kernels.build.library import compiler
+
+    if target == "c":
+        try:
+            compiler()
+        except KernelError:
+            return "llvm"
+    return target
 
 
-def _codes(spec: LandscapeSpec) -> dict[str, LaneCode]:
-    return {name: inline_code(record_code(spec, want)[1]) for name, want in FUNCTIONS.items()}
+def _module_checks(spec: LandscapeSpec, text: str, runtime_data: bool) -> list[Check]:
+    """The functions of a NumPy module against enclosures."""
+    from symland.program.derive import build_program
+
+    module: dict[str, Any] = {}
+    exec(compile(text, "<kernel>", "exec"), module)
+    data = data_of(spec) if runtime_data else ()
+
+    def outputs(name: str, *inputs: FloatArray) -> Sequence[FloatArray]:
+        made = module[name](*data, *inputs)
+        return made if isinstance(made, tuple) else (made,)
+
+    checks: list[Check] = []
+    for name, want in FUNCTIONS.items():
+        if want in (("packed",), inertia.OUTPUTS):
+            continue
+
+        def evaluate(theta: FloatArray, name: str = name, want: Want = want) -> Sequence[FloatArray]:
+            return outputs(name, theta, *([directions(theta)] if want == ("product",) else []))
+
+        found = check_enclosure(spec, build_program(spec, want), evaluate, lanes=False)
+        checks += [replace(c, name=f"module, {name}: {c.name}") for c in found]
+    return checks
+
+
+def _codes(spec: LandscapeSpec, runtime_data: bool) -> dict[str, LaneCode]:
+    return {name: inline_code(record_code(spec, want, runtime_data)[1]) for name, want in FUNCTIONS.items()}
 
 
 def _network(spec: LandscapeSpec) -> list[str]:
@@ -97,34 +139,21 @@ def _network(spec: LandscapeSpec) -> list[str]:
     return lines
 
 
-def _exact(spec: LandscapeSpec, theta: FloatArray) -> dict[str, list[float]]:
-    """Value, gradient and Hessian to the last bit, from enclosures."""
-    from symland.program.balls import evaluate_balls, exact_ball, working_precision
-    from symland.program.derive import build_program
-
-    with working_precision(256):
-        out = evaluate_balls(build_program(spec), [exact_ball(float(t)) for t in theta])
-        hessian = [float(h.mid()) for row in out.hessian for h in row]
-        assert out.value is not None
-        return {
-            "value": [float(out.value.mid())],
-            "gradient": [float(g.mid()) for g in out.gradient],
-            "hessian": hessian,
-        }
-
-
 # -- C ------------------------------------------------------------------------------------------------------------
 
 
-def _c_texts(spec: LandscapeSpec, stem: str) -> dict[str, str]:
-    codes = _codes(spec)
+def _c_texts(spec: LandscapeSpec, stem: str, runtime_data: bool) -> dict[str, str]:
+    codes = _codes(spec, runtime_data)
     guard = f"SYMLAND_{stem.upper()}_H"
     work = max(workspace(code) for code in codes.values())
-    size = spec.n_parameters
-    about = "\n".join(f" * {line}" for line in _network(spec))
+    about = "\n".join(f" * {line}" for line in [*_network(spec), *_data_arguments(spec, runtime_data)])
+    p, d = spec.n_parameters, spec.n_samples
     header = [
         f"/*\n{about}\n *",
-        " * Every function takes n points, row-major (n, P), and writes value (n), gradient (n, P), hessian (n, P, P).",
+        " * Every function takes n points, row-major (n, P), and writes value (n), gradient (n, P), hessian (n, P, P),",
+        f" * packed (n, {p * (p + 1) // 2}; entries of row <= column), product (n, P; the Hessian times a direction),",
+        f" * per_sample (n, {d}, P; without the penalty). pivots: how many pivots of L D L^T are negative, which is",
+        f" * the index where smallest > {inertia.PIVOT_GUARD:g} largest; elsewhere take the eigenvalues.",
         f" * `work` is scratch space of {stem.upper()}_WORK doubles, one for each thread. No memory is allocated.",
         f" * Specification {spec.digest}.",
         " */",
@@ -133,7 +162,7 @@ def _c_texts(spec: LandscapeSpec, stem: str) -> dict[str, str]:
         "",
         "#include <stdint.h>",
         "",
-        f"#define {stem.upper()}_PARAMETERS {size}",
+        f"#define {stem.upper()}_PARAMETERS {p}",
         f"#define {stem.upper()}_WORK {work}",
         "",
         *(f"{c99.signature(code, f'{stem}_{name}')};" for name, code in codes.items()),
@@ -141,74 +170,47 @@ def _c_texts(spec: LandscapeSpec, stem: str) -> dict[str, str]:
         "#endif",
         "",
     ]
-    functions = [c99.function_text(code, f"{stem}_{name}") for name, code in codes.items()]
-    source = "\n".join([f'#include "{stem}.h"\n', c99.PRELUDE, *functions, _self_test(spec, stem)])
+    functions = [
+        c99.function_text(code, f"{stem}_{name}", packed=name == "packed_hessian") for name, code in codes.items()
+    ]
+    test = self_test(spec, stem, runtime_data)
+    source = "\n".join([f'#include "{stem}.h"\n', c99.PRELUDE, *functions, test])
     return {f"{stem}.h": "\n".join(header), f"{stem}.c": source}
 
 
-def _self_test(spec: LandscapeSpec, stem: str) -> str:
-    """A main program that compares with exact numbers at two points: 0 if all agree, else the number of those that do
-    not."""
-    p = spec.n_parameters
-    theta = np.round(sample_points(spec)["random"][:2], 3)
-    exact = [_exact(spec, t) for t in theta]
-    rows = {name: [x for point in exact for x in point[name]] for name in ("value", "gradient", "hessian")}
+def _data_arguments(spec: LandscapeSpec, runtime_data: bool) -> list[str]:
+    """What the data arguments are, in words."""
+    if not runtime_data:
+        return []
+    from symland.program.derive import build_program
+    from symland.program.ir import Role
 
-    def array(name: str, values: list[float]) -> str:
-        text = ", ".join(float(v).hex() for v in values)
-        return f"static const double {name}[{len(values)}] = {{{text}}};"
-
-    return f"""\
-#ifdef SYMLAND_SELF_TEST
-/* cc -std=c99 -O2 -DSYMLAND_SELF_TEST {stem}.c -lm && ./a.out */
-#include <float.h>
-#include <stdio.h>
-
-{array("test_theta", [float(t) for t in theta.ravel()])}
-{array("exact_value", rows["value"])}
-{array("exact_gradient", rows["gradient"])}
-{array("exact_hessian", rows["hessian"])}
-
-static double test_work[{stem.upper()}_WORK];
-static double test_value[2], test_gradient[2 * {p}], test_hessian[2 * {p} * {p}];
-
-static int differ(const char *name, const double *got, const double *exact, int count) {{
-    double largest = 0.0, worst = 0.0;
-    for (int k = 0; k < count; k++) {{
-        largest = fmax(largest, fabs(exact[k]));
-        worst = fmax(worst, fabs(got[k] - exact[k]));
-    }}
-    const double units = worst / (DBL_EPSILON * (largest > 0.0 ? largest : 1.0));
-    printf("%s: %.2f eps\\n", name, units);
-    return !(units <= {SELF_TEST_EPS});
-}}
-
-int main(void) {{
-    int wrong = 0;
-    {stem}_value(2, test_work, test_theta, test_value);
-    wrong += differ("value", test_value, exact_value, 2);
-    {stem}_value_gradient(2, test_work, test_theta, test_value, test_gradient);
-    wrong += differ("value with gradient", test_value, exact_value, 2);
-    wrong += differ("gradient", test_gradient, exact_gradient, 2 * {p});
-    {stem}_hessian(2, test_work, test_theta, test_hessian);
-    wrong += differ("hessian", test_hessian, exact_hessian, 2 * {p} * {p});
-    return wrong;
-}}
-#endif
-"""
+    arrays = [a for a in build_program(spec, ("value",)).arrays.values() if a.role is Role.DATA]
+    shapes = ", ".join(f"{a.name} ({', '.join(map(str, a.shape))})" for a in arrays)
+    return [f"The numbers of the samples and the penalty are arguments, row-major: {shapes}."]
 
 
 # -- LLVM and NumPy -----------------------------------------------------------------------------------------------
 
 
-def _llvm_texts(spec: LandscapeSpec, stem: str) -> dict[str, str]:
+def _llvm_texts(spec: LandscapeSpec, stem: str, runtime_data: bool) -> dict[str, str]:
     out: dict[str, str] = {}
-    for name, code in _codes(spec).items():
-        head = [*_network(spec), f"work: {workspace(code)} doubles, aligned to 64 bytes; strips of {LANES} points"]
-        out[f"{stem}_{name}.ll"] = "\n".join([*(f"; {line}" for line in head), llvm.print_llvm(code, f"{stem}_{name}")])
+    for name, code in _codes(spec, runtime_data).items():
+        head = [
+            *_network(spec),
+            *_data_arguments(spec, runtime_data),
+            f"work: {workspace(code)} doubles, aligned to 64 bytes; strips of {LANES} points",
+        ]
+        text = llvm.print_llvm(code, f"{stem}_{name}", packed=name == "packed_hessian")
+        out[f"{stem}_{name}.ll"] = "\n".join([*(f"; {line}" for line in head), text])
     return out
 
 
-def _numpy_texts(spec: LandscapeSpec, stem: str) -> dict[str, str]:
-    codes = {name: record_code(spec, want)[1] for name, want in FUNCTIONS.items()}
-    return {f"{stem}.py": numpy_text.print_numpy(codes, _network(spec))}
+def _numpy_texts(spec: LandscapeSpec, stem: str, runtime_data: bool) -> dict[str, str]:
+    codes = {
+        name: record_code(spec, want, runtime_data)[1]
+        for name, want in FUNCTIONS.items()
+        if want not in (("packed",), inertia.OUTPUTS)
+    }
+    about = [*_network(spec), *_data_arguments(spec, runtime_data)]
+    return {f"{stem}.py": numpy_text.print_numpy(codes, about)}

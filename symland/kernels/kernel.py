@@ -93,7 +93,7 @@ class CompiledKernel:
         self._folder = folder
         self._functions: dict[Want, Function] = {}
         self._code_spec = spec
-        self._data: tuple[FloatArray, ...] = _data_of(spec) if runtime_data else ()
+        self._data: tuple[FloatArray, ...] = data_of(spec) if runtime_data else ()
         p = self.n_parameters = spec.n_parameters
         self._shapes = {
             "gradient": (p,),
@@ -270,7 +270,7 @@ class CompiledKernel:
 
     def _check(self, program: Program, code: LaneCode, function: Function) -> None:
         """The checks on building: the recording over GF(2^61 - 1), and the machine code against NumPy."""
-        from symland.kernels.verify import check_recording
+        from symland.kernels.checks import check_recording
 
         pivots = function.want == inertia.OUTPUTS
         if not pivots and sum(code.counts.values()) <= CHECKED_OPERATIONS:
@@ -307,7 +307,7 @@ def _aligned(shape: tuple[int, ...]) -> FloatArray:
     return room[first : first + size].reshape(shape)
 
 
-def _data_of(spec: LandscapeSpec) -> tuple[FloatArray, ...]:
+def data_of(spec: LandscapeSpec) -> tuple[FloatArray, ...]:
     """The data arrays of a specification, in the order in which machine code takes them."""
     from symland.program.derive import build_program
     from symland.program.ir import Role

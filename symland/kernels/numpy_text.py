@@ -1,4 +1,7 @@
-"""Lane code as a NumPy module that needs nothing else but scipy.special for erf."""
+"""Lane code as a NumPy module that needs nothing else but scipy.special for erf.
+
+The parts of such a module that are the same for every network stand in `_FUNCTIONS` and `_LAST`.
+"""
 
 from __future__ import annotations
 
@@ -52,16 +55,31 @@ def _softmax0(k, *m):
     return parts[k] / sum(parts)
 """
 
+_LAST = """\
+def packed_hessian({arguments}):
+    h = hessian({arguments})
+    rows, columns = np.triu_indices(h.shape[1])
+    return h[:, rows, columns]
+
+
+def index({arguments}):
+    return (np.linalg.eigvalsh(hessian({arguments})) < 0).sum(axis=1)
+"""
+
 _OWN = ("sech2", "logistic", "softplus", "gauss", "erf", "lse0", "softmax0")
 
 
 def print_numpy(codes: Mapping[str, LaneCode], about: Sequence[str]) -> str:
-    """A module with a function for each code; theta has shape (n, P), an output a row for each point."""
+    """A module with a function for each code, of which one is "hessian".
+
+    Data that are given with every call come first; theta has shape (n, P), an output a row for each point.
+    """
     doc = "\n".join(about)
     parts = [f'"""{doc}\n"""\n', _FUNCTIONS]
     for name, code in codes.items():
         parts.append("\n" + "\n".join(_Printer(code).text(name)) + "\n")
-    return "\n".join(parts)
+    arguments = ", ".join(b.name for kind in (Kind.DATA, Kind.INPUT) for b in codes["hessian"].named(kind))
+    return "\n".join([*parts, "\n" + _LAST.format(arguments=arguments)])
 
 
 class _Printer:
@@ -72,12 +90,14 @@ class _Printer:
         self.buffers = {b.name: f"a{k}" for k, b in enumerate(code.buffers.values())}
 
     def text(self, name: str) -> list[str]:
-        inputs, outputs = self.code.named(Kind.INPUT), self.code.named(Kind.OUTPUT)
-        head = [f"def {name}({', '.join(b.name for b in inputs)}):"]
+        data, inputs, outputs = (self.code.named(kind) for kind in (Kind.DATA, Kind.INPUT, Kind.OUTPUT))
+        head = [f"def {name}({', '.join(b.name for b in (*data, *inputs))}):"]
         for b in self.code.buffers.values():
             array = self.buffers[b.name]
             if b.kind is Kind.INPUT:
                 head.append(f"    {array} = np.asarray({b.name}, dtype=float).T")
+            elif b.kind is Kind.DATA:
+                head.append(f"    {array} = np.ravel(np.asarray({b.name}, dtype=float))")
             elif b.kind is Kind.BAKED:
                 head.append(f"    {array} = np.array([{', '.join(repr(float(v)) for v in b.values)}])")
             else:
@@ -90,6 +110,9 @@ class _Printer:
         array = self.buffers[name]
         if size == 1 and name == "value":
             return f"{array}[0]"
+        if name == "per_sample":
+            p = next(b.size for b in self.code.named(Kind.INPUT))
+            return f"{array}.T.reshape(-1, {size // p}, {p})"
         if name != "hessian":
             return f"{array}.T"
         p = round(size**0.5)

@@ -9,7 +9,7 @@ from typing import Any
 
 from symland.kernels.lanes import Address, Buffer, Carried, Item, Kind, LaneCode, Let, Load, Loop, Store
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "reads"]
 
 _COMMUTES = frozenset(("add", "mul"))
 
@@ -206,14 +206,14 @@ class Recorder:
         """What was recorded, without the values that nothing needs and the constants that nothing reads."""
         assert len(self._scopes) == 1
         items = prune(self._scopes[0].items)
-        read = _read(items)
+        read = reads(items)
         buffers = {b.name: b for b in self.buffers.values() if b.kind is not Kind.BAKED or b.name in read}
         return LaneCode(buffers=buffers, items=items, values=len(self._depth))
 
 
-def _read(items: Sequence[Item]) -> set[str]:
+def reads(items: Sequence[Item]) -> set[str]:
     """Buffers that the items read."""
-    inner = [_read(item.body) for item in items if isinstance(item, Loop)]
+    inner = [reads(item.body) for item in items if isinstance(item, Loop)]
     return {item.buffer for item in items if isinstance(item, Load)}.union(*inner)
 
 

@@ -1,6 +1,7 @@
 """Verification: that a kernel computes the loss of its specification and its derivatives.
 
-a  proof        SymPy: the program against `sympy.diff` of the whole loss, where the network is small
+a  proof        SymPy: the program against `sympy.diff` of the whole loss, where the network is small;
+                the formulas of the activation and the head at any size
 b  identity     GF(2^61 - 1): the program against truncated Taylor arithmetic of the loss, at any size;
    recording    and the lane code that is printed against the program, with a random function for every primitive
 c  enclosure    Arb: what the machine code returns against enclosures of the exact numbers, at random, saturated,
@@ -9,68 +10,30 @@ c  enclosure    Arb: what the machine code returns against enclosures of the exa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from fractions import Fraction
-from hashlib import blake2b
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symland.kernels.interpret import interpret
-from symland.kernels.lanes import Kind, LaneCode
-from symland.program.algebra import Algebra, run
-from symland.program.ir import Program, Role
+from symland.kernels.checks import (
+    Check,
+    Evaluate,
+    check_enclosure,
+    check_index,
+    check_primitives,
+    check_recording,
+    directions,
+    sample_points,
+)
 from symland.records import FloatArray, Verdict
-from symland.spec import LandscapeSpec
 
 if TYPE_CHECKING:
     from symland.kernels.kernel import CompiledKernel
 
-__all__ = [
-    "COMPONENT_EPS",
-    "NORMWISE_EPS",
-    "Check",
-    "VerificationRecord",
-    "check_enclosure",
-    "check_primitives",
-    "check_recording",
-    "sample_points",
-    "verify_kernel",
-]
+__all__ = ["VerificationRecord", "verify_kernel"]
 
-PRIME = 2**61 - 1
-
-NORMWISE_EPS = 16.0
-"""Largest error of an output, over its largest entry at that point, in units of eps."""
-
-COMPONENT_EPS = 1e6
-"""Largest relative error of one component of the gradient or the Hessian, in units of eps."""
-
-NEGLIGIBLE = 2.0**-900
-"""Components below this times the largest are not compared one by one: factors of them may have been flushed to
-zero."""
-
-FLUSHED = 2.0**-1000
-"""Differences below this come from results that are flushed to zero."""
-
-ENCLOSURE_BITS = 256
-"""Working precision of the enclosures."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One check: its kind (a, b, c), what was compared, and what came out.
-
-    `measured` and `budget` are in units of eps; None where the check is exact.
-    """
-
-    kind: str
-    name: str
-    verdict: Verdict
-    detail: str = ""
-    measured: float | None = None
-    budget: float | None = None
+LARGEST_INDEX = 100
+"""Parameters of the largest network whose index is compared with exact pivots."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,233 +68,12 @@ class VerificationRecord:
         return {**head, "verdict": self.verdict.value, "checks": checks}
 
 
-# -- b: the field -------------------------------------------------------------------------------------------------
-
-
-class _RandomFunctions(Algebra[Any]):
-    """GF(2^61 - 1) with every primitive function a random one: a hash of its name and arguments."""
-
-    def __init__(self, seed: str) -> None:
-        from flint import nmod
-
-        self.nmod = nmod
-        self.seed = seed
-
-    def constant(self, value: Fraction) -> Any:
-        return self.nmod(value.numerator % PRIME, PRIME) / self.nmod(value.denominator % PRIME, PRIME)
-
-    def primitive(self, op: str, args: Sequence[Any], value: Fraction | None) -> Any:
-        if op == "div":
-            return args[0] / args[1]
-        text = f"{self.seed}:{op}:{value}:{','.join(str(int(a)) for a in args)}"
-        return self.nmod(int.from_bytes(blake2b(text.encode(), digest_size=16).digest()) % PRIME, PRIME)
-
-
-def check_recording(program: Program, code: LaneCode, seed: str = "0") -> Check:
-    """The identity test of lane code in primitive functions against the program it was recorded from.
-
-    Both run over the field with random theta and data. A difference of two polynomials of degree n that is not zero
-    vanishes at a random point with a probability of at most n / 2^61.
-    """
-    algebra = _RandomFunctions(seed + program.digest)
-
-    def draw(name: str, size: int) -> list[Any]:
-        return [algebra.primitive(name, (), Fraction(k)) for k in range(size)]
-
-    inputs = {a.name: draw(a.name, a.size) for a in program.arrays.values() if _base(a, Role.INPUT)}
-    given = {b.name: draw(b.name, b.size) for b in code.named(Kind.DATA)}
-    expected = run(program, algebra, inputs["theta"], given, inputs.get("direction", ()))
-    got = interpret(code, algebra, {**inputs, **given})
-    wanted: dict[str, list[Any]] = {}
-    if expected.value is not None:
-        wanted["value"] = [expected.value]
-    if expected.gradient:
-        wanted["gradient"] = expected.gradient
-    p = program.n_parameters
-    places = {"hessian": [i * p + j for i in range(p) for j in range(i, p)]}
-    if expected.hessian:
-        wanted["hessian"] = [h for row in expected.hessian for h in row]
-    if expected.product:
-        wanted["product"] = expected.product
-    if expected.per_sample:
-        wanted["per_sample"] = [g for row in expected.per_sample for g in row]
-    for name, entries in wanted.items():
-        at = places.get(name, range(len(entries)))
-        wrong = sum(entries[k] != got[name][k] for k in at)
-        if wrong:
-            return Check(
-                kind="b", name="recording", verdict=Verdict.REFUTED, detail=f"{wrong} entries of the {name} differ"
-            )
-    return Check(kind="b", name="recording", verdict=Verdict.CERTIFIED)
-
-
-def _base(array: Any, role: Role) -> bool:
-    return array.role is role and array.base == array.name
-
-
-# -- c: enclosures ------------------------------------------------------------------------------------------------
-
-
-def sample_points(spec: LandscapeSpec, seed: int = 0) -> dict[str, FloatArray]:
-    """Points of each kind: random, saturated (scale 6), tied (equal nodes and equal entries), zero."""
-    draw = np.random.default_rng(seed)
-    p = spec.n_parameters
-    tied = draw.normal(size=(2, p))
-    for block in spec.layout.blocks:
-        part = tied[0, block.slice].reshape(block.shape)
-        part[...] = part[:1]
-        tied[1, block.slice] = tied[1, block.offset]
-    return {
-        "random": draw.normal(size=(3, p)),
-        "saturated": 6 * draw.normal(size=(3, p)),
-        "tied": tied,
-        "zero": np.zeros((1, p)),
-    }
-
-
-Evaluate = Callable[[FloatArray], Sequence[FloatArray]]
-
-
-def check_enclosure(
-    spec: LandscapeSpec, program: Program, evaluate: Evaluate, seed: int = 0, *, lanes: bool = True
-) -> list[Check]:
-    """Machine code against Arb, one check for each output, kind of point and measure.
-
-    An error is within its budget if it is within so many eps of the entry (or of the largest entry), or, where terms
-    cancel, within what rounding alone can do to the program at that point; see `symland.kernels.rounding`.
-
-    Parameters
-    ----------
-    evaluate : callable
-        Outputs of the machine code at theta (n, P), in the order of the program's outputs; Hessians full.
-    lanes : bool
-        Whether a point must give the same bits in any company. NumPy's own loops do not promise that.
-    """
-    kinds = sample_points(spec, seed)
-    batch = np.concatenate(list(kinds.values()))
-    outputs = evaluate(batch)
-    checks = [_check_lanes(batch, outputs, evaluate)] if lanes else []
-    first = 0
-    for kind, points in kinds.items():
-        rows = slice(first, first + len(points))
-        first += len(points)
-        got = {name: out[rows] for name, out in zip(program.outputs, outputs, strict=True)}
-        worst: dict[tuple[str, str], tuple[float, bool]] = {}
-        for number, theta in enumerate(points):
-            for name, (exact, slack) in _reference(program, theta).items():
-                for measure, error, passed in _errors(exact, slack, np.ravel(got[name][number])):
-                    before = worst.get((name, measure), (0.0, True))
-                    worst[name, measure] = max(before[0], error), before[1] and passed
-        for (name, measure), (error, passed) in worst.items():
-            checks.append(
-                Check(
-                    kind="c",
-                    name=f"{name}, {kind}, {measure}",
-                    verdict=Verdict.CERTIFIED if passed else Verdict.REFUTED,
-                    measured=error,
-                    budget=NORMWISE_EPS if measure == "normwise" else COMPONENT_EPS,
-                )
-            )
-    return checks
-
-
-def _check_lanes(batch: FloatArray, outputs: Sequence[FloatArray], evaluate: Evaluate) -> Check:
-    """Every point gives the same bits in every lane, in any company and alone."""
-    wrong = 0
-    for shift in range(1, len(batch)):
-        turned = evaluate(np.roll(batch, shift, axis=0))
-        wrong += sum(not np.array_equal(np.roll(t, -shift, axis=0), o) for t, o in zip(turned, outputs, strict=True))
-    for k in range(len(batch)):
-        wrong += sum(not np.array_equal(a[0], o[k]) for a, o in zip(evaluate(batch[k : k + 1]), outputs, strict=True))
-    verdict = Verdict.REFUTED if wrong else Verdict.CERTIFIED
-    return Check(kind="c", name="lanes", verdict=verdict, detail=f"{wrong} outputs differ" if wrong else "")
-
-
-def check_primitives(code: LaneCode, evaluate: Callable[[str, FloatArray], FloatArray] | None = None) -> list[Check]:
-    """The polynomials of the primitive functions that lane code uses, against Arb within `BOUNDS`.
-
-    Parameters
-    ----------
-    evaluate : callable
-        Results of a function, named, at arguments (n, 1); by default the compiled polynomial.
-    """
-    from symland.kernels.elementary import BOUNDS
-    from symland.kernels.single import evaluate_primitive
-    from symland.program.balls import BallAlgebra, exact_ball, working_precision
-
-    x = np.concatenate([np.linspace(-9, 9, 1201), np.exp2(np.linspace(-40, 4, 200))])
-    algebra, checks = BallAlgebra(), []
-    for op in sorted(set(code.counts) & set(BOUNDS) - {"lse0", "softmax0"}):
-        arguments = x[x > 0] if op == "log" else x
-        got = (evaluate or evaluate_primitive)(op, arguments[:, np.newaxis])
-        with working_precision(ENCLOSURE_BITS):
-            exact = [algebra.primitive(op, [exact_ball(float(a))], None) for a in arguments]
-            units = [
-                float(abs(exact_ball(float(g)) - e).upper()) / float(np.spacing(abs(float(e.mid()))))
-                for g, e in zip(got, exact, strict=True)
-            ]
-        worst = max(units) if np.isfinite(got).all() else float("inf")
-        verdict = Verdict.CERTIFIED if worst <= BOUNDS[op] else Verdict.REFUTED
-        checks.append(
-            Check(kind="c", name=f"{op}, in its own ulps", verdict=verdict, measured=worst, budget=BOUNDS[op])
-        )
-    return checks
-
-
-Reference = Mapping[str, tuple[Sequence[Any], FloatArray]]
-
-
-def _reference(program: Program, theta: FloatArray) -> Reference:
-    """For each output its enclosures, and how far rounding alone may move each entry."""
-    from symland.kernels.rounding import Rounded, RoundingAlgebra
-    from symland.program.balls import evaluate_balls, exact_ball, working_precision
-
-    with working_precision(ENCLOSURE_BITS):
-        balls = [exact_ball(float(t)) for t in theta]
-        exact = evaluate_balls(program, balls)
-        rounded = run(program, RoundingAlgebra(), [Rounded(b) for b in balls])
-        out = {}
-        for name in program.outputs:
-            radii = [float(r.ball.rad()) for r in _flatten(rounded, name)]
-            out[name] = _flatten(exact, name), np.array(radii)
-        return out
-
-
-def _flatten(exact: Any, name: str) -> list[Any]:
-    if name == "value":
-        return [exact.value]
-    if name == "gradient":
-        return list(exact.gradient)
-    return [h for row in exact.hessian for h in row]
-
-
-def _errors(exact: Sequence[Any], slack: FloatArray, got: FloatArray) -> list[tuple[str, float, bool]]:
-    """Measure, error in units of eps and whether it is within the budget: normwise, and the worst component."""
-    from flint import arb
-
-    eps = float(np.finfo(np.float64).eps)
-    if not np.isfinite(got).all():
-        return [("normwise", float("inf"), False), ("by component", float("inf"), False)]
-    mids = np.array([float(e.mid()) for e in exact])
-    largest = float(np.abs(mids).max())
-    differences = np.array([float(abs(arb(float(g)) - e).upper()) for g, e in zip(got, exact, strict=True)])
-    differences[differences < FLUSHED] = 0.0
-    normwise = float(differences.max()) / eps / (largest or 1.0)
-    small = differences <= NORMWISE_EPS * eps * largest
-    kept = (differences > 0) & (np.abs(mids) > NEGLIGIBLE * largest)
-    relative = differences[kept] / np.abs(mids[kept]) / eps
-    within = (relative <= COMPONENT_EPS) | (differences[kept] <= slack[kept])
-    return [
-        ("normwise", normwise, bool((small | (differences <= slack)).all())),
-        ("by component", float(np.max(relative, initial=0.0)), bool(within.all())),
-    ]
-
-
-# -- all ----------------------------------------------------------------------------------------------------------
+FUNCTIONS = (("value",), ("value", "gradient"), ("hessian",), ("product",), ("per_sample",))
+"""Outputs of the functions that are verified, as those of a program; packed Hessians and the index come on top."""
 
 
 def verify_kernel(kernel: CompiledKernel, *, seed: int = 0) -> VerificationRecord:
-    """Carry out every check on the value, gradient and Hessian of a kernel.
+    """Carry out every check on every function of a kernel.
 
     Returns
     -------
@@ -341,24 +83,38 @@ def verify_kernel(kernel: CompiledKernel, *, seed: int = 0) -> VerificationRecor
     from symland.kernels.record import record
     from symland.program.derive import build_program
     from symland.program.identity import check_identity
-    from symland.program.proof import LARGEST_PROOF, prove_program
+    from symland.program.proof import prove_program
 
-    spec = kernel.spec
+    spec, engine = kernel.spec, kernel.engine.value
     program = build_program(spec)
-    checks: list[Check] = []
-    if spec.n_parameters <= LARGEST_PROOF:
-        checks += [Check(kind="a", name=s.name, verdict=s.verdict, detail=s.detail) for s in prove_program(spec)]
-    else:
-        detail = f"{spec.n_parameters} parameters; SymPy proves up to {LARGEST_PROOF}"
-        checks.append(Check(kind="a", name="structure", verdict=Verdict.UNDECIDED, detail=detail))
-    identity = check_identity(spec, program, seed)
-    checks.append(Check(kind="b", name="identity", verdict=identity.verdict, detail=identity.detail))
-    if kernel.engine.value == "llvm":
+    checks = [Check(kind="a", name=s.name, verdict=s.verdict, detail=s.detail) for s in prove_program(spec)]
+    for want in (program.outputs, ("product",), ("per_sample",)):
+        part = program if want == program.outputs else build_program(spec, want)
+        identity = check_identity(spec, part, seed)
+        name = f"identity of {' and '.join(want)}"
+        checks.append(Check(kind="b", name=name, verdict=identity.verdict, detail=identity.detail))
+    if engine == "llvm":
         checks += check_primitives(record(program))
-    for want in (("value", "gradient"), ("hessian",)):
+
+    def product(theta: FloatArray) -> list[FloatArray]:
+        return [kernel.hessian_product(theta, directions(theta))]
+
+    for want in FUNCTIONS:
         part = build_program(spec, want)
         checks.append(check_recording(part, record(part), str(seed)))
-        checks += check_enclosure(spec, part, kernel.evaluator(want), seed, lanes=kernel.engine.value != "numpy")
-    return VerificationRecord(
-        spec=spec.digest, program=program.digest, engine=kernel.engine.value, checks=tuple(checks)
-    )
+        evaluate: Evaluate = product if want == ("product",) else kernel.evaluator(want)
+        found = check_enclosure(spec, part, evaluate, seed, lanes=engine != "numpy")
+        checks += [replace(c, name=f"{' and '.join(want)}: {c.name}") for c in found]
+    points = np.concatenate(list(sample_points(spec, seed).values()))
+    hessian = build_program(spec, ("hessian",))
+    checks.append(_check_packed(kernel, points))
+    if spec.n_parameters <= LARGEST_INDEX:
+        checks.append(check_index(hessian, points, kernel.index(points).tolist()))
+    return VerificationRecord(spec=spec.digest, program=program.digest, engine=engine, checks=tuple(checks))
+
+
+def _check_packed(kernel: CompiledKernel, points: FloatArray) -> Check:
+    """Packed Hessians hold the bits of the full ones."""
+    upper = np.triu_indices(kernel.n_parameters)
+    same = np.array_equal(kernel.packed_hessian(points), kernel.hessian(points)[:, upper[0], upper[1]], equal_nan=True)
+    return Check(kind="c", name="packed", verdict=Verdict.CERTIFIED if same else Verdict.REFUTED)

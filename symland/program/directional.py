@@ -15,13 +15,10 @@ penalty.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
 
 from symland.layout import Block
+from symland.program.builder import Builder, Term
 from symland.program.ir import Ref, Role
-
-if TYPE_CHECKING:
-    from symland.program.derive import Builder, Term
 
 __all__ = ["add_per_sample", "add_product"]
 

@@ -141,29 +141,38 @@ def _trial(spec: LandscapeSpec, program: Program, draw: Random) -> str:
     theta, v, w = random(p), random(p), random(p)
     q = program.formulas["head"].arity
     polynomials = _Polynomials(draw, q)
-    ran = run(program, FieldAlgebra(polynomials), theta, data)
+    directed = "direction" in program.arrays
+    ran = run(program, FieldAlgebra(polynomials), theta, data, w if directed else ())
     zero = nmod(0, PRIME)
     point = [_Jet(a, b, c, zero) for a, b, c in zip(theta, v, w, strict=True)]
-    loss = _loss(spec, point, data, polynomials, q)
+    losses = _losses(spec, point, data, polynomials, q)
+    loss = _total(spec, losses, point, data["penalty"][0])
     if ran.value is not None and ran.value != loss.a:
         return "the value differs"
     if ran.gradient:
         for direction, wanted in ((v, loss.b), (w, loss.c)):
-            if sum((a * b for a, b in zip(ran.gradient, direction, strict=True)), zero) != wanted:
+            if _inner(ran.gradient, direction) != wanted:
                 return "the gradient differs"
-    if ran.hessian:
-        products = [sum((a * b for a, b in zip(row, w, strict=True)), zero) for row in ran.hessian]
-        if sum((a * b for a, b in zip(products, v, strict=True)), zero) != loss.f:
-            return "the Hessian differs"
+    if ran.hessian and _inner([_inner(row, w) for row in ran.hessian], v) != loss.f:
+        return "the Hessian differs"
+    if ran.product and _inner(ran.product, v) != loss.f:
+        return "the product differs"
+    for d, row in enumerate(ran.per_sample):
+        if (_inner(row, v), _inner(row, w)) != (losses[d].b, losses[d].c):
+            return f"the gradient of sample {d} differs"
     return ""
 
 
-def _loss(
+def _inner(left: Sequence[nmod], right: Sequence[nmod]) -> nmod:
+    return sum((a * b for a, b in zip(left, right, strict=True)), nmod(0, PRIME))
+
+
+def _losses(
     spec: LandscapeSpec, theta: list[_Jet], data: dict[str, list[nmod]], polynomials: _Polynomials, q: int
-) -> _Jet:
-    """E at a point with Taylor coefficients, from the network's definition."""
+) -> list[_Jet]:
+    """The loss of each sample at a point with Taylor coefficients, from the network's definition."""
     layout, widths = spec.layout, spec.widths
-    total = _Jet.of(nmod(0, PRIME))
+    losses = []
     for d in range(spec.n_samples):
         signal = [_Jet.of(x) for x in data["x"][d * widths[0] : (d + 1) * widths[0]]]
         for layer in range(1, layout.n_layers + 1):
@@ -184,16 +193,25 @@ def _loss(
             signal = [_dot([_Jet.of(s) for s in turn[i * q : (i + 1) * q]], signal) for i in range(q)]
         if "t" in data:
             signal = [m + _Jet.of(-t) for m, t in zip(signal, data["t"][d * q : (d + 1) * q], strict=True)]
+        total = _Jet.of(nmod(0, PRIME))
         for form in polynomials.forms:
             value = _dot([_Jet.of(c) for c in form[:q]], signal) + _Jet.of(form[q])
             power = value
             for _ in range(DEGREE - 1):
                 power = power * value
             total = total + power
-    loss = total * _Jet.of(_constant(Fraction(1, spec.n_samples)))
-    weights = sum(b.size for b in layout.blocks if b.kind == "W")
+        losses.append(total)
+    return losses
+
+
+def _total(spec: LandscapeSpec, losses: list[_Jet], theta: list[_Jet], penalty: nmod) -> _Jet:
+    """E: the mean over the samples and the penalty."""
+    total = _Jet.of(nmod(0, PRIME))
+    for loss in losses:
+        total = total + loss
+    weights = sum(b.size for b in spec.layout.blocks if b.kind == "W")
     held = theta if spec.penalised is Penalised.ALL else theta[:weights]
-    return loss + _Jet.of(data["penalty"][0]) * _dot(held, held)
+    return total * _Jet.of(_constant(Fraction(1, spec.n_samples))) + _Jet.of(penalty) * _dot(held, held)
 
 
 def _horner(coefficients: Sequence[nmod], s: _Jet) -> _Jet:

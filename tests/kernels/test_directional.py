@@ -9,8 +9,8 @@ import pytest
 from flint import fmpq
 from hypothesis import given, settings
 
+from symland.kernels.checks import check_recording
 from symland.kernels.engines import record_code
-from symland.kernels.verify import check_recording
 from symland.program.algebra import Algebra, run
 from symland.program.derive import build_program
 from symland.program.ir import Formula

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 
 from symland.errors import VerificationError
 from symland.kernels import compile_kernel
+from symland.kernels.checks import check_recording
 from symland.kernels.engines import record_code
 from symland.kernels.record import record
-from symland.kernels.verify import check_recording, verify_kernel
+from symland.kernels.verify import verify_kernel
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
 from symland.records import Verdict
