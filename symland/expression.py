@@ -1,19 +1,20 @@
 """Activation texts: a strict grammar in z, read by Python's parser and never evaluated.
 
 expression := number | z | expression (+ - * /) expression | expression ** integer | - expression | f(expression)
-f          := exp log tanh sin cos erf sqrt sigmoid softplus
+f          := exp log tanh sin cos erf sqrt sigmoid (or logistic) softplus
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from fractions import Fraction
 from typing import Any
 
 from symland.errors import SpecError
 from symland.exact import parse_exact
 
-__all__ = ["FUNCTIONS", "NAMED_ACTIVATIONS", "Node", "parse_activation"]
+__all__ = ["FUNCTIONS", "NAMED_ACTIVATIONS", "Node", "parse_activation", "standard_text"]
 
 FUNCTIONS = frozenset({"exp", "log", "tanh", "sin", "cos", "erf", "sqrt", "sigmoid", "softplus"})
 NAMED_ACTIVATIONS = ("tanh", "sigmoid", "softplus", "sin", "erf")
@@ -46,6 +47,11 @@ _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "add", ast.Sub: "sub", ast
 
 Node = tuple[Any, ...]
 """("z",), ("number", Fraction), or (operator or function, Node, ...)."""
+
+
+def standard_text(text: str) -> str:
+    """The text with single spaces and with sigmoid for its other name, logistic, so that digests agree."""
+    return re.sub(r"\blogistic\b", "sigmoid", " ".join(text.split()))
 
 
 def parse_activation(text: str, path: str = "network.activation") -> Node:

@@ -26,7 +26,7 @@ import msgspec
 from symland.datasets import BUILTIN_DATA, Dataset, builtin_data, make_data, parse_csv
 from symland.errors import SpecError
 from symland.exact import exact_text, parse_exact
-from symland.expression import parse_activation
+from symland.expression import parse_activation, standard_text
 from symland.layout import Layout
 
 __all__ = ["BUILTIN_SPECS", "LandscapeSpec", "Loss", "Penalised", "builtin", "load_spec", "parse_spec"]
@@ -103,7 +103,7 @@ class LandscapeSpec:
                 raise SpecError.at(
                     f"network.hidden[{number}]", f"{width!r} nodes", f"give an integer from 1 to {WIDEST_LAYER}"
                 )
-        object.__setattr__(self, "activation", " ".join(self.activation.split()))
+        object.__setattr__(self, "activation", standard_text(self.activation))
         parse_activation(self.activation)
         if not isinstance(self.penalty, Fraction):
             raise SpecError.at(

@@ -146,3 +146,9 @@ def test_floats_do_not_enter() -> None:
         builtin("xor").with_(penalty=0.1)
     with pytest.raises(SpecError, match="needs numbers"):
         builtin("xor").with_(loss=Loss.SQUARED)
+
+
+def test_logistic_is_another_name_of_sigmoid() -> None:
+    named, other = builtin("xor").with_(activation="z * logistic(z)"), builtin("xor").with_(activation="z * sigmoid(z)")
+    assert named.digest == other.digest
+    assert named.with_(activation="logistic").activation == "sigmoid"
