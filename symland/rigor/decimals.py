@@ -23,7 +23,7 @@ __all__ = [
     "short_above",
 ]
 
-_DECIMAL = re.compile(r"-?\d+(\.\d+)?(e-?\d{1,6})?", re.ASCII)
+_DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e-?\d{1,6})?", re.ASCII)
 
 
 def parse_decimal(text: str) -> fmpq:

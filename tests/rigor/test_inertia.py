@@ -234,7 +234,7 @@ def test_decimal_texts_are_exact_and_round_outward() -> None:
             "-12",
             "0.000244140625",
         ]
-        for wrong in (Fraction(1, 3), Fraction(1, 75), float("nan"), "1..2"):
+        for wrong in (Fraction(1, 3), Fraction(1, 75), float("nan"), "1..2", "00.5", "+1", "1e+5", ""):
             with pytest.raises(CertificateError):
                 exact_decimal(wrong)
         assert [decimal_places(t) for t in ("12", "0.25", "1.5e-30", "1e3", "2.50e1")] == [0, 2, 31, -3, 1]
