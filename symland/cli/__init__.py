@@ -21,8 +21,17 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C."""
 
 
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Matrices here have some dozens of rows: more threads in their linear algebra only wait for one another."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit: 0 done, 1 a proof or check that did not hold, 2 bad input."""
+    """Run one command and exit: 0 done, 1 a proof or check that did not hold, 2 bad input.
+
+    Linear algebra runs on one thread, here and in worker processes, unless the environment says otherwise.
+    """
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
     sys.exit(_status(sys.argv[1:] if arguments is None else list(arguments)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -107,12 +107,22 @@ def executor(search: Search) -> Iterator[Executor | None]:
 @contextmanager
 def _dask(address: str) -> Iterator[Executor]:
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError:
         raise ExplorationError('--scheduler: Dask is not installed; run `pip install "symland[distributed]"`') from None
     try:
         client = Client(address, timeout=SCHEDULER_SECONDS)
     except (OSError, ValueError, TypeError) as error:
         raise ExplorationError(f"--scheduler: {address!r} does not answer ({error}); give host:port") from None
-    with client:
-        yield client.get_executor()
+    try:
+        with client:
+            yield client.get_executor()
+    except KilledWorker:
+        raise ExplorationError(
+            "--scheduler: a batch ended every worker that took it; finished batches are kept, so give the workers more "
+            "memory and run again"
+        ) from None
+    except CancelledError:
+        raise ExplorationError(
+            f"--scheduler: {address!r} is gone; finished batches are kept, so start it and run again"
+        ) from None
