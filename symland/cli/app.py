@@ -11,5 +11,7 @@ app = App(
     help="Exact loss landscapes of small neural networks.",
     help_format="markdown",
     version_flags=["--version"],
+    # `main` says what an interrupted command has kept.
+    suppress_keyboard_interrupt=False,
 )
 app.register_install_completion_command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -101,7 +103,20 @@ def executor(search: Search) -> Iterator[Executor | None]:
         yield None
     else:
         with ProcessPoolExecutor(search.workers, mp_context=get_context("spawn")) as pool:
+            _start(pool, search.workers)
             yield pool
+
+
+def _start(pool: Executor, workers: int) -> None:
+    """Start all workers deaf to Ctrl-C, which reaches the whole group: this process alone answers it."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for _ in range(workers):
+            pool.submit(int)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

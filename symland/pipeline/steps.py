@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,8 @@ from symland.explore.bands import ATTEMPTS, bridge, components, search_between
 from symland.explore.exploration import MOST_SEARCHES
 from symland.explore.origins import Origin, starts_from
 from symland.explore.pathways import Connections
-from symland.kernels import CompiledKernel, compile_kernel
+from symland.kernels import compile_kernel
+from symland.kernels.remote import kernel_of
 from symland.landscape.database import Database
 from symland.pipeline.listener import SILENCE, Listener
 from symland.pipeline.summary import classes, spaced
@@ -52,11 +52,6 @@ __all__ = [
 def verify_program(spec: LandscapeSpec) -> tuple[Statement, ...]:
     """The symbolic proof of the derivation program, and the identity test that decides it at any size."""
     return (*prove_program(spec), check_identity(spec, build_program(spec)))
-
-
-def _kernel(canonical: dict[str, Any]) -> CompiledKernel:
-    """The kernel, made anew in a worker."""
-    return compile_kernel(LandscapeSpec.from_canonical(canonical))
 
 
 def explore_into(
@@ -115,7 +110,7 @@ def explore_into(
         stored=stored,
         keep=keep,
         executor=executor,
-        factory=partial(_kernel, spec.canonical()) if executor else None,
+        factory=partial(kernel_of, spec.canonical()) if executor else None,
         progress=lambda state: listener.advance(
             f"{state.searches} searches, classes by index {spaced(state.classes)}, Morse sum {state.morse_sum}"
         ),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 
+from symland.cli import main
 from symland.landscape.database import Database
 from symland.pipeline import explore_into
 from symland.spec import LandscapeSpec, load_spec
@@ -67,3 +70,62 @@ def test_twenty_kills_lose_at_most_the_batch_in_hand(tmp_path):
         for one, other in zip(ends, database.points(), strict=True):
             np.testing.assert_array_equal(one.theta, other.theta)
             assert (one.index, one.orbit_size, one.loss) == (other.index, other.orbit_size, other.loss)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_is_one_line_and_keeps_the_batches_that_were_finished(tmp_path, workers):
+    """The signal goes to the whole process group, as from a terminal."""
+    path = tmp_path / "stopped.sqlite"
+    command = ["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", str(path), "--until", "quiet 1e9"]
+    child = subprocess.Popen(
+        [sys.executable, "-c", "from symland.cli import main; main()", *command, "--workers", str(workers)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    stored = 0
+    while stored < 3:
+        assert child.poll() is None
+        time.sleep(0.05)
+        if path.is_file() and path.stat().st_size:
+            with Database.open(path) as database:
+                stored = len(database.batches())
+    os.killpg(child.pid, signal.SIGINT)
+    out, errors = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert out == ""
+    assert errors == "symland: interrupted; the same command goes on where it was\n"
+    with Database.open(path) as database:
+        assert len(database.batches()) >= stored
+
+
+def test_a_full_disk_ends_the_run_in_one_line_and_the_run_goes_on_when_there_is_room(tmp_path, monkeypatch, capsys):
+    """SQLite's own limit on pages stands for the disk."""
+    spec = load_spec("xor", hidden=(1,), penalty="1e-2")
+    path = tmp_path / "full.sqlite"
+    opened = Database.open_or_create.__func__
+
+    def small(cls, *arguments):
+        database = opened(cls, *arguments)
+        (used,) = database._connection.execute("PRAGMA page_count").fetchone()
+        database._connection.execute(f"PRAGMA max_page_count = {used + 1}")
+        return database
+
+    command = ["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", str(path)]
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "open_or_create", classmethod(small))
+        with pytest.raises(SystemExit) as caught:
+            main([*command, "--until", "quiet 1e9"])
+    assert caught.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("symland: ")]
+    assert len(lines) == 1
+    assert "the disk is full" in lines[0]
+    with Database.open(path, spec) as database:
+        kept = len(database.batches())
+    assert kept > 0
+    with pytest.raises(SystemExit) as caught:
+        main(command)
+    assert caught.value.code == 0
+    with Database.open(path) as database:
+        assert [p.index for p in database.points()].count(0) == 4
