@@ -170,6 +170,17 @@ def test_what_is_no_point_is_refused(theta: list[float]) -> None:
         certify(xor(2, "1e-3"), theta)
 
 
+def test_every_index_from_zero_to_the_dimension_can_be_said() -> None:
+    values = certify(xor(1, "1e-2"), [0.0] * 7).to_dict()
+    for index in (0, 7):
+        changed = {**values, "claims": {**values["claims"], "index": {"verdict": "certified", "value": index}}}
+        assert Certificate.from_dict(changed).index == index
+    again = Certificate.from_dict(values)
+    assert (again.existence, again.uniqueness, again.index_verdict) == (Verdict.CERTIFIED,) * 3
+    assert again.spec.name == "spec"
+    assert again.to_json().count("\n") > len(values["midpoint"])
+
+
 def test_a_certificate_that_contradicts_itself_cannot_be_made() -> None:
     values = certify(xor(1, "1e-2"), [0.0] * 7).to_dict()
     for change in (

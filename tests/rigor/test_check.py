@@ -28,7 +28,7 @@ from symland.program.balls import working_precision
 from symland.records import Verdict
 from symland.rigor.certificate import Certificate, certificate_schema
 from symland.rigor.certify import certify
-from symland.rigor.check import CheckResult, _eigenvalues, _evaluate, _parse, check_certificate
+from symland.rigor.check import CheckResult, _eigenvalues, _evaluate, _inside, _parse, _Refusal, check_certificate
 from symland.rigor.decimals import parse_decimal
 from symland.rigor.krawczyk import contraction, cube, hessian_over, preconditioned_midpoint
 from symland.rigor.refine import refine
@@ -430,6 +430,26 @@ def test_the_checker_tells_what_is_false_from_what_it_cannot_prove() -> None:
     assert said() == CheckResult(
         verdict=Verdict.CERTIFIED, reason="existence, uniqueness, index, loss and eigenvalues hold"
     )
+
+
+def test_a_ball_that_is_partly_within_its_bounds_is_undecided() -> None:
+    for middle, verdict in (
+        (1, None),
+        ("0.4", Verdict.UNDECIDED),
+        ("1.6", Verdict.UNDECIDED),
+        ("nan", Verdict.UNDECIDED),
+    ):
+        ball = arb(middle, 0.5)
+        if verdict is None:
+            _inside(ball, arb(0.25), arb(1.75), "it")
+            continue
+        with pytest.raises(_Refusal) as refusal:
+            _inside(ball, arb(0.25), arb(1.75), "it")
+        assert refusal.value.args[1] is verdict
+    for middle in (-1, 3):
+        with pytest.raises(_Refusal) as refusal:
+            _inside(arb(middle, 0.5), arb(0.25), arb(1.75), "it")
+        assert refusal.value.args[1] is Verdict.REFUTED
 
 
 def test_the_checkers_eigenvalues_hold_prescribed_ones() -> None:

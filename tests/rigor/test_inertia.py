@@ -165,6 +165,28 @@ def test_the_slope_is_the_largest_row_sum_and_the_test_is_strict() -> None:
         assert not contraction(inverse, arb_mat([[arb("nan"), 0], [0, 1]])) < 1e300
 
 
+@pytest.mark.parametrize("bits", [6, 9, 14])
+def test_bounds_hold_at_any_precision(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    for _ in range(60):
+        exact = [fmpq(int(n), int(d)) for n, d in zip(rng.integers(-9, 10, 9), rng.integers(1, 12, 9), strict=True)]
+        even = [exact[3 * min(i, j) + max(i, j)] for i in range(3) for j in range(3)]
+        rows = [sum(abs((i == j) - exact[3 * i + j]) for j in range(3)) for i in range(3)]
+        with working_precision(bits):
+            slope = contraction(arb_mat(3, 3, [int(i == j) for i in range(3) for j in range(3)]), arb_mat(3, 3, exact))
+            found = eigenvalues(arb_mat(3, 3, even), arb_mat(3, 3, [int(i == j) for i in range(3) for j in range(3)]))
+        assert found is not None
+        with working_precision(200):
+            assert slope >= arb(max(rows))
+            assert slope < arb(max(rows)) * (1 + arb(2) ** (3 - bits)) + arb(2) ** (3 - bits)
+            for ball, value in zip(
+                found,
+                np.linalg.eigvalsh([[float(x.p) / float(x.q) for x in even[k : k + 3]] for k in (0, 3, 6)]),
+                strict=True,
+            ):
+                assert ball.lower() - 1e-12 <= float(value) <= ball.upper() + 1e-12
+
+
 def test_the_largest_of_numbers_one_of_which_is_none_is_none() -> None:
     for place in range(3):
         numbers = [arb(3), arb(1), arb(2)]
