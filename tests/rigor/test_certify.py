@@ -87,6 +87,23 @@ def test_newton_from_anywhere_in_the_uniqueness_cube_finds_no_other_zero() -> No
             assert near < 1e-8 or near > radius
 
 
+def test_an_index_on_which_methods_differ_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("symland.rigor.certify.OTHER_METHODS", (("another", lambda matrix: 3),))
+    theta = xor_points(1, "1e-2")[0]
+    made = certify(xor(1, "1e-2"), theta, max_bits=256, opinions=True)
+    assert (made.verdict, made.index) == (Verdict.UNDECIDED, None)
+    assert "do not agree" in made.reason
+    assert certify(xor(1, "1e-2"), theta).verdict is Verdict.CERTIFIED
+
+
+def test_where_congruence_fails_another_method_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("symland.rigor.certify.congruence_index", lambda matrix, vectors: None)
+    for theta in xor_points(1, "1e-2")[:3]:
+        made = certify(xor(1, "1e-2"), theta)
+        assert made.verdict is Verdict.CERTIFIED
+        assert check_certificate(made.to_dict()).verdict is Verdict.CERTIFIED
+
+
 def test_a_float_enters_exactly() -> None:
     theta = [float(t) for t in xor_points(1, "1e-2")[0]]
     made = certify(xor(1, "1e-2"), theta)

@@ -70,6 +70,7 @@ def test_true_certificates_are_accepted_and_the_reader_agrees_with_the_writer() 
         again = Certificate.from_dict(values)
         assert again.to_dict() == values
         assert check_certificate(again.to_json(), again.spec.canonical()).verdict is Verdict.CERTIFIED
+        assert check_certificate(again.to_json().encode()).verdict is Verdict.CERTIFIED
 
 
 def test_a_certificate_of_another_question_is_refused() -> None:
@@ -468,6 +469,15 @@ def test_the_checkers_eigenvalues_hold_prescribed_ones() -> None:
                 for ball, value in zip(found, spectrum, strict=True):
                     assert ball.contains(value)
                     assert ball.rad() < 1e-6
+
+
+def test_equal_eigenvalues_are_parted_by_what_is_unknown_off_the_diagonal() -> None:
+    with working_precision(200):
+        unknown = arb(0, 1e-9)
+        for ball in _eigenvalues(arb_mat([[1, unknown], [unknown, 1]])):
+            assert ball.contains(1 + arb(1e-9))
+            assert ball.contains(1 - arb(1e-9))
+            assert ball.rad() < 1e-8
 
 
 def test_numbers_with_many_digits_are_read_up_to_the_limit() -> None:
