@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -21,8 +22,14 @@ from symland.kernels.engines import inline_code, record_code
 from symland.spec import LandscapeSpec, load_spec
 
 POINTS = 4096
-WIDTHS = {"gradient": (2, 8, 32), "hessian": (2, 8, 16)}
-ROUNDS = 5
+WIDTHS = {"gradient": (2, 8, 16, 32), "hessian": (2, 8, 16, 32)}
+ROUNDS = 7
+FEWEST_ROUNDS = 3
+LONGEST = 15.0
+"""CPU seconds after which no further round begins."""
+
+PEAK_WIDTHS = (2, 4, 8, 16, 32)
+LARGEST_NUMPY = 100
 SHORTEST = 0.02
 """CPU seconds of one measurement at least."""
 
@@ -58,11 +65,12 @@ def packed(spec: LandscapeSpec, kind: str) -> Evaluate:
 
 
 def once(evaluate: Evaluate, points: np.ndarray) -> float:
-    """CPU nanoseconds a point."""
-    turns, start = 0, time.process_time()
+    """CPU nanoseconds a point; the clock is asked rarely, as it costs as much as a short call."""
+    turns, step, start = 0, max(1, 64 // len(points)), time.process_time()
     while (spent := time.process_time() - start) < SHORTEST:
-        evaluate(points)
-        turns += 1
+        for _ in range(step):
+            evaluate(points)
+        turns += step
     return spent / turns / len(points) * 1e9
 
 
@@ -71,6 +79,9 @@ def contestants(spec: LandscapeSpec, kind: str, say: Callable[[str], None]) -> d
     if kind == "hessian":
         out["symland llvm, packed"] = packed(spec, kind)
     for engine in ("c", "numpy"):
+        if (engine, kind) == ("numpy", "hessian") and spec.n_parameters > LARGEST_NUMPY:
+            say(f"symland numpy, Hessian: left out at P = {spec.n_parameters}: gigabytes of intermediate arrays")
+            continue
         try:
             out[f"symland {engine}"] = own(spec, kind, engine)
         except KernelError as error:
@@ -82,9 +93,9 @@ def contestants(spec: LandscapeSpec, kind: str, say: Callable[[str], None]) -> d
         try:
             start = time.process_time()
             out[peer.name] = peer.make(spec, kind)
-            say(f"{peer.name}: made in {time.process_time() - start:.2f} CPU s")
+            sys.stderr.write(f"{peer.name}: made in {time.process_time() - start:.2f} CPU s\n")
         except (MemoryError, ImportError, RuntimeError) as error:
-            say(f"{peer.name}: {error}")
+            say(f"{peer.name}, {kind}: {error}")
     return out
 
 
@@ -99,7 +110,10 @@ def race(spec: LandscapeSpec, kind: str, n: int, say: Callable[[str], None]) -> 
             say(f"{name}: {error}")
             del running[name]
     times: dict[str, list[float]] = {name: [] for name in running}
-    for _ in range(ROUNDS):
+    start = time.process_time()
+    for turn in range(ROUNDS):
+        if turn >= FEWEST_ROUNDS and time.process_time() - start > LONGEST:
+            break
         for name, evaluate in running.items():
             times[name].append(once(evaluate, points))
     return times
@@ -122,20 +136,62 @@ def operations(spec: LandscapeSpec) -> tuple[int, int]:
     return total, min(counts.get("mul", 0), counts.get("add", 0) + counts.get("sub", 0))
 
 
-def cold(hidden: str, name: str, cache: str) -> float:
-    """Wall seconds of a new process from its first import to a gradient and a Hessian."""
-    program = f"""
+FIRST = """
 import time; start = time.perf_counter()
-from pathlib import Path
+{body}
+print(time.perf_counter() - start, time.process_time())
+"""
+
+OWN_FIRST = """
 from symland import load_spec, compile_kernel
 import numpy as np
 spec = load_spec({name!r}, hidden=({hidden}))
 kernel = compile_kernel(spec, cache={cache})
-kernel.gradient(np.zeros((1, spec.n_parameters))); kernel.hessian(np.zeros((1, spec.n_parameters)))
-print(time.perf_counter() - start)
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+kernel.gradient(np.zeros((1, spec.n_parameters))); kernel.hessian(np.zeros((1, spec.n_parameters)))"""
+
+PEER_FIRST = """
+from benchmarks.peers import PEERS
+from symland.spec import load_spec
+import numpy as np
+peer, spec = next(p for p in PEERS if p.name == {name!r}), load_spec("xor")
+for kind in ("gradient", "hessian"):
+    peer.make(spec, kind)(np.zeros((1, spec.n_parameters)))"""
+
+
+def first(body: str, turns: int = 3) -> str:
+    """Wall and CPU seconds of new processes from their first import to a gradient and a Hessian, as medians."""
+    times = []
+    for _ in range(turns):
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST.format(body=body)], capture_output=True, text=True, check=True
+        )
+        times.append([float(word) for word in done.stdout.split()])
+    wall, cpu = (statistics.median(column) for column in zip(*times, strict=True))
+    return f"{wall:.2f} ({cpu:.2f})"
+
+
+def first_kernels() -> list[str]:
+    lines = [
+        "",
+        "## First kernel",
+        "",
+        "Seconds of a new process from its first import to the first gradient and Hessian:",
+    ]
+    lines += ["wall (CPU), medians of three.", "", "| network | nothing kept | from the cache |", "|---|---|---|"]
+    for name, hidden in (("xor", "2,"), ("xor", "64,"), ("iris", "20, 20")):
+        fresh = first(OWN_FIRST.format(name=name, hidden=hidden, cache=False))
+        body = OWN_FIRST.format(name=name, hidden=hidden, cache=True)
+        first(body, turns=1)
+        lines.append(f"| {name}, hidden {hidden.rstrip(',')} | {fresh} | {first(body)} |")
+    lines += ["", "| peer, xor, hidden 2 | |", "|---|---|"]
+    lines += [f"| {peer.name} | {first(PEER_FIRST.format(name=peer.name))} |" for peer in PEERS if peer.installed]
+    return lines
+
+
+def version(module: str) -> str:
+    from importlib.metadata import version as installed
+
+    return f"{module} {installed(module)}"
 
 
 def main() -> int:
@@ -144,6 +200,7 @@ def main() -> int:
     folder = parser.parse_args().output
     folder.mkdir(parents=True, exist_ok=True)
     notes: list[str] = []
+    before = os.getloadavg()
 
     def say(text: str) -> None:
         sys.stderr.write(text + "\n")
@@ -166,56 +223,89 @@ def main() -> int:
             lines += ["", f"## {title}, N_h = {width} (P = {spec.n_parameters})", "", *table(times)]
             plotted[f"{title}, {width}"] = {name: statistics.median(v) for name, v in times.items()}
     lines += ["", "## One point", "", *table(race(load_spec("xor"), "gradient", 1, say))]
-    lines += roofline(measure_peak(), plotted)
-    lines += ["", "## First kernel", "", "Wall seconds of a new process to the first gradient and Hessian.", ""]
-    lines += ["| network | nothing kept | from the cache |", "|---|---|---|"]
-    for name, hidden in (("xor", "2,"), ("xor", "64,"), ("iris", "20, 20")):
-        fresh = cold(hidden, name, "False")
-        cold(hidden, name, "True")
-        kept = min(cold(hidden, name, "True") for _ in range(3))
-        lines.append(f"| {name}, hidden {hidden.rstrip(',')} | {fresh:.2f} | {kept:.2f} |")
+    table_of_peaks, places = roofline()
+    lines += table_of_peaks
+    lines += first_kernels()
     lines += ["", "## Notes of this run", "", *(f"- {note}" for note in notes if not note.startswith("--"))]
+    lines += [f"- {version(spec)}" for spec in ("numpy", "llvmlite", *(p.module for p in PEERS if p.installed))]
+    lines.append(f"- the machine's load was {before[0]:.1f} at the start and {os.getloadavg()[0]:.1f} at the end")
     (folder / "benchmarks.md").write_text("\n".join(lines) + "\n\n![ns a point](benchmarks.svg)\n")
-    plot(plotted, folder / "benchmarks.svg")
+    plot(plotted, places, folder / "benchmarks.svg")
     return 0
 
 
-def roofline(peak: float, plotted: dict[str, dict[str, float]]) -> list[str]:
-    """Vector arithmetic a nanosecond against the peak of multiply-adds."""
+Roof = dict[str, Any]
+
+
+def bandwidth() -> float:
+    """Bytes a nanosecond of copying an array of a batch's size."""
+    source = np.ones(POINTS * 82)
+    target = np.empty_like(source)
+    np.copyto(target, source)
+    return 16 / once(lambda _: np.copyto(target, source), np.empty((source.size, 0)))
+
+
+def roofline() -> tuple[list[str], Roof]:
+    """Vector arithmetic a nanosecond against the peak of multiply-adds, measured by turns."""
+    peaks: list[float] = []
+    rows: list[str] = []
+    places: list[tuple[int, float, float]] = []
+    for width in PEAK_WIDTHS:
+        spec = load_spec("xor", hidden=(width,))
+        points = np.random.default_rng(0).normal(size=(POINTS, spec.n_parameters))
+        evaluate = own(spec, "gradient", "llvm")
+        evaluate(points)
+        total, fused = operations(spec)
+        found = []
+        for _ in range(2 * ROUNDS):
+            peaks.append(measure_peak())
+            found.append((peaks[-1], 8 * once(evaluate, points)))
+        issue = sorted(100 * (total - fused) / strip / peak for peak, strip in found)
+        flop = statistics.median(100 * total / 2 / strip / peak for peak, strip in found)
+        rows.append(
+            f"| N_h = {width} | {total - fused} | {statistics.median(issue):.0f} | {issue[0]:.0f}-{issue[-1]:.0f} "
+            f"| {flop:.0f} |"
+        )
+        strip = statistics.median(strip for _, strip in found)
+        places.append((width, total / (8 * (2 * spec.n_parameters + 1)), 8 * total / strip))
+    peak = statistics.median(peaks)
+    bytes_ = bandwidth()
     lines = [
         "",
         "## Roofline",
         "",
-        f"The core does {peak:.2f} vector multiply-adds of eight doubles in a nanosecond ({16 * peak:.0f} GFlop/s).",
-        "Issue counts vector instructions of arithmetic, a multiply-add as one; Flop counts it as two.",
+        f"The core does {peak:.2f} vector multiply-adds of eight doubles in a nanosecond ({16 * peak:.0f} GFlop/s) and",
+        f"copies {bytes_:.0f} GB/s. Issue counts vector instructions of arithmetic, a multiply-add as one;",
+        "Flop counts it as two. Peak and kernel take turns.",
         "",
-        "| value and gradient | instructions a strip | issue, % of peak | Flop, % of peak |",
-        "|---|---|---|---|",
+        "| value and gradient | instructions a strip | issue, % of peak | spread | Flop, % of peak |",
+        "|---|---|---|---|---|",
+        *rows,
     ]
-    for width in WIDTHS["gradient"]:
-        total, fused = operations(load_spec("xor", hidden=(width,)))
-        strip = 8 * plotted[f"Value and gradient, {width}"]["symland llvm"]
-        issued = total - fused
-        lines.append(
-            f"| N_h = {width} | {issued} | {100 * issued / strip / peak:.0f} | {100 * total / 2 / strip / peak:.0f} |"
-        )
-    return lines
+    return lines, {"peak": 16 * peak, "bandwidth": bytes_, "places": places}
 
 
-def plot(plotted: dict[str, dict[str, float]], path: Path) -> None:
+def plot(plotted: dict[str, dict[str, float]], roof: Roof, path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(13, 4.5), layout="constrained")
+    axes, right = figure.subplots(1, 2, width_ratios=(2, 1))
     names = list(dict.fromkeys(name for times in plotted.values() for name in times))
     for name in names:
         x = [k for k, times in enumerate(plotted.values()) if name in times]
         y = [times[name] for times in plotted.values() if name in times]
         axes.plot(x, y, "o-" if name.startswith("symland") else "s--", label=name)
     axes.set_yscale("log")
-    axes.set_xticks(range(len(plotted)), [title.replace(", ", ",\nN_h = ") for title in plotted])
+    axes.set_xticks(range(len(plotted)), [title.replace(", ", ",\nN_h = ") for title in plotted], fontsize="small")
     axes.set_ylabel("CPU ns a point")
     axes.legend(fontsize="small", ncols=2)
+    x = np.geomspace(0.2, 100, 50)
+    right.loglog(x, np.minimum(roof["peak"], roof["bandwidth"] * x), "k-")
+    for width, intensity, speed in roof["places"]:
+        right.plot(intensity, speed, "o", label=f"N_h = {width}")
+    right.set_xlabel("Flop a byte of theta and gradient")
+    right.set_ylabel("GFlop/s")
+    right.legend(fontsize="small", title="value and gradient")
     figure.savefig(path, metadata={"Date": None})
 
 

@@ -17,8 +17,13 @@ from symland.spec import LandscapeSpec
 
 Evaluate = Callable[[np.ndarray], Any]
 
-LARGEST = {"sympy": {"gradient": 45, "hessian": 15}, "symengine": {"gradient": 170, "hessian": 45}}
-"""Parameters of the largest network whose derivatives these peers expand within a minute."""
+LARGEST = {
+    "sympy": {"gradient": 45, "hessian": 15},
+    "symengine": {"gradient": 170, "hessian": 45},
+    "casadi": {"gradient": 1000, "hessian": 90},
+    "torch": {"gradient": 1000, "hessian": 90},
+}
+"""Parameters of the largest network whose derivatives these peers find within a minute and a few gigabytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +55,7 @@ def _loss(spec: LandscapeSpec, theta: Any, tanh: Any, log: Any, exp: Any) -> Any
 
 def _expandable(library: str, spec: LandscapeSpec, kind: str) -> None:
     if spec.n_parameters > LARGEST[library][kind]:
-        raise MemoryError(f"left out at P = {spec.n_parameters}: the expanded derivatives take minutes")
+        raise MemoryError(f"left out at P = {spec.n_parameters}: it takes minutes or more memory than there is")
 
 
 def _sympy(spec: LandscapeSpec, kind: str) -> Evaluate:
@@ -93,6 +98,7 @@ def _casadi(spec: LandscapeSpec, kind: str) -> Evaluate:
 
     import casadi
 
+    _expandable("casadi", spec, kind)
     theta = casadi.SX.sym("theta", spec.n_parameters)
     loss = _loss(spec, [theta[k] for k in range(spec.n_parameters)], casadi.tanh, casadi.log, casadi.exp)
     outputs = [loss, casadi.gradient(loss, theta)] if kind == "gradient" else [casadi.hessian(loss, theta)[0]]
@@ -148,6 +154,7 @@ def _jax(spec: LandscapeSpec, kind: str) -> Evaluate:
 def _torch(spec: LandscapeSpec, kind: str) -> Evaluate:
     import torch
 
+    _expandable("torch", spec, kind)
     torch.set_num_threads(1)
     x = torch.tensor([[float(v) for v in row] for row in spec.data.inputs], dtype=torch.float64)
     y = torch.tensor(spec.data.labels)

@@ -24,8 +24,11 @@ from symland.program.plan import positions, unroll
 
 __all__ = ["STRAIGHT_LINE_TERMS", "record"]
 
-STRAIGHT_LINE_TERMS = 1500
+STRAIGHT_LINE_TERMS = 1200
 """Terms of a program that are written out without loops over nodes."""
+
+FORMULA_TERMS = 12
+"""Terms that a formula counts for: a polynomial is as long as so many products."""
 
 BODY_TERMS = 48
 """Terms of one statement that are written out in the body of its loops."""
@@ -91,6 +94,8 @@ class _Recording:
     def _terms(self, statement: Statement) -> int:
         """How many terms a statement has when it is written out; zeros among the data count where there are many."""
         count = prod(self.program.sizes[x] for x in statement.letters)
+        if isinstance(statement, Apply):
+            return FORMULA_TERMS * count
         return count if count > COUNTED_TERMS else len(unroll(self.program, statement, self.baked)[0])
 
     def _block(self, terms: int) -> int:

@@ -1,5 +1,6 @@
 """Faults planted in programs, in recorded code and in emitted text: each is caught, and by the check that should.
 
+a proof        a fault in the formulas of the activation and the head
 b identity     a fault in the derivation program
 b recording    a fault in the lane code
 c enclosure    a fault in the emitted text or in a polynomial
@@ -11,11 +12,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from symland.kernels import elementary
+from symland.kernels import compile_kernel, elementary, verify_kernel
 from symland.kernels.build.machine import LoadedObject, make_object
 from symland.kernels.checks import check_enclosure, check_primitives, check_recording
 from symland.kernels.elementary import inline
@@ -24,7 +26,8 @@ from symland.kernels.lanes import Address, Item, LaneCode, Let, Load, Loop, Stor
 from symland.kernels.llvm import print_llvm
 from symland.program.derive import build_program
 from symland.program.identity import check_identity
-from symland.program.ir import Apply, Contract, Program, Ref
+from symland.program.ir import Apply, Contract, Formula, Program, Ref
+from symland.program.proof import prove_activation, prove_head, prove_structure
 from symland.records import Verdict
 from symland.spec import LandscapeSpec, load_spec
 
@@ -144,6 +147,91 @@ def test_a_fault_in_the_program_fails_the_identity_test(spec: LandscapeSpec, fau
     program = build_program(spec)
     assert check_identity(spec, program).verdict is Verdict.CERTIFIED
     assert check_identity(spec, PROGRAM_FAULTS[fault](program)).verdict is Verdict.REFUTED
+
+
+DIRECTED_FAULTS: dict[str, tuple[str, Callable[[Program], Program]]] = {
+    "sign of the moved residual": ("product", sign("Rdelta2")),
+    "dropped curvature of the activation": ("product", lambda p: with_statement(p, last(p, "Rdelta1"))),
+    "weights in place of the direction": ("product", factor("Rs1", 0, "W1")),
+    "dropped penalty of the product": ("product", dropped("penalised0:product")),
+    "mean in place of the sample": ("per_sample", coefficient("per_sample:W1", Fraction(1))),
+    "first sample for every sample": ("per_sample", index("per_sample:W1", 1, (0, "k1"))),
+}
+
+
+def last(program: Program, out: str) -> int:
+    return [k for k in contracts(program) if program.statements[k].out.array == out][-1]
+
+
+@pytest.mark.parametrize("fault", DIRECTED_FAULTS)
+def test_a_fault_in_a_further_output_fails_the_identity_test(spec: LandscapeSpec, fault: str) -> None:
+    want, plant = DIRECTED_FAULTS[fault]
+    program = build_program(spec, (want,))
+    assert check_identity(spec, program).verdict is Verdict.CERTIFIED
+    assert check_identity(spec, plant(program)).verdict is Verdict.REFUTED
+
+
+# -- the formulas, and the program for any activation and head ----------------------------------------------------
+
+
+def formula(name: str, change: Callable[[Formula], Formula]) -> Callable[[Program], Program]:
+    return lambda program: replace(program, formulas={**program.formulas, name: change(program.formulas[name])})
+
+
+def exchanged(first: int, second: int) -> Callable[[Formula], Formula]:
+    def change(f: Formula) -> Formula:
+        outputs = list(f.outputs)
+        outputs[first], outputs[second] = outputs[second], outputs[first]
+        return replace(f, outputs=tuple(outputs))
+
+    return change
+
+
+def instruction(which: str, **new: object) -> Callable[[Formula], Formula]:
+    def change(f: Formula) -> Formula:
+        k = next(k for k, i in enumerate(f.instructions) if i.op == which)
+        changed = replace(f.instructions[k], **new)  # type: ignore[arg-type]
+        return replace(f, instructions=(*f.instructions[:k], changed, *f.instructions[k + 1 :]))
+
+    return change
+
+
+FORMULA_FAULTS: dict[str, tuple[str, Callable[[Formula], Formula]]] = {
+    "slope and curvature of the formula exchanged": ("activation", exchanged(1, 2)),
+    "constant of the curvature off in the 10th digit": (
+        "activation",
+        instruction("constant", value=-2 - Fraction(1, 10**10)),
+    ),
+    "tanh for sech2 in the jet": ("activation", instruction("sech2", op="tanh")),
+    "residual and curvature of the head exchanged": ("head", exchanged(1, 2)),
+    "logistic for softplus in the head": ("head", instruction("softplus", op="logistic")),
+}
+
+
+@pytest.mark.parametrize("fault", FORMULA_FAULTS)
+def test_a_fault_in_a_formula_fails_the_proof(spec: LandscapeSpec, fault: str) -> None:
+    name, change = FORMULA_FAULTS[fault]
+    prove = prove_activation if name == "activation" else prove_head
+    program = build_program(spec)
+    assert prove(spec, program).verdict is Verdict.CERTIFIED
+    assert prove(spec, formula(name, change)(program)).verdict is Verdict.REFUTED
+
+
+def test_the_proof_of_the_formulas_does_not_end_with_small_networks() -> None:
+    checks = verify_kernel(compile_kernel(load_spec("xor", hidden=(9,)), engine="numpy", verify=False)).checks
+    assert {c.name: c.verdict for c in checks if c.kind == "a"} == {
+        "structure": Verdict.UNDECIDED,
+        "activation": Verdict.CERTIFIED,
+        "head": Verdict.CERTIFIED,
+    }
+
+
+@pytest.mark.parametrize(
+    "fault", ["sign of the residual", "sign of a block", "transposed weights", "half of the penalty"]
+)
+def test_a_fault_in_a_small_program_fails_the_proof_too(fault: str) -> None:
+    small = load_spec("xor", hidden=(2,)).with_(bias=False)
+    assert prove_structure(small, PROGRAM_FAULTS[fault](build_program(small))).verdict is Verdict.REFUTED
 
 
 # -- the lane code ------------------------------------------------------------------------------------------------
@@ -322,19 +410,19 @@ def test_a_fault_in_the_emitted_text_fails_the_enclosures(spec: LandscapeSpec, s
     assert verdict_of_text(spec, TEXT_FAULTS[fault]) is Verdict.REFUTED
 
 
-@pytest.mark.parametrize(
-    ("name", "number", "activation"),
-    [
-        ("EXPM1_DOUBLE", 1, "tanh"),
-        ("EXPM1_DOUBLE", 4, "tanh"),
-        ("EXP", 0, "tanh"),
-        ("LOG", 0, "tanh"),
-        ("SIN", 0, "sin"),
-        ("COS", 0, "sin"),
-        ("ERF_SMALL", 2, "erf"),
-        ("ERFCX", 1, "erf"),
-    ],
-)
+COEFFICIENT_FAULTS = [
+    ("EXPM1_DOUBLE", 1, "tanh"),
+    ("EXPM1_DOUBLE", 4, "tanh"),
+    ("EXP", 0, "tanh"),
+    ("LOG", 0, "tanh"),
+    ("SIN", 0, "sin"),
+    ("COS", 0, "sin"),
+    ("ERF_SMALL", 2, "erf"),
+    ("ERFCX", 1, "erf"),
+]
+
+
+@pytest.mark.parametrize(("name", "number", "activation"), COEFFICIENT_FAULTS)
 def test_a_coefficient_off_in_the_10th_digit_fails_the_enclosures(
     monkeypatch: pytest.MonkeyPatch, spec: LandscapeSpec, name: str, number: int, activation: str
 ) -> None:
@@ -344,5 +432,16 @@ def test_a_coefficient_off_in_the_10th_digit_fails_the_enclosures(
     assert verdict_of_text(spec.with_(activation=activation), lambda text: text) is Verdict.REFUTED
 
 
-def test_at_least_forty_faults_are_planted() -> None:
-    assert len(PROGRAM_FAULTS) + len(LANE_FAULTS) + len(LOOP_FAULTS) + len(TEXT_FAULTS) + 8 >= 40
+def test_the_manual_names_every_fault_and_the_check_that_catches_it() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "kernels.md").read_text(encoding="utf-8")
+    rows = [tuple(cell.strip() for cell in line.split("|")[1:-1]) for line in manual.splitlines() if "|" in line]
+    caught = {(row[0], row[-1]) for row in rows}
+    expected = {
+        "a proof": FORMULA_FAULTS,
+        "b identity": [*PROGRAM_FAULTS, *DIRECTED_FAULTS],
+        "b recording": [*LANE_FAULTS, *LOOP_FAULTS],
+        "c enclosure": TEXT_FAULTS,
+        "c primitives": [f"coefficient {number} of {name}" for name, number, _ in COEFFICIENT_FAULTS],
+    }
+    assert {(fault, check) for check, faults in expected.items() for fault in faults} <= caught
+    assert sum(map(len, expected.values())) >= 40

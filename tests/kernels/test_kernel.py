@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +152,18 @@ class TestCache:
         kernel = compile_kernel(spec, cache=tmp_path)
         assert np.array_equal(kernel.value(points(spec, 4)), expected)
         assert not kernel.function(("value",)).cached
+        assert read_entry(tmp_path, entry.stem) is not None
+
+    def test_two_processes_may_race(self, tmp_path: Path) -> None:
+        program = (
+            "import numpy as np; from pathlib import Path; from symland import compile_kernel, load_spec;"
+            f"k = compile_kernel(load_spec('xor'), cache=Path({str(tmp_path)!r}));"
+            "print(k.value(np.zeros((1, 12)))[0].hex())"
+        )
+        racing = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in "ab"]
+        printed = {runner.communicate(timeout=120)[0].strip() for runner in racing}
+        assert {float.fromhex(text) for text in printed} == {float(np.log(2))}
+        (entry,) = tmp_path.iterdir()
         assert read_entry(tmp_path, entry.stem) is not None
 
     def test_a_folder_that_cannot_be_written_does_no_harm(self, tmp_path: Path) -> None:

@@ -35,6 +35,18 @@ def test_the_numpy_engine_passes_the_same_checks() -> None:
     assert record.verdict is Verdict.CERTIFIED
 
 
+@pytest.mark.parametrize(
+    "activation",
+    [
+        "exp(-z**2)*sin(z) + log(1 + exp(z))/(1 + z**2)",
+        "erf(z)*cos(z) + sqrt(1 + z**2) - tanh(z)**3 + 1/(1 + exp(-z))",
+    ],
+)
+def test_every_primitive_function_passes_all_checks(activation: str) -> None:
+    spec = load_spec("xor", hidden=(1,)).with_(activation=activation, bias=False)
+    assert verify_kernel(compile_kernel(spec, cache=False)).verdict is Verdict.CERTIFIED
+
+
 @settings(max_examples=25)
 @given(specs())
 def test_recorded_code_is_its_program_for_random_networks(spec: LandscapeSpec) -> None:
@@ -75,3 +87,10 @@ def test_a_kernel_that_fails_is_not_returned_and_not_kept(monkeypatch: pytest.Mo
     with pytest.raises(VerificationError, match="numpy"):
         kernel.value(np.zeros((1, 12)))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("want", [("value", "gradient"), ("hessian",)], ids=str)
+def test_the_code_does_not_grow_with_the_width(want: tuple[str, ...]) -> None:
+    lines = {width: len(record_code(load_spec("xor", hidden=(width,)), want)[1].text()) for width in (12, 24, 96)}
+    assert lines[96] <= 1.3 * lines[12]
+    assert lines[96] <= 1.3 * lines[24]
