@@ -216,7 +216,9 @@ def export(
     with Database.open(db) as database:
         points, pathways = classes(database), database.pathways()
         if form == "pathsample":
-            files = exchange.export_pathsample(points, pathways, find_symmetry(database.spec))
+            files = exchange.export_pathsample(
+                points, pathways, find_symmetry(database.spec), descents=database.descents()
+            )
             written = exchange.write_pathsample(output, files)
         elif form == "csv":
             written = exchange.write_csv(output, database.spec, points, pathways)

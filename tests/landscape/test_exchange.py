@@ -30,7 +30,7 @@ from symland.landscape.exchange import (
 )
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
-from symland.records import Outcome, Pathway, StationaryPoint
+from symland.records import Descent, Outcome, Pathway, StationaryPoint
 from symland.spec import builtin
 from symland.symbolic.symmetry import find_symmetry
 
@@ -145,6 +145,24 @@ def test_min_data_holds_what_pathsample_expects(tmp_path: Path) -> None:
     assert (tmp_path / "min.A").read_text().split() == ["1", "1"]
     assert (tmp_path / "min.B").read_text().split() == ["3", "2", "3", "4"]
     assert (tmp_path / "ts.data").read_text().split()[3:5] == ["1", "2"]
+
+
+def test_a_branch_that_ends_on_a_saddle_is_written_with_the_lowest_minimum_below_it() -> None:
+    """4 joins minimum 3 to the transition state 5, which joins 1 and 2; 6 ends on 4, and so on the basin of 1."""
+    order = sorted(range(4, 7), key=lambda n: POINTS[n].loss)
+    low, middle, high = order
+    paths = [
+        Pathway(transition_state=low, minus=2, plus=1),
+        Pathway(transition_state=middle, minus=3, plus=low),
+        Pathway(transition_state=high, minus=0, plus=middle),
+    ]
+    exported = export_pathsample(POINTS, paths, GROUP)
+    assert [state.minima for state in exported.states] == [(3, 2), (4, 2), (1, 2)]
+    lost = export_pathsample(POINTS, paths[1:], GROUP)
+    # Nothing is known of what lies below the lowest: 3 is all that the middle one leads to.
+    assert [state.minima for state in lost.states] == [(1, 4)]
+    found = export_pathsample(POINTS, paths[1:], GROUP, descents=[Descent(saddle=low, end=2)])
+    assert [state.minima for state in found.states] == [(4, 3), (1, 3)]
 
 
 def test_fortran_exponents_and_rough_points_are_read_and_polished(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from symland.landscape.network import log_det
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
 from symland.program.ir import Program
-from symland.records import FloatArray, Outcome, Pathway, StationaryPoint, read_only
+from symland.records import Descent, FloatArray, Outcome, Pathway, StationaryPoint, read_only
 from symland.spec import LandscapeSpec
 from symland.symmetry import SymmetryGroup
 
@@ -226,16 +226,20 @@ def export_pathsample(
     pathways: Iterable[Pathway],
     group: SymmetryGroup,
     *,
+    descents: Iterable[Descent] = (),
     a: Sequence[int] | None = None,
     b: Sequence[int] | None = None,
 ) -> PathsampleFiles:
     """Minima and transition states for PATHSAMPLE.
 
-    Its minima are the classes of index 0 in their order, its transition states the pathways between two of them. A
-    branch that ends on a saddle has no place in these files and is left out, as are classes of higher index.
+    Its minima are the classes of index 0 in their order, its transition states the pathways between two of them. These
+    files know no saddles as ends: a branch that ends on one is written with the lowest minimum downhill of it, which is
+    of the same superbasin below the transition state, and left out where none is known. Classes of higher index are.
 
     Parameters
     ----------
+    descents : iterable of Descent
+        What lies downhill of saddles of index 2 or more.
     a, b : class numbers of minima
         By default the lowest minimum, and the others.
 
@@ -254,7 +258,10 @@ def export_pathsample(
         if strange := [n for n in numbers if n not in place]:
             raise DatabaseError(f"min.{name}: class {strange[0]} is not a minimum; name classes of index 0")
         chosen.append(tuple(place[n] for n in numbers))
-    states = [path for path in pathways if path.minus in place and path.plus in place]
+    ways = tuple(pathways)
+    bottom = _bottoms(points, ways, descents)
+    ends = [(path, bottom.get(path.minus), bottom.get(path.plus)) for path in ways]
+    states = [(path, place[minus], place[plus]) for path, minus, plus in ends if minus in place and plus in place]
     order, size = group.order, group.layout.size
     return PathsampleFiles(
         minima=tuple(
@@ -266,15 +273,33 @@ def export_pathsample(
                 loss=p.loss,
                 log_det=log_det(p),
                 order=order // p.orbit_size,
-                minima=(place[path.minus], place[path.plus]),
+                minima=(minus, plus),
             )
-            for path, p in ((path, points[path.transition_state]) for path in states)
+            for p, minus, plus in ((points[path.transition_state], minus, plus) for path, minus, plus in states)
         ),
         theta_minima=np.array([points[n].theta for n in minima]).reshape(-1, size),
-        theta_states=np.array([points[p.transition_state].theta for p in states]).reshape(-1, size),
+        theta_states=np.array([points[path.transition_state].theta for path, _, _ in states]).reshape(-1, size),
         a=chosen[0],
         b=chosen[1],
     )
+
+
+def _bottoms(
+    points: Sequence[StationaryPoint], pathways: Sequence[Pathway], descents: Iterable[Descent]
+) -> dict[int, int]:
+    """The lowest minimum downhill of each class that a branch may end on; a minimum is its own."""
+    downhill: dict[int, set[int]] = {}
+    for path in pathways:
+        downhill.setdefault(path.transition_state, set()).update((path.minus, path.plus))
+    for descent in descents:
+        downhill.setdefault(descent.saddle, set()).add(descent.end)
+    bottom = {n: n for n, point in enumerate(points) if point.index == 0}
+    # Every step leads down, so that in order of the loss what lies downhill is known before.
+    for number in sorted(downhill, key=lambda n: points[n].loss):
+        reached = [bottom[end] for end in downhill[number] if end in bottom]
+        if number not in bottom and reached:
+            bottom[number] = min(reached, key=lambda n: (points[n].loss, n))
+    return bottom
 
 
 def import_pathsample(
