@@ -20,7 +20,7 @@ from symland.kernels.rows import RowEmitter
 
 __all__ = ["VERSION", "print_llvm"]
 
-VERSION = 3
+VERSION = 4
 """Raised whenever this module prints other text."""
 
 STACK_ENTRIES = 1024

@@ -23,8 +23,8 @@ STRAIGHT_ORDER = 16
 """Rows of the largest symmetric matrix that is written out."""
 
 AHEAD = 64
-"""Entries between what is written and what is asked of the memory: a processor that writes eight rows by turns does not
-ask by itself."""
+"""Entries between what is written of a matrix and what is asked of the memory: a processor that writes eight rows by
+turns does not ask by itself. Of shorter rows those of the next strip are asked for."""
 
 _PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
 
@@ -79,13 +79,13 @@ class RowEmitter(Emitter):
             for row, line in zip(rows[first : first + QUAD], self._columns(lines), strict=True):
                 self.store(line, self.entry(row, start, "double"), _QUAD, 8)
 
-    def _ask(self, rows: Sequence[str], start: str) -> None:
-        """Have the lines fetched that will be written soon."""
+    def _ask(self, rows: Sequence[str], start: str, ahead: int, *, write: bool = True) -> None:
+        """Have the lines fetched that will be needed soon, `ahead` entries on."""
         self.declared.add(_PREFETCH)
-        ahead = self.add(start, AHEAD)
+        at = str(int(start) + ahead) if start.isdigit() else self.add(start, ahead)
         for row in rows:
-            place = self.put(f"getelementptr double, ptr {row}, i64 {ahead}")
-            self.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 1, i32 3, i32 1)")
+            place = self.put(f"getelementptr double, ptr {row}, i64 {at}")
+            self.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 {int(write)}, i32 3, i32 1)")
 
     def _half(self, pointer: str, first: int) -> str:
         if self.in_registers:
@@ -115,9 +115,12 @@ class RowEmitter(Emitter):
         if len(starts) <= STRAIGHT_QUADS:
             for start in starts:
                 self._move_in(rows, str(start), held, [str(start + k) for k in range(QUAD)])
+            for start in starts[::2]:
+                self._ask(rows, str(start), LANES * size, write=False)
             return
         at = self._moved(self.begin("g", len(starts)), size)
         self._move_in(rows, at, held, [self.add(at, k) for k in range(QUAD)])
+        self._ask(rows, at, LANES * size, write=False)
         self.end()
 
     def scatter(self, buffer: Buffer) -> None:
@@ -128,9 +131,12 @@ class RowEmitter(Emitter):
         rows = self._row_pointers(out, size)
         if size <= STRAIGHT_QUADS * QUAD:
             self._scatter_straight(held, list(range(size)), rows)
+            for start in range(0, size, 2 * QUAD):
+                self._ask(rows, str(start), LANES * size)
             return
         at = self._moved(self.begin("g", len(_starts(size))), size)
         self._move_out(held, [self.add(at, k) for k in range(QUAD)], rows, at)
+        self._ask(rows, at, LANES * size)
         self.end()
 
     def _moved(self, quad: str, size: int) -> str:
@@ -186,7 +192,7 @@ class RowEmitter(Emitter):
             flat = self.add(self.multiply(p, size), start)
             at, step = (self.add(self.multiply(start, size), p), size) if down else (flat, 1)
             self._move_out(held, [self.add(at, lane * step) for lane in range(QUAD)], rows, flat)
-            self._ask(rows, flat)
+            self._ask(rows, flat, AHEAD)
             self.end()
         self.end()
 
@@ -210,7 +216,7 @@ class RowEmitter(Emitter):
         places = [self.add(at, lane) for lane in range(QUAD)]
         flat = self.put(f"add nsw i64 {shift}, {start}")
         self._move_out(held, places, rows, flat)
-        self._ask(rows, flat)
+        self._ask(rows, flat, AHEAD)
         self.end()
         self.end()
         # The rows of fewer.
