@@ -173,3 +173,11 @@ def test_embedding_columns_join_levels_of_one_loss_and_index() -> None:
     assert narrow.losses == (0.5, 0.2, 0.7)
     assert wide.losses == (0.5, 0.2, 0.7)
     assert [(x.start, x.end, x.escape) for x in links] == [(0, 0, 1), (1, 1, None), (2, 2, 1)]
+
+
+def test_samples_of_two_classes_at_one_place_are_not_marked() -> None:
+    """3-bit parity over two of its bits: at each corner of the square stand one sample of either class."""
+    parity, theta = builtin("parity3"), np.zeros(builtin("parity3").n_parameters)
+    assert sum(len(c.get_offsets()) for c in network_figure(parity, theta).axes[1].collections[-2:]) == 0
+    marked = network_figure(XOR, np.arange(12.0)).axes[1].collections[-2:]
+    assert [len(c.get_offsets()) for c in marked] == [2, 2]

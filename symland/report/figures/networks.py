@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from symland.program.floats import NumpyAlgebra
 from symland.program.lower import lower
@@ -29,6 +30,9 @@ GRID = 201
 
 MOST_WRITTEN = 4
 """Nodes in a layer up to which weights are written at their edges."""
+
+MOST_LARGE = 40
+"""Samples up to which their marks are large."""
 
 _CLASS_COLOURS = ListedColormap(("#9ECAE1", "#FDAE6B", "#A1D99B", "#BCBDDC", "#FDD0A2", "#D9D9D9"))
 _BIAS = LinearSegmentedColormap.from_list("bias", ("#92C5DE", "white", "#F4A582"))
@@ -52,12 +56,14 @@ def network_outputs(spec: LandscapeSpec, theta: FloatArray, inputs: FloatArray) 
 def network_figure(
     spec: LandscapeSpec, theta: FloatArray, *, title: str = "", height: float = 2.3, width: float = 5.2
 ) -> Figure:
-    """The network with its weights, and beside it, for two inputs, the probability or output over the input plane.
+    """The network with its weights, and beside it the probability, class or output over the plane of two inputs.
+
+    Of more inputs these are the two that vary most over the data, and the others stand at their mean.
 
     Edges are red for positive and blue for negative weights, as thick as the weight is large; nodes are shaded by
     their bias in the same way.
     """
-    planar = spec.n_inputs == 2
+    planar = spec.n_inputs >= 2
     figure = empty_figure(height, width if planar else 0.6 * width)
     panels = figure.subplots(1, 2 if planar else 1, squeeze=False, width_ratios=[1.15, 1] if planar else None)[0]
     _draw_network(panels[0], spec, theta)
@@ -108,36 +114,41 @@ def _draw_network(axes: Axes, spec: LandscapeSpec, theta: FloatArray) -> None:
 
 
 def _draw_decision(figure: Figure, axes: Any, spec: LandscapeSpec, theta: FloatArray) -> None:
-    data = np.array([[float(v) for v in row] for row in spec.data.inputs])
+    every = np.array([[float(v) for v in row] for row in spec.data.inputs])
+    shown_inputs = sorted(np.argsort(-every.var(axis=0), kind="stable")[:2].tolist())
+    data = every[:, shown_inputs]
     low, high = data.min(axis=0), data.max(axis=0)
     border = 0.5 * float((high - low).max() or 1.0)
     x, y = (np.linspace(low[k] - border, high[k] + border, GRID) for k in (0, 1))
-    plane = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    plane = np.tile(every.mean(axis=0), (GRID * GRID, 1))
+    plane[:, shown_inputs] = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     z = network_outputs(spec, theta, plane)
     extent = (x[0], x[-1], y[0], y[-1])
-    marks: FloatArray
+    targets = np.array([float(row[0]) for row in spec.data.values] if spec.loss is Loss.SQUARED else spec.data.labels)
+    clear = _told_apart(data, targets)
+    data, targets = data[clear], targets[clear]
+    size = 30 if len(data) <= MOST_LARGE else 10
     if spec.loss is Loss.SQUARED or spec.n_outputs > 2:
         if spec.loss is Loss.SQUARED:
             shown = axes.imshow(
                 z[:, 0].reshape(GRID, GRID), origin="lower", extent=extent, cmap="RdBu_r", aspect="equal"
             )
             figure.colorbar(shown, ax=axes, label="output $z_1$", shrink=0.8)
-            marks = np.array([float(row[0]) for row in spec.data.values])
             axes.scatter(
-                *data.T, c=marks, cmap="RdBu_r", norm=shown.norm, edgecolors="black", linewidths=0.7, s=30, zorder=3
+                *data.T, c=targets, cmap="RdBu_r", norm=shown.norm, edgecolors="black", linewidths=0.7, s=size, zorder=3
             )
         else:
             winner = z.argmax(axis=1).reshape(GRID, GRID)
             axes.imshow(winner, origin="lower", extent=extent, cmap=_CLASS_COLOURS, vmin=0, vmax=5, aspect="equal")
             axes.scatter(
                 *data.T,
-                c=spec.data.labels,
+                c=targets,
                 cmap=_CLASS_COLOURS,
                 vmin=0,
                 vmax=5,
                 edgecolors="black",
                 linewidths=0.7,
-                s=30,
+                s=size,
             )
     else:
         margin = z[:, 0] if spec.loss is Loss.LOGISTIC else z[:, 1] - z[:, 0]
@@ -148,12 +159,20 @@ def _draw_decision(figure: Figure, axes: Any, spec: LandscapeSpec, theta: FloatA
         axes.contour(x, y, chance, levels=[0.5], colors="black", linewidths=0.9)
         figure.colorbar(shown, ax=axes, label="probability of class 1", shrink=0.8)
         for label, face in enumerate(("white", "black")):
-            chosen = np.array(spec.data.labels) == label
+            chosen = targets == label
             axes.scatter(
-                *data[chosen].T, c=face, edgecolors="black", linewidths=0.9, s=34, zorder=3, label=f"class {label}"
+                *data[chosen].T, c=face, edgecolors="black", linewidths=0.9, s=size, zorder=3, label=f"class {label}"
             )
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, handletextpad=0.1)
-    axes.set_xlabel("$x_1$")
-    axes.set_ylabel("$x_2$")
+        if len(data):
+            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, handletextpad=0.1)
+    rest = ", others at their mean" if spec.n_inputs > 2 else ""
+    axes.set_xlabel(f"$x_{{{shown_inputs[0] + 1}}}${rest}")
+    axes.set_ylabel(f"$x_{{{shown_inputs[1] + 1}}}$")
     for side in ("top", "right"):
         axes.spines[side].set_visible(True)
+
+
+def _told_apart(places: FloatArray, targets: NDArray[Any]) -> NDArray[np.bool_]:
+    """Samples at whose place in the plane no sample of another target stands: a mark there would say nothing."""
+    together = (places[:, None] == places[None]).all(axis=2)
+    return ~(together & (targets[:, None] != targets[None])).any(axis=1)
