@@ -152,6 +152,11 @@ class CompiledKernel:
 
         Found from the signs of pivots; where a pivot is too small to trust its sign, from the eigenvalues, of which
         those within `ZERO_EIGENVALUE` times the largest of zero do not count.
+
+        Raises
+        ------
+        KernelError
+            If the Hessian of a point is not finite.
         """
         negative, smallest, largest = self._run(inertia.OUTPUTS, theta, (None, None, None))
         index = np.zeros(len(negative), dtype=np.int64)
@@ -159,7 +164,14 @@ class CompiledKernel:
             trusted = smallest > inertia.PIVOT_GUARD * largest
         index[trusted] = negative[trusted]
         if not trusted.all():
-            spectrum = np.linalg.eigvalsh(self.hessian(np.asarray(theta)[~trusted]))
+            hessians = self.hessian(np.asarray(theta)[~trusted])
+            finite = np.isfinite(hessians).all(axis=(1, 2))
+            if not finite.all():
+                first = np.flatnonzero(~trusted)[~finite][0]
+                raise KernelError(
+                    f"the Hessian of point {first} is not finite, so it has no index; leave the point out"
+                )
+            spectrum = np.linalg.eigvalsh(hessians)
             zero = ZERO_EIGENVALUE * np.abs(spectrum).max(axis=1, keepdims=True)
             index[~trusted] = (spectrum < -zero).sum(axis=1)
         return index

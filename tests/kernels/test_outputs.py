@@ -58,6 +58,13 @@ def test_a_pivot_that_vanishes_falls_back_on_the_eigenvalues() -> None:
     assert np.array_equal(kernel.index(theta), (spectra < -1e-14).sum(axis=1))
 
 
+def test_a_point_without_a_hessian_has_no_index() -> None:
+    theta = np.zeros((3, 12))
+    theta[1] = np.nan
+    with pytest.raises(KernelError, match="point 1 is not finite"):
+        compile_kernel(load_spec("xor"), cache=False).index(theta)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_samples_and_penalty_can_be_given_at_run_time(engine: str) -> None:
     zero_one, plus_minus = load_spec("xor"), load_spec("xor-pm", penalty="1e-2")
