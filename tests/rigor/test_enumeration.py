@@ -12,11 +12,15 @@ from scipy.optimize import root
 
 from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
-from symland.rigor.enumeration import audit, enumerate_points
+from symland.rigor.enumeration import audit, enumerate_by_theorem, enumerate_points, theorem_applies
 from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
+from symland.rigor.enumeration.joint import Lanes, sift
+from symland.rigor.enumeration.known import prove_known, reduce_theta
 from symland.rigor.enumeration.lanes import Interval, TanhRange, exponential, tanh_jet, tanh_range
+from symland.rigor.enumeration.matching import fitting_pairs
 from symland.rigor.enumeration.node import affine_program, contract_program, zero_program
 from symland.rigor.enumeration.problem import reduced_problem
+from symland.rigor.enumeration.search import Counters, engines
 from symland.spec import builtin
 
 XOR = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
@@ -256,3 +260,57 @@ def test_questions_outside_the_theorems_are_refused(change: dict[str, object]) -
 def test_the_symmetries_of_the_square_are_found() -> None:
     assert len(reduced_problem(builtin("xor-pm")).group) == 8
     assert len(reduced_problem(builtin("xor")).group) == 2
+
+
+def test_the_compiled_matching_finds_the_pairs_that_numpy_finds() -> None:
+    rng = np.random.default_rng(0)
+    for n, k in ((5, 3), (120, 90), (17, 40)):
+        lower = rng.normal(size=(4, n))
+        upper, most = lower + rng.random((4, n)), rng.normal(size=(4, k)) + 1
+        first = rng.integers(0, n, size=k)
+        fits = (lower[:, None] <= most[:, :, None]) & (upper[:, None] >= most[:, :, None] - 2)
+        wanted = np.nonzero(fits.all(axis=0) & (np.arange(n) >= first[:, None]))
+        found = fitting_pairs(lower, upper, most, most - 2, first)
+        assert np.array_equal(found[0], wanted[0])
+        assert np.array_equal(found[1], wanted[1])
+
+
+def test_a_lane_about_a_solution_is_never_dropped_unless_the_list_holds_it(hundredth: list[np.ndarray]) -> None:
+    problem = reduced_problem(builtin("xor").with_(hidden=(1,), penalty="1e-2"))
+    rng = np.random.default_rng(5)
+    for theta in hundredth:
+        states, bias = reduce_theta(problem, theta)
+        if not states.any():
+            continue
+        logits = states[0, 3] * np.tanh(XOR @ states[0, :3]) + bias
+        pull = SIGN * 25 / (1 + np.exp(SIGN * logits))
+        images = [(pull, states), (pull[[0, 2, 1, 3]], states[:, [1, 0, 2, 3]])]
+        # The fundamental domain keeps the image with P_01 >= P_10.
+        pull, states = max(images, key=lambda pair: pair[0][1] - pair[0][2])
+        truth = np.concatenate([pull, [pull.sum()], states[0]])[:, None]
+        low = truth - 0.3 * rng.random((9, 40)) - 1e-9
+        high = truth + 0.3 * rng.random((9, 40)) + 1e-9
+        low[-1] = np.maximum(low[-1], 0.0)
+        nobody, _ = prove_known(problem, [])
+        boxes = np.stack([low, high])
+        lanes = Lanes(boxes[:, :5].copy(), boxes[:, None, 5:].copy(), np.arange(40))
+        left = sift(problem, engines(problem), nobody, lanes, Counters()).lanes
+        assert np.array_equal(left.owner, np.arange(40))
+        assert (left.reach[0] <= truth[:5] + 1e-9).all()
+        assert (left.reach[1] >= truth[:5] - 1e-9).all()
+        assert (left.states[0, 0] <= truth[5:] + 1e-9).all()
+        assert (left.states[1, 0] >= truth[5:] - 1e-9).all()
+
+
+def test_the_theorem_gives_three_nodes_at_once_and_refuses_what_it_does_not_cover() -> None:
+    spec = builtin("xor-pm").with_(hidden=(3,), penalty="0.1")
+    result = enumerate_by_theorem(spec, [np.zeros(17)])
+    assert result.verdict is Verdict.CERTIFIED
+    assert result.theorem == "T9-xor"
+    assert enumerate_by_theorem(spec, [np.full(17, 1e6)]).verdict is Verdict.UNDECIDED
+    assert theorem_applies(builtin("xor").with_(hidden=(9,), penalty="0.048"))
+    for name, penalty in (("xor", "0.047"), ("xor-pm", "0.07")):
+        below = builtin(name).with_(hidden=(1,), penalty=penalty)
+        assert not theorem_applies(below)
+        with pytest.raises(SpecError, match="T9"):
+            enumerate_by_theorem(below, [])

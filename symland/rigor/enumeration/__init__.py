@@ -4,22 +4,24 @@ The argument (theorems with proofs in :mod:`symland.rigor.enumeration.problem`).
 one-hidden-layer
 tanh network with two classes is a solution of a reduced system in which the nodes meet only through the residuals
 P and the
-output bias gamma.  A *task* is a box of (P, gamma) with a list of boxes that hold every non-zero state which a
-single node can
-have there; the zero node is always allowed besides.  One examination
+output bias gamma.  A *task* is a box of (P, gamma) with a list of boxes that hold every non-zero state which a single
+node can have there; the zero node is always allowed besides.  One examination
 
-1. shrinks (P, gamma) by the energy identity, gamma = sum P and the order of a fundamental domain of the symmetries;
-2. shrinks each node box by propagation, by the node equations solved for P, and by a preconditioned mean value
-   step for
-   (U, v); a box near 0 that provably holds no node but the zero node is dropped;
-3. forms the multisets of N nodes (the zero node included), and drops those whose residuals do not meet, or whose
-   logits do not
-   give these residuals back; with affine forms of the nodes the logits become D interval linear equations in P;
-4. drops the multisets that lie in the uniqueness box of a known point, which Arb proved.
+1. shrinks (P, gamma) by the energy identity sum_j v_j^2 + gamma^2 = sum_d P_d Delta_d, gamma = sum P and the order of a
+   fundamental domain of the symmetries;
+2. covers the node states by small boxes: propagation, the node equations solved for P, a preconditioned mean value
+   step for (U, v), halving of what is fat beside the residual box; a box near 0 that provably holds no node but the
+   zero node is dropped;
+3. forms the multisets of N nodes (the zero node included) whose residuals meet and whose logits, their differences and
+   the sum of v^2 are possible under these residuals;
+4. follows few multisets to the end, each by itself (:mod:`symland.rigor.enumeration.joint`): with affine forms of the
+   nodes the logits become D interval linear equations in P; what lies in the uniqueness box of a known point, which
+   Arb proved, is dropped.
 
-No multiset left closes the task; otherwise node boxes or the residual box are halved.  Each step only removes what
+No multiset left closes the task; otherwise the residual box is halved.  Each step only removes what
 provably is no
-unknown solution, so an empty queue proves the list complete.  Anything else is reported as undecided.
+unknown solution, so an empty queue proves the list complete.  Anything else is reported as undecided.  Where theorem T9
+speaks of the question it gives the same answer without boxes (:mod:`symland.rigor.enumeration.by_theorem`).
 
 Source of the decoupling: stationarity makes U_j a function of the residuals alone, as in the representer form of a
 penalised
@@ -30,7 +32,15 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["EnumerationResult", "Progress", "UndecidedBox", "audit", "enumerate_points"]
+__all__ = [
+    "EnumerationResult",
+    "Progress",
+    "UndecidedBox",
+    "audit",
+    "enumerate_by_theorem",
+    "enumerate_points",
+    "theorem_applies",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -38,6 +48,10 @@ def __getattr__(name: str) -> Any:
         from symland.rigor.enumeration.auditing import audit
 
         return audit
+    if name == "theorem_applies":
+        from symland.rigor.enumeration.by_theorem import theorem_applies
+
+        return theorem_applies
     if name in __all__:
         from symland.rigor.enumeration import drive
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from symland.errors import CertificateError
 from symland.records import StationaryPoint, Verdict
+from symland.rigor.enumeration.by_theorem import origin_alone
 from symland.rigor.enumeration.known import KnownClass, KnownPoints, prove_known
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, reduced_problem
 from symland.rigor.enumeration.search import (
@@ -40,8 +41,8 @@ JOIN_RATIO = 3.0
 """For N > 1 a residual box is split while each node has more than this many possible choices on average, ..."""
 JOIN_WIDTH = 4.0
 """... unless its width (P / kappa or gamma / 4) is below the width of the widest node divided by this."""
-SEPARATE_LIMIT = 6
-"""Surviving choices that are followed one by one once their residual boxes are small."""
+STARVED = 20.0
+"""Nodes, however many, are split when the widest is this many times wider than the residual box."""
 SHRINK_ENOUGH = 0.6
 """A residual box that shrank to this share in some direction is examined again before anything is split."""
 LEAST_WIDTH = 1e-8
@@ -77,6 +78,7 @@ class EnumerationResult:
     log : one row for each closed box: P lo, gamma lo, P hi, gamma hi, reason (index into LOG_REASONS).
     digest : SHA-256 of question, classes and log.
     state : pass it to ``enumerate_points`` to go on; JSON values only.
+    theorem : the theorem that the verdict rests on, None for the box search.
     """
 
     verdict: Verdict
@@ -91,6 +93,7 @@ class EnumerationResult:
     log: Doubles
     digest: str
     state: dict[str, Any]
+    theorem: str | None = None
 
     def __post_init__(self) -> None:
         self.log.flags.writeable = False
@@ -188,6 +191,55 @@ def enumerate_points(
     )
 
 
+def enumerate_by_theorem(
+    spec: LandscapeSpec,
+    known_points: Sequence[StationaryPoint | npt.ArrayLike],
+    *,
+    clock: Callable[[], float] = time.process_time,
+) -> EnumerationResult:
+    """The same answer from T9, where it applies: the origin is the only stationary point at any width.
+
+    The verdict is UNDECIDED when the origin is not in the list, or when a step of the proof is not decided.
+
+    Raises
+    ------
+    SpecError
+        If the theorem does not speak of this question.
+    CertificateError
+        If Arb proves a point of the list which the theorem excludes: one of the two is wrong.
+    """
+    started = clock()
+    problem = reduced_problem(spec)
+    proof = origin_alone(spec)
+    thetas = [p.theta if isinstance(p, StationaryPoint) else p for p in known_points]
+    known, unproved = prove_known(problem, thetas)
+    # The origin solves the equations (tanh 0 = 0, as many labels of either kind), so it is the point of such a cube.
+    others = [c for c in known.classes if max(float(np.abs(c.centre).max()), abs(c.bias)) > c.radius]
+    if others and proof.verdict is Verdict.CERTIFIED:
+        raise CertificateError(
+            f"point {others[0].number} is stationary and not the origin, which {proof.theorem} excludes; report this"
+        )
+    complete = proof.verdict is Verdict.CERTIFIED and bool(known.classes)
+    whole = first_task(problem)
+    queue = _Queue([] if complete else [(whole, 1.0)], [], [], 0.0, Counters())
+    text = json.dumps([spec.digest, _known_key(known), proof.theorem, proof.digest]).encode()
+    return EnumerationResult(
+        verdict=Verdict.CERTIFIED if complete else Verdict.UNDECIDED,
+        classes=known.classes,
+        unproved=unproved,
+        undecided=() if complete else (UndecidedBox(pull=whole.pull, states=whole.nodes[:, problem.samples + 1 :]),),
+        boxes_handled=0,
+        node_boxes=0,
+        combinations=0,
+        share=float(complete),
+        seconds=clock() - started,
+        log=np.empty((0, 2 * (problem.samples + 1) + 1)),
+        digest=hashlib.sha256(text).hexdigest(),
+        state=_save(spec, known, queue),
+        theorem=proof.theorem,
+    )
+
+
 def _fresh(problem: ReducedProblem) -> _Queue:
     return _Queue([(first_task(problem), 1.0)], [], [], 0.0, Counters())
 
@@ -239,14 +291,6 @@ def _next(problem: ReducedProblem, task: Task, found: Survivors) -> list[Task] |
     largest = float(state_width.max()) if state_width.size else 0.0
     if max(float((width[:d]).max()) / float(problem.scale), float(width[d]), largest) < LEAST_WIDTH:
         return None
-    if found.states is not None and 1 < len(choices) <= SEPARATE_LIMIT:
-        apart = np.prod(found.reach[1] - found.reach[0], axis=0).sum()
-        if apart < 0.5 * np.prod(width):
-            tasks = []
-            for c in range(len(choices)):
-                used = np.unique(choices[c])
-                tasks.append(Task(found.reach[:, :, c], nodes[:, :, used[used < last]]))
-            return tasks
     if (width < SHRINK_ENOUGH * (task.pull[1] - task.pull[0])).any():
         return [Task(found.pull, nodes)]
     size = width * _pull_scale(problem)
@@ -254,7 +298,9 @@ def _next(problem: ReducedProblem, task: Task, found: Survivors) -> list[Task] |
     crowded = problem.nodes > 1 and len(choices) > JOIN_RATIO * (last + 1)
     join = crowded and JOIN_WIDTH * float(size.max()) > largest
     limit = NODE_LIMIT[min(problem.nodes, len(NODE_LIMIT)) - 1]
-    if last == 0 or last > limit or join:
+    # A residual box far narrower than its nodes gains nothing from being split.
+    narrow = STARVED * float(size.max()) < largest
+    if last == 0 or join or (last > limit and not narrow):
         return _split_pull(problem, Task(found.pull, nodes))
     spread = nodes[1] - nodes[0]
     spread[:d] *= PULL_WEIGHT / float(problem.scale)

@@ -176,24 +176,29 @@ def lane_ir(name: str, program: LaneProgram, n_in: int) -> tuple[ir.Module, int]
     return module, len(outputs)
 
 
+def load_machine_code(module: ir.Module) -> Any:
+    """Optimise a module for this processor (no fast-math: every rounding stays) and load it; keep what is returned."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    host = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
+    )
+    text = llvm.parse_assembly(str(module))
+    text.verify()
+    builder = llvm.create_pass_builder(host, llvm.create_pipeline_tuning_options(speed_level=1))
+    builder.getModulePassManager().run(text, builder)
+    engine = llvm.create_mcjit_compiler(text, host)
+    engine.finalize_object()
+    return engine
+
+
 class CompiledLanes:
     """A lane program as machine code: ``run(inputs (n_in, n)) -> (n_out, n)``."""
 
     def __init__(self, name: str, program: LaneProgram, n_in: int) -> None:
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
         module, self.n_out = lane_ir(name, program, n_in)
         self.n_in = n_in
-        host = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
-        )
-        text = llvm.parse_assembly(str(module))
-        text.verify()
-        options = llvm.create_pipeline_tuning_options(speed_level=1)
-        builder = llvm.create_pass_builder(host, options)
-        builder.getModulePassManager().run(text, builder)
-        self._engine = llvm.create_mcjit_compiler(text, host)
-        self._engine.finalize_object()
+        self._engine = load_machine_code(module)
         address = self._engine.get_function_address(name)
         self._call = CFUNCTYPE(None, c_int64, c_int64, c_void_p, c_void_p)(address)
 

@@ -99,9 +99,9 @@ def energy_program(problem: ReducedProblem) -> LaneText:
     """Lanes of a residual box to the box that symmetry, gamma = sum P and the energy identity leave.
 
     sum_j v_j^2 + gamma^2 = kappa sum_d q_d t_d, and q t rises up to q = MARGIN_PLACE and falls after it, so its upper
-    bound over a box is at an end or MARGIN_PEAK.
+    bound over a box is at an end or MARGIN_PEAK, its lower bound at an end.
     Inputs: P lo, P hi (D), gamma lo, hi, margin guesses at P lo and at P hi (D each).
-    Outputs: P lo, P hi, gamma lo, hi, upper bound of sum_j v_j^2, 1 if no solution.
+    Outputs: P lo, P hi, gamma lo, hi, upper and lower bound of sum_j v_j^2, Delta lo, Delta hi (D each), 1 if none.
     """
     samples = problem.samples
     rate = constant(problem.penalty * samples)
@@ -112,13 +112,17 @@ def energy_program(problem: ReducedProblem) -> LaneText:
         bias = Interval(lanes[2 * samples], lanes[2 * samples + 1])
         guess = lanes[2 * samples + 2 :]
         energy: Lane = 0.0 * bias.lo + 1e-12  # more than the rounding of the sum below
+        spent: Lane = 0.0 * bias.lo - 1e-12
+        logits = []
         for d, sign in enumerate(problem.labels):
             ends = [_share(sign, Interval.point(x), rate) for x in (pull[d].lo, pull[d].hi)]
-            tops = []
-            for q, end in zip(ends, (0, samples), strict=True):
-                t = _margin(q, guess[end + d])
-                tops.append((q * t).hi)
+            margins = [_margin(q, guess[end + d]) for q, end in zip(ends, (0, samples), strict=True)]
+            tops = [(q * t).hi for q, t in zip(ends, margins, strict=True)]
             top = larger(tops[0], tops[1])
+            spent = spent + smaller((ends[0] * margins[0]).lo, (ends[1] * margins[1]).lo)
+            # t is monotone in q, so its range lies between its enclosures at the ends.
+            margin = Interval(smaller(margins[0].lo, margins[1].lo), larger(margins[0].hi, margins[1].hi))
+            logits.append(margin if sign > 0 else -margin)
             least, most = smaller(ends[0].lo, ends[1].lo), larger(ends[0].hi, ends[1].hi)
             inside = (least <= MARGIN_PLACE[1]) & (most >= MARGIN_PLACE[0])
             energy = energy + choose(inside, MARGIN_PEAK, top)
@@ -144,7 +148,19 @@ def energy_program(problem: ReducedProblem) -> LaneText:
         empty += [p.is_empty() for p in [*pull, bias]]
         away = larger(larger(bias.lo, -bias.hi), 0.0)
         left = larger(budget - away * away * (1 - 2.0**-40), 0.0)
-        return [*[p.lo for p in pull], *[p.hi for p in pull], bias.lo, bias.hi, left, flag(empty)]
+        far = larger(magnitude(bias.lo), magnitude(bias.hi))
+        needed = larger(spent * scale * (1 - 2.0**-40) - far * far * (1 + 2.0**-40), 0.0)
+        ends_of_logits = [*[t.lo for t in logits], *[t.hi for t in logits]]
+        return [
+            *[p.lo for p in pull],
+            *[p.hi for p in pull],
+            bias.lo,
+            bias.hi,
+            left,
+            needed,
+            *ends_of_logits,
+            flag(empty),
+        ]
 
     return program
 

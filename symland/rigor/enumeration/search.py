@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
+from symland.rigor.enumeration.joint import ENERGY_SLACK, ZERO_REACH, Lanes, bound, follow, sift
 from symland.rigor.enumeration.known import KnownPoints
+from symland.rigor.enumeration.matching import fitting_pairs
 from symland.rigor.enumeration.node import affine_program, contract_program, zero_program
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.pulls import (
     combination_program,
     energy_program,
     first_box,
-    margin_guess,
     meeting_program,
 )
 
@@ -26,14 +27,12 @@ Engine = Callable[[Doubles], Doubles]
 
 SWEEPS = 2
 """Contractions of a node box each time that its residual box is examined, for N > 1 (one for N = 1)."""
-ZERO_REACH = 0.3
-"""Node boxes within this distance of 0 (weights) are tested for holding only the zero node."""
-NODE_LIMIT = 100
-"""Node boxes of one residual box beyond which it is split rather than they."""
 COMBINATION_LIMIT = 2_000_000
-"""Choices of nodes of one residual box beyond which it is split unseen."""
-AFFINE_LIMIT = 1000
-"""Choices of nodes of one residual box up to which each is examined with its own affine forms."""
+"""Pairs tried in one step of a residual box beyond which it is split unseen."""
+JOINT_LIMIT = 50
+"""Choices of nodes of one residual box up to which each is followed by itself."""
+SIFT_LIMIT = (1000, 300)
+"""Choices of nodes up to which each is examined once, for N = 1 and more; what is left narrows the nodes."""
 ROUNDING_SLACK = 1e-9
 """Granted to rounding in sums of a few doubles below 10^4."""
 
@@ -81,11 +80,13 @@ class Task:
 
 @dataclass(slots=True)
 class Counters:
-    """Work done."""
+    """Work done: residual boxes, node boxes contracted, choices of nodes, lanes of the joint search."""
 
     pull_boxes: int = 0
     node_boxes: int = 0
     combinations: int = 0
+    lanes: int = 0
+    given_back: int = 0
     closed: dict[str, int] = field(default_factory=dict)
 
     def close(self, reason: str) -> None:
@@ -98,16 +99,14 @@ class Survivors:
 
     pull : (2, D + 1) hull; nodes : (2, D + 1 + m + 1, n) boxes in use, the zero node last;
     choices : (k, N) indices of nodes; reach : (2, D + 1, k) residuals of each choice;
-    states : (2, N, m + 1, k) node boxes of each choice, or None when there were too many choices;
-    swallowed : classes whose uniqueness boxes held a choice.
+    states : (2, N, m + 1, k) node boxes of each choice, where they were examined.
     """
 
     pull: Doubles
     nodes: Doubles
     choices: Integers
     reach: Doubles
-    states: Doubles | None
-    swallowed: tuple[int, ...] = ()
+    states: Doubles | None = None
 
 
 def first_task(problem: ReducedProblem) -> Task:
@@ -158,26 +157,51 @@ def bisect_nodes(nodes: Doubles, width: Doubles) -> Doubles:
     return np.concatenate([kept, left, right], axis=2)
 
 
-def choose_nodes(nodes: Doubles, samples: int, energy: float, count: int) -> Integers | None:
-    """Multisets of ``count`` nodes with common residuals and sum v^2 <= energy; (k, count), or None if too many."""
-    n = nodes.shape[2]
-    low, high = nodes[0, : samples + 1], nodes[1, : samples + 1]
-    square = nodes[0, -1] ** 2
+def choose_nodes(
+    nodes: Doubles, share: Doubles, pull: Doubles, logits: Doubles, energy: Doubles, count: int
+) -> Integers | None:
+    """Multisets of ``count`` nodes with common residuals, possible logits and sum v^2 in ``energy``; None if too many.
+
+    Sum_j g_jd = Delta_d - gamma; the difference of two samples removes gamma, whose range is the widest.
+
+    Parameters
+    ----------
+    nodes : (2, rows, n); share : ranges of g, (2, D, n); pull : (2, D + 1); logits : (2, D); energy : (2,).
+
+    Returns
+    -------
+    (k, count), rising along a row.
+    """
+    samples, n = share.shape[1], nodes.shape[2]
+    first, second = np.triu_indices(samples, 1)
+    bias = pull[:, samples]
+    low = np.concatenate([share[0], share[0][first] - share[1][second], nodes[0, -1:] ** 2])
+    high = np.concatenate([share[1], share[1][first] - share[0][second], nodes[1, -1:] ** 2])
+    floor = np.concatenate([logits[0] - bias[1], logits[0][first] - logits[1][second], energy[:1]]) - ROUNDING_SLACK
+    ceiling = np.concatenate([logits[1] - bias[0], logits[1][first] - logits[0][second], energy[1:]]) + ROUNDING_SLACK
+    begin, end = nodes[0, : samples + 1], nodes[1, : samples + 1]
+    if count == 1:
+        return np.flatnonzero(((floor[:, None] <= high) & (low <= ceiling[:, None])).all(axis=0))[:, None]
     chosen = np.arange(n)[:, None]
-    for _ in range(count - 1):
-        spans = n - chosen[:, -1]
-        if int(spans.sum()) > COMBINATION_LIMIT:
+    part_low, part_high, part_begin, part_end = low, high, begin, end
+    for step in range(1, count):
+        if len(chosen) * n > COMBINATION_LIMIT:
             return None
-        starts = np.cumsum(spans) - spans
-        last = np.arange(spans.sum()) - np.repeat(starts - chosen[:, -1], spans)
-        keep = np.ones(last.size, dtype=bool)
-        part = np.repeat(chosen, spans, axis=0)
-        for j in range(chosen.shape[1]):
-            first = part[:, j]
-            for row in range(samples + 1):
-                keep &= (low[row][first] <= high[row][last]) & (low[row][last] <= high[row][first])
-        chosen = np.concatenate([part[keep], last[keep, None]], axis=1)
-        chosen = chosen[square[chosen].sum(axis=1) <= energy * (1 + ROUNDING_SLACK)]
+        # The rest of the nodes can add at most their range's hull, the zero node included.
+        rest = count - 1 - step
+        most = ceiling[:, None] - part_low - rest * low.min(axis=1)[:, None]
+        least = floor[:, None] - part_high - rest * high.max(axis=1)[:, None]
+        i, j = fitting_pairs(
+            np.concatenate([low, begin]),
+            np.concatenate([high, end]),
+            np.concatenate([most, part_end]),
+            np.concatenate([least, part_begin]),
+            chosen[:, -1],
+        )
+        chosen = np.concatenate([chosen[i], j[:, None]], axis=1)
+        if step < count - 1:
+            part_low, part_high = part_low[:, i] + low[:, j], part_high[:, i] + high[:, j]
+            part_begin, part_end = np.maximum(part_begin[:, i], begin[:, j]), np.minimum(part_end[:, i], end[:, j])
     return chosen
 
 
@@ -190,155 +214,135 @@ def examine_batch(
     """
     counters.pull_boxes += len(tasks)
     samples, m1, count = problem.samples, problem.inputs + 1, problem.nodes
-    pull = np.stack([t.pull for t in tasks], axis=2)
-    pull, energy, dead = _bound(problem, engine, pull)
+    rows = samples + 1
+    found = bound(problem, engine, np.stack([t.pull for t in tasks], axis=2))
+    pull = found.pull
     results: list[Survivors | Task | None] = [None] * len(tasks)
-    live = np.flatnonzero(~dead)
+    live = np.flatnonzero(~found.dead)
     counters.closed["residuals"] = counters.closed.get("residuals", 0) + len(tasks) - live.size
     if live.size == 0:
         return results
     nodes = np.concatenate([tasks[i].nodes for i in live], axis=2)
     owner = np.repeat(live, [tasks[i].nodes.shape[2] for i in live])
-    nodes[0, : samples + 1] = np.maximum(nodes[0, : samples + 1], pull[0][:, owner])
-    nodes[1, : samples + 1] = np.minimum(nodes[1, : samples + 1], pull[1][:, owner])
-    nodes[1, -1] = np.minimum(nodes[1, -1], (np.sqrt(energy) * (1 + 1e-12))[owner])
+    nodes[0, :rows] = np.maximum(nodes[0, :rows], pull[0][:, owner])
+    nodes[1, :rows] = np.minimum(nodes[1, :rows], pull[1][:, owner])
+    nodes[1, -1] = np.minimum(nodes[1, -1], (np.sqrt(found.energy[1]) * (1 + ENERGY_SLACK) + ENERGY_SLACK)[owner])
     inside = (nodes[0] <= nodes[1]).all(axis=0)
     nodes, owner, share = contract_nodes(problem, engine, nodes[:, :, inside], owner[inside], counters)
     order = np.argsort(owner, kind="stable")
     nodes, owner, share = nodes[:, :, order], owner[order], share[:, :, order]
     starts = np.searchsorted(owner, np.arange(len(tasks) + 1))
-    jobs: list[tuple[int, Integers, Doubles]] = []
-    columns = []
+    few: list[int] = []
+    many: list[int] = []
     for i in live.tolist():
         own = slice(starts[i], starts[i + 1])
         zero = np.concatenate([pull[:, :, i], np.zeros((2, m1))], axis=1)[:, :, None]
         mine = np.concatenate([nodes[:, :, own], zero], axis=2)
-        chosen = choose_nodes(mine, samples, float(energy[i]), count)
+        g = np.concatenate([share[:, :, own], np.zeros((2, samples, 1))], axis=2)
+        chosen = choose_nodes(mine, g, pull[:, :, i], found.logits[:, :, i], found.energy[:, i], count)
         if chosen is None:
             results[i] = Task(pull[:, :, i], nodes[:, :, own], tasks[i].depth)
             continue
+        counters.combinations += len(chosen)
         if not len(chosen):
-            counters.close("disjoint")
-            continue
-        g = np.concatenate([share[:, :, own], np.zeros((2, samples, 1))], axis=2)
-        packed = np.concatenate([mine[0, :samples], mine[1, :samples], mine[:, samples], g[0], g[1]])
-        columns.append(np.concatenate([packed[:, chosen[:, j]] for j in range(count)]))
-        jobs.append((i, chosen, mine))
-    if not jobs:
-        return results
-    met = engine.meet(np.concatenate(columns, axis=1))
-    counters.combinations += met.shape[1]
-    place, fine = 0, []
-    for i, chosen, mine in jobs:
-        block = met[:, place : place + len(chosen)]
-        place += len(chosen)
-        possible = block[-1] == 0.0
-        if not possible.any():
             counters.close("logits")
             continue
-        chosen, block = chosen[possible], block[:, possible]
-        reach = np.stack(
-            [
-                np.concatenate([block[:samples], block[2 * samples : 2 * samples + 1]]),
-                np.concatenate([block[samples : 2 * samples], block[2 * samples + 1 : 2 * samples + 2]]),
-            ]
-        )
-        found = Survivors(pull[:, :, i], mine, chosen, reach, None)
-        results[i] = found
-        if len(chosen) <= AFFINE_LIMIT:
-            fine.append(i)
-    if fine:
-        _affine_stage(problem, engine, known, [results[i] for i in fine], counters)  # type: ignore[misc]
-    for i, _, _ in jobs:
-        found_i = results[i]
-        if isinstance(found_i, Survivors):
-            results[i] = _tighten(found_i, samples, counters)
+        reach = mine[:, :rows][:, :, chosen[:, 0]]
+        for j in range(1, count):
+            np.maximum(reach[0], mine[0, :rows][:, chosen[:, j]], out=reach[0])
+            np.minimum(reach[1], mine[1, :rows][:, chosen[:, j]], out=reach[1])
+        results[i] = Survivors(pull[:, :, i], mine, chosen, reach)
+        if len(chosen) <= JOINT_LIMIT:
+            few.append(i)
+        elif len(chosen) <= SIFT_LIMIT[min(count, len(SIFT_LIMIT)) - 1]:
+            many.append(i)
+    if few:
+        _follow(problem, engine, known, few, results, counters)
+    if many:
+        _sift(problem, engine, known, many, results, counters)
+    for i in live.tolist():
+        left = results[i]
+        if isinstance(left, Survivors):
+            results[i] = _tighten(left, rows)
     return results
 
 
-def _bound(problem: ReducedProblem, engine: Engines, pull: Doubles) -> tuple[Doubles, Doubles, npt.NDArray[np.bool_]]:
-    """Energy, symmetry and balance on boxes (2, D + 1, n): the boxes left, upper bounds of sum v^2, and which are
-    empty."""
-    d = problem.samples
-    guesses = [margin_guess(problem, pull[side, :d]) for side in (0, 1)]
-    out = engine.energy(np.concatenate([pull[0, :d], pull[1, :d], pull[:, d], *guesses]))
-    left = np.stack(
-        [
-            np.concatenate([out[:d], out[2 * d : 2 * d + 1]]),
-            np.concatenate([out[d : 2 * d], out[2 * d + 1 : 2 * d + 2]]),
-        ]
-    )
-    return left, out[2 * d + 2], out[-1] > 0.0
+def _lanes(problem: ReducedProblem, left: Survivors | Task | None, owner: Integers) -> Lanes:
+    assert isinstance(left, Survivors)
+    states = left.nodes[:, problem.samples + 1 :][:, :, left.choices].transpose(0, 3, 1, 2)
+    return Lanes(left.reach.copy(), states, owner)
 
 
-def _affine_stage(
-    problem: ReducedProblem, engine: Engines, known: KnownPoints, batch: list[Survivors], counters: Counters
+def _sift(
+    problem: ReducedProblem,
+    engine: Engines,
+    known: KnownPoints,
+    many: list[int],
+    results: list[Survivors | Task | None],
+    counters: Counters,
 ) -> None:
-    """Examine each choice with affine forms about its own residual box (in place)."""
-    samples, m1, count = problem.samples, problem.inputs + 1, problem.nodes
-    reach = np.concatenate([s.reach for s in batch], axis=2)
-    reach, _, dead = _bound(problem, engine, reach)
-    low, high = reach[0, :samples], reach[1, :samples]
-    boxes = np.concatenate([s.nodes[:, -m1:, s.choices] for s in batch], axis=2)
-    states = np.empty((2, count, m1, reach.shape[2]))
+    """Examine the choices of some results once, and keep what is left of their residuals and nodes (in place)."""
+    sizes = [len(left.choices) for i in many if isinstance(left := results[i], Survivors)]
+    ends = np.cumsum(sizes)
+    starts = ends - sizes
+    numbers = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
+    lanes = Lanes.join([_lanes(problem, results[i], own) for i, own in zip(many, numbers, strict=True)])
+    found = sift(problem, engine, known, lanes, counters)
+    place = np.searchsorted(ends, found.lanes.owner, side="right")
+    met = np.unique(np.searchsorted(ends, found.swallowed, side="right"))
+    for number, i in enumerate(many):
+        left, own = results[i], place == number
+        assert isinstance(left, Survivors)
+        kept = found.lanes.take(own)
+        if not kept.owner.size:
+            results[i] = None
+            counters.close("known" if number in met else "joint")
+        else:
+            choices = left.choices[kept.owner - starts[number]]
+            results[i] = Survivors(left.pull, left.nodes, choices, kept.reach, kept.states)
+
+
+def _follow(
+    problem: ReducedProblem,
+    engine: Engines,
+    known: KnownPoints,
+    few: list[int],
+    results: list[Survivors | Task | None],
+    counters: Counters,
+) -> None:
+    """Follow the choices of some results to the end, and clear the results of which none is left (in place)."""
     lanes = []
-    for j in range(count):
-        out = engine.affine(np.concatenate([low, high, boxes[0, :, :, j], boxes[1, :, :, j]]))
-        zero = (boxes[0, :, :, j] == 0.0).all(axis=0) & (boxes[1, :, :, j] == 0.0).all(axis=0)
-        out[:, zero] = 0.0
-        dead = dead | (out[-1] > 0.0)
-        states[0, j], states[1, j] = out[:m1], out[m1 : 2 * m1]
-        lanes.append(out[2 * m1 : 2 * m1 + 2 * samples + samples * samples])
-    counters.node_boxes += count * reach.shape[2]
-    guess = margin_guess(problem, (low + high) * 0.5)
-    combined = engine.combine(np.concatenate([*lanes, low, high, guess]))
-    dead = dead | (combined[-1] > 0.0)
-    holder = known.holders(states[0], states[1], reach[0, samples], reach[1, samples])
-    holder[dead] = -1
-    dead = dead | (holder >= 0)
-    place = 0
-    for s in batch:
-        k = s.choices.shape[0]
-        own = np.arange(place, place + k)
-        place += k
-        own_keep = own[~dead[own]]
-        s.swallowed = tuple(sorted(set(holder[own].tolist()) - {-1}))
-        kept = own_keep - (place - k)
-        s.reach = s.reach[:, :, kept]
-        s.reach[:, samples] = reach[:, samples, own_keep]
-        s.reach[0, :samples], s.reach[1, :samples] = (
-            combined[:samples, own_keep],
-            combined[samples : 2 * samples, own_keep],
-        )
-        s.choices = s.choices[kept]
-        s.states = states[:, :, :, own_keep]
+    for place, i in enumerate(few):
+        left = results[i]
+        assert isinstance(left, Survivors)
+        lanes.append(_lanes(problem, left, np.full(len(left.choices), place)))
+    failed, swallowed = follow(problem, engine, known, Lanes.join(lanes), len(few), counters)
+    counters.given_back += int(failed.sum())
+    for place, i in enumerate(few):
+        if not failed[place]:
+            results[i] = None
+            counters.close("known" if swallowed[place] else "joint")
 
 
-def _tighten(found: Survivors, samples: int, counters: Counters) -> Survivors | None:
-    """Give every node the hull of the residuals (and states) of the choices in which it takes part."""
-    if not len(found.choices):
-        counters.close("known" if found.swallowed else "affine")
-        return None
-    k, count = found.choices.shape
+def _tighten(found: Survivors, rows: int) -> Survivors:
+    """Give every node the hull of the residuals of the choices in which it takes part."""
+    count = found.choices.shape[1]
     n = found.nodes.shape[2]
     flat = found.choices.ravel()
     order = np.argsort(flat, kind="stable")
     used, first = np.unique(flat[order], return_index=True)
     which = order // count
-    rows = samples + 1
     nodes = found.nodes[:, :, used].copy()
     nodes[0, :rows] = np.minimum.reduceat(found.reach[0][:, which], first, axis=1)
     nodes[1, :rows] = np.maximum.reduceat(found.reach[1][:, which], first, axis=1)
     if found.states is not None:
-        lanes = found.states.transpose(0, 2, 3, 1).reshape(2, -1, k * count)[:, :, order]
+        lanes = found.states.transpose(0, 2, 3, 1).reshape(2, -1, flat.size)[:, :, order]
         nodes[0, rows:] = np.minimum.reduceat(lanes[0], first, axis=1)
         nodes[1, rows:] = np.maximum.reduceat(lanes[1], first, axis=1)
     hull = np.stack([found.reach[0].min(axis=1), found.reach[1].max(axis=1)])
     renumber = np.full(n, -1)
     renumber[used] = np.arange(used.size)
     if used[-1] == n - 1:
-        return Survivors(hull, nodes, renumber[found.choices], found.reach, found.states, found.swallowed)
+        return Survivors(hull, nodes, renumber[found.choices], found.reach)
     zero = np.concatenate([hull, np.zeros((2, nodes.shape[1] - rows))], axis=1)[:, :, None]
-    return Survivors(
-        hull, np.concatenate([nodes, zero], axis=2), renumber[found.choices], found.reach, found.states, found.swallowed
-    )
+    return Survivors(hull, np.concatenate([nodes, zero], axis=2), renumber[found.choices], found.reach)

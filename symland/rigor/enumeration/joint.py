@@ -1,0 +1,237 @@
+"""The joint search: every choice of N nodes of a residual box is followed by itself to the end.
+
+A *lane* is a box of (P, gamma) with one box for each of its N nodes.  It is contracted by the node equations, by the
+logits, and by the D linear interval equations in P which the affine forms of its nodes leave; it ends when it is empty
+or lies in the uniqueness box of a known point, and is halved otherwise.  Halves cover their lane, so a residual box
+whose lanes all ended holds no unknown solution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from symland.rigor.enumeration.pulls import margin_guess
+
+if TYPE_CHECKING:
+    from symland.rigor.enumeration.known import KnownPoints
+    from symland.rigor.enumeration.problem import Doubles, ReducedProblem
+    from symland.rigor.enumeration.search import Counters, Engines
+
+Integers = npt.NDArray[np.intp]
+Booleans = npt.NDArray[np.bool_]
+
+LANE_LIMIT = 2_000
+"""Lanes of one residual box after which it is given back, to be split."""
+ZERO_REACH = 0.3
+"""Node boxes within this distance of 0 (weights) are tested for holding only the zero node."""
+ENERGY_SLACK = 1e-9
+"""Absolute slack of v^2 (below 10^4) and relative slack of v: a million times the rounding of a sum of N squares."""
+SHRUNK = 0.6
+"""A lane whose box of P shrank to this share in some direction is examined again before it is halved."""
+NODE_WEIGHT = 1.0
+"""Weight of the looseness of a node's logits against the reach of P in them, when a lane is halved."""
+LEAST_REACH = 1e-9
+"""Reach in the logits below which a lane is given back: it is beyond double precision's use."""
+
+
+@dataclass(slots=True)
+class Lanes:
+    """Boxes of (P, gamma), (2, D + 1, k), the nodes' boxes of (U, v), (2, N, m + 1, k), and what each belongs to."""
+
+    reach: Doubles
+    states: Doubles
+    owner: Integers
+
+    def take(self, which: Booleans | Integers) -> Lanes:
+        return Lanes(self.reach[:, :, which], self.states[:, :, :, which], self.owner[which])
+
+    @staticmethod
+    def join(parts: list[Lanes]) -> Lanes:
+        return Lanes(
+            np.concatenate([p.reach for p in parts], axis=2),
+            np.concatenate([p.states for p in parts], axis=3),
+            np.concatenate([p.owner for p in parts]),
+        )
+
+
+@dataclass(slots=True)
+class Bounds:
+    """What the residuals alone say: boxes of (P, gamma) (2, D + 1, n), sum v^2 (2, n), logits (2, D, n), emptiness."""
+
+    pull: Doubles
+    energy: Doubles
+    logits: Doubles
+    dead: Booleans
+
+
+def bound(problem: ReducedProblem, engine: Engines, pull: Doubles) -> Bounds:
+    """Energy, symmetry and balance on boxes (2, D + 1, n)."""
+    d = problem.samples
+    guesses = [margin_guess(problem, pull[side, :d]) for side in (0, 1)]
+    out = engine.energy(np.concatenate([pull[0, :d], pull[1, :d], pull[:, d], *guesses]))
+    left = np.empty_like(pull)
+    left[0, :d], left[1, :d], left[:, d] = out[:d], out[d : 2 * d], out[2 * d : 2 * d + 2]
+    return Bounds(
+        left,
+        np.stack([out[2 * d + 3], out[2 * d + 2]]),
+        np.stack([out[2 * d + 4 : 3 * d + 4], out[3 * d + 4 : 4 * d + 4]]),
+        out[-1] > 0.0,
+    )
+
+
+def _contract(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[Lanes, Doubles]:
+    """Bounds of P, then each node's own contraction, then the logits; the lanes left and their ranges of P before."""
+    d, count = problem.samples, problem.nodes
+    before = lanes.reach[1] - lanes.reach[0]
+    found = bound(problem, engine, lanes.reach)
+    # sum_j v_j^2 is known within ``energy``: each v_j^2 is what the others leave.
+    states, dead = lanes.states.copy(), found.dead
+    least, most = states[0, :, -1] ** 2, states[1, :, -1] ** 2
+    for j in range(count):
+        spare = found.energy[1] - (least.sum(axis=0) - least[j])
+        need = found.energy[0] - (most.sum(axis=0) - most[j])
+        cap = np.sqrt(np.maximum(spare, 0.0) + ENERGY_SLACK) * (1 + ENERGY_SLACK)
+        foot = np.sqrt(np.maximum(need - ENERGY_SLACK, 0.0)) * (1 - ENERGY_SLACK)
+        states[1, j, -1] = np.minimum(states[1, j, -1], cap)
+        states[0, j, -1] = np.maximum(states[0, j, -1], foot)
+        dead = dead | (states[0, j, -1] > states[1, j, -1])
+    lanes = Lanes(found.pull, states, lanes.owner).take(~dead)
+    before = before[:, ~dead]
+    shares: list[Doubles] = []
+    for j in range(count):
+        zero = (lanes.states[:, j] == 0.0).all(axis=(0, 1))
+        packed = np.concatenate([lanes.reach, lanes.states[:, j]], axis=1)
+        out = engine.contract(np.concatenate([packed[0], packed[1]]))
+        rows = packed.shape[1]
+        alive = zero | (out[-1] == 0.0)
+        low, high = out[:rows], out[rows : 2 * rows]
+        low[:, zero], high[:, zero] = packed[0][:, zero], packed[1][:, zero]
+        share = np.stack([out[2 * rows : 2 * rows + d], out[2 * rows + d : 2 * rows + 2 * d]])
+        share[:, :, zero] = 0.0
+        size = np.maximum(np.abs(low[d + 1 :]), np.abs(high[d + 1 :])).max(axis=0)
+        straddles = ((low[d + 1 :] <= 0.0) & (high[d + 1 :] >= 0.0)).all(axis=0)
+        near = np.flatnonzero((straddles | (size < ZERO_REACH)) & alive & ~zero)
+        if near.size:
+            box = np.concatenate([low[:d], high[:d], low[d + 1 :], high[d + 1 :]])[:, near]
+            alive[near[engine.zero(box)[0] > 0.0]] = False
+        lanes.reach = np.stack([low[: d + 1], high[: d + 1]])
+        lanes.states[0, j], lanes.states[1, j] = low[d + 1 :], high[d + 1 :]
+        if not alive.all():
+            lanes, before = lanes.take(alive), before[:, alive]
+            shares = [s[:, :, alive] for s in shares]
+            share = share[:, :, alive]
+        shares.append(share)
+    low, high = lanes.reach
+    head = [low[:d], high[:d], low[d : d + 1], high[d : d + 1]]
+    met = engine.meet(np.concatenate([np.concatenate([*head, s[0], s[1]]) for s in shares]))
+    lanes.reach = np.stack(
+        [
+            np.concatenate([met[:d], met[2 * d : 2 * d + 1]]),
+            np.concatenate([met[d : 2 * d], met[2 * d + 1 : 2 * d + 2]]),
+        ]
+    )
+    alive = met[-1] == 0.0
+    return lanes.take(alive), before[:, alive]
+
+
+def _linear(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[Booleans, Doubles, Doubles]:
+    """Affine forms and the linear equations in P, in place.
+
+    Returns which lanes are left, the looseness of each node's logits (N, k) and the reach of each P in them (D, k).
+    """
+    d, m1 = problem.samples, problem.inputs + 1
+    low, high = lanes.reach[0, :d], lanes.reach[1, :d]
+    parts, loose = [], []
+    dead = np.zeros(lanes.owner.size, dtype=bool)
+    for j in range(problem.nodes):
+        box = lanes.states[:, j]
+        out = engine.affine(np.concatenate([low, high, box[0], box[1]]))
+        zero = (box == 0.0).all(axis=(0, 1))
+        out[:, zero] = 0.0
+        dead |= out[-1] > 0.0
+        lanes.states[0, j], lanes.states[1, j] = out[:m1], out[m1 : 2 * m1]
+        part = out[2 * m1 : 2 * m1 + 2 * d + d * d]
+        loose.append((part[d : 2 * d] - part[:d]).max(axis=0) * 0.5)
+        parts.append(part)
+    combined = engine.combine(np.concatenate([*parts, low, high, margin_guess(problem, (low + high) * 0.5)]))
+    dead |= combined[-1] > 0.0
+    lanes.reach[0, :d], lanes.reach[1, :d] = combined[:d], combined[d : 2 * d]
+    return ~dead, np.array(loose), combined[2 * d : 3 * d]
+
+
+def _halve(lanes: Lanes, axis: Integers) -> Lanes:
+    """Halve each lane: across P_axis for axis <= D, else across a coordinate of a node, counted through."""
+    k, rows = np.arange(axis.size), lanes.reach.shape[1]
+    count, m1 = lanes.states.shape[1:3]
+    flat = np.concatenate([lanes.reach, lanes.states.reshape(2, count * m1, axis.size)], axis=1)
+    both = np.concatenate([flat, flat], axis=2)
+    middle = (flat[0, axis, k] + flat[1, axis, k]) * 0.5
+    both[1, axis, k] = middle
+    both[0, axis, k + axis.size] = middle
+    states = both[:, rows:].reshape(2, count, m1, 2 * axis.size)
+    return Lanes(both[:, :rows], states, np.concatenate([lanes.owner, lanes.owner]))
+
+
+@dataclass(slots=True)
+class Sifted:
+    """Lanes after one examination, their widths of P before, looseness (N, k), reach (D, k); owners met by a known
+    point."""
+
+    lanes: Lanes
+    before: Doubles
+    loose: Doubles
+    drive: Doubles
+    swallowed: Integers
+
+
+def sift(problem: ReducedProblem, engine: Engines, known: KnownPoints, lanes: Lanes, counters: Counters) -> Sifted:
+    """Examine lanes once: what is empty or held by a known point goes."""
+    d = problem.samples
+    counters.lanes += lanes.owner.size
+    counters.node_boxes += 2 * problem.nodes * lanes.owner.size
+    lanes, before = _contract(problem, engine, lanes)
+    if not lanes.owner.size:
+        return Sifted(lanes, before, np.empty((problem.nodes, 0)), np.empty((d, 0)), lanes.owner)
+    alive, loose, drive = _linear(problem, engine, lanes)
+    holder = known.holders(lanes.states[0], lanes.states[1], lanes.reach[0, d], lanes.reach[1, d])
+    held = alive & (holder >= 0)
+    swallowed = lanes.owner[held]
+    alive &= ~held
+    return Sifted(lanes.take(alive), before[:, alive], loose[:, alive], drive[:, alive], swallowed)
+
+
+def follow(
+    problem: ReducedProblem, engine: Engines, known: KnownPoints, lanes: Lanes, owners: int, counters: Counters
+) -> tuple[Booleans, Booleans]:
+    """Follow lanes to the end: which owners (numbers below ``owners``) were given back, which met a known point."""
+    d, m1 = problem.samples, problem.inputs + 1
+    rows = d + 1
+    work = np.zeros(owners, dtype=np.intp)
+    failed, swallowed = np.zeros(owners, dtype=bool), np.zeros(owners, dtype=bool)
+    while lanes.owner.size:
+        work += np.bincount(lanes.owner, minlength=owners)
+        failed |= work > LANE_LIMIT
+        lanes = lanes.take(~failed[lanes.owner])
+        found = sift(problem, engine, known, lanes, counters)
+        lanes, before, loose, drive = found.lanes, found.before, found.loose, found.drive
+        swallowed[found.swallowed] = True
+        if not lanes.owner.size:
+            break
+        width = lanes.reach[1] - lanes.reach[0]
+        again = (width[:d] < SHRUNK * before[:d]).any(axis=0)
+        size = drive.max(axis=0)
+        worst = loose.argmax(axis=0)
+        axis = drive.argmax(axis=0)
+        k = np.arange(axis.size)
+        node = loose[worst, k] * NODE_WEIGHT > size
+        spread = (lanes.states[1] - lanes.states[0])[worst, :, k]
+        axis = np.where(node, rows + worst * m1 + spread[:, : m1 - 1].argmax(axis=1), axis)
+        tiny = np.maximum(size, loose[worst, k]) < LEAST_REACH
+        failed[lanes.owner[tiny]] = True
+        split = ~again
+        lanes = Lanes.join([lanes.take(again), _halve(lanes.take(split), axis[split])])
+    return failed, swallowed
