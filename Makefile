@@ -80,6 +80,18 @@ mutants: $(VENV)/.tested
 	$(BIN)/mutmut run --max-children $(WORKERS) $(MUTANTS)
 	$(BIN)/mutmut results
 
+# nodes:penalty; each cell keeps its state in a database, and the same command goes on with it.
+CELLS ?= 1:1e-1 1:1e-2 1:1e-3 2:1e-1 2:5e-2 2:3e-2 2:2e-2 2:1e-2 3:1e-1 3:5e-2
+CELL_BUDGET ?= 30m
+
+enumerate: $(VENV)/.installed
+	@mkdir -p build/enumeration
+	for cell in $(CELLS); do \
+	  nodes=$${cell%%:*}; penalty=$${cell##*:}; name=build/enumeration/xor-$$nodes-$$penalty; \
+	  test -f $$name.sqlite || $(BIN)/symland explore xor --hidden $$nodes --penalty $$penalty --db $$name.sqlite; \
+	  $(BIN)/symland enumerate --db $$name.sqlite --by boxes --budget $(CELL_BUDGET) --json > $$name.json || true; \
+	done
+
 reports: $(VENV)/.installed
 	for penalty in 1e-2 1e-3; do \
 	  $(BIN)/symland run xor --penalty $$penalty -o reports/xor-2-$$penalty; \

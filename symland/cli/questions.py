@@ -24,6 +24,10 @@ def enumerate_points(
     budget: Annotated[
         str | None, Parameter(help="CPU time to spend, such as 60s or 15m; the same command goes on.")
     ] = None,
+    by: Annotated[
+        Literal["theorem", "boxes"] | None,
+        Parameter(help="The way: a theorem where one speaks of the question (the default there), or the box search."),
+    ] = None,
     audit: Annotated[
         float | None, Parameter(help="Fraction of the closed boxes to prove again in Arb, such as 0.01.")
     ] = None,
@@ -49,11 +53,11 @@ def enumerate_points(
     progress = Progress()
     with Database.open(db) as database:
         progress.begin("enumerate")
-        result = pipeline.enumerate_into(database, clock=time.process_time, listener=progress, **seconds)
+        result = pipeline.enumerate_into(database, by=by, clock=time.process_time, listener=progress, **seconds)
         complete = result.verdict.value == "certified"
         progress.end("COMPLETE: there are no others" if complete else f"open: {len(result.undecided)} boxes undecided")
         out = dict(database.analyses()["enumeration"])
-        if audit is not None:
+        if audit is not None and result.theorem is None:
             progress.begin("audit")
             thetas = [p.theta for p in database.points()]
             report = audit_log(database.spec, thetas, result.log, audit, np.random.default_rng(seed))

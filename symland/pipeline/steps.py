@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -31,7 +32,13 @@ from symland.records import FloatArray
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
 from symland.rigor.distinct import distinct
-from symland.rigor.enumeration import EnumerationResult, Progress, enumerate_points
+from symland.rigor.enumeration import (
+    EnumerationResult,
+    Progress,
+    enumerate_by_theorem,
+    enumerate_points,
+    theorem_applies,
+)
 from symland.rigor.refine import RefinedPoint, refine
 from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
@@ -254,13 +261,15 @@ def certify_into(database: Database, *, listener: Listener = SILENCE) -> list[Ce
 def enumerate_into(
     database: Database,
     *,
+    by: Literal["theorem", "boxes"] | None = None,
     budget: float = math.inf,
     clock: Callable[[], float],
     listener: Listener = SILENCE,
 ) -> EnumerationResult:
     """Prove that the database's classes are all stationary points up to symmetry, or say where there may be more.
 
-    A proof that the budget interrupted goes on where it was.
+    By theorem where one speaks of the question, else by the box search; ``by`` asks for one of them. A box search that
+    the budget interrupted goes on where it was.
 
     Raises
     ------
@@ -277,19 +286,23 @@ def enumerate_into(
             f"{state.undecided} undecided, {state.seconds:.0f} s"
         )
 
-    result = enumerate_points(
-        database.spec,
-        points,
-        budget_seconds=budget,
-        state=database.analyses().get("enumeration state"),
-        progress=progress,
-        clock=clock,
-    )
-    database.put_analysis("enumeration state", result.state)
+    if by == "theorem" or (by is None and theorem_applies(database.spec)):
+        result = enumerate_by_theorem(database.spec, points, clock=clock)
+    else:
+        result = enumerate_points(
+            database.spec,
+            points,
+            budget_seconds=budget,
+            state=database.analyses().get("enumeration state"),
+            progress=progress,
+            clock=clock,
+        )
+        database.put_analysis("enumeration state", result.state)
     database.put_analysis(
         "enumeration",
         {
             "verdict": result.verdict.value,
+            "by": result.theorem or "boxes",
             "classes": len(result.classes),
             "unproved": list(result.unproved),
             "undecided": len(result.undecided),
