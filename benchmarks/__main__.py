@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.networks import NAMES
 from benchmarks.peak import measure_peak
 from benchmarks.peers import PEERS
 from symland.errors import KernelError
@@ -143,9 +144,10 @@ print(time.perf_counter() - start, time.process_time())
 """
 
 OWN_FIRST = """
-from symland import load_spec, compile_kernel
+from benchmarks.networks import network
+from symland import compile_kernel
 import numpy as np
-spec = load_spec({name!r}, hidden=({hidden}))
+spec = network({name!r})
 kernel = compile_kernel(spec, cache={cache})
 kernel.gradient(np.zeros((1, spec.n_parameters))); kernel.hessian(np.zeros((1, spec.n_parameters)))"""
 
@@ -178,11 +180,11 @@ def first_kernels() -> list[str]:
         "Seconds of a new process from its first import to the first gradient and Hessian:",
     ]
     lines += ["wall (CPU), medians of three.", "", "| network | nothing kept | from the cache |", "|---|---|---|"]
-    for name, hidden in (("xor", "2,"), ("xor", "64,"), ("iris", "20, 20")):
-        fresh = first(OWN_FIRST.format(name=name, hidden=hidden, cache=False))
-        body = OWN_FIRST.format(name=name, hidden=hidden, cache=True)
+    for name in NAMES:
+        fresh = first(OWN_FIRST.format(name=name, cache=False))
+        body = OWN_FIRST.format(name=name, cache=True)
         first(body, turns=1)
-        lines.append(f"| {name}, hidden {hidden.rstrip(',')} | {fresh} | {first(body)} |")
+        lines.append(f"| {name} | {fresh} | {first(body)} |")
     lines += ["", "| peer, xor, hidden 2 | |", "|---|---|"]
     lines += [f"| {peer.name} | {first(PEER_FIRST.format(name=peer.name))} |" for peer in PEERS if peer.installed]
     return lines

@@ -29,8 +29,6 @@ __all__ = [
     "sample_points",
 ]
 
-PRIME = 2**61 - 1
-
 NORMWISE_EPS = 16.0
 """Largest error of an output, over its largest entry at that point, in units of eps."""
 
@@ -72,17 +70,19 @@ class _RandomFunctions(Algebra[Any]):
     def __init__(self, seed: str) -> None:
         from flint import nmod
 
-        self.nmod = nmod
+        from symland.program.identity import PRIME
+
+        self.nmod, self.prime = nmod, PRIME
         self.seed = seed
 
     def constant(self, value: Fraction) -> Any:
-        return self.nmod(value.numerator % PRIME, PRIME) / self.nmod(value.denominator % PRIME, PRIME)
+        return self.nmod(value.numerator, self.prime) / self.nmod(value.denominator, self.prime)
 
     def primitive(self, op: str, args: Sequence[Any], value: Fraction | None) -> Any:
         if op == "div":
             return args[0] / args[1]
         text = f"{self.seed}:{op}:{value}:{','.join(str(int(a)) for a in args)}"
-        return self.nmod(int.from_bytes(blake2b(text.encode(), digest_size=16).digest()) % PRIME, PRIME)
+        return self.nmod(int.from_bytes(blake2b(text.encode(), digest_size=16).digest()), self.prime)
 
 
 def check_recording(program: Program, code: LaneCode, seed: str = "0") -> Check:

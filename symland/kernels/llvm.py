@@ -45,7 +45,6 @@ def _integers(value: int) -> str:
     return _splat("i64", str(value))
 
 
-_ZERO = _splat("double", _double(0.0))
 _SHIFT = struct.unpack("<q", struct.pack("<d", 1.5 * 2**52))[0]
 
 
