@@ -27,7 +27,7 @@ STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O0")
 EXPORTED = [
     (load_spec("xor"), False),
     (load_spec("xor").with_(name="deep", hidden=(1, 1), activation="sin(z) + z/sqrt(1+z**2)"), True),
-    (load_spec("xor").with_(name="wide", hidden=(12,)), False),
+    (load_spec("xor").with_(name="wide", hidden=(9,)), False),
 ]
 
 

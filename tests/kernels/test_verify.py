@@ -47,7 +47,7 @@ def test_every_primitive_function_passes_all_checks(activation: str) -> None:
     assert verify_kernel(compile_kernel(spec, cache=False)).verdict is Verdict.CERTIFIED
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(specs())
 def test_recorded_code_is_its_program_for_random_networks(spec: LandscapeSpec) -> None:
     for runtime_data in (False, True):
