@@ -169,6 +169,19 @@ def test_proofs_are_saved_and_checked_again_and_a_changed_one_is_refused(
     assert call("check", str(tmp_path / "none.json")) == 2
 
 
+def test_a_question_is_explored_and_a_proof_that_ran_out_of_time_is_open_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = str(tmp_path / "one.sqlite")
+    question = ("xor", "--hidden", "1", "--penalty", "1e-2", "--db", db)
+    assert call("enumerate", *question, "--budget", "0.5s", "--json") == 1
+    first = json.loads(capsys.readouterr().out)
+    assert (first["verdict"], first["classes"]) == ("undecided", 7)
+    assert call("enumerate", "--db", db, "--budget", "0.5s", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["boxes"] > first["boxes"]
+    assert call("enumerate") == 2
+
+
 def test_a_kernel_is_written_with_its_verification(tmp_path: Path) -> None:
     assert call("kernel", "xor", "--hidden", "1", "--target", "c", "-o", str(tmp_path)) == 0
     names = {path.suffix for path in tmp_path.iterdir()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -14,13 +14,21 @@ from symland.cli.display import Progress, print_json, print_table, say
 from symland.cli.options import DatabaseFile, Folder, Json, Overrides, Spec, read_spec
 from symland.errors import CertificateError, ExplorationError
 
+if TYPE_CHECKING:
+    from symland.landscape.database import Database
+
 __all__ = ["embed", "embedding_map", "enumerate_points", "export", "import_files", "prune"]
 
 
 @app.command(name="enumerate")
 def enumerate_points(
+    spec: Annotated[str | None, Parameter(help="What to explore first: a TOML file or a built-in name.")] = None,
+    /,
     *,
-    db: DatabaseFile,
+    db: Annotated[
+        Path | None, Parameter(name="--db", help="The landscape's database; made from SPEC where it is missing.")
+    ] = None,
+    overrides: Overrides = Overrides(),
     budget: Annotated[
         str | None, Parameter(help="CPU time to spend, such as 60s or 15m; the same command goes on.")
     ] = None,
@@ -34,24 +42,28 @@ def enumerate_points(
     seed: Annotated[int, Parameter(help="Picks the boxes of the audit.")] = 0,
     json: Json = False,
 ) -> int:
-    """Prove that the classes of a database are all stationary points there are; exit status 1 while it is open.
+    """Prove that a list of stationary points is all there are; exit status 1 while that is open.
 
-    For one hidden layer of tanh nodes, two classes, and the penalty on all parameters.
+    For one hidden layer of tanh nodes, two classes, and the penalty on all parameters. The list is that of the
+    database; a SPEC is explored first, into the database or into a file that is named after it.
 
-    Example: `symland enumerate --db xor-1.sqlite --audit 0.01`
+    Example: `symland enumerate xor --hidden 1 --penalty 1e-2 --audit 0.01`
     """
     import numpy as np
 
     from symland import pipeline
     from symland.explore import parse_duration
-    from symland.landscape.database import Database
     from symland.rigor.enumeration import audit as audit_log
 
     if audit is not None and not 0 < audit <= 1:
         raise CertificateError(f"--audit: {audit}; write a fraction above 0 and at most 1")
     seconds = {} if budget is None else {"budget": parse_duration(budget)}
+    if spec is None and (db is None or overrides != Overrides()):
+        raise CertificateError(
+            "no question: give SPEC with its overrides, or --db FILE with the classes to prove complete"
+        )
     progress = Progress()
-    with Database.open(db) as database:
+    with _explored(spec, overrides, db, progress) as database:
         progress.begin("enumerate")
         result = pipeline.enumerate_into(database, by=by, clock=time.process_time, listener=progress, **seconds)
         complete = result.verdict.value == "certified"
@@ -68,6 +80,27 @@ def enumerate_points(
         else:
             print_table(database.spec.name, ["what", "value"], [[key, str(value)] for key, value in out.items()])
     return 0 if complete else 1
+
+
+def _explored(spec: str | None, overrides: Overrides, db: Path | None, progress: Progress) -> Database:
+    """The database, with the classes of `spec` where one is given."""
+    from symland import pipeline
+    from symland.landscape.database import Database
+
+    if spec is None:
+        assert db is not None
+        return Database.open(db)
+    question = read_spec(spec, overrides)
+    if db is None:
+        widths = "-".join(map(str, question.hidden))
+        db = Path(f"{question.name}-{widths}-{float(question.penalty):g}.sqlite")
+        say(f"database {db}")
+    database = Database.open_or_create(db, question)
+    if not database.points():
+        progress.begin("explore")
+        found = pipeline.explore_into(database, clock=time.monotonic, listener=progress)
+        progress.end(f"{len(found.points)} classes, Morse sum {found.completeness.morse_sum}")
+    return database
 
 
 @app.command

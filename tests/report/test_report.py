@@ -122,7 +122,14 @@ def test_where_biases_are_free_the_morse_sum_is_not_called_a_test(tmp_path: Path
 def test_what_other_widths_say_and_a_proof_of_completeness_are_printed(tmp_path: Path) -> None:
     with make_database(tmp_path / "x.sqlite", builtin("xor")) as database:
         fill(database)
-        proof = {"verdict": "certified", "boxes": 1234, "node_boxes": 5678, "share": 1.0, "digest": "abcdef" * 8}
+        proof = {
+            "verdict": "certified",
+            "boxes": 1234,
+            "node_boxes": 5678,
+            "share": 1.0,
+            "digest": "abcdef" * 8,
+            "by": "boxes",
+        }
         database.put_analysis("enumeration", proof)
         label = {"class": 0, "width": [1], "irreducible": False, "narrow_class": 3, "label": "extension of class 3"}
         database.put_analysis("labels", [label])
@@ -141,6 +148,9 @@ def test_what_other_widths_say_and_a_proof_of_completeness_are_printed(tmp_path:
         assert "1 & 0 & $0.40000000$ & 0 & 4 & irreducible & 7 & $+1$ & -- &" in table
         assert "Every embedded class was found" in table
         assert (tmp_path / "report" / "figures" / "map.png").is_file()
+        database.put_analysis("enumeration", {**proof, "by": "T9-xor"})
+        write_report(database, tmp_path / "report", formats=(), pdf=False)
+        assert "by Theorem T9-xor" in (tmp_path / "report" / "counts.tex").read_text()
         database.put_analysis("enumeration", {**proof, "verdict": "undecided", "share": 0.5})
         record["links"] = [{**link, "end": None}]
         database.put_analysis("map", record)
