@@ -92,10 +92,20 @@ enumerate: $(VENV)/.installed
 	  $(BIN)/symland enumerate --db $$name.sqlite --by boxes --budget $(CELL_BUDGET) --json > $$name.json || true; \
 	done
 
+# Three widths at each penalty, mapped into one another; the list for one node at 1e-2 is proved complete.
 reports: $(VENV)/.installed
 	for penalty in 1e-2 1e-3; do \
-	  $(BIN)/symland run xor --penalty $$penalty -o reports/xor-2-$$penalty; \
+	  for nodes in 1 2 3; do \
+	    $(BIN)/symland run xor --hidden $$nodes --penalty $$penalty -o build/reports/xor-$$nodes-$$penalty || exit 1; \
+	  done; \
+	  $(BIN)/symland map build/reports/xor-[123]-$$penalty/landscape.sqlite || exit 1; \
 	done
+	$(BIN)/symland enumerate --db build/reports/xor-1-1e-2/landscape.sqlite
+	for name in xor-1-1e-2 xor-2-1e-2 xor-2-1e-3; do \
+	  $(BIN)/symland prove --db build/reports/$$name/landscape.sqlite || exit 1; \
+	  $(BIN)/symland report --db build/reports/$$name/landscape.sqlite -o reports/$$name || exit 1; \
+	done
+	$(BIN)/symland draw tree --db build/reports/xor-2-1e-3/landscape.sqlite --unfold -o docs/disconnectivity.png
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"
