@@ -31,7 +31,7 @@ from symland.spec import LandscapeSpec
 
 BATCH = 8
 """Residual boxes examined in one call."""
-NODE_LIMIT = (1000, 300, 150, 80)
+NODE_LIMIT = (1000, 1000, 150, 80)
 """Node boxes of a residual box beyond which it is split instead of them, for N = 1, 2, 3, more."""
 PULL_WEIGHT = 0.3
 """Weight of the width of P / kappa against the width of a weight, when a node box is split."""
@@ -39,8 +39,9 @@ BIAS_WEIGHT = 0.25
 """The same for gamma."""
 JOIN_RATIO = 3.0
 """For N > 1 a residual box is split while each node has more than this many possible choices on average, ..."""
-JOIN_WIDTH = 4.0
+JOIN_WIDTH = 2.0
 """... unless its width (P / kappa or gamma / 4) is below the width of the widest node divided by this."""
+PULL_BIAS = 0.25
 STARVED = 20.0
 """Nodes, however many, are split when the widest is this many times wider than the residual box."""
 SHRINK_ENOUGH = 0.6
@@ -278,14 +279,13 @@ def _split_pull(problem: ReducedProblem, task: Task) -> list[Task]:
 
 def _pull_scale(problem: ReducedProblem) -> Doubles:
     """Weights that make the widths of P and gamma comparable."""
-    return np.array([1.0 / float(problem.scale)] * problem.samples + [0.25])
+    return np.array([1.0 / float(problem.scale)] * problem.samples + [PULL_BIAS])
 
 
 def _next(problem: ReducedProblem, task: Task, found: Survivors) -> list[Task] | None:
     """The tasks that follow from the survivors of one; None when they are too small to go on."""
-    d = problem.samples
-    nodes = found.nodes[:, :, :-1]
-    choices, last = found.choices, found.nodes.shape[2] - 1
+    d, nodes = problem.samples, found.nodes
+    number = nodes.shape[2]
     width = found.pull[1] - found.pull[0]
     state_width = (nodes[1] - nodes[0])[d + 1 :]
     largest = float(state_width.max()) if state_width.size else 0.0
@@ -295,12 +295,12 @@ def _next(problem: ReducedProblem, task: Task, found: Survivors) -> list[Task] |
         return [Task(found.pull, nodes)]
     size = width * _pull_scale(problem)
     # When many nodes find many partners, the residual box is too wide to tell them apart.
-    crowded = problem.nodes > 1 and len(choices) > JOIN_RATIO * (last + 1)
+    crowded = problem.nodes > 1 and found.size > JOIN_RATIO * (number + 1)
     join = crowded and JOIN_WIDTH * float(size.max()) > largest
     limit = NODE_LIMIT[min(problem.nodes, len(NODE_LIMIT)) - 1]
     # A residual box far narrower than its nodes gains nothing from being split.
     narrow = STARVED * float(size.max()) < largest
-    if last == 0 or join or (last > limit and not narrow):
+    if number == 0 or join or (number > limit and not narrow):
         return _split_pull(problem, Task(found.pull, nodes))
     spread = nodes[1] - nodes[0]
     spread[:d] *= PULL_WEIGHT / float(problem.scale)

@@ -67,6 +67,20 @@ class Bounds:
     logits: Doubles
     dead: Booleans
 
+    def take(self, which: Booleans | Integers) -> Bounds:
+        return Bounds(
+            self.pull[:, :, which], self.energy[:, which], self.logits[:, :, which], self.dead[which]
+        )
+
+    @staticmethod
+    def join(a: Bounds, b: Bounds) -> Bounds:
+        return Bounds(
+            np.concatenate([a.pull, b.pull], axis=2),
+            np.concatenate([a.energy, b.energy], axis=1),
+            np.concatenate([a.logits, b.logits], axis=2),
+            np.concatenate([a.dead, b.dead]),
+        )
+
 
 def bound(problem: ReducedProblem, engine: Engines, pull: Doubles) -> Bounds:
     """Energy, symmetry and balance on boxes (2, D + 1, n)."""

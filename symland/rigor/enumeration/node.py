@@ -52,9 +52,6 @@ LARGEST_PRECONDITIONER = 1e9
 
 LaneText = Callable[[Sequence[Lane]], list[Lane]]
 """A straight-line lane program."""
-LEAST_OUTPUT = 1e-3
-"""Output weight v below which the node equations are not divided by it."""
-
 Design = tuple[tuple[float, ...], ...]
 """Inputs with a 1 appended, one row a sample; exact doubles."""
 
@@ -162,8 +159,57 @@ def propagate(design: Design, pull: list[Interval], state: list[Interval]) -> Bo
     return Box(pull, [*weights, output], tanh)
 
 
-def mean_value_step(design: Design, box: Box, centre: list[Lane]) -> Affine:
-    """The affine enclosure of the module's docstring, about ``centre`` (a point of the box)."""
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """F = value + M dP + J dX + rest over a box, about a centre Xc of the box and the middle Pc of its residuals.
+
+    Attributes
+    ----------
+    value : F(Xc; Pc).
+    lever, height : vc tanh'_d and tanh_d at Uc: column d of M is -(x_d lever_d, height_d).
+    jacobian : the real matrix J, enclosed.
+    reach : bounds of |dX|.
+    bend, tilt, drift : the rest is at most bend_d x_dk summed over d, and drift_k, in F_k (one number a sample for all
+        k), and the sum of tilt_d in F_m.
+    """
+
+    design: Design
+    centre: list[Lane]
+    value: list[Interval]
+    lever: list[Interval]
+    height: list[Interval]
+    jacobian: list[list[Interval]]
+    reach: list[Lane]
+    bend: list[Lane]
+    tilt: list[Lane]
+    drift: list[Lane]
+
+    def constant(self, row: list[Interval]) -> Interval:
+        """row . value."""
+        return total([c * f for c, f in zip(row, self.value, strict=True)])
+
+    def on_pull(self, row: list[Interval]) -> list[Interval]:
+        """row . M, one number a sample."""
+        m = len(row) - 1
+        return [
+            -(_combination(x, row[:m]) * slope + row[m] * height)
+            for x, slope, height in zip(self.design, self.lever, self.height, strict=True)
+        ]
+
+    def rest(self, row: list[Interval]) -> Lane:
+        """Bound of |row . rest|."""
+        m = len(row) - 1
+        last = row[m].size()
+        bound: Lane = 0.0
+        for x, bend, tilt in zip(self.design, self.bend, self.tilt, strict=True):
+            bound = bound + _combination(x, row[:m]).size() * bend + last * tilt
+        for k in range(m):
+            bound = bound + row[k].size() * self.drift[k]
+        return bound * SLACK + TINY
+
+
+def linear_form(design: Design, box: Box, centre: list[Lane]) -> Linear:
+    """The mean value form of the module's docstring about ``centre`` (a point of the box)."""
     m, samples = len(box.state) - 1, range(len(design))
     middle = [p.middle() for p in box.pull]
     vc = Interval.point(centre[m])
@@ -183,31 +229,78 @@ def mean_value_step(design: Design, box: Box, centre: list[Lane]) -> Affine:
         jacobian.append([*row, Interval.point(-ym[k])])
     last = [-_combination(_column(design, n), [Interval.point(a) for a in wm]) for n in range(m)]
     jacobian.append([*last, Interval.point(1.0)])
-    inverse = approximate_inverse([[entry.middle() for entry in row] for row in jacobian])
-    rest = residual_matrix(inverse, jacobian)
     value = [
         Interval.point(centre[k]).scaled(2.0)
         - vc * _combination(_column(design, k), [at[d].slope * Interval.point(middle[d]) for d in samples])
         for k in range(m)
     ]
     value.append(vc - total([at[d].value * Interval.point(middle[d]) for d in samples]))
-    z_rad = [(a - Interval.point(c)).size() for a, c in zip(z, zm, strict=True)]
-    w_rad = [(a - Interval.point(c)).size() for a, c in zip(w, wm, strict=True)]
-    y_rad = [(a - Interval.point(c)).size() for a, c in zip(y, ym, strict=True)]
     swing = [above(sum(abs(design[d][k]) * reach[k] for k in range(m) if design[d][k] != 0.0) * SLACK) for d in samples]
+
+    def radius(a: Interval, middle: Lane) -> Lane:
+        return (a - Interval.point(middle)).size()
+
+    return Linear(
+        design=design,
+        centre=centre,
+        value=value,
+        lever=[vc * t.slope for t in at],
+        height=[t.value for t in at],
+        jacobian=jacobian,
+        reach=reach,
+        bend=[above(radius(a, c) * s) for a, c, s in zip(z, zm, swing, strict=True)],
+        tilt=[above(radius(a, c) * s) for a, c, s in zip(w, wm, swing, strict=True)],
+        drift=[above(radius(a, c) * reach[m]) for a, c in zip(y, ym, strict=True)],
+    )
+
+
+def affine_form(linear: Linear) -> Affine:
+    """The node equations solved for X."""
+    matrix, n = linear.jacobian, len(linear.jacobian)
+    inverse = approximate_inverse([[entry.middle() for entry in row] for row in matrix])
+    away = residual_matrix(inverse, matrix)
     offset, slopes, error = [], [], []
-    for i in range(m + 1):
+    for i in range(n):
         row = [Interval.point(c) for c in inverse[i]]
-        offset.append(-total([c * f for c, f in zip(row, value, strict=True)]))
-        toward = [_combination(design[d], row[:m]) for d in samples]
-        slopes.append([vc * toward[d] * at[d].slope + row[m] * at[d].value for d in samples])
-        bound = sum(rest[i][k].size() * reach[k] for k in range(m + 1))
-        for d in samples:
-            bound = bound + (toward[d].size() * z_rad[d] + magnitude(inverse[i][m]) * w_rad[d]) * swing[d]
-        for k in range(m):
-            bound = bound + magnitude(inverse[i][k]) * y_rad[k] * reach[m]
-        error.append(bound * SLACK + TINY)
-    return Affine(centre, offset, slopes, error)
+        offset.append(-linear.constant(row))
+        slopes.append([-a for a in linear.on_pull(row)])
+        bound = sum(away[i][k].size() * linear.reach[k] for k in range(n))
+        error.append((bound + linear.rest(row)) * SLACK + TINY)
+    return Affine(linear.centre, offset, slopes, error)
+
+
+def pull_from_state(linear: Linear, pull: list[Interval], bias: Interval) -> tuple[list[Interval], Interval]:
+    """Contract P and gamma by the node equations solved for P: a narrow node box stands under few residuals.
+
+    For any real B with rows b_d (near M^-1, when D = m + 1)
+    dP_d = -b_d F(Xc; Pc) - b_d J dX - (b_d M - e_d) dP - b_d rest, and the sum of these is that for gamma = sum P.
+    """
+    size, samples = len(linear.value), len(pull)
+    if samples != size:
+        return pull, bias
+    unit = [[Interval.point(1.0 if i == j else 0.0) for j in range(size)] for i in range(size)]
+    columns = [linear.on_pull(row) for row in unit]
+    inverse = approximate_inverse([[a.middle() for a in row] for row in columns])
+    centre = [Interval.point(p.middle()) for p in pull]
+    shift = [p - c for p, c in zip(pull, centre, strict=True)]
+
+    def image(row: list[Interval], wanted: list[float]) -> Interval:
+        moved = -linear.constant(row)
+        toward = [total([b * line[k] for b, line in zip(row, linear.jacobian, strict=True)]) for k in range(size)]
+        bound = linear.rest(row) + sum(t.size() * r for t, r in zip(toward, linear.reach, strict=True))
+        for a, target, s in zip(linear.on_pull(row), wanted, shift, strict=True):
+            moved = moved - (a - Interval.point(target)) * s
+        bound = bound * SLACK + TINY
+        return moved + Interval(-bound, bound)
+
+    rows = [[Interval.point(b) for b in row] for row in inverse]
+    met = [
+        p.meet(c + image(row, [1.0 if d == e else 0.0 for e in range(samples)]))
+        for d, (p, c, row) in enumerate(zip(pull, centre, rows, strict=True))
+    ]
+    # Rounding makes the sum of the rows another real row, which is as good.
+    every = [Interval.point(sum(row[k] for row in inverse)) for k in range(size)]
+    return met, bias.meet(total(centre) + image(every, [1.0] * samples))
 
 
 def _read(lanes: Sequence[Lane], samples: int, m: int) -> tuple[list[Interval], list[Interval]]:
@@ -225,43 +318,6 @@ def flag(masks: list[Lane]) -> Lane:
     for mask in masks[1:]:
         hit = hit | mask
     return choose(hit, 1.0, 0.0)
-
-
-def pull_from_state(design: Design, box: Box) -> list[Interval]:
-    """Contract P by the node equations read the other way: they are linear in P.
-
-    h.P = v and sum_d x_dk tanh'_d P_d = 2 U_k / v are M P = rhs with m + 1 rows.  When D = m + 1, for any real B,
-    P - Pc = B (rhs - M Pc) + (I - B M)(P - Pc).  Where v may be near 0 nothing is claimed.
-    """
-    m, samples = len(box.state) - 1, range(len(design))
-    pull = box.pull
-    if len(design) != m + 1:
-        return pull
-    safe = box.output.lo >= LEAST_OUTPUT
-    output = Interval(larger(box.output.lo, LEAST_OUTPUT), larger(box.output.hi, LEAST_OUTPUT))
-    matrix = [[t.value for t in box.tanh]]
-    for k in range(m):
-        matrix.append(
-            [box.tanh[d].slope.scaled(design[d][k]) if design[d][k] else Interval.point(0.0) for d in samples]
-        )
-    right = [box.output, *[box.state[k].scaled(2.0).over_positive(output) for k in range(m)]]
-    inverse = approximate_inverse([[a.middle() for a in row] for row in matrix])
-    rest = residual_matrix(inverse, matrix)
-    centre = [Interval.point(p.middle()) for p in pull]
-    shift = [p - c for p, c in zip(pull, centre, strict=True)]
-    gap = [r - total([a * c for a, c in zip(row, centre, strict=True)]) for r, row in zip(right, matrix, strict=True)]
-    result = []
-    for d in samples:
-        image = total(
-            [
-                centre[d],
-                *[Interval.point(b) * g for b, g in zip(inverse[d], gap, strict=True)],
-                *[r * x for r, x in zip(rest[d], shift, strict=True)],
-            ]
-        )
-        met = pull[d].meet(image)
-        result.append(Interval(choose(safe, met.lo, pull[d].lo), choose(safe, met.hi, pull[d].hi)))
-    return result
 
 
 def balance(pull: list[Interval], bias: Interval) -> tuple[list[Interval], Interval]:
@@ -288,13 +344,14 @@ def contract_program(design: Design) -> LaneText:
         empty = [x.is_empty() for x in pull] + [bias.is_empty()]
         box = propagate(design, pull, every[samples + 1 :])
         empty += [x.is_empty() for x in box.state]
-        pull = pull_from_state(design, box)
-        empty += [x.is_empty() for x in pull]
-        box = Box(pull, box.state, box.tanh)
-        affine = mean_value_step(design, box, [x.middle() for x in box.state])
-        shift = _shift(pull)
-        image = [x.meet(y) for x, y in zip(box.state, affine.image(shift), strict=True)]
+        linear = linear_form(design, box, [x.middle() for x in box.state])
+        known, bias = pull_from_state(linear, pull, bias)
+        shift = [p - Interval.point(q.middle()) for p, q in zip(known, pull, strict=True)]
+        empty += [x.is_empty() for x in known] + [bias.is_empty()]
+        image = [x.meet(y) for x, y in zip(box.state, affine_form(linear).image(shift), strict=True)]
         empty += [x.is_empty() for x in image]
+        pull, bias = balance(known, bias)
+        empty += [x.is_empty() for x in pull] + [bias.is_empty()]
         share = [image[m] * t.value for t in box.tanh]
         result = [*pull, bias, *image]
         return [
@@ -327,7 +384,7 @@ def zero_program(design: Design) -> LaneText:
         around = [Interval(-r, r) for r in reach]
         tanh = [tanh_range(_combination(row, around[:m])) for row in design]
         nothing = [0.0 * r for r in reach]
-        affine = mean_value_step(design, Box(pull, around, tanh), nothing)
+        affine = affine_form(linear_form(design, Box(pull, around, tanh), nothing))
         fails = [e >= r for e, r in zip(affine.error, reach, strict=True)]
         return [1.0 - flag(fails)]
 
@@ -349,7 +406,7 @@ def affine_program(design: Design) -> LaneText:
         box = propagate(design, pull, state)
         empty = [x.is_empty() for x in box.state]
         centre = [x.middle() for x in box.state]
-        affine = mean_value_step(design, box, centre)
+        affine = affine_form(linear_form(design, box, centre))
         shift = _shift(pull)
         image = [x.meet(y) for x, y in zip(box.state, affine.image(shift), strict=True)]
         empty += [x.is_empty() for x in image]

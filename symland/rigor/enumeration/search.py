@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
-from symland.rigor.enumeration.joint import ENERGY_SLACK, ZERO_REACH, Lanes, bound, follow, sift
+from symland.rigor.enumeration.joint import ENERGY_SLACK, ZERO_REACH, Bounds, Lanes, bound, follow, sift
 from symland.rigor.enumeration.known import KnownPoints
-from symland.rigor.enumeration.matching import fitting_pairs
+from symland.rigor.enumeration.matching import match
 from symland.rigor.enumeration.node import affine_program, contract_program, zero_program
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.pulls import (
@@ -31,7 +31,7 @@ COMBINATION_LIMIT = 2_000_000
 """Pairs tried in one step of a residual box beyond which it is split unseen."""
 JOINT_LIMIT = 50
 """Choices of nodes of one residual box up to which each is followed by itself."""
-SIFT_LIMIT = (1000, 300)
+SIFT_LIMIT = (1000, 100)
 """Choices of nodes up to which each is examined once, for N = 1 and more; what is left narrows the nodes."""
 ROUNDING_SLACK = 1e-9
 """Granted to rounding in sums of a few doubles below 10^4."""
@@ -95,18 +95,11 @@ class Counters:
 
 @dataclass(slots=True)
 class Survivors:
-    """What a task still allows.
-
-    pull : (2, D + 1) hull; nodes : (2, D + 1 + m + 1, n) boxes in use, the zero node last;
-    choices : (k, N) indices of nodes; reach : (2, D + 1, k) residuals of each choice;
-    states : (2, N, m + 1, k) node boxes of each choice, where they were examined.
-    """
+    """What a task still allows: the hull (2, D + 1) of (P, gamma), the nodes in use, and how many choices of them."""
 
     pull: Doubles
     nodes: Doubles
-    choices: Integers
-    reach: Doubles
-    states: Doubles | None = None
+    size: int
 
 
 def first_task(problem: ReducedProblem) -> Task:
@@ -157,52 +150,108 @@ def bisect_nodes(nodes: Doubles, width: Doubles) -> Doubles:
     return np.concatenate([kept, left, right], axis=2)
 
 
-def choose_nodes(
-    nodes: Doubles, share: Doubles, pull: Doubles, logits: Doubles, energy: Doubles, count: int
-) -> Integers | None:
-    """Multisets of ``count`` nodes with common residuals, possible logits and sum v^2 in ``energy``; None if too many.
+@dataclass(slots=True)
+class Members:
+    """The nodes of one residual box, the zero node last, and what each allows.
 
-    Sum_j g_jd = Delta_d - gamma; the difference of two samples removes gamma, whose range is the widest.
+    nodes : (2, rows, n) boxes; part : ranges of what a choice adds up, (2, Q, n); room : the range (2, Q, n) in which
+    the sum must meet for every P that the node admits.  Q counts the shares g_d of the logits, their differences (which
+    know nothing of gamma, whose range is the widest) and v^2.
+    """
+
+    nodes: Doubles
+    part: Doubles
+    room: Doubles
+
+    def take(self, which: slice) -> Members:
+        return Members(self.nodes[:, :, which], self.part[:, :, which], self.room[:, :, which])
+
+
+def make_members(problem: ReducedProblem, nodes: Doubles, share: Doubles, found: Bounds) -> Members:
+    """Sum_j g_jd = Delta_d - gamma and sum_j v_j^2 = energy, over the residuals of each node by itself.
 
     Parameters
     ----------
-    nodes : (2, rows, n); share : ranges of g, (2, D, n); pull : (2, D + 1); logits : (2, D); energy : (2,).
-
-    Returns
-    -------
-    (k, count), rising along a row.
+    nodes : (2, rows, n); share : ranges of g, (2, D, n); found : bounds over the residuals of each node.
     """
-    samples, n = share.shape[1], nodes.shape[2]
+    samples = problem.samples
     first, second = np.triu_indices(samples, 1)
-    bias = pull[:, samples]
-    low = np.concatenate([share[0], share[0][first] - share[1][second], nodes[0, -1:] ** 2])
-    high = np.concatenate([share[1], share[1][first] - share[0][second], nodes[1, -1:] ** 2])
-    floor = np.concatenate([logits[0] - bias[1], logits[0][first] - logits[1][second], energy[:1]]) - ROUNDING_SLACK
-    ceiling = np.concatenate([logits[1] - bias[0], logits[1][first] - logits[0][second], energy[1:]]) + ROUNDING_SLACK
-    begin, end = nodes[0, : samples + 1], nodes[1, : samples + 1]
+    low, high = share
+    foot, top = found.logits
+    bias = found.pull[:, samples]
+    part = [
+        np.concatenate([low, low[first] - high[second], nodes[0, -1:] ** 2]),
+        np.concatenate([high, high[first] - low[second], nodes[1, -1:] ** 2]),
+    ]
+    room = [
+        np.concatenate([foot - bias[1], foot[first] - top[second], found.energy[:1]]) - ROUNDING_SLACK,
+        np.concatenate([top - bias[0], top[first] - foot[second], found.energy[1:]]) + ROUNDING_SLACK,
+    ]
+    return Members(nodes, np.stack(part), np.stack(room))
+
+
+@dataclass(slots=True)
+class Choices:
+    """Multisets of nodes that fit: ``size`` of them, the hull of the residuals of each node in them, and their list."""
+
+    size: int
+    hull: Doubles
+    listed: Callable[[], Integers]
+
+
+def choose_nodes(members: Members, rows: int, count: int) -> Choices | None:
+    """Multisets of ``count`` nodes which share residuals, and whose sums meet the room of each; None if too many."""
+    low, high = members.part
+    floor, ceiling = members.room
+    begin, end = members.nodes[:, :rows]
+    n = begin.shape[1]
+    every = np.arange(n)
     if count == 1:
-        return np.flatnonzero(((floor[:, None] <= high) & (low <= ceiling[:, None])).all(axis=0))[:, None]
-    chosen = np.arange(n)[:, None]
-    part_low, part_high, part_begin, part_end = low, high, begin, end
+        fits = ((floor <= high) & (low <= ceiling)).all(axis=0)
+        hull = np.stack([np.where(fits, begin, np.inf), np.where(fits, end, -np.inf)])
+        return Choices(int(fits.sum()), hull, lambda: np.flatnonzero(fits)[:, None])
+    chosen = every[:, None]
+    # Low, high, floor, ceiling, begin, end of the part of a choice that stands.
+    part = [low, high, floor, ceiling, begin, end]
     for step in range(1, count):
         if len(chosen) * n > COMBINATION_LIMIT:
             return None
         # The rest of the nodes can add at most their range's hull, the zero node included.
         rest = count - 1 - step
-        most = ceiling[:, None] - part_low - rest * low.min(axis=1)[:, None]
-        least = floor[:, None] - part_high - rest * high.max(axis=1)[:, None]
-        i, j = fitting_pairs(
-            np.concatenate([low, begin]),
-            np.concatenate([high, end]),
-            np.concatenate([most, part_end]),
-            np.concatenate([least, part_begin]),
+        spare, need = rest * low.min(axis=1)[:, None], rest * high.max(axis=1)[:, None]
+        # Sum <= ceiling for the ceilings of the part and of the newcomer, and sum >= floor likewise.
+        found = match(
+            (np.concatenate([low, low - ceiling]), np.concatenate([high, high - floor])),
+            (
+                np.concatenate([part[3] - part[0] - spare, -part[0] - spare]),
+                np.concatenate([part[2] - part[1] - need, -part[1] - need]),
+            ),
+            (begin, end),
+            (part[4], part[5]),
             chosen[:, -1],
         )
-        chosen = np.concatenate([chosen[i], j[:, None]], axis=1)
-        if step < count - 1:
-            part_low, part_high = part_low[:, i] + low[:, j], part_high[:, i] + high[:, j]
-            part_begin, part_end = np.maximum(part_begin[:, i], begin[:, j]), np.minimum(part_end[:, i], end[:, j])
-    return chosen
+        if step == count - 1:
+            break
+        i, j = found.pairs()
+        chosen = np.concatenate([chosen[i], every[j, None]], axis=1)
+        part = [
+            part[0][:, i] + low[:, j],
+            part[1][:, i] + high[:, j],
+            np.maximum(part[2][:, i], floor[:, j]),
+            np.minimum(part[3][:, i], ceiling[:, j]),
+            np.maximum(part[4][:, i], begin[:, j]),
+            np.minimum(part[5][:, i], end[:, j]),
+        ]
+    hull = found.second.copy()
+    for column in chosen.T:
+        np.minimum.at(hull[0], (slice(None), column), found.first[0])
+        np.maximum.at(hull[1], (slice(None), column), found.first[1])
+
+    def listed() -> Integers:
+        i, j = found.pairs()
+        return np.concatenate([chosen[i], j[:, None]], axis=1)
+
+    return Choices(found.size, hull, listed)
 
 
 def examine_batch(
@@ -213,136 +262,138 @@ def examine_batch(
     Returns one entry a task: None (no solution), a Task (too many choices: split it), or the survivors.
     """
     counters.pull_boxes += len(tasks)
-    samples, m1, count = problem.samples, problem.inputs + 1, problem.nodes
-    rows = samples + 1
+    count, rows = problem.nodes, problem.samples + 1
     found = bound(problem, engine, np.stack([t.pull for t in tasks], axis=2))
-    pull = found.pull
     results: list[Survivors | Task | None] = [None] * len(tasks)
     live = np.flatnonzero(~found.dead)
     counters.closed["residuals"] = counters.closed.get("residuals", 0) + len(tasks) - live.size
     if live.size == 0:
         return results
-    nodes = np.concatenate([tasks[i].nodes for i in live], axis=2)
-    owner = np.repeat(live, [tasks[i].nodes.shape[2] for i in live])
-    nodes[0, :rows] = np.maximum(nodes[0, :rows], pull[0][:, owner])
-    nodes[1, :rows] = np.minimum(nodes[1, :rows], pull[1][:, owner])
-    nodes[1, -1] = np.minimum(nodes[1, -1], (np.sqrt(found.energy[1]) * (1 + ENERGY_SLACK) + ENERGY_SLACK)[owner])
-    inside = (nodes[0] <= nodes[1]).all(axis=0)
-    nodes, owner, share = contract_nodes(problem, engine, nodes[:, :, inside], owner[inside], counters)
-    order = np.argsort(owner, kind="stable")
-    nodes, owner, share = nodes[:, :, order], owner[order], share[:, :, order]
-    starts = np.searchsorted(owner, np.arange(len(tasks) + 1))
-    few: list[int] = []
-    many: list[int] = []
-    for i in live.tolist():
-        own = slice(starts[i], starts[i + 1])
-        zero = np.concatenate([pull[:, :, i], np.zeros((2, m1))], axis=1)[:, :, None]
-        mine = np.concatenate([nodes[:, :, own], zero], axis=2)
-        g = np.concatenate([share[:, :, own], np.zeros((2, samples, 1))], axis=2)
-        chosen = choose_nodes(mine, g, pull[:, :, i], found.logits[:, :, i], found.energy[:, i], count)
-        if chosen is None:
-            results[i] = Task(pull[:, :, i], nodes[:, :, own], tasks[i].depth)
+    members, starts = _members(problem, engine, tasks, found, live, counters)
+    few: list[tuple[int, Members, Integers]] = []
+    many: list[tuple[int, Members, Integers]] = []
+    for place, i in enumerate(live.tolist()):
+        mine = members.take(slice(starts[place], starts[place + 1]))
+        choices = choose_nodes(mine, rows, count)
+        if choices is None:
+            results[i] = Task(found.pull[:, :, i], mine.nodes[:, :, :-1], tasks[i].depth)
             continue
-        counters.combinations += len(chosen)
-        if not len(chosen):
+        counters.combinations += choices.size
+        if not choices.size:
             counters.close("logits")
             continue
-        reach = mine[:, :rows][:, :, chosen[:, 0]]
-        for j in range(1, count):
-            np.maximum(reach[0], mine[0, :rows][:, chosen[:, j]], out=reach[0])
-            np.minimum(reach[1], mine[1, :rows][:, chosen[:, j]], out=reach[1])
-        results[i] = Survivors(pull[:, :, i], mine, chosen, reach)
-        if len(chosen) <= JOINT_LIMIT:
-            few.append(i)
-        elif len(chosen) <= SIFT_LIMIT[min(count, len(SIFT_LIMIT)) - 1]:
-            many.append(i)
+        results[i] = _in_use(mine.nodes, choices, rows)
+        if choices.size <= JOINT_LIMIT:
+            few.append((i, mine, choices.listed()))
+        elif choices.size <= SIFT_LIMIT[min(count, len(SIFT_LIMIT)) - 1]:
+            many.append((i, mine, choices.listed()))
     if few:
         _follow(problem, engine, known, few, results, counters)
     if many:
         _sift(problem, engine, known, many, results, counters)
-    for i in live.tolist():
-        left = results[i]
-        if isinstance(left, Survivors):
-            results[i] = _tighten(left, rows)
     return results
 
 
-def _lanes(problem: ReducedProblem, left: Survivors | Task | None, owner: Integers) -> Lanes:
-    assert isinstance(left, Survivors)
-    states = left.nodes[:, problem.samples + 1 :][:, :, left.choices].transpose(0, 3, 1, 2)
-    return Lanes(left.reach.copy(), states, owner)
+def _members(
+    problem: ReducedProblem, engine: Engines, tasks: list[Task], found: Bounds, live: Integers, counters: Counters
+) -> tuple[Members, Integers]:
+    """Contracted nodes of the live tasks, one task after the other, each with the zero node last; where each begins."""
+    rows, samples = problem.samples + 1, problem.samples
+    nodes = np.concatenate([tasks[i].nodes for i in live], axis=2)
+    owner = np.repeat(live, [tasks[i].nodes.shape[2] for i in live])
+    nodes[0, :rows] = np.maximum(nodes[0, :rows], found.pull[0][:, owner])
+    nodes[1, :rows] = np.minimum(nodes[1, :rows], found.pull[1][:, owner])
+    nodes[1, -1] = np.minimum(nodes[1, -1], (np.sqrt(found.energy[1]) * (1 + ENERGY_SLACK) + ENERGY_SLACK)[owner])
+    inside = (nodes[0] <= nodes[1]).all(axis=0)
+    nodes, owner, share = contract_nodes(problem, engine, nodes[:, :, inside], owner[inside], counters)
+    # A node box far narrower in P than its task knows more of the logits and the energy.
+    own = bound(problem, engine, nodes[:, :rows])
+    nodes[:, :rows] = own.pull
+    nodes, owner, share, own = nodes[:, :, ~own.dead], owner[~own.dead], share[:, :, ~own.dead], own.take(~own.dead)
+    zero = np.zeros((2, nodes.shape[1], live.size))
+    zero[:, :rows] = found.pull[:, :, live]
+    owner = np.concatenate([owner, live])
+    order = np.argsort(owner, kind="stable")
+    nodes = np.concatenate([nodes, zero], axis=2)[:, :, order]
+    share = np.concatenate([share, np.zeros((2, samples, live.size))], axis=2)[:, :, order]
+    members = make_members(problem, nodes, share, Bounds.join(own, found.take(live)).take(order))
+    return members, np.append(np.searchsorted(owner[order], live), owner.size)
+
+
+def _in_use(nodes: Doubles, choices: Choices, rows: int) -> Survivors:
+    """Give every node the hull of the residuals of the choices in which it takes part; drop those in none."""
+    used = choices.hull[0, 0] <= choices.hull[1, 0]
+    hull = choices.hull[:, :, used]
+    pull = np.stack([hull[0].min(axis=1), hull[1].max(axis=1)])
+    used[-1] = False  # the zero node is always allowed, and never kept
+    nodes = nodes[:, :, used].copy()
+    nodes[:, :rows] = choices.hull[:, :, used]
+    return Survivors(pull, nodes, choices.size)
+
+
+def _lanes(problem: ReducedProblem, members: Members, choices: Integers, owner: Integers) -> Lanes:
+    """The choices as lanes: the residuals that their nodes share, and the boxes of the nodes."""
+    rows = problem.samples + 1
+    picked = members.nodes[:, :, choices]
+    reach = np.stack([picked[0, :rows].max(axis=2), picked[1, :rows].min(axis=2)])
+    return Lanes(reach, picked[:, rows:].transpose(0, 3, 1, 2), owner)
 
 
 def _sift(
     problem: ReducedProblem,
     engine: Engines,
     known: KnownPoints,
-    many: list[int],
+    many: list[tuple[int, Members, Integers]],
     results: list[Survivors | Task | None],
     counters: Counters,
 ) -> None:
     """Examine the choices of some results once, and keep what is left of their residuals and nodes (in place)."""
-    sizes = [len(left.choices) for i in many if isinstance(left := results[i], Survivors)]
-    ends = np.cumsum(sizes)
-    starts = ends - sizes
-    numbers = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
-    lanes = Lanes.join([_lanes(problem, results[i], own) for i, own in zip(many, numbers, strict=True)])
+    ends = np.cumsum([len(choices) for _, _, choices in many])
+    lanes = Lanes.join([_lanes(problem, members, choices, np.arange(len(choices))) for _, members, choices in many])
+    lanes.owner = np.arange(ends[-1])
     found = sift(problem, engine, known, lanes, counters)
     place = np.searchsorted(ends, found.lanes.owner, side="right")
     met = np.unique(np.searchsorted(ends, found.swallowed, side="right"))
-    for number, i in enumerate(many):
-        left, own = results[i], place == number
-        assert isinstance(left, Survivors)
-        kept = found.lanes.take(own)
+    for number, (i, _, choices) in enumerate(many):
+        kept = found.lanes.take(place == number)
         if not kept.owner.size:
             results[i] = None
             counters.close("known" if number in met else "joint")
         else:
-            choices = left.choices[kept.owner - starts[number]]
-            results[i] = Survivors(left.pull, left.nodes, choices, kept.reach, kept.states)
+            results[i] = _hull_of_lanes(kept, choices[kept.owner - (ends[number] - len(choices))])
+
+
+def _hull_of_lanes(lanes: Lanes, choices: Integers) -> Survivors:
+    """Every node in the hull of the lanes in which it stands."""
+    used, node = np.unique(choices, return_inverse=True)
+    node = node.reshape(choices.shape)
+    boxes = np.empty((2, lanes.reach.shape[1] + lanes.states.shape[2], used.size))
+    boxes[0], boxes[1] = np.inf, -np.inf
+    for j in range(choices.shape[1]):
+        own = np.concatenate([lanes.reach, lanes.states[:, j]], axis=1)
+        np.minimum.at(boxes[0], (slice(None), node[:, j]), own[0])
+        np.maximum.at(boxes[1], (slice(None), node[:, j]), own[1])
+    pull = np.stack([lanes.reach[0].min(axis=1), lanes.reach[1].max(axis=1)])
+    zero = (boxes[:, lanes.reach.shape[1] :] == 0.0).all(axis=(0, 1))
+    return Survivors(pull, boxes[:, :, ~zero], len(choices))
 
 
 def _follow(
     problem: ReducedProblem,
     engine: Engines,
     known: KnownPoints,
-    few: list[int],
+    few: list[tuple[int, Members, Integers]],
     results: list[Survivors | Task | None],
     counters: Counters,
 ) -> None:
     """Follow the choices of some results to the end, and clear the results of which none is left (in place)."""
-    lanes = []
-    for place, i in enumerate(few):
-        left = results[i]
-        assert isinstance(left, Survivors)
-        lanes.append(_lanes(problem, left, np.full(len(left.choices), place)))
+    lanes = [
+        _lanes(problem, members, choices, np.full(len(choices), place))
+        for place, (_, members, choices) in enumerate(few)
+    ]
     failed, swallowed = follow(problem, engine, known, Lanes.join(lanes), len(few), counters)
     counters.given_back += int(failed.sum())
-    for place, i in enumerate(few):
+    for place, (i, _, _) in enumerate(few):
         if not failed[place]:
             results[i] = None
             counters.close("known" if swallowed[place] else "joint")
-
-
-def _tighten(found: Survivors, rows: int) -> Survivors:
-    """Give every node the hull of the residuals of the choices in which it takes part."""
-    count = found.choices.shape[1]
-    n = found.nodes.shape[2]
-    flat = found.choices.ravel()
-    order = np.argsort(flat, kind="stable")
-    used, first = np.unique(flat[order], return_index=True)
-    which = order // count
-    nodes = found.nodes[:, :, used].copy()
-    nodes[0, :rows] = np.minimum.reduceat(found.reach[0][:, which], first, axis=1)
-    nodes[1, :rows] = np.maximum.reduceat(found.reach[1][:, which], first, axis=1)
-    if found.states is not None:
-        lanes = found.states.transpose(0, 2, 3, 1).reshape(2, -1, flat.size)[:, :, order]
-        nodes[0, rows:] = np.minimum.reduceat(lanes[0], first, axis=1)
-        nodes[1, rows:] = np.maximum.reduceat(lanes[1], first, axis=1)
-    hull = np.stack([found.reach[0].min(axis=1), found.reach[1].max(axis=1)])
-    renumber = np.full(n, -1)
-    renumber[used] = np.arange(used.size)
-    if used[-1] == n - 1:
-        return Survivors(hull, nodes, renumber[found.choices], found.reach)
-    zero = np.concatenate([hull, np.zeros((2, nodes.shape[1] - rows))], axis=1)[:, :, None]
-    return Survivors(hull, np.concatenate([nodes, zero], axis=2), renumber[found.choices], found.reach)
