@@ -223,6 +223,17 @@ class TanhRange:
     slope: Interval
     curvature: Interval
 
+    def third(self) -> Interval:
+        """The range of the third derivative (1 - t^2)(6 t^2 - 2), a parabola in t^2 with the peak 2/3 at t^2 = 2/3."""
+        square = self.value.square()
+        ends = []
+        for x in (square.lo, square.hi):
+            t2 = Interval.point(x)
+            ends.append((Interval.point(1.0) - t2) * (t2.scaled(6.0) - Interval.point(2.0)))
+        straddles = (square.lo <= 0.7) & (square.hi >= 0.6)
+        high = larger(ends[0].hi, ends[1].hi)
+        return Interval(smaller(ends[0].lo, ends[1].lo), choose(straddles, 0.0 * high + 0.6666666666666667, high))
+
 
 def tanh_range(a: Interval) -> TanhRange:
     """Ranges over ``a``: tanh is increasing, sech^2 falls away from 0, tanh'' = -2 t (1 - t^2) turns at t^2 = 1/3."""

@@ -165,12 +165,11 @@ class Linear:
 
     Attributes
     ----------
-    value : F(Xc; Pc).
+    value : F(Xc; Pc), moved by the middle of the terms in da^2.
     lever, height : vc tanh'_d and tanh_d at Uc: column d of M is -(x_d lever_d, height_d).
-    jacobian : the real matrix J, enclosed.
+    jacobian : J, at (Xc, Pc).
     reach : bounds of |dX|.
-    bend, tilt, drift : the rest is at most bend_d x_dk summed over d, and drift_k, in F_k (one number a sample for all
-        k), and the sum of tilt_d in F_m.
+    bend, tilt : the rest is sum_d x_dk e_d in F_k, |e_d| <= bend_d, and at most the sum of tilt_d in F_m.
     """
 
     design: Design
@@ -182,7 +181,6 @@ class Linear:
     reach: list[Lane]
     bend: list[Lane]
     tilt: list[Lane]
-    drift: list[Lane]
 
     def constant(self, row: list[Interval]) -> Interval:
         """row . value."""
@@ -203,43 +201,46 @@ class Linear:
         bound: Lane = 0.0
         for x, bend, tilt in zip(self.design, self.bend, self.tilt, strict=True):
             bound = bound + _combination(x, row[:m]).size() * bend + last * tilt
-        for k in range(m):
-            bound = bound + row[k].size() * self.drift[k]
         return bound * SLACK + TINY
 
 
-def linear_form(design: Design, box: Box, centre: list[Lane]) -> Linear:
-    """The mean value form of the module's docstring about ``centre`` (a point of the box)."""
+def linear_form(design: Design, box: Box, centre: list[Lane], shifted: bool = True) -> Linear:
+    """The Taylor form of the module's docstring about ``centre`` (a point of the box).
+
+    The terms in da^2 are one-sided; ``shifted`` takes their middle into the constant.
+    """
     m, samples = len(box.state) - 1, range(len(design))
-    middle = [p.middle() for p in box.pull]
+    middle = [Interval.point(p.middle()) for p in box.pull]
     vc = Interval.point(centre[m])
     at = [tanh_range(_combination(row, [Interval.point(c) for c in centre[:m]])) for row in design]
-    shift = [x - Interval.point(c) for x, c in zip(box.state, centre, strict=True)]
-    reach = [s.size() for s in shift]
-    z = [box.output * box.pull[d] * box.tanh[d].curvature for d in samples]
-    w = [box.pull[d] * box.tanh[d].slope for d in samples]
-    y = [_combination(_column(design, k), [box.pull[d] * at[d].slope for d in samples]) for k in range(m)]
-    zm, wm, ym = [a.middle() for a in z], [a.middle() for a in w], [a.middle() for a in y]
+    reach = [(x - Interval.point(c)).size() for x, c in zip(box.state, centre, strict=True)]
+    away = [(p - c).size() for p, c in zip(box.pull, middle, strict=True)]
+    swing = [above(sum(abs(design[d][k]) * reach[k] for k in range(m) if design[d][k] != 0.0) * SLACK) for d in samples]
+    drive = [middle[d] * at[d].slope for d in samples]
+    twist = [vc * middle[d] * at[d].curvature for d in samples]
     jacobian: list[list[Interval]] = []
     for k in range(m):
         row = []
         for n in range(m):
-            entry = -_combination([r[k] * r[n] for r in design], [Interval.point(a) for a in zm])
+            entry = -_combination([r[k] * r[n] for r in design], twist)
             row.append(entry + Interval.point(2.0) if k == n else entry)
-        jacobian.append([*row, Interval.point(-ym[k])])
-    last = [-_combination(_column(design, n), [Interval.point(a) for a in wm]) for n in range(m)]
-    jacobian.append([*last, Interval.point(1.0)])
-    value = [
-        Interval.point(centre[k]).scaled(2.0)
-        - vc * _combination(_column(design, k), [at[d].slope * Interval.point(middle[d]) for d in samples])
-        for k in range(m)
-    ]
-    value.append(vc - total([at[d].value * Interval.point(middle[d]) for d in samples]))
-    swing = [above(sum(abs(design[d][k]) * reach[k] for k in range(m) if design[d][k] != 0.0) * SLACK) for d in samples]
-
-    def radius(a: Interval, middle: Lane) -> Lane:
-        return (a - Interval.point(middle)).size()
-
+        jacobian.append([*row, -_combination(_column(design, k), drive)])
+    jacobian.append([*[-_combination(_column(design, n), drive) for n in range(m)], Interval.point(1.0)])
+    bend, tilt, moved, sunk = [], [], [], []
+    for d in samples:
+        square = Interval(0.0 * swing[d], above(swing[d] * swing[d]))
+        curl = (box.output * box.pull[d] * box.tanh[d].third()).scaled(0.5) * square
+        sag = (box.pull[d] * box.tanh[d].curvature).scaled(0.5) * square
+        middles = [x.middle() if shifted else 0.0 * swing[d] for x in (curl, sag)]
+        change = (box.output * box.pull[d] - vc * middle[d]).size() * at[d].curvature.size() * swing[d]
+        both = reach[m] * away[d] * at[d].slope.hi
+        bend.append((both + change + (curl - Interval.point(middles[0])).size()) * SLACK + TINY)
+        tilt.append((away[d] * at[d].slope.hi * swing[d] + (sag - Interval.point(middles[1])).size()) * SLACK + TINY)
+        moved.append(Interval.point(middles[0]))
+        sunk.append(Interval.point(middles[1]))
+    pushed = [vc * drive[d] + moved[d] for d in samples]
+    value = [Interval.point(centre[k]).scaled(2.0) - _combination(_column(design, k), pushed) for k in range(m)]
+    value.append(vc - total([at[d].value * middle[d] + sunk[d] for d in samples]))
     return Linear(
         design=design,
         centre=centre,
@@ -248,9 +249,8 @@ def linear_form(design: Design, box: Box, centre: list[Lane]) -> Linear:
         height=[t.value for t in at],
         jacobian=jacobian,
         reach=reach,
-        bend=[above(radius(a, c) * s) for a, c, s in zip(z, zm, swing, strict=True)],
-        tilt=[above(radius(a, c) * s) for a, c, s in zip(w, wm, swing, strict=True)],
-        drift=[above(radius(a, c) * reach[m]) for a, c in zip(y, ym, strict=True)],
+        bend=bend,
+        tilt=tilt,
     )
 
 
@@ -384,7 +384,7 @@ def zero_program(design: Design) -> LaneText:
         around = [Interval(-r, r) for r in reach]
         tanh = [tanh_range(_combination(row, around[:m])) for row in design]
         nothing = [0.0 * r for r in reach]
-        affine = affine_form(linear_form(design, Box(pull, around, tanh), nothing))
+        affine = affine_form(linear_form(design, Box(pull, around, tanh), nothing, shifted=False))
         fails = [e >= r for e, r in zip(affine.error, reach, strict=True)]
         return [1.0 - flag(fails)]
 
