@@ -39,7 +39,7 @@ BIAS_WEIGHT = 0.25
 """The same for gamma."""
 JOIN_RATIO = 3.0
 """For N > 1 a residual box is split while each node has more than this many possible choices on average, ..."""
-JOIN_WIDTH = 2.0
+JOIN_WIDTH = 1.5
 """... unless its width (P / kappa or gamma / 4) is below the width of the widest node divided by this."""
 PULL_BIAS = 0.25
 STARVED = 20.0

@@ -166,7 +166,7 @@ class Linear:
     Attributes
     ----------
     value : F(Xc; Pc), moved by the middle of the terms in da^2.
-    lever, height : vc tanh'_d and tanh_d at Uc: column d of M is -(x_d lever_d, height_d).
+    slope, lever, height : tanh'_d, vc tanh'_d and tanh_d at Uc: column d of M is -(x_d lever_d, height_d).
     jacobian : J, at (Xc, Pc).
     reach : bounds of |dX|.
     bend, tilt : the rest is sum_d x_dk e_d in F_k, |e_d| <= bend_d, and at most the sum of tilt_d in F_m.
@@ -175,6 +175,7 @@ class Linear:
     design: Design
     centre: list[Lane]
     value: list[Interval]
+    slope: list[Interval]
     lever: list[Interval]
     height: list[Interval]
     jacobian: list[list[Interval]]
@@ -245,6 +246,7 @@ def linear_form(design: Design, box: Box, centre: list[Lane], shifted: bool = Tr
         design=design,
         centre=centre,
         value=value,
+        slope=[t.slope for t in at],
         lever=[vc * t.slope for t in at],
         height=[t.value for t in at],
         jacobian=jacobian,
@@ -320,6 +322,34 @@ def flag(masks: list[Lane]) -> Lane:
     return choose(hit, 1.0, 0.0)
 
 
+def shares(linear: Linear, box: Box) -> list[Interval]:
+    """Ranges of g_d = v tanh(U.x_d), and of g_a - g_b for a < b.
+
+    g_d = vc h + h dv + vc h' da_d + h' dv da_d + v tanh''(xi) da_d^2 / 2 about the centre of ``linear``; in a
+    difference dU is common to both samples.
+    """
+    m, samples = len(box.state) - 1, range(len(linear.design))
+    moved = [x - Interval.point(c) for x, c in zip(box.state, linear.centre, strict=True)]
+    direct = [box.output * t.value for t in box.tanh]
+    vc, rest = Interval.point(linear.centre[m]), []
+    for d in samples:
+        da = _combination(linear.design[d], moved[:m])
+        square = da.square()
+        bend = (box.output * box.tanh[d].curvature * square).scaled(0.5)
+        rest.append(moved[m] * linear.slope[d] * da + bend)
+    differences = []
+    for a in samples:
+        for b in range(a + 1, len(linear.design)):
+            height = linear.height[a] - linear.height[b]
+            terms = [vc * height, height * moved[m], rest[a] - rest[b]]
+            for k in range(m):
+                p, q = linear.design[a][k], linear.design[b][k]
+                if p or q:
+                    terms.append((linear.lever[a].scaled(p) - linear.lever[b].scaled(q)) * moved[k])
+            differences.append(total(terms).meet(direct[a] - direct[b]))
+    return [*direct, *differences]
+
+
 def balance(pull: list[Interval], bias: Interval) -> tuple[list[Interval], Interval]:
     """Propagate gamma = sum_d P_d."""
     bias = bias.meet(total(pull))
@@ -333,7 +363,8 @@ def balance(pull: list[Interval], bias: Interval) -> tuple[list[Interval], Inter
 def contract_program(design: Design) -> LaneText:
     """Lanes of a node box, lower then upper ends of (P, gamma, U, v), to the contracted box.
 
-    Outputs: lower ends, upper ends, lower and upper ends of g = v tanh(U.x) (D each), 1 if there is no solution.
+    Outputs: lower ends, upper ends, lower and upper ends of the shares (D + D (D - 1) / 2 each, see ``shares``), 1 if
+    there is no solution.
     """
     samples, m = len(design), len(design[0])
     rows = samples + 1 + m + 1
@@ -352,7 +383,7 @@ def contract_program(design: Design) -> LaneText:
         empty += [x.is_empty() for x in image]
         pull, bias = balance(known, bias)
         empty += [x.is_empty() for x in pull] + [bias.is_empty()]
-        share = [image[m] * t.value for t in box.tanh]
+        share = shares(linear, Box(pull, image, box.tanh))
         result = [*pull, bias, *image]
         return [
             *[x.lo for x in result],

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import combinations_with_replacement
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
 from symland.rigor.enumeration.joint import ENERGY_SLACK, ZERO_REACH, Bounds, Lanes, bound, follow, sift
@@ -29,10 +32,18 @@ SWEEPS = 2
 """Contractions of a node box each time that its residual box is examined, for N > 1 (one for N = 1)."""
 COMBINATION_LIMIT = 2_000_000
 """Pairs tried in one step of a residual box beyond which it is split unseen."""
-JOINT_LIMIT = 50
+JOINT_LIMIT = 200
 """Choices of nodes of one residual box up to which each is followed by itself."""
-SIFT_LIMIT = (1000, 100)
+SIFT_LIMIT = (1000, 200)
 """Choices of nodes up to which each is examined once, for N = 1 and more; what is left narrows the nodes."""
+CLUSTER_LIMIT = 8
+"""Clusters of node boxes up to which the choices of their hulls are followed, ..."""
+CLUSTER_WIDTH = 0.5
+"""... if none is wider than this ..."""
+CLUSTER_PULL = 0.03
+"""... and the residual box (P / kappa) is narrower than this, ..."""
+CLUSTER_LANES = 300
+"""... for as many lanes."""
 ROUNDING_SLACK = 1e-9
 """Granted to rounding in sums of a few doubles below 10^4."""
 
@@ -115,17 +126,18 @@ def contract_nodes(
 ) -> tuple[Doubles, Integers, Doubles]:
     """Contract node boxes and drop those without a non-zero solution.
 
-    Returns nodes, owner and share (2, D, n), the ranges of g.
+    Returns nodes, owner and share (2, D (D + 1) / 2, n), the ranges of g and of its differences.
     """
     rows, m1, samples = nodes.shape[1], problem.inputs + 1, problem.samples
-    share = np.zeros((2, samples, owner.size))
+    sums = samples * (samples + 1) // 2
+    share = np.zeros((2, sums, owner.size))
     for _ in range(1 if problem.nodes == 1 else SWEEPS):
         counters.node_boxes += owner.size
         out = engine.contract(np.concatenate([nodes[0], nodes[1]]))
         alive = out[-1] == 0.0
         owner, out = owner[alive], out[:, alive]
         nodes = np.stack([out[:rows], out[rows : 2 * rows]])
-    share = np.stack([out[2 * rows : 2 * rows + samples], out[2 * rows + samples : 2 * rows + 2 * samples]])
+    share = np.stack([out[2 * rows : 2 * rows + sums], out[2 * rows + sums : 2 * rows + 2 * sums]])
     state = nodes[:, -m1:]
     size = np.maximum(np.abs(state[0]), np.abs(state[1])).max(axis=0)
     near = np.flatnonzero(((state[0] <= 0.0) & (state[1] >= 0.0)).all(axis=0) | (size < ZERO_REACH))
@@ -172,17 +184,15 @@ def make_members(problem: ReducedProblem, nodes: Doubles, share: Doubles, found:
 
     Parameters
     ----------
-    nodes : (2, rows, n); share : ranges of g, (2, D, n); found : bounds over the residuals of each node.
+    nodes : (2, rows, n); share : ranges of g and its differences, (2, D (D + 1) / 2, n); found : bounds over the
+    residuals of each node.
     """
     samples = problem.samples
     first, second = np.triu_indices(samples, 1)
     low, high = share
     foot, top = found.logits
     bias = found.pull[:, samples]
-    part = [
-        np.concatenate([low, low[first] - high[second], nodes[0, -1:] ** 2]),
-        np.concatenate([high, high[first] - low[second], nodes[1, -1:] ** 2]),
-    ]
+    part = [np.concatenate([low, nodes[0, -1:] ** 2]), np.concatenate([high, nodes[1, -1:] ** 2])]
     room = [
         np.concatenate([foot - bias[1], foot[first] - top[second], found.energy[:1]]) - ROUNDING_SLACK,
         np.concatenate([top - bias[0], top[first] - foot[second], found.energy[1:]]) + ROUNDING_SLACK,
@@ -272,6 +282,7 @@ def examine_batch(
     members, starts = _members(problem, engine, tasks, found, live, counters)
     few: list[tuple[int, Members, Integers]] = []
     many: list[tuple[int, Members, Integers]] = []
+    crowds: list[int] = []
     for place, i in enumerate(live.tolist()):
         mine = members.take(slice(starts[place], starts[place + 1]))
         choices = choose_nodes(mine, rows, count)
@@ -287,10 +298,14 @@ def examine_batch(
             few.append((i, mine, choices.listed()))
         elif choices.size <= SIFT_LIMIT[min(count, len(SIFT_LIMIT)) - 1]:
             many.append((i, mine, choices.listed()))
+        elif float((found.pull[1, :-1, i] - found.pull[0, :-1, i]).max()) < CLUSTER_PULL * float(problem.scale):
+            crowds.append(i)
     if few:
         _follow(problem, engine, known, few, results, counters)
     if many:
         _sift(problem, engine, known, many, results, counters)
+    if crowds:
+        _follow_clusters(problem, engine, known, crowds, results, counters)
     return results
 
 
@@ -315,7 +330,7 @@ def _members(
     owner = np.concatenate([owner, live])
     order = np.argsort(owner, kind="stable")
     nodes = np.concatenate([nodes, zero], axis=2)[:, :, order]
-    share = np.concatenate([share, np.zeros((2, samples, live.size))], axis=2)[:, :, order]
+    share = np.concatenate([share, np.zeros((2, share.shape[1], live.size))], axis=2)[:, :, order]
     members = make_members(problem, nodes, share, Bounds.join(own, found.take(live)).take(order))
     return members, np.append(np.searchsorted(owner[order], live), owner.size)
 
@@ -361,6 +376,57 @@ def _sift(
             counters.close("known" if number in met else "joint")
         else:
             results[i] = _hull_of_lanes(kept, choices[kept.owner - (ends[number] - len(choices))])
+
+
+def _clusters(nodes: Doubles, rows: int) -> Doubles:
+    """The hulls of the node boxes that hang together."""
+    n = nodes.shape[2]
+    state, nothing = nodes[:, rows:], np.empty((0, n))
+    touch = match((nothing, nothing), (nothing, nothing), (state[0], state[1]), (state[0], state[1]), np.arange(n))
+    i, j = touch.pairs()
+    count, label = connected_components(coo_array((np.ones(i.size, dtype=bool), (i, j)), shape=(n, n)), directed=False)
+    hull = np.empty((2, nodes.shape[1], count))
+    hull[0], hull[1] = np.inf, -np.inf
+    np.minimum.at(hull[0], (slice(None), label), nodes[0])
+    np.maximum.at(hull[1], (slice(None), label), nodes[1])
+    return hull
+
+
+def _follow_clusters(
+    problem: ReducedProblem,
+    engine: Engines,
+    known: KnownPoints,
+    crowds: list[int],
+    results: list[Survivors | Task | None],
+    counters: Counters,
+) -> None:
+    """Near a solution each node has many boxes that hang together: follow the choices of their hulls (in place)."""
+    rows, tried, lanes = problem.samples + 1, [], []
+    for i in crowds:
+        left = results[i]
+        assert isinstance(left, Survivors)
+        hull = _clusters(left.nodes, rows)
+        if hull.shape[2] > CLUSTER_LIMIT or (hull[1] - hull[0])[rows:].max() > CLUSTER_WIDTH:
+            continue
+        zero = np.zeros((2, hull.shape[1], 1))
+        zero[:, :rows, 0] = left.pull
+        hull = np.concatenate([hull, zero], axis=2)
+        every = combinations_with_replacement(range(hull.shape[2]), problem.nodes)
+        choices = np.array(list(every))
+        picked = hull[:, :, choices]
+        reach = np.stack([picked[0, :rows].max(axis=2), picked[1, :rows].min(axis=2)])
+        meet = (reach[0] <= reach[1]).all(axis=0)
+        states = picked[:, rows:].transpose(0, 3, 1, 2)
+        lanes.append(Lanes(reach, states, np.full(len(choices), len(tried))).take(meet))
+        tried.append(i)
+    if not tried:
+        return
+    failed, swallowed = follow(problem, engine, known, Lanes.join(lanes), len(tried), counters, CLUSTER_LANES)
+    for place, i in enumerate(tried):
+        if not failed[place]:
+            results[i] = None
+            counters.close("known" if swallowed[place] else "joint")
+        counters.close("cluster+" if not failed[place] else "cluster-")
 
 
 def _hull_of_lanes(lanes: Lanes, choices: Integers) -> Survivors:
