@@ -17,7 +17,7 @@ from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
 from symland.rigor.enumeration.joint import Lanes, sift
 from symland.rigor.enumeration.known import prove_known, reduce_theta
 from symland.rigor.enumeration.lanes import Interval, TanhRange, exponential, tanh_jet, tanh_range
-from symland.rigor.enumeration.matching import fitting_pairs
+from symland.rigor.enumeration.matching import match
 from symland.rigor.enumeration.node import affine_program, contract_program, zero_program
 from symland.rigor.enumeration.problem import reduced_problem
 from symland.rigor.enumeration.search import Counters, engines
@@ -100,7 +100,9 @@ def test_the_ranges_of_tanh_and_its_derivatives_hold_sampled_values() -> None:
         x = low + share * (high - low)
         t = np.tanh(x)
         s = 1 / np.cosh(x) ** 2
-        for value, interval in ((t, ranges.value), (s, ranges.slope), (-2 * t * s, ranges.curvature)):
+        third = s * (4 * t**2 - 2 * s)
+        pairs = ((t, ranges.value), (s, ranges.slope), (-2 * t * s, ranges.curvature), (third, ranges.third()))
+        for value, interval in pairs:
             assert (interval.lo <= value).all()
             assert (value <= interval.hi).all()
 
@@ -134,8 +136,10 @@ def test_contraction_and_affine_forms_never_lose_a_node_state(width: float) -> N
     assert (out[:9] <= truth + slack).all()
     assert (out[9:18] >= truth - slack).all()
     share = state[3] * np.tanh(XOR @ state[:3])
-    assert (out[18:22] <= share + slack).all()
-    assert (share - slack <= out[22:26]).all()
+    first, second = np.triu_indices(4, 1)
+    sums = np.concatenate([share, share[first] - share[second]])
+    assert (out[18:28] <= sums + slack).all()
+    assert (sums - slack <= out[28:38]).all()
     packed = np.concatenate([low[:4] - slack, high[:4] + slack, low[5:] - slack, high[5:] + slack])
     affine = CompiledLanes("affine", affine_program(design), 16)(packed)
     assert not affine[-1].any()
@@ -262,17 +266,22 @@ def test_the_symmetries_of_the_square_are_found() -> None:
     assert len(reduced_problem(builtin("xor")).group) == 2
 
 
-def test_the_compiled_matching_finds_the_pairs_that_numpy_finds() -> None:
+def test_the_compiled_matching_finds_the_pairs_and_hulls_that_numpy_finds() -> None:
     rng = np.random.default_rng(0)
-    for n, k in ((5, 3), (120, 90), (17, 40)):
-        lower = rng.normal(size=(4, n))
-        upper, most = lower + rng.random((4, n)), rng.normal(size=(4, k)) + 1
+    for n, k in ((5, 3), (120, 90), (17, 40), (1, 1)):
+        lower, begin, part = rng.normal(size=(4, n)), rng.normal(size=(3, n)), rng.normal(size=(3, k))
+        upper, end, part_end = lower + rng.random((4, n)), begin + 2, part + 2
+        most = rng.normal(size=(4, k)) + 1
         first = rng.integers(0, n, size=k)
-        fits = (lower[:, None] <= most[:, :, None]) & (upper[:, None] >= most[:, :, None] - 2)
-        wanted = np.nonzero(fits.all(axis=0) & (np.arange(n) >= first[:, None]))
-        found = fitting_pairs(lower, upper, most, most - 2, first)
-        assert np.array_equal(found[0], wanted[0])
-        assert np.array_equal(found[1], wanted[1])
+        fits = ((lower[:, None] <= most[:, :, None]) & (upper[:, None] >= most[:, :, None] - 2)).all(axis=0)
+        meet = np.maximum(part[:, :, None], begin[:, None]), np.minimum(part_end[:, :, None], end[:, None])
+        fits &= (meet[0] <= meet[1]).all(axis=0) & (np.arange(n) >= first[:, None])
+        found = match((lower, upper), (most, most - 2), (begin, end), (part, part_end), first)
+        assert np.array_equal(np.stack(found.pairs()), np.stack(np.nonzero(fits)))
+        assert found.size == fits.sum()
+        low, high = np.where(fits, meet[0], np.inf), np.where(fits, meet[1], -np.inf)
+        assert np.array_equal(found.first, np.stack([low.min(axis=2), high.max(axis=2)]))
+        assert np.array_equal(found.second, np.stack([low.min(axis=1), high.max(axis=1)]))
 
 
 def test_a_lane_about_a_solution_is_never_dropped_unless_the_list_holds_it(hundredth: list[np.ndarray]) -> None:
@@ -280,8 +289,8 @@ def test_a_lane_about_a_solution_is_never_dropped_unless_the_list_holds_it(hundr
     rng = np.random.default_rng(5)
     for theta in hundredth:
         states, bias = reduce_theta(problem, theta)
-        if not states.any():
-            continue
+        if np.abs(states).max() < 1e-9:
+            continue  # the zero node is allowed everywhere, so boxes that hold no other may go
         logits = states[0, 3] * np.tanh(XOR @ states[0, :3]) + bias
         pull = SIGN * 25 / (1 + np.exp(SIGN * logits))
         images = [(pull, states), (pull[[0, 2, 1, 3]], states[:, [1, 0, 2, 3]])]
