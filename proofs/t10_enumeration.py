@@ -32,6 +32,8 @@ a1, a2, x1, x2, y1, y2 = sp.symbols("a_1 a_2 x_1 x_2 y_1 y_2")
 t, far_away, real = sp.Symbol("t"), sp.Symbol("f"), sp.Symbol("z", real=True)
 beyond = Hypothesis(name="far", statement=r"$|a| = 8 + f$, $f > 0$", rules=((t, 8 + far_away),), positive=(far_away,))
 
+Pc, dP, vc, dv, da, t0, t1, t2, second, third = sp.symbols("P_c dP v_c dv da T_0 T_1 T_2 xi_2 xi_3")
+
 MARGIN = sp.Rational(2784645428, 10**10)
 TWIST = sp.Rational(44775, 10**5)
 
@@ -55,6 +57,7 @@ THEOREM = Theorem(
     rests_on=(
         "T2-gauge",
         r"$e^y \ge 1 + y$",
+        "Taylor's theorem",
         r"$\cosh^2 z \ge 1 + z^2$",
         "linearity of sums over samples and nodes",
     ),
@@ -121,6 +124,44 @@ THEOREM = Theorem(
                 Identity(left=(-v1) * sp.tanh(-U1 * x1), right=v1 * sp.tanh(U1 * x1)),
                 Identity(left=pushed(-U1, -v1), right=-pushed(U1, v1)),
                 Identity(left=at(P1 * sp.tanh(U1 * x1) + P2 * sp.tanh(U1 * x2), {U1: 0})),
+            ),
+        ),
+        Step(
+            name="Taylor form of the node equations",
+            claim=(
+                r"With $T_k$ the derivatives of $\tanh$ at the centre and its remainders at $\xi$, $vP\tanh'$ and "
+                r"$P\tanh$ are linear in $(dv, dP, da)$ up to $T_1\,dv\,dP + (vP - v_cP_c)T_2\,da + "
+                r"\frac12vP\tanh^{(3)}(\xi)\,da^2$ and $T_1\,dP\,da + \frac12P\tanh''(\xi)\,da^2$."
+            ),
+            obligations=(
+                Identity(
+                    left=(vc + dv) * (Pc + dP) * (t1 + t2 * da + third * da**2 / 2),
+                    right=vc * Pc * t1
+                    + Pc * t1 * dv
+                    + vc * t1 * dP
+                    + vc * Pc * t2 * da
+                    + t1 * dv * dP
+                    + ((vc + dv) * (Pc + dP) - vc * Pc) * t2 * da
+                    + (vc + dv) * (Pc + dP) * third * da**2 / 2,
+                ),
+                Identity(
+                    left=(Pc + dP) * (t0 + t1 * da + second * da**2 / 2),
+                    right=Pc * t0 + t0 * dP + Pc * t1 * da + t1 * dP * da + (Pc + dP) * second * da**2 / 2,
+                ),
+                Identity(
+                    left=sp.diff(sp.tanh(real), real, 3),
+                    right=(1 - sp.tanh(real) ** 2) * (6 * sp.tanh(real) ** 2 - 2),
+                ),
+            ),
+        ),
+        Step(
+            name="peak of the third derivative",
+            claim=r"$\frac23 - (1 - \tau)(6\tau - 2) = 6(\tau - \frac23)^2 \ge 0$.",
+            obligations=(
+                Identity(
+                    left=sp.Rational(2, 3) - (1 - t) * (6 * t - 2),
+                    right=6 * (t - sp.Rational(2, 3)) ** 2,
+                ),
             ),
         ),
         Step(

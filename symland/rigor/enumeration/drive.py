@@ -42,6 +42,7 @@ JOIN_RATIO = 3.0
 JOIN_WIDTH = 1.5
 """... unless its width (P / kappa or gamma / 4) is below the width of the widest node divided by this."""
 PULL_BIAS = 0.25
+"""Weight of the width of gamma against that of P / kappa, when a residual box is split."""
 STARVED = 20.0
 """Nodes, however many, are split when the widest is this many times wider than the residual box."""
 SHRINK_ENOUGH = 0.6

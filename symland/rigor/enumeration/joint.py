@@ -68,9 +68,7 @@ class Bounds:
     dead: Booleans
 
     def take(self, which: Booleans | Integers) -> Bounds:
-        return Bounds(
-            self.pull[:, :, which], self.energy[:, which], self.logits[:, :, which], self.dead[which]
-        )
+        return Bounds(self.pull[:, :, which], self.energy[:, which], self.logits[:, :, which], self.dead[which])
 
     @staticmethod
     def join(a: Bounds, b: Bounds) -> Bounds:

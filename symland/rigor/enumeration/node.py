@@ -10,21 +10,22 @@ node's input weights with its bias, v for the difference of its two output weigh
 m + 1 equations that are *linear in P*.  The texts below are lane programs: they see a box of P and a box of X =
 (U, v).
 
-One step.  With a centre Xc in the box, da_d = x_d.(U - Uc), dP = P - Pc and dX = X - Xc, the mean value theorem gives
-numbers s_d, s'_d in the ranges of tanh', tanh'' over the box with
+One step.  With a centre Xc = (Uc, vc) of the box and the middle Pc of the residuals write da_d = x_d.(U - Uc),
+dP = P - Pc, dX = X - Xc, and t, s, s', s'' for tanh and its derivatives at a_d = x_d.Uc.  Taylor's theorem gives a
+xi_d between x_d.Uc and x_d.U with
 
-    F_k = F_k(Xc; P) + 2 dU_k - sum_d x_dk z_d da_d - Y_k(Uc; P) dv,   z_d = v P_d s'_d,  Y_k = sum_d x_dk P_d
-    tanh'(U.x_d),
-    F_m = F_m(Xc; P) + dv - sum_d w_d da_d,                            w_d = P_d s_d,
+    v P_d tanh'(U.x_d) = vc Pc s + Pc s dv + vc s dP + vc Pc s' da
+                         + {s dv dP + (v P_d - vc Pc) s' da + v P_d tanh'''(xi_d) da^2 / 2},
+    P_d tanh(U.x_d)    = Pc t + t dP + Pc s da + {s dP da + P_d tanh''(xi_d) da^2 / 2},
 
-because v Y(U) - vc Y(Uc) = (v - vc) Y(Uc) + v (Y(U) - Y(Uc)).  Let J be the real matrix which these formulas have
-at the
-middles of z, w, Y, and C any real matrix (near J^-1).  Multiplying by C and using linearity in P exactly,
+so F = F(Xc; Pc) + M dP + J dX + rest with real matrices M, J; the braces make the rest, of second order, and the
+middles of the ranges of the terms in da^2 join the constant.  For any real row b
 
-    dX = -C F(Xc; Pc) + A dP + (I - C J) dX + C (J - J(s, s')) dX,     A = -C dF/dP(Xc).
+    0 = b.F(Xc; Pc) + (b M).dP + (b J).dX + b.rest.
 
-The last two terms are bounded by a radius E.  So every solution of the node equations in the box obeys
-X in Xc + x0 + A dP + [-E, E]: an *affine* enclosure, whatever C is, and whether or not the solution is unique.
+Rows of C near J^-1 give X: every solution in the box obeys X in Xc + x0 + A dP + [-E, E], A = -C M: an *affine*
+enclosure, whatever C is, and whether or not the solution is unique.  Rows of B near M^-1 give P: a small box of states
+stands under few residuals (for D = m + 1).
 """
 
 from __future__ import annotations

@@ -200,6 +200,23 @@ def make_members(problem: ReducedProblem, nodes: Doubles, share: Doubles, found:
     return Members(nodes, np.stack(part), np.stack(room))
 
 
+def _nobody(rows: int, count: int) -> Doubles:
+    """Empty boxes (2, rows, count)."""
+    return np.stack([np.full((rows, count), np.inf), np.full((rows, count), -np.inf)])
+
+
+def _hulls(label: Integers, boxes: Doubles, count: int) -> Doubles:
+    """Hulls (2, rows, count) of the boxes (2, rows, n) of each label; empty where it has none."""
+    hull = _nobody(count, boxes.shape[1])
+    np.minimum.at(hull[0], label, boxes[0].T)
+    np.maximum.at(hull[1], label, boxes[1].T)
+    return hull.transpose(0, 2, 1)
+
+
+def _join(a: Doubles, b: Doubles) -> Doubles:
+    return np.stack([np.minimum(a[0], b[0]), np.maximum(a[1], b[1])])
+
+
 @dataclass(slots=True)
 class Choices:
     """Multisets of nodes that fit: ``size`` of them, the hull of the residuals of each node in them, and their list."""
@@ -252,10 +269,9 @@ def choose_nodes(members: Members, rows: int, count: int) -> Choices | None:
             np.maximum(part[4][:, i], begin[:, j]),
             np.minimum(part[5][:, i], end[:, j]),
         ]
-    hull = found.second.copy()
+    hull = found.second
     for column in chosen.T:
-        np.minimum.at(hull[0], (slice(None), column), found.first[0])
-        np.maximum.at(hull[1], (slice(None), column), found.first[1])
+        hull = _join(hull, _hulls(column, found.first, n))
 
     def listed() -> Integers:
         i, j = found.pairs()
@@ -313,7 +329,7 @@ def _members(
     problem: ReducedProblem, engine: Engines, tasks: list[Task], found: Bounds, live: Integers, counters: Counters
 ) -> tuple[Members, Integers]:
     """Contracted nodes of the live tasks, one task after the other, each with the zero node last; where each begins."""
-    rows, samples = problem.samples + 1, problem.samples
+    rows = problem.samples + 1
     nodes = np.concatenate([tasks[i].nodes for i in live], axis=2)
     owner = np.repeat(live, [tasks[i].nodes.shape[2] for i in live])
     nodes[0, :rows] = np.maximum(nodes[0, :rows], found.pull[0][:, owner])
@@ -385,11 +401,7 @@ def _clusters(nodes: Doubles, rows: int) -> Doubles:
     touch = match((nothing, nothing), (nothing, nothing), (state[0], state[1]), (state[0], state[1]), np.arange(n))
     i, j = touch.pairs()
     count, label = connected_components(coo_array((np.ones(i.size, dtype=bool), (i, j)), shape=(n, n)), directed=False)
-    hull = np.empty((2, nodes.shape[1], count))
-    hull[0], hull[1] = np.inf, -np.inf
-    np.minimum.at(hull[0], (slice(None), label), nodes[0])
-    np.maximum.at(hull[1], (slice(None), label), nodes[1])
-    return hull
+    return _hulls(label, nodes, count)
 
 
 def _follow_clusters(
@@ -401,7 +413,8 @@ def _follow_clusters(
     counters: Counters,
 ) -> None:
     """Near a solution each node has many boxes that hang together: follow the choices of their hulls (in place)."""
-    rows, tried, lanes = problem.samples + 1, [], []
+    rows, lanes = problem.samples + 1, []
+    tried: list[int] = []
     for i in crowds:
         left = results[i]
         assert isinstance(left, Survivors)
@@ -411,8 +424,7 @@ def _follow_clusters(
         zero = np.zeros((2, hull.shape[1], 1))
         zero[:, :rows, 0] = left.pull
         hull = np.concatenate([hull, zero], axis=2)
-        every = combinations_with_replacement(range(hull.shape[2]), problem.nodes)
-        choices = np.array(list(every))
+        choices = np.array(list(combinations_with_replacement(range(hull.shape[2]), problem.nodes)))
         picked = hull[:, :, choices]
         reach = np.stack([picked[0, :rows].max(axis=2), picked[1, :rows].min(axis=2)])
         meet = (reach[0] <= reach[1]).all(axis=0)
@@ -426,19 +438,14 @@ def _follow_clusters(
         if not failed[place]:
             results[i] = None
             counters.close("known" if swallowed[place] else "joint")
-        counters.close("cluster+" if not failed[place] else "cluster-")
 
 
 def _hull_of_lanes(lanes: Lanes, choices: Integers) -> Survivors:
     """Every node in the hull of the lanes in which it stands."""
     used, node = np.unique(choices, return_inverse=True)
-    node = node.reshape(choices.shape)
-    boxes = np.empty((2, lanes.reach.shape[1] + lanes.states.shape[2], used.size))
-    boxes[0], boxes[1] = np.inf, -np.inf
-    for j in range(choices.shape[1]):
-        own = np.concatenate([lanes.reach, lanes.states[:, j]], axis=1)
-        np.minimum.at(boxes[0], (slice(None), node[:, j]), own[0])
-        np.maximum.at(boxes[1], (slice(None), node[:, j]), own[1])
+    boxes = _nobody(lanes.reach.shape[1] + lanes.states.shape[2], used.size)
+    for j, column in enumerate(node.reshape(choices.shape).T):
+        boxes = _join(boxes, _hulls(column, np.concatenate([lanes.reach, lanes.states[:, j]], axis=1), used.size))
     pull = np.stack([lanes.reach[0].min(axis=1), lanes.reach[1].max(axis=1)])
     zero = (boxes[:, lanes.reach.shape[1] :] == 0.0).all(axis=(0, 1))
     return Survivors(pull, boxes[:, :, ~zero], len(choices))
