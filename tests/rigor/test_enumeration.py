@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from itertools import combinations_with_replacement, product
 
 import mpmath
 import numpy as np
@@ -12,15 +13,31 @@ from scipy.optimize import root
 
 from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
-from symland.rigor.enumeration import audit, enumerate_by_theorem, enumerate_points, theorem_applies
+from symland.rigor.enumeration import audit, enumerate_by_theorem, enumerate_points, search, theorem_applies
 from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
 from symland.rigor.enumeration.joint import Lanes, sift
 from symland.rigor.enumeration.known import prove_known, reduce_theta
 from symland.rigor.enumeration.lanes import Interval, TanhRange, exponential, tanh_jet, tanh_range
 from symland.rigor.enumeration.matching import match
-from symland.rigor.enumeration.node import affine_program, contract_program, zero_program
+from symland.rigor.enumeration.node import (
+    Box,
+    affine_program,
+    contract_program,
+    linear_form,
+    shares,
+    zero_program,
+)
 from symland.rigor.enumeration.problem import reduced_problem
-from symland.rigor.enumeration.search import Counters, engines
+from symland.rigor.enumeration.search import (
+    Counters,
+    Members,
+    Survivors,
+    Task,
+    _clusters,
+    choose_nodes,
+    engines,
+    examine_batch,
+)
 from symland.spec import builtin
 
 XOR = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
@@ -148,6 +165,44 @@ def test_contraction_and_affine_forms_never_lose_a_node_state(width: float) -> N
     assert (affine[8:12] + linear <= share + slack).all()
     assert (share - slack <= affine[12:16] + linear).all()
     assert not CompiledLanes("zero", zero_program(design), 16)(packed).any()
+
+
+@pytest.mark.parametrize("width", [1e-3, 0.05, 0.5])
+def test_the_taylor_form_holds_at_the_corners_of_a_box(width: float) -> None:
+    rng = np.random.default_rng(8)
+    design = tuple(map(tuple, XOR.tolist()))
+    centre = np.concatenate([rng.normal(size=(4, 300)) * 3, rng.normal(size=(3, 300)), rng.uniform(1, 3, (1, 300))])
+    radius = width * rng.random(centre.shape)
+    pull = [Interval(c - r, c + r) for c, r in zip(centre[:4], radius[:4], strict=True)]
+    state = [Interval(c - r, c + r) for c, r in zip(centre[4:], radius[4:], strict=True)]
+    ranges = [tanh_range(sum((state[k].scaled(x) for k, x in enumerate(row) if x), Interval.point(0.0))) for row in XOR]
+    box = Box(pull, state, ranges)
+    form = linear_form(design, box, [x.middle() for x in state])
+    row = rng.normal(size=4)
+    intervals = [Interval.point(b) for b in row]
+    on_pull, rest = form.on_pull(intervals), form.rest(intervals)
+    direct = shares(form, box)
+    for _ in range(300):
+        # Corners, faces and centres: each coordinate is low, in the middle or high.
+        step = radius * rng.integers(-1, 2, size=(8, 1))
+        p, u, v = (centre + step)[:4], (centre + step)[4:7], (centre + step)[7]
+        h = np.tanh(XOR @ u)
+        exact = np.concatenate([2 * u - v * (XOR.T @ (p * (1 - h**2))), [v - (p * h).sum(axis=0)]])
+        linear = form.constant(intervals) + sum(
+            (a * Interval.point(d) for a, d in zip(on_pull, step[:4], strict=True)), Interval.point(0.0)
+        )
+        for k in range(4):
+            toward = sum((b * line[k] for b, line in zip(intervals, form.jacobian, strict=True)), Interval.point(0.0))
+            linear = linear + toward * Interval.point(step[4 + k])
+        value = row @ exact
+        assert (linear.lo - rest - 1e-12 <= value).all()
+        assert (value <= linear.hi + rest + 1e-12).all()
+        g = v * h
+        first, second = np.triu_indices(4, 1)
+        sums = np.concatenate([g, g[first] - g[second]])
+        for known, true in zip(direct, sums, strict=True):
+            assert (known.lo - 1e-12 <= true).all()
+            assert (true <= known.hi + 1e-12).all()
 
 
 def test_compiled_lanes_equal_numpy_lanes_bit_for_bit() -> None:
@@ -282,6 +337,88 @@ def test_the_compiled_matching_finds_the_pairs_and_hulls_that_numpy_finds() -> N
         low, high = np.where(fits, meet[0], np.inf), np.where(fits, meet[1], -np.inf)
         assert np.array_equal(found.first, np.stack([low.min(axis=2), high.max(axis=2)]))
         assert np.array_equal(found.second, np.stack([low.min(axis=1), high.max(axis=1)]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_choices_of_nodes_are_those_of_a_plain_search(count: int) -> None:
+    rng = np.random.default_rng(count)
+    n, rows = 42 // count, 5
+    begin, low, floor = rng.normal(size=(rows, n)), rng.normal(size=(6, n)), rng.normal(size=(6, n)) - 1
+    nodes = np.stack([np.concatenate([begin, low[:4]]), np.concatenate([begin + 3, low[:4] + 1])])
+    members = Members(nodes, np.stack([low, low + 1]), np.stack([floor, floor + 2.5]))
+    wanted, hull = [], np.stack([np.full((rows, n), np.inf), np.full((rows, n), -np.inf)])
+    for choice in map(list, combinations_with_replacement(range(n), count)):
+        meet = nodes[0, :rows, choice].max(axis=0), nodes[1, :rows, choice].min(axis=0)
+        least, most = low[:, choice].sum(axis=1), (low[:, choice] + 1).sum(axis=1)
+        room = floor[:, choice].max(axis=1), (floor[:, choice] + 2.5).min(axis=1)
+        if (meet[0] <= meet[1]).all() and (least <= room[1]).all() and (most >= room[0]).all():
+            wanted.append(choice)
+            for j in choice:
+                hull[0, :, j] = np.minimum(hull[0, :, j], meet[0])
+                hull[1, :, j] = np.maximum(hull[1, :, j], meet[1])
+    found = choose_nodes(members, rows, count)
+    assert found is not None
+    assert len(wanted) > 3
+    assert sorted(found.listed().tolist()) == wanted
+    assert found.size == len(wanted)
+    assert np.array_equal(found.hull, hull)
+
+
+def test_clusters_cover_their_boxes() -> None:
+    rng = np.random.default_rng(2)
+    low = rng.normal(size=(9, 60)) * 2
+    boxes = np.stack([low, low + 1.5])
+    hulls = _clusters(boxes, 5)
+    held = (hulls[0][:, :, None] <= boxes[0][:, None]) & (boxes[1][:, None] <= hulls[1][:, :, None])
+    assert 1 < hulls.shape[2] < 60
+    assert held.all(axis=0).any(axis=0).all()
+
+
+@pytest.mark.parametrize("clusters", [False, True])
+@pytest.mark.parametrize("width", [1e-6, 1e-3, 0.05, 0.4])
+def test_a_residual_box_about_a_pair_of_nodes_is_closed_only_by_the_list(
+    width: float, clusters: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if clusters:
+        for name, value in (("JOINT_LIMIT", 0), ("SIFT_LIMIT", (0, 0)), ("CLUSTER_PULL", 1.0), ("CLUSTER_WIDTH", 9.0)):
+            monkeypatch.setattr(search, name, value)
+    problem = reduced_problem(builtin("xor").with_(hidden=(2,), penalty="1e-2"))
+    rng = np.random.default_rng(11)
+    engine, tried = engines(problem), set()
+    for theta in multistart(2, 1e-2, 60):
+        states, bias = reduce_theta(problem, theta)
+        # One node may be zero: zero nodes are allowed everywhere and have no boxes.
+        states = states[np.abs(states).max(axis=1) > 1e-3]
+        if not states.size:
+            continue
+        logits = states[:, 3] @ np.tanh(states[:, :3] @ XOR.T) + bias
+        pull = SIGN * 25 / (1 + np.exp(SIGN * logits))
+        if pull[1] < pull[2]:
+            pull, states = pull[[0, 2, 1, 3]], states[:, [1, 0, 2, 3]]
+        truth = np.append(pull, pull.sum())
+        whole = np.stack([truth - width * rng.random(5) - 1e-9, truth + width * rng.random(5) + 1e-9])
+        nodes = []
+        for state in states:
+            # 256 boxes that hang together, the state in one of the middle.
+            corner = state - width * (1.2 + 0.6 * rng.random(4))
+            for place in product(range(4), repeat=4):
+                low = corner + width * np.array(place)
+                nodes.append(np.stack([np.append(whole[0], low), np.append(whole[1], low + width)]))
+        boxes = np.stack(nodes, axis=2)
+        boxes[:, -1] = np.maximum(boxes[:, -1], 0.0)
+        for known in (prove_known(problem, [])[0], prove_known(problem, [theta])[0]):
+            (left,) = examine_batch(problem, engine, known, [Task(whole, boxes.copy())], Counters())
+            if known.classes:
+                assert left is None or width > 1e-3
+                continue
+            assert isinstance(left, Survivors)
+            assert (left.pull[0] - 1e-9 <= truth).all()
+            assert (truth <= left.pull[1] + 1e-9).all()
+            for state in states:
+                whose = np.append(truth, state)[:, None]
+                assert ((left.nodes[0] - 1e-9 <= whose) & (whose <= left.nodes[1] + 1e-9)).all(axis=0).any()
+        tried.add(len(states))
+    assert tried == {1, 2}
 
 
 def test_a_lane_about_a_solution_is_never_dropped_unless_the_list_holds_it(hundredth: list[np.ndarray]) -> None:
