@@ -98,7 +98,6 @@ def bound(problem: ReducedProblem, engine: Engines, pull: Doubles) -> Bounds:
 def _contract(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[Lanes, Doubles]:
     """Bounds of P, then each node's own contraction, then the logits; the lanes left and their ranges of P before."""
     d, count = problem.samples, problem.nodes
-    sums = d * (d + 1) // 2
     before = lanes.reach[1] - lanes.reach[0]
     found = bound(problem, engine, lanes.reach)
     # sum_j v_j^2 is known within ``energy``: each v_j^2 is what the others leave.
@@ -123,7 +122,7 @@ def _contract(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[L
         alive = zero | (out[-1] == 0.0)
         low, high = out[:rows], out[rows : 2 * rows]
         low[:, zero], high[:, zero] = packed[0][:, zero], packed[1][:, zero]
-        share = np.stack([out[2 * rows : 2 * rows + d], out[2 * rows + sums : 2 * rows + sums + d]])
+        share = np.stack(np.split(out[2 * rows : -1], 2))[:, :d]
         share[:, :, zero] = 0.0
         size = np.maximum(np.abs(low[d + 1 :]), np.abs(high[d + 1 :])).max(axis=0)
         straddles = ((low[d + 1 :] <= 0.0) & (high[d + 1 :] >= 0.0)).all(axis=0)
@@ -224,7 +223,7 @@ def follow(
     lanes: Lanes,
     owners: int,
     counters: Counters,
-    limit: int = LANE_LIMIT,
+    limit: int,
 ) -> tuple[Booleans, Booleans]:
     """Follow lanes to the end: which owners (numbers below ``owners``) were given back, which met a known point."""
     d, m1 = problem.samples, problem.inputs + 1

@@ -13,7 +13,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
-from symland.rigor.enumeration.joint import ENERGY_SLACK, ZERO_REACH, Bounds, Lanes, bound, follow, sift
+from symland.rigor.enumeration.joint import (
+    ENERGY_SLACK,
+    LANE_LIMIT,
+    ZERO_REACH,
+    Bounds,
+    Lanes,
+    bound,
+    follow,
+    sift,
+)
 from symland.rigor.enumeration.known import KnownPoints
 from symland.rigor.enumeration.matching import match
 from symland.rigor.enumeration.node import affine_program, contract_program, zero_program
@@ -27,6 +36,8 @@ from symland.rigor.enumeration.pulls import (
 
 Integers = npt.NDArray[np.intp]
 Engine = Callable[[Doubles], Doubles]
+Listed = tuple[int, Doubles, Integers]
+"""A place in the batch, the node boxes of its task (the zero node last), and choices (k, N) of them."""
 
 SWEEPS = 2
 """Contractions of a node box each time that its residual box is examined, for N > 1 (one for N = 1)."""
@@ -97,7 +108,6 @@ class Counters:
     node_boxes: int = 0
     combinations: int = 0
     lanes: int = 0
-    given_back: int = 0
     closed: dict[str, int] = field(default_factory=dict)
 
     def close(self, reason: str) -> None:
@@ -129,15 +139,13 @@ def contract_nodes(
     Returns nodes, owner and share (2, D (D + 1) / 2, n), the ranges of g and of its differences.
     """
     rows, m1, samples = nodes.shape[1], problem.inputs + 1, problem.samples
-    sums = samples * (samples + 1) // 2
-    share = np.zeros((2, sums, owner.size))
     for _ in range(1 if problem.nodes == 1 else SWEEPS):
         counters.node_boxes += owner.size
         out = engine.contract(np.concatenate([nodes[0], nodes[1]]))
         alive = out[-1] == 0.0
         owner, out = owner[alive], out[:, alive]
         nodes = np.stack([out[:rows], out[rows : 2 * rows]])
-    share = np.stack([out[2 * rows : 2 * rows + sums], out[2 * rows + sums : 2 * rows + 2 * sums]])
+    share = np.stack(np.split(out[2 * rows : -1], 2))
     state = nodes[:, -m1:]
     size = np.maximum(np.abs(state[0]), np.abs(state[1])).max(axis=0)
     near = np.flatnonzero(((state[0] <= 0.0) & (state[1] >= 0.0)).all(axis=0) | (size < ZERO_REACH))
@@ -232,12 +240,11 @@ def choose_nodes(members: Members, rows: int, count: int) -> Choices | None:
     floor, ceiling = members.room
     begin, end = members.nodes[:, :rows]
     n = begin.shape[1]
-    every = np.arange(n)
     if count == 1:
         fits = ((floor <= high) & (low <= ceiling)).all(axis=0)
         hull = np.stack([np.where(fits, begin, np.inf), np.where(fits, end, -np.inf)])
         return Choices(int(fits.sum()), hull, lambda: np.flatnonzero(fits)[:, None])
-    chosen = every[:, None]
+    chosen = np.arange(n)[:, None]
     # Low, high, floor, ceiling, begin, end of the part of a choice that stands.
     part = [low, high, floor, ceiling, begin, end]
     for step in range(1, count):
@@ -260,7 +267,7 @@ def choose_nodes(members: Members, rows: int, count: int) -> Choices | None:
         if step == count - 1:
             break
         i, j = found.pairs()
-        chosen = np.concatenate([chosen[i], every[j, None]], axis=1)
+        chosen = np.concatenate([chosen[i], j[:, None]], axis=1)
         part = [
             part[0][:, i] + low[:, j],
             part[1][:, i] + high[:, j],
@@ -296,8 +303,8 @@ def examine_batch(
     if live.size == 0:
         return results
     members, starts = _members(problem, engine, tasks, found, live, counters)
-    few: list[tuple[int, Members, Integers]] = []
-    many: list[tuple[int, Members, Integers]] = []
+    few: list[Listed] = []
+    many: list[Listed] = []
     crowds: list[int] = []
     for place, i in enumerate(live.tolist()):
         mine = members.take(slice(starts[place], starts[place + 1]))
@@ -311,17 +318,15 @@ def examine_batch(
             continue
         results[i] = _in_use(mine.nodes, choices, rows)
         if choices.size <= JOINT_LIMIT:
-            few.append((i, mine, choices.listed()))
+            few.append((i, mine.nodes, choices.listed()))
         elif choices.size <= SIFT_LIMIT[min(count, len(SIFT_LIMIT)) - 1]:
-            many.append((i, mine, choices.listed()))
+            many.append((i, mine.nodes, choices.listed()))
         elif float((found.pull[1, :-1, i] - found.pull[0, :-1, i]).max()) < CLUSTER_PULL * float(problem.scale):
             crowds.append(i)
-    if few:
-        _follow(problem, engine, known, few, results, counters)
+    _follow(problem, engine, known, few, results, counters)
     if many:
         _sift(problem, engine, known, many, results, counters)
-    if crowds:
-        _follow_clusters(problem, engine, known, crowds, results, counters)
+    _follow_clusters(problem, engine, known, crowds, results, counters)
     return results
 
 
@@ -362,10 +367,9 @@ def _in_use(nodes: Doubles, choices: Choices, rows: int) -> Survivors:
     return Survivors(pull, nodes, choices.size)
 
 
-def _lanes(problem: ReducedProblem, members: Members, choices: Integers, owner: Integers) -> Lanes:
-    """The choices as lanes: the residuals that their nodes share, and the boxes of the nodes."""
-    rows = problem.samples + 1
-    picked = members.nodes[:, :, choices]
+def _lanes(rows: int, nodes: Doubles, choices: Integers, owner: Integers) -> Lanes:
+    """Choices of nodes as lanes: the residuals that their nodes share, and the boxes of the nodes."""
+    picked = nodes[:, :, choices]
     reach = np.stack([picked[0, :rows].max(axis=2), picked[1, :rows].min(axis=2)])
     return Lanes(reach, picked[:, rows:].transpose(0, 3, 1, 2), owner)
 
@@ -374,13 +378,14 @@ def _sift(
     problem: ReducedProblem,
     engine: Engines,
     known: KnownPoints,
-    many: list[tuple[int, Members, Integers]],
+    many: list[Listed],
     results: list[Survivors | Task | None],
     counters: Counters,
 ) -> None:
     """Examine the choices of some results once, and keep what is left of their residuals and nodes (in place)."""
     ends = np.cumsum([len(choices) for _, _, choices in many])
-    lanes = Lanes.join([_lanes(problem, members, choices, np.arange(len(choices))) for _, members, choices in many])
+    rows = problem.samples + 1
+    lanes = Lanes.join([_lanes(rows, nodes, choices, np.arange(len(choices))) for _, nodes, choices in many])
     lanes.owner = np.arange(ends[-1])
     found = sift(problem, engine, known, lanes, counters)
     place = np.searchsorted(ends, found.lanes.owner, side="right")
@@ -413,8 +418,8 @@ def _follow_clusters(
     counters: Counters,
 ) -> None:
     """Near a solution each node has many boxes that hang together: follow the choices of their hulls (in place)."""
-    rows, lanes = problem.samples + 1, []
-    tried: list[int] = []
+    rows = problem.samples + 1
+    tried: list[Listed] = []
     for i in crowds:
         left = results[i]
         assert isinstance(left, Survivors)
@@ -425,19 +430,8 @@ def _follow_clusters(
         zero[:, :rows, 0] = left.pull
         hull = np.concatenate([hull, zero], axis=2)
         choices = np.array(list(combinations_with_replacement(range(hull.shape[2]), problem.nodes)))
-        picked = hull[:, :, choices]
-        reach = np.stack([picked[0, :rows].max(axis=2), picked[1, :rows].min(axis=2)])
-        meet = (reach[0] <= reach[1]).all(axis=0)
-        states = picked[:, rows:].transpose(0, 3, 1, 2)
-        lanes.append(Lanes(reach, states, np.full(len(choices), len(tried))).take(meet))
-        tried.append(i)
-    if not tried:
-        return
-    failed, swallowed = follow(problem, engine, known, Lanes.join(lanes), len(tried), counters, CLUSTER_LANES)
-    for place, i in enumerate(tried):
-        if not failed[place]:
-            results[i] = None
-            counters.close("known" if swallowed[place] else "joint")
+        tried.append((i, hull, choices))
+    _follow(problem, engine, known, tried, results, counters, CLUSTER_LANES)
 
 
 def _hull_of_lanes(lanes: Lanes, choices: Integers) -> Survivors:
@@ -455,17 +449,20 @@ def _follow(
     problem: ReducedProblem,
     engine: Engines,
     known: KnownPoints,
-    few: list[tuple[int, Members, Integers]],
+    few: list[Listed],
     results: list[Survivors | Task | None],
     counters: Counters,
+    limit: int = LANE_LIMIT,
 ) -> None:
     """Follow the choices of some results to the end, and clear the results of which none is left (in place)."""
-    lanes = [
-        _lanes(problem, members, choices, np.full(len(choices), place))
-        for place, (_, members, choices) in enumerate(few)
-    ]
-    failed, swallowed = follow(problem, engine, known, Lanes.join(lanes), len(few), counters)
-    counters.given_back += int(failed.sum())
+    if not few:
+        return
+    rows = problem.samples + 1
+    lanes = Lanes.join(
+        [_lanes(rows, nodes, choices, np.full(len(choices), place)) for place, (_, nodes, choices) in enumerate(few)]
+    )
+    lanes = lanes.take((lanes.reach[0] <= lanes.reach[1]).all(axis=0))
+    failed, swallowed = follow(problem, engine, known, lanes, len(few), counters, limit)
     for place, (i, _, _) in enumerate(few):
         if not failed[place]:
             results[i] = None
