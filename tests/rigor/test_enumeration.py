@@ -34,6 +34,7 @@ from symland.rigor.enumeration.search import (
     Survivors,
     Task,
     _clusters,
+    bisect_nodes,
     choose_nodes,
     engines,
     examine_batch,
@@ -323,7 +324,7 @@ def test_the_symmetries_of_the_square_are_found() -> None:
 
 def test_the_compiled_matching_finds_the_pairs_and_hulls_that_numpy_finds() -> None:
     rng = np.random.default_rng(0)
-    for n, k in ((5, 3), (120, 90), (17, 40), (1, 1)):
+    for n, k in ((5, 3), (120, 90), (17, 40), (1, 1), (700, 50)):
         lower, begin, part = rng.normal(size=(4, n)), rng.normal(size=(3, n)), rng.normal(size=(3, k))
         upper, end, part_end = lower + rng.random((4, n)), begin + 2, part + 2
         most = rng.normal(size=(4, k)) + 1
@@ -337,6 +338,24 @@ def test_the_compiled_matching_finds_the_pairs_and_hulls_that_numpy_finds() -> N
         low, high = np.where(fits, meet[0], np.inf), np.where(fits, meet[1], -np.inf)
         assert np.array_equal(found.first, np.stack([low.min(axis=2), high.max(axis=2)]))
         assert np.array_equal(found.second, np.stack([low.min(axis=1), high.max(axis=1)]))
+
+
+def test_halves_cover_their_box_and_stand_side_by_side() -> None:
+    low = np.random.default_rng(0).normal(size=(3, 5))
+    nodes, width = np.stack([low, low + np.array([1.0, 2.0, 4.0, 8.0, 16.0])]), np.zeros((3, 5))
+    width[[2, 0, 1], [0, 3, 4]] = 1.0
+    halves = bisect_nodes(nodes, width)
+    at = 0
+    for k in range(5):
+        axis = np.flatnonzero(width[:, k])
+        parts = halves[:, :, at : at + 1 + axis.size]
+        at += parts.shape[2]
+        assert np.array_equal(parts[0].min(axis=1), nodes[0, :, k])
+        assert np.array_equal(parts[1].max(axis=1), nodes[1, :, k])
+        for row in axis:
+            assert parts[1, row, 0] == parts[0, row, 1] == (nodes[0, row, k] + nodes[1, row, k]) / 2
+            assert np.array_equal(np.delete(parts[:, :, 0], row, axis=1), np.delete(parts[:, :, 1], row, axis=1))
+    assert at == halves.shape[2]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

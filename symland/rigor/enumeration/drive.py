@@ -31,20 +31,18 @@ from symland.spec import LandscapeSpec
 
 BATCH = 8
 """Residual boxes examined in one call."""
-NODE_LIMIT = (1000, 1000, 150, 80)
+NODE_LIMIT = (1000, 4000, 300, 80)
 """Node boxes of a residual box beyond which it is split instead of them, for N = 1, 2, 3, more."""
 PULL_WEIGHT = 0.3
 """Weight of the width of P / kappa against the width of a weight, when a node box is split."""
 BIAS_WEIGHT = 0.25
 """The same for gamma."""
-JOIN_RATIO = 3.0
+CROWD = 40.0
 """For N > 1 a residual box is split while each node has more than this many possible choices on average, ..."""
-JOIN_WIDTH = 1.5
+CROWD_WIDTH = 2.0
 """... unless its width (P / kappa or gamma / 4) is below the width of the widest node divided by this."""
 PULL_BIAS = 0.25
 """Weight of the width of gamma against that of P / kappa, when a residual box is split."""
-STARVED = 20.0
-"""Nodes, however many, are split when the widest is this many times wider than the residual box."""
 SHRINK_ENOUGH = 0.6
 """A residual box that shrank to this share in some direction is examined again before anything is split."""
 LEAST_WIDTH = 1e-8
@@ -295,13 +293,9 @@ def _next(problem: ReducedProblem, task: Task, found: Survivors) -> list[Task] |
     if (width < SHRINK_ENOUGH * (task.pull[1] - task.pull[0])).any():
         return [Task(found.pull, nodes)]
     size = width * _pull_scale(problem)
-    # When many nodes find many partners, the residual box is too wide to tell them apart.
-    crowded = problem.nodes > 1 and found.size > JOIN_RATIO * (number + 1)
-    join = crowded and JOIN_WIDTH * float(size.max()) > largest
-    limit = NODE_LIMIT[min(problem.nodes, len(NODE_LIMIT)) - 1]
-    # A residual box far narrower than its nodes gains nothing from being split.
-    narrow = STARVED * float(size.max()) < largest
-    if number == 0 or join or (number > limit and not narrow):
+    # When nodes find many partners, a wide residual box is too wide to tell them apart.
+    crowded = problem.nodes > 1 and found.size > CROWD * (number + 1) and CROWD_WIDTH * float(size.max()) > largest
+    if number == 0 or crowded or number > NODE_LIMIT[min(problem.nodes, len(NODE_LIMIT)) - 1]:
         return _split_pull(problem, Task(found.pull, nodes))
     spread = nodes[1] - nodes[0]
     spread[:d] *= PULL_WEIGHT / float(problem.scale)

@@ -23,7 +23,6 @@ Integers = npt.NDArray[np.intp]
 
 GROUP = 5
 """Rows after which a strip that no member fits is left."""
-_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1)
 
 _DOUBLE, _LONG, _BYTE, _INT = ir.DoubleType(), ir.IntType(64), ir.IntType(8), ir.IntType(32)
 _STRIP, _MASK = ir.VectorType(_DOUBLE, WIDTH), ir.VectorType(ir.IntType(1), WIDTH)
@@ -54,25 +53,27 @@ class Matches:
 
 
 class _Emitter:
-    """The two loops; row r, column j of an array of the second list lies at ``[r * stride + j]``."""
+    """Three loops: members of the first list, strips of strips of the second (by their hulls), strips.
+
+    Row r, column j of ``lists`` lies at ``[r * stride + j]``: lower ends of R rows, then upper ends.  ``hulls`` is the
+    same for the hulls of strips.  The loops return the number of pairs.
+    """
 
     def __init__(self, rows: int, sides: int) -> None:
         self.rows, self.sides = rows, sides
         self.module = ir.Module(name="match")
         double, long = ir.PointerType(_DOUBLE), ir.PointerType(_LONG)
-        kind = ir.FunctionType(
-            ir.VoidType(), [_LONG, _LONG, _LONG, *[double] * 4, long, double, double, ir.PointerType(_BYTE)]
-        )
+        kind = ir.FunctionType(_LONG, [_LONG, _LONG, _LONG, *[double] * 3, long, double, double, ir.PointerType(_BYTE)])
         self.function = ir.Function(self.module, kind, "match")
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
 
     def block(self, name: str) -> ir.Block:
         return self.function.append_basic_block(name)
 
-    def splat(self, base: Any, i: Any, width: int, slot: int) -> Any:
-        """Number ``slot`` of row i of an array (k, width), in every lane."""
+    def splat(self, base: Any, i: Any, slot: int) -> Any:
+        """Number ``slot`` of row i of an array (k, 2 R), in every lane."""
         build = self.builder
-        place = build.add(build.mul(i, _LONG(width)), _LONG(slot))
+        place = build.add(build.mul(i, _LONG(2 * self.rows)), _LONG(slot))
         scalar = build.load(build.gep(base, [place]), typ=_DOUBLE)
         single = build.insert_element(ir.Constant(_STRIP, ir.Undefined), scalar, _INT(0))
         places = ir.Constant(ir.VectorType(_INT, WIDTH), [0] * WIDTH)
@@ -91,102 +92,119 @@ class _Emitter:
     def pick(self, sign: str, a: Any, b: Any) -> Any:
         return self.builder.select(self.builder.fcmp_ordered(sign, a, b), a, b)
 
+    def extreme(self, sign: str, strip: Any) -> Any:
+        """The least or the largest lane, by halves."""
+        width = WIDTH
+        while width > 1:
+            width //= 2
+            places = ir.Constant(ir.VectorType(_INT, WIDTH), [(k + width) % WIDTH for k in range(WIDTH)])
+            turned = self.builder.shuffle_vector(strip, ir.Constant(_STRIP, ir.Undefined), places)
+            strip = self.pick(sign, strip, turned)
+        return self.builder.extract_element(strip, _INT(0))
+
+    def fits(self, lists: Any, stride: Any, column: Any, limits: tuple[list[Any], list[Any]], misses: ir.Block) -> Any:
+        """The mask of the eight from ``column`` on which fit; where none does, on to ``misses``."""
+        build = self.builder
+        mask: Any = ir.Constant(_MASK, [1] * WIDTH)
+        for r, (most, least) in enumerate(zip(*limits, strict=True)):
+            mask = build.and_(mask, build.fcmp_ordered("<=", self.strip(lists, r, stride, column), most))
+            mask = build.and_(mask, build.fcmp_ordered(">=", self.strip(lists, self.rows + r, stride, column), least))
+            if (r + 1) % GROUP == 0 or r + 1 == self.rows:
+                goes_on = self.block("fits")
+                some = build.icmp_unsigned("!=", build.bitcast(mask, _BYTE), _BYTE(0))
+                build.cbranch(some, goes_on, misses)
+                build.position_at_end(goes_on)
+        return mask
+
     def emit(self) -> ir.Module:
-        k, strips, stride, members, box, limits, reach, start_of, first, second, out = self.function.args
+        k, strips, stride, lists, hulls, limits, start_of, first, second, out = self.function.args
         build, rows, sides = self.builder, self.rows, self.sides
-        entry, outer, inner, hit, onward, after, leave = (
-            build.block,
-            *map(self.block, ("outer", "inner", "hit", "onward", "after", "leave")),
+        outer, coarse, fine, onward, after, leave = map(
+            self.block, ("outer", "coarse", "fine", "onward", "after", "leave")
         )
-        zero, one = _LONG(0), _LONG(1)
+        zero, one, eight = _LONG(0), _LONG(1), _LONG(WIDTH)
+        i_at, group_at, size_at, bits_at = *(build.alloca(_LONG) for _ in range(3)), build.alloca(_BYTE)
+        hull_at = [build.alloca(_STRIP) for _ in range(2 * sides)]
+        none = [ir.Constant(_STRIP, [float("-inf" if end >= sides else "inf")] * WIDTH) for end in range(2 * sides)]
+        groups = build.udiv(build.add(strips, _LONG(WIDTH - 1)), eight)
+        build.store(zero, i_at)
+        build.store(zero, size_at)
         build.cbranch(build.icmp_signed(">", k, zero), outer, leave)
 
         build.position_at_end(outer)
-        i = build.phi(_LONG)
-        i.add_incoming(zero, entry)
-        tops = [self.splat(limits, i, 2 * rows, r) for r in range(rows)]
-        feet = [self.splat(limits, i, 2 * rows, rows + r) for r in range(rows)]
-        begins = [self.splat(reach, i, 2 * sides, s) for s in range(sides)]
-        ends = [self.splat(reach, i, 2 * sides, sides + s) for s in range(sides)]
-        none = [ir.Constant(_STRIP, [x] * WIDTH) for x in (float("inf"), float("-inf"))]
-        start = build.load(build.gep(start_of, [i]), typ=_LONG)
-        build.cbranch(build.icmp_signed("<", start, strips), inner, after)
+        i = build.load(i_at, typ=_LONG)
+        own = [self.splat(limits, i, r) for r in range(rows)], [self.splat(limits, i, rows + r) for r in range(rows)]
+        for at, nothing in zip(hull_at, none, strict=True):
+            build.store(nothing, at)
+        build.store(build.load(build.gep(start_of, [i]), typ=_LONG), group_at)
+        build.branch(coarse)
 
-        build.position_at_end(inner)
-        s = build.phi(_LONG)
-        s.add_incoming(start, outer)
-        hulls = [build.phi(_STRIP) for _ in range(2 * sides)]
-        for number, hull in enumerate(hulls):
-            hull.add_incoming(none[number >= sides], outer)
-        column = build.mul(s, _LONG(WIDTH))
-        mask: Any = ir.Constant(_MASK, [1] * WIDTH)
-        misses = []
-        # The rows, then the boxes; a strip in which nothing fits is left early.
-        tests = [(members, r, rows + r, tops[r], feet[r]) for r in range(rows)]
-        tests += [(box, t, sides + t, ends[t], begins[t]) for t in range(sides)]
-        for number, (base, low, high, top, foot) in enumerate(tests, start=1):
-            mask = build.and_(mask, build.fcmp_ordered("<=", self.strip(base, low, stride, column), top))
-            mask = build.and_(mask, build.fcmp_ordered(">=", self.strip(base, high, stride, column), foot))
-            if number % GROUP == 0 or number == len(tests):
-                goes_on = hit if number == len(tests) else self.block(f"group{number}")
-                some = build.icmp_unsigned("!=", build.bitcast(mask, _BYTE), _BYTE(0))
-                build.cbranch(some, goes_on, onward)
-                misses.append(build.block)
-                build.position_at_end(goes_on)
-
-        place = build.add(build.mul(i, strips), s)
-        build.store(build.bitcast(mask, _BYTE), build.gep(out, [place]))
-        grown = []
-        for number, hull in enumerate(hulls):
-            side, sign = number % sides, "<" if number < sides else ">"
-            own = (begins if number < sides else ends)[side]
-            meet = self.pick(">" if number < sides else "<", self.strip(box, number, stride, column), own)
-            meet = build.select(mask, meet, none[number >= sides])
-            grown.append(self.pick(sign, meet, hull))
-            theirs = self.strip(second, number, stride, column)
-            build.store(self.pick(sign, meet, theirs), self.address(second, number, stride, column), align=8)
+        build.position_at_end(coarse)
+        group, found = build.load(group_at, typ=_LONG), self.block("found")
+        build.store(build.add(group, one), group_at)
+        inside = self.block("inside")
+        build.cbranch(build.icmp_signed("<", group, groups), inside, after)
+        build.position_at_end(inside)
+        mask = self.fits(hulls, build.mul(groups, eight), build.mul(group, eight), own, coarse)
+        build.store(build.bitcast(mask, _BYTE), bits_at)
         build.branch(onward)
 
         build.position_at_end(onward)
-        merged = [build.phi(_STRIP) for _ in hulls]
-        for phi, hull, more in zip(merged, hulls, grown, strict=True):
-            for block in misses:
-                phi.add_incoming(hull, block)
-            phi.add_incoming(more, hit)
-        following = build.add(s, one)
-        s.add_incoming(following, onward)
-        for hull, phi in zip(hulls, merged, strict=True):
-            hull.add_incoming(phi, onward)
-        build.cbranch(build.icmp_signed("<", following, strips), inner, after)
+        bits = build.load(bits_at, typ=_BYTE)
+        build.cbranch(build.icmp_unsigned("!=", bits, _BYTE(0)), fine, coarse)
+
+        build.position_at_end(fine)
+        build.store(build.and_(bits, build.sub(bits, _BYTE(1))), bits_at)
+        place = build.zext(build.cttz(bits, ir.Constant(ir.IntType(1), 1)), _LONG)
+        s = build.add(build.mul(group, eight), place)
+        column = build.mul(s, eight)
+        mask = self.fits(lists, stride, column, own, onward)
+        build.branch(found)
+
+        build.position_at_end(found)
+        bits = build.bitcast(mask, _BYTE)
+        build.store(bits, build.gep(out, [build.add(build.mul(i, strips), s)]))
+        build.store(build.add(build.load(size_at, typ=_LONG), build.zext(build.ctpop(bits), _LONG)), size_at)
+        for end, at in enumerate(hull_at):
+            upper, side = divmod(end, sides)
+            row = rows - sides + side
+            member = self.strip(lists, upper * rows + row, stride, column)
+            meet = build.select(mask, self.pick("<" if upper else ">", member, own[1 - upper][row]), none[end])
+            sign = ">" if upper else "<"
+            build.store(self.pick(sign, meet, build.load(at, typ=_STRIP)), at)
+            theirs = self.strip(second, end, stride, column)
+            build.store(self.pick(sign, meet, theirs), self.address(second, end, stride, column), align=8)
+        build.branch(onward)
 
         build.position_at_end(after)
-        final = [build.phi(_STRIP) for _ in hulls]
-        for number, phi in enumerate(final):
-            phi.add_incoming(none[number >= sides], outer)
-            phi.add_incoming(merged[number], onward)
-            slot = build.mul(build.add(build.mul(i, _LONG(2 * sides)), _LONG(number)), _LONG(WIDTH))
-            build.store(phi, build.bitcast(build.gep(first, [slot]), ir.PointerType(_STRIP)), align=8)
+        for end, at in enumerate(hull_at):
+            slot = build.add(build.mul(_LONG(end), k), i)
+            extreme = self.extreme(">" if end >= sides else "<", build.load(at, typ=_STRIP))
+            build.store(extreme, build.gep(first, [slot]), align=8)
         step = build.add(i, one)
-        i.add_incoming(step, after)
+        build.store(step, i_at)
         build.cbranch(build.icmp_signed("<", step, k), outer, leave)
         build.position_at_end(leave)
-        build.ret_void()
+        build.ret(build.load(size_at, typ=_LONG))
         return self.module
 
 
 @lru_cache(maxsize=8)
 def _compiled(rows: int, sides: int) -> tuple[Any, Any]:
     engine = load_machine_code(_Emitter(rows, sides).emit())
-    kind = CFUNCTYPE(None, c_int64, c_int64, c_int64, *[c_void_p] * 8)
+    kind = CFUNCTYPE(c_int64, c_int64, c_int64, c_int64, *[c_void_p] * 7)
     return kind(engine.get_function_address("match")), engine
 
 
-def _padded(arrays: tuple[Doubles, Doubles], width: int) -> Doubles:
-    """Two arrays (rows, n) as one (2 rows, width); what is added is NaN, which fits nothing."""
-    rows, n = arrays[0].shape
-    out = np.full((2 * rows, width), np.nan)
-    out[:rows, :n], out[rows:, :n] = arrays
-    return out
+def _padded(array: Doubles) -> Doubles:
+    """Columns of NaN, which fit nothing, up to a whole number of strips."""
+    return np.pad(array, ((0, 0), (0, -array.shape[1] % WIDTH)), constant_values=np.nan)
+
+
+def _hulls_of_strips(lists: Doubles, rows: int) -> Doubles:
+    """Hulls (2 R, strips) of the members (2 R, 8 strips) of each strip."""
+    strips = lists.reshape(2, rows, -1, WIDTH)
+    return np.concatenate([np.fmin.reduce(strips[0], axis=2), np.fmax.reduce(strips[1], axis=2)])
 
 
 def match(
@@ -204,27 +222,22 @@ def match(
     (S, k); first : (k,).
     """
     n, (sides, k) = members[0].shape[1], reach[0].shape
-    # The last row says j >= first_i.
-    members = np.vstack([members[0], np.zeros(n)]), np.vstack([members[1], np.arange(n)])
-    limits = np.vstack([limits[0], np.zeros(k)]), np.vstack([limits[1], first])
-    rows = len(members[0])
-    strips = -(-n // WIDTH)
-    width = strips * WIDTH
-    hull = np.empty((2, sides, width))
+    # Two more kinds of row: j >= first_i, and the boxes.
+    lower, upper = np.vstack([np.zeros(n), members[0], boxes[0]]), np.vstack([np.arange(n), members[1], boxes[1]])
+    most, least = np.vstack([np.zeros(k), limits[0], reach[1]]), np.vstack([first, limits[1], reach[0]])
+    rows = len(lower)
+    lists = _padded(np.concatenate([lower, upper]))
+    strips = lists.shape[1] // WIDTH
+    hull = np.empty((2, sides, strips * WIDTH))
     hull[0], hull[1] = np.inf, -np.inf
-    own = np.empty((k, 2, sides, WIDTH))
+    own = np.empty((2, sides, k))
     mask = np.zeros((k, strips), dtype=np.uint8)
+    size = 0
     if n and k:
-        held, box = _padded(members, width), _padded(boxes, width)
-        limit = np.ascontiguousarray(np.concatenate(limits).T)
-        ends = np.ascontiguousarray(np.concatenate(reach).T)
-        start = (first // WIDTH).astype(np.int64)
+        hulls = _padded(_hulls_of_strips(lists, rows))
+        limit = np.ascontiguousarray(np.concatenate([most, least]).T)
+        start = (first // WIDTH**2).astype(np.int64)
         call, _ = _compiled(rows, sides)
-        arrays = (held, box, limit, ends, start, own, hull, mask)
-        call(k, strips, width, *(array.ctypes.data for array in arrays))
-    return Matches(
-        mask=mask,
-        first=np.stack([own[:, 0].min(axis=2).T, own[:, 1].max(axis=2).T]),
-        second=hull[:, :, :n],
-        size=int(_BITS[mask].sum()),
-    )
+        arrays = (lists, hulls, limit, start, own, hull, mask)
+        size = call(k, strips, strips * WIDTH, *(array.ctypes.data for array in arrays))
+    return Matches(mask=mask, first=own, second=hull[:, :, :n], size=size)

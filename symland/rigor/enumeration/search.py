@@ -41,12 +41,12 @@ Listed = tuple[int, Doubles, Integers]
 
 SWEEPS = 2
 """Contractions of a node box each time that its residual box is examined, for N > 1 (one for N = 1)."""
-COMBINATION_LIMIT = 2_000_000
-"""Pairs tried in one step of a residual box beyond which it is split unseen."""
+COMBINATION_LIMIT = 1_000_000_000
+"""Pairs tried in one step of a residual box (a bit of memory each) beyond which it is split unseen."""
 JOINT_LIMIT = 200
 """Choices of nodes of one residual box up to which each is followed by itself."""
-SIFT_LIMIT = (1000, 200)
-"""Choices of nodes up to which each is examined once, for N = 1 and more; what is left narrows the nodes."""
+SIFT_LIMIT = 1000
+"""For N = 1, choices of nodes up to which each is examined once; what is left narrows the nodes."""
 CLUSTER_LIMIT = 8
 """Clusters of node boxes up to which the choices of their hulls are followed, ..."""
 CLUSTER_WIDTH = 0.5
@@ -158,16 +158,19 @@ def contract_nodes(
 
 
 def bisect_nodes(nodes: Doubles, width: Doubles) -> Doubles:
-    """Halve each node box across the row where ``width`` (rows, n) is largest; where it is 0 the box stays."""
-    split = width.any(axis=0)
-    kept, halves = nodes[:, :, ~split], nodes[:, :, split]
-    axis = np.argmax(width[:, split], axis=0)
-    rows = np.arange(axis.size)
+    """Halve each node box across the row where ``width`` (rows, n) is largest; where it is 0 the box stays.
+
+    Halves stand side by side, so that neighbours in the list are neighbours in space (``match`` lives on that).
+    """
+    axis, split = width.argmax(axis=0), width.any(axis=0)
+    origin = np.repeat(np.arange(axis.size), np.where(split, 2, 1))
+    halves, axis = nodes[:, :, origin], axis[origin]
+    rows = np.arange(origin.size)
     middle = (halves[0, axis, rows] + halves[1, axis, rows]) * 0.5
-    left, right = halves.copy(), halves.copy()
-    left[1, axis, rows] = middle
-    right[0, axis, rows] = middle
-    return np.concatenate([kept, left, right], axis=2)
+    left, right = np.append(origin[1:] == origin[:-1], False), np.append(False, origin[1:] == origin[:-1])
+    halves[1, axis[left], rows[left]] = middle[left]
+    halves[0, axis[right], rows[right]] = middle[right]
+    return halves
 
 
 @dataclass(slots=True)
@@ -319,7 +322,7 @@ def examine_batch(
         results[i] = _in_use(mine.nodes, choices, rows)
         if choices.size <= JOINT_LIMIT:
             few.append((i, mine.nodes, choices.listed()))
-        elif choices.size <= SIFT_LIMIT[min(count, len(SIFT_LIMIT)) - 1]:
+        elif count == 1 and choices.size <= SIFT_LIMIT:
             many.append((i, mine.nodes, choices.listed()))
         elif float((found.pull[1, :-1, i] - found.pull[0, :-1, i]).max()) < CLUSTER_PULL * float(problem.scale):
             crowds.append(i)
