@@ -31,7 +31,7 @@ from symland.spec import LandscapeSpec
 
 BATCH = 8
 """Residual boxes examined in one call."""
-NODE_LIMIT = (1000, 4000, 300, 80)
+NODE_LIMIT = (1000, 12000, 300, 80)
 """Node boxes of a residual box beyond which it is split instead of them, for N = 1, 2, 3, more."""
 PULL_WEIGHT = 0.3
 """Weight of the width of P / kappa against the width of a weight, when a node box is split."""

@@ -42,7 +42,9 @@ Listed = tuple[int, Doubles, Integers]
 SWEEPS = 2
 """Contractions of a node box each time that its residual box is examined, for N > 1 (one for N = 1)."""
 COMBINATION_LIMIT = 1_000_000_000
-"""Pairs tried in one step of a residual box (a bit of memory each) beyond which it is split unseen."""
+"""Pairs tried in one step of a residual box (a bit of memory each) beyond which it is split unseen, ..."""
+PART_LIMIT = 1_000_000
+"""... and choices of fewer than N nodes (half a kilobyte each)."""
 JOINT_LIMIT = 200
 """Choices of nodes of one residual box up to which each is followed by itself."""
 SIFT_LIMIT = 1000
@@ -269,6 +271,8 @@ def choose_nodes(members: Members, rows: int, count: int) -> Choices | None:
         )
         if step == count - 1:
             break
+        if found.size > PART_LIMIT:
+            return None
         i, j = found.pairs()
         chosen = np.concatenate([chosen[i], j[:, None]], axis=1)
         part = [
