@@ -107,17 +107,17 @@ def _chunk(spec: LandscapeSpec, points: FloatArray) -> _Part:
         gradient, error, hessian, _ = _evaluate(spec, centres, zero)
         inverse = _inverse(hessian)
         # |Y f| <= |fl(Y f)| + g |Y| |f| + |Y| rad(f), row by row; its largest entry bounds them all.
-        size, g = np.abs(inverse), _product_error(centres.shape[1])
-        shift = np.abs(_apply(inverse, gradient)) + _apply(size, g * np.abs(gradient) + error) * (1 + g)
-        shift = shift.max(axis=1) * (1 + g) + TINY
+        p = centres.shape[1]
+        doubt = _product_error(p) * np.abs(gradient) + error
+        shift = _above((np.abs(_apply(inverse, gradient)) + _apply(np.abs(inverse), doubt)).max(axis=1), p)
         inner = shift * INCLUSION_SLACK
         _, _, middle, spread = _evaluate(spec, centres, inner)
         slope = _slope(inverse, middle, spread)
         index = _index(middle, spread)
-        decided = ((shift + slope * inner) * (1 + g) < inner) & (index >= 0) & np.isfinite(inner)
+        decided = (_above(shift + slope * inner, p) < inner) & (index >= 0) & np.isfinite(inner)
         outer = np.maximum(inner, WIDE_RADIUS * (1 + np.abs(centres).max(axis=1)))
         _, _, middle, spread = _evaluate(spec, centres, outer)
-        wide = (shift + _slope(inverse, middle, spread) * outer) * (1 + g) < outer
+        wide = _above(shift + _slope(inverse, middle, spread) * outer, p) < outer
     nothing = np.nan
     return (
         centres,
@@ -168,9 +168,19 @@ def _finite(matrices: FloatArray) -> NDArray[np.bool_]:
 
 
 def _product_error(size: int) -> float:
-    """g for an inner dimension `size`, with the rounding of a bound that uses it."""
+    """At least g = n u / (1 - n u), n = size + 8: an inner product of `size` terms errs by less than g sum |a| |b|."""
     n = (size + 8) * UNIT
     return n / (1 - n) * (1 + 4 * UNIT)
+
+
+def _above(computed: FloatArray, size: int) -> FloatArray:
+    """An upper bound of sums and products of non-negative numbers, computed with at most 2 `size` + 12 roundings each.
+
+    1 + 2 g exceeds (1 + u)^(2 size + 16), which leaves two roundings to the bound itself and two to spare; what
+    underflows is far below TINY.
+    """
+    bound: FloatArray = computed * (1 + 2 * _product_error(size)) + TINY
+    return bound
 
 
 def _apply(matrices: FloatArray, vectors: FloatArray) -> FloatArray:
@@ -181,10 +191,9 @@ def _apply(matrices: FloatArray, vectors: FloatArray) -> FloatArray:
 def _slope(inverse: FloatArray, middle: FloatArray, spread: FloatArray) -> FloatArray:
     """Upper bounds of max_i sum_j |I - Y H|_ij: |I - fl(Y M)| + g |Y| |M| + |Y| R, for H = M +- R."""
     p = middle.shape[1]
-    g = _product_error(p)
-    rest = np.abs(np.eye(p) - inverse @ middle) + np.abs(inverse) @ (g * np.abs(middle) + spread) * (1 + 2 * g)
-    # p + 2 more roundings of nonnegative terms, and the one of I - Y M, which is relative.
-    slope: FloatArray = rest.sum(axis=2).max(axis=1) * (1 + 2 * g) + TINY
+    doubt = _product_error(p) * np.abs(middle) + spread
+    # At most 2 p + 4 roundings; the one of I - Y M is relative.
+    slope = _above((np.abs(np.eye(p) - inverse @ middle) + np.abs(inverse) @ doubt).sum(axis=2).max(axis=1), p)
     return np.where(np.isnan(slope), np.inf, slope)
 
 
@@ -201,9 +210,9 @@ def _index(middle: FloatArray, spread: FloatArray) -> NDArray[np.int64]:
     _, vectors = np.linalg.eigh(middle)
     turned = np.swapaxes(vectors, 1, 2) @ (middle @ vectors)
     size = np.abs(vectors)
-    error = np.swapaxes(size, 1, 2) @ ((2.1 * g * np.abs(middle) + spread) @ size) * (1 + 4 * g)
+    error = _above(np.swapaxes(size, 1, 2) @ ((2.1 * g * np.abs(middle) + spread) @ size), p)
     diagonal = np.diagonal(turned, axis1=1, axis2=2)
     # |T_ii| - E_ii > sum_j!=i (|T_ij| + E_ij), with |T_ii| on both sides.
-    rows = (np.abs(turned) + error).sum(axis=2) * (1 + 2 * g) + TINY
-    dominant = (2 * np.abs(diagonal) * (1 - 2 * g) > rows).all(axis=1) & finite
+    rows = _above((np.abs(turned) + error).sum(axis=2), p)
+    dominant = (2 * np.abs(diagonal) > rows).all(axis=1) & finite
     return np.where(dominant, (diagonal < 0).sum(axis=1), -1)

@@ -429,6 +429,7 @@ def test_the_checker_tells_what_is_false_from_what_it_cannot_prove() -> None:
         ({"spec__hidden": []}, Verdict.REFUTED, "width"),
         ({"spec__hidden": [4097]}, Verdict.REFUTED, "width"),
         ({"precision_bits": 1}, Verdict.REFUTED, "remarks"),
+        ({"precision_bits": 10**7 + 1}, Verdict.REFUTED, "remarks"),
         ({"precision_bits": "128"}, Verdict.REFUTED, "remarks"),
         ({"reason": None}, Verdict.REFUTED, "remarks"),
         ({"format": "symland-certificate/0"}, Verdict.REFUTED, "format"),

@@ -104,6 +104,9 @@ def test_points_are_the_same_distinct_or_open_by_the_distance_of_their_cubes() -
     # Either cube of uniqueness will do.
     assert compare(here, placed("0.0019", outer="3e-3")).verdict is Verdict.REFUTED
     assert compare(placed("0.0019", outer="3e-3"), here).verdict is Verdict.REFUTED
+    # A point on the face of a cube of uniqueness is in it, whichever of the two cubes is the wide one.
+    assert compare(here, placed("0.001", outer="1.5e-3")).verdict is Verdict.REFUTED
+    assert compare(placed("0.001", outer="1.5e-3"), here).verdict is Verdict.REFUTED
     # Up to symmetry, that one symmetry carries the points apart proves nothing of the others.
     for shift, verdict in (("0.0009", Verdict.REFUTED), ("0.0021", Verdict.UNDECIDED), ("0.5", Verdict.CERTIFIED)):
         assert compare(here, placed(shift), group()).verdict is verdict
@@ -123,6 +126,14 @@ def test_only_disjoint_bounds_of_the_loss_tell_points_apart() -> None:
         assert compare(*reversed(pair)).verdict is verdict
         assert distinct(pair).verdict is verdict
         assert distinct(tuple(reversed(pair)), group()).classes == (2 if verdict is Verdict.CERTIFIED else 1)
+
+
+def test_losses_of_which_one_is_not_known_tell_nothing() -> None:
+    here, same = placed("0"), placed("0.0005", loss=("2", "3"))
+    lost = replace(same, claims=replace(same.claims, loss=None))
+    assert compare(here, same).verdict is Verdict.CERTIFIED
+    for pair in ((here, lost), (lost, here), (lost, lost)):
+        assert compare(*pair).verdict is Verdict.REFUTED
 
 
 def test_pairs_of_a_long_list_are_all_compared() -> None:

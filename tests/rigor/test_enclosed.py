@@ -154,6 +154,8 @@ def test_constants_hold_their_fractions() -> None:
         assert abs(Fraction(float(held.mid)) - value) <= Fraction(float(held.rad))
         assert (held.rad == 0) == (Fraction(float(held.mid)) == value)
         assert held.rad <= 1e-15 * abs(held.mid)
+    tiny = ALGEBRA.constant(Fraction(1, 3 * 10**320))
+    assert abs(Fraction(float(tiny.mid)) - Fraction(1, 3 * 10**320)) <= Fraction(float(tiny.rad)) < Fraction(1, 10**290)
 
 
 def test_what_has_no_enclosure_is_refused() -> None:

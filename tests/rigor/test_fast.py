@@ -17,8 +17,8 @@ from symland.program.derive import build_program
 from symland.program.digits import evaluate_digits
 from symland.records import Verdict
 from symland.rigor.certify import certify
-from symland.rigor.enclosed import EXP_ERROR, Enclosed, EnclosedAlgebra, exponential
-from symland.rigor.fast import _index, _inverse, _product_error, _slope, certify_fast
+from symland.rigor.enclosed import EXP_ERROR, UNIT, Enclosed, EnclosedAlgebra, exponential
+from symland.rigor.fast import _above, _index, _inverse, _product_error, _slope, certify_fast
 from symland.spec import LandscapeSpec
 from tests.rigor.plain import gradient, hessian
 from tests.rigor.points import xor, xor_points
@@ -145,6 +145,22 @@ def test_the_rounding_of_products_is_bounded() -> None:
     for size in (1, 12, 400):
         least = Fraction(size, 2**53) / (1 - Fraction(size, 2**53))
         assert least < Fraction(_product_error(size)) < least * (1 + Fraction(9, size))
+        # The constant is not below g in exact arithmetic either.
+        g = Fraction(size + 8, 2**53) / (1 - Fraction(size + 8, 2**53))
+        assert g <= Fraction(_product_error(size)) <= g * (1 + 6 * Fraction(UNIT))
+
+
+def test_a_sum_that_rounds_down_at_every_step_is_bounded() -> None:
+    for size in (1, 3, 12, 400):
+        # 1 + u + u + ... from the left stays 1.
+        total, steps = 1.0, 2 * size + 12
+        for _ in range(steps):
+            total += UNIT
+        exact = 1 + steps * Fraction(UNIT)
+        assert total == 1.0
+        bound = Fraction(float(_above(np.array(total), size)))
+        assert exact <= bound <= exact * (1 + 6 * Fraction(UNIT))
+    assert _above(np.array(0.0), 3) > 0.0
 
 
 def test_inverses_are_given_where_there_are_any() -> None:
@@ -202,6 +218,25 @@ def test_an_inverse_whose_bound_underflows_is_unbounded() -> None:
     assert np.isinf(found.rad[0])
     assert found.mid[1] + found.rad[1] >= 4 / 3
     assert found.rad[1] < 0.34
+
+
+def test_points_near_a_stationary_point_are_moved_to_it() -> None:
+    theta = np.array(xor_points(1, "1e-2"))
+    fast = certify_fast(xor(1, "1e-2"), theta + 1e-5)
+    assert fast.decided.all()
+    assert np.abs(fast.theta - theta).max() < 1e-7
+
+
+def test_results_are_read_only_and_no_points_give_none() -> None:
+    spec = xor(1, "1e-2")
+    for n in (0, 2):
+        fast = certify_fast(spec, np.zeros((n, 7)))
+        assert fast.theta.shape == (n, 7)
+        for array in (fast.decided, fast.inclusion_radius, fast.uniqueness_radius, fast.index):
+            assert array.shape == (n,)
+        assert (fast.decided.dtype, fast.index.dtype, fast.inclusion_radius.dtype) == (bool, np.int64, np.float64)
+        for array in (fast.theta, fast.decided, fast.inclusion_radius, fast.uniqueness_radius, fast.index):
+            assert not array.flags.writeable
 
 
 def test_what_is_no_point_is_refused() -> None:

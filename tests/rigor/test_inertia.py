@@ -108,6 +108,10 @@ def test_enclosures_hold_every_matrix_and_no_method_decides_over_a_singular_one(
             for decide in (pivot_index, characteristic_index, eigenvalue_index):
                 assert decide(wide) is None
             assert congruence_index(wide, eigenvectors(wide)) is None
+        # Nor has a singular matrix of exact numbers.
+        flat = arb_mat([[3, 0], [0, 0]])
+        for decide in (pivot_index, eigenvalue_index):
+            assert decide(flat) is None
 
 
 def test_pivots_of_size_two_count_once() -> None:
