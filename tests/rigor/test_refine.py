@@ -7,12 +7,14 @@ from itertools import pairwise
 from math import log10
 
 import pytest
+from flint import arb
 from mpmath import mp, mpf
 
 from symland.datasets import Dataset
 from symland.errors import RefinementError, SymlandError
+from symland.program.balls import working_precision
 from symland.records import Verdict
-from symland.rigor.refine import RefinedPoint, refine
+from symland.rigor.refine import RefinedPoint, _certified_places, refine
 from symland.spec import LandscapeSpec, Loss
 from tests.rigor.plain import gradient, loss
 from tests.rigor.points import xor, xor_points
@@ -37,6 +39,18 @@ def test_few_digits_are_certified_too(digits: int) -> None:
         assert refined.digits == digits
         for a, b in zip(refined.theta, theta, strict=True):
             assert abs(mpf(a) - mpf(b)) <= mpf(10) ** -digits
+
+
+@pytest.mark.parametrize(("power", "places"), [(-5, 3), (-8, 6), (-20, 18), (-60, 40)])
+def test_a_point_that_is_off_has_the_places_that_its_distance_leaves(power: int, places: int) -> None:
+    spec = xor(1, "1e-2")
+    theta = refine(spec, xor_points(1, "1e-2")[0], 80).theta
+    with working_precision(400):
+        moved = [arb(t) for t in theta]
+        moved[2] += 3 * arb(10) ** power
+        # 3 10^e and half a unit of the last place are less than a unit for -e - 1 places; one place is spared.
+        assert _certified_places(spec, [x.mid() for x in moved], 40) == places
+        assert _certified_places(spec, [x.mid() + arb("0.5") for x in moved], 40) == 0
 
 
 def test_convergence_is_quadratic() -> None:
