@@ -127,6 +127,17 @@ def test_functions_of_wide_intervals_are_bounded() -> None:
             assert (out.rad <= 1.5 * most + 1e-13).all()
 
 
+def test_logarithms_of_wide_intervals_and_tanh_of_large_numbers_are_enclosed() -> None:
+    with np.errstate(all="ignore"), mp.workdps(30):
+        for radius in np.linspace(0.3, 0.99, 24).tolist():
+            out = ALGEBRA.primitive("log", [shape([1.0], radius)], None)
+            for end in (1 - mpf(radius), 1 + mpf(radius)):
+                assert abs(mp.log(end) - mpf(float(out.mid[0]))) <= mpf(float(out.rad[0]))
+        out = ALGEBRA.primitive("tanh", [shape([400.0, -400.0], 0.0)], None)
+        assert (np.abs(out.mid - np.array([1.0, -1.0])) <= out.rad).all()
+        assert (out.rad < 1e-12).all()
+
+
 def test_softmax_and_its_logarithm_are_enclosed() -> None:
     rng = np.random.default_rng(2)
     for radius in (0.0, 1e-9, 0.05):
