@@ -2,7 +2,7 @@
 
 Krawczyk's test and the congruence test of `certify`, over enclosed float64 arrays. A product of matrices A B computed
 in any order, fused or not, has an error of at most g |A| |B| with g = n u / (1 - n u) for inner dimension n (Higham
-2002, section 3.5); g here is taken for n + 8, which covers the rounding of the bound itself. What is decided here is
+2002, section 3.5); g here is taken for n + 8, which leaves room for the rounding of bounds. What is decided here is
 decided: Arb agrees. What is not decided says nothing, and goes to `certify`.
 """
 

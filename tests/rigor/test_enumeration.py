@@ -399,7 +399,7 @@ def test_a_residual_box_about_a_pair_of_nodes_is_closed_only_by_the_list(
     width: float, clusters: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if clusters:
-        for name, value in (("JOINT_LIMIT", 0), ("SIFT_LIMIT", (0, 0)), ("CLUSTER_PULL", 1.0), ("CLUSTER_WIDTH", 9.0)):
+        for name, value in (("JOINT_LIMIT", 0), ("CLUSTER_PULL", 1.0), ("CLUSTER_WIDTH", 9.0)):
             monkeypatch.setattr(search, name, value)
     problem = reduced_problem(builtin("xor").with_(hidden=(2,), penalty="1e-2"))
     rng = np.random.default_rng(11)

@@ -95,6 +95,19 @@ def bound(problem: ReducedProblem, engine: Engines, pull: Doubles) -> Bounds:
     )
 
 
+def only_zero(engine: Engines, low: Doubles, high: Doubles, samples: int, among: Booleans | bool = True) -> Booleans:
+    """Which node boxes (P, gamma, U, v) near 0, of those asked for, provably hold no node but the zero node."""
+    foot, top = low[samples + 1 :], high[samples + 1 :]
+    size = np.maximum(np.abs(foot), np.abs(top)).max(axis=0)
+    straddles = ((foot <= 0.0) & (top >= 0.0)).all(axis=0)
+    near = np.flatnonzero((straddles | (size < ZERO_REACH)) & among)
+    found = np.zeros(size.size, dtype=bool)
+    if near.size:
+        box = np.concatenate([low[:samples], high[:samples], foot, top])[:, near]
+        found[near] = engine.zero(box)[0] > 0.0
+    return found
+
+
 def _contract(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[Lanes, Doubles]:
     """Bounds of P, then each node's own contraction, then the logits; the lanes left and their ranges of P before."""
     d, count = problem.samples, problem.nodes
@@ -122,14 +135,9 @@ def _contract(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[L
         alive = zero | (out[-1] == 0.0)
         low, high = out[:rows], out[rows : 2 * rows]
         low[:, zero], high[:, zero] = packed[0][:, zero], packed[1][:, zero]
-        share = np.stack(np.split(out[2 * rows : -1], 2))[:, :d]
+        share = np.stack([end[:d] for end in np.split(out[2 * rows : -1], 2)])
         share[:, :, zero] = 0.0
-        size = np.maximum(np.abs(low[d + 1 :]), np.abs(high[d + 1 :])).max(axis=0)
-        straddles = ((low[d + 1 :] <= 0.0) & (high[d + 1 :] >= 0.0)).all(axis=0)
-        near = np.flatnonzero((straddles | (size < ZERO_REACH)) & alive & ~zero)
-        if near.size:
-            box = np.concatenate([low[:d], high[:d], low[d + 1 :], high[d + 1 :]])[:, near]
-            alive[near[engine.zero(box)[0] > 0.0]] = False
+        alive &= ~only_zero(engine, low, high, d, alive & ~zero)
         lanes.reach = np.stack([low[: d + 1], high[: d + 1]])
         lanes.states[0, j], lanes.states[1, j] = low[d + 1 :], high[d + 1 :]
         if not alive.all():

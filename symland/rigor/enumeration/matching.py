@@ -1,4 +1,4 @@
-"""Which members of two lists fit together, and where: a compiled double loop, since the lists are long.
+"""Which members of two lists fit together, and where: compiled loops, since the lists are long.
 
 Members i of the first list and j of the second *fit* when ``lower_rj <= most_ri`` and ``upper_rj >= least_ri`` for
 every row r, and their boxes ``begin .. end`` meet.  Most often only the hull of the meets is asked for; then no list of
@@ -119,9 +119,8 @@ class _Emitter:
     def emit(self) -> ir.Module:
         k, strips, stride, lists, hulls, limits, start_of, first, second, out = self.function.args
         build, rows, sides = self.builder, self.rows, self.sides
-        outer, coarse, fine, onward, after, leave = map(
-            self.block, ("outer", "coarse", "fine", "onward", "after", "leave")
-        )
+        names = ("outer", "coarse", "inside", "onward", "fine", "found", "after", "leave")
+        outer, coarse, inside, onward, fine, found, after, leave = map(self.block, names)
         zero, one, eight = _LONG(0), _LONG(1), _LONG(WIDTH)
         i_at, group_at, size_at, bits_at = *(build.alloca(_LONG) for _ in range(3)), build.alloca(_BYTE)
         hull_at = [build.alloca(_STRIP) for _ in range(2 * sides)]
@@ -140,9 +139,8 @@ class _Emitter:
         build.branch(coarse)
 
         build.position_at_end(coarse)
-        group, found = build.load(group_at, typ=_LONG), self.block("found")
+        group = build.load(group_at, typ=_LONG)
         build.store(build.add(group, one), group_at)
-        inside = self.block("inside")
         build.cbranch(build.icmp_signed("<", group, groups), inside, after)
         build.position_at_end(inside)
         mask = self.fits(hulls, build.mul(groups, eight), build.mul(group, eight), own, coarse)

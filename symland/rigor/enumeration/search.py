@@ -16,11 +16,11 @@ from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
 from symland.rigor.enumeration.joint import (
     ENERGY_SLACK,
     LANE_LIMIT,
-    ZERO_REACH,
     Bounds,
     Lanes,
     bound,
     follow,
+    only_zero,
     sift,
 )
 from symland.rigor.enumeration.known import KnownPoints
@@ -140,7 +140,7 @@ def contract_nodes(
 
     Returns nodes, owner and share (2, D (D + 1) / 2, n), the ranges of g and of its differences.
     """
-    rows, m1, samples = nodes.shape[1], problem.inputs + 1, problem.samples
+    rows = nodes.shape[1]
     for _ in range(1 if problem.nodes == 1 else SWEEPS):
         counters.node_boxes += owner.size
         out = engine.contract(np.concatenate([nodes[0], nodes[1]]))
@@ -148,13 +148,8 @@ def contract_nodes(
         owner, out = owner[alive], out[:, alive]
         nodes = np.stack([out[:rows], out[rows : 2 * rows]])
     share = np.stack(np.split(out[2 * rows : -1], 2))
-    state = nodes[:, -m1:]
-    size = np.maximum(np.abs(state[0]), np.abs(state[1])).max(axis=0)
-    near = np.flatnonzero(((state[0] <= 0.0) & (state[1] >= 0.0)).all(axis=0) | (size < ZERO_REACH))
-    if near.size:
-        packed = np.concatenate([nodes[0, :samples], nodes[1, :samples], state[0], state[1]])[:, near]
-        keep = np.ones(owner.size, dtype=bool)
-        keep[near[engine.zero(packed)[0] > 0.0]] = False
+    keep = ~only_zero(engine, nodes[0], nodes[1], problem.samples)
+    if not keep.all():
         owner, nodes, share = owner[keep], nodes[:, :, keep], share[:, :, keep]
     return nodes, owner, share
 
@@ -169,7 +164,8 @@ def bisect_nodes(nodes: Doubles, width: Doubles) -> Doubles:
     halves, axis = nodes[:, :, origin], axis[origin]
     rows = np.arange(origin.size)
     middle = (halves[0, axis, rows] + halves[1, axis, rows]) * 0.5
-    left, right = np.append(origin[1:] == origin[:-1], False), np.append(False, origin[1:] == origin[:-1])
+    twin = origin[1:] == origin[:-1]
+    left, right = np.append(twin, False), np.append(False, twin)
     halves[1, axis[left], rows[left]] = middle[left]
     halves[0, axis[right], rows[right]] = middle[right]
     return halves
