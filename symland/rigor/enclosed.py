@@ -2,7 +2,7 @@
 
 Only + - * / sqrt, comparisons, rint and ldexp of IEEE 754 are trusted; every other function is built from them here.
 Let u = 2^-53. Each of + - * / sqrt returns the exact result times 1 + d, |d| <= u, up to an underflow below TINY.
-Radii are sums of fewer than 12 rounded nonnegative terms, so that a factor GROW = 1 + 32 u covers their own rounding.
+A radius is computed from nonnegative numbers with at most 24 roundings to a term; `_outward` covers these.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ UNIT = 2.0**-53
 """Relative rounding error of one operation."""
 
 GROW = 1.0 + 2.0**-48
-"""Factor on a computed radius that covers the rounding of its own terms."""
+"""1 + 32 u, which exceeds (1 + u)^26."""
 
 TINY = 1e-300
 """More than any error of an underflow here."""
 
 EXP_ERROR = 8 * UNIT
 """Relative error of `exponential`; the derivation there gives less than 5.1 u."""
+
+LEAST_EXPONENT, LARGEST_EXPONENT = -745.0, 709.0
+"""Below the first e^x lies in [0, 1e-300]; above the second it may overflow."""
 
 LN2_HIGH = float.fromhex("0x1.62e42fee00000p-1")
 """ln 2 to 32 bits: its product with an integer below 2^20 is exact."""
@@ -51,9 +54,15 @@ class Enclosed:
         self.mid = mid
         self.rad = rad
 
+    @property
+    def size(self) -> Floats:
+        """An upper bound of |x|, up to one rounding."""
+        bound: Floats = np.abs(self.mid) + self.rad
+        return bound
+
     def __add__(self, other: Enclosed) -> Enclosed:
         mid = self.mid + other.mid
-        return Enclosed(mid, (self.rad + other.rad + UNIT * np.abs(mid)) * GROW + TINY)
+        return Enclosed(mid, _outward(self.rad + other.rad + UNIT * np.abs(mid)))
 
     def __neg__(self) -> Enclosed:
         return Enclosed(-self.mid, self.rad)
@@ -64,16 +73,29 @@ class Enclosed:
     def __mul__(self, other: Enclosed) -> Enclosed:
         mid = self.mid * other.mid
         # |ab - mid| <= |a'| r_b + (|b'| + r_b) r_a + u |mid|, a' and b' being the midpoints.
-        rad = np.abs(self.mid) * other.rad + (np.abs(other.mid) + other.rad) * self.rad + UNIT * np.abs(mid)
-        return Enclosed(mid, rad * GROW + TINY)
+        return Enclosed(mid, _outward(np.abs(self.mid) * other.rad + other.size * self.rad + UNIT * np.abs(mid)))
 
     def inverse(self) -> Enclosed:
         """1 / x; the radius is infinite where the interval holds zero."""
         mid, size = 1.0 / self.mid, np.abs(self.mid)
-        product = size * ((size - self.rad) / GROW)
+        product = size * (size - self.rad)
         # A product below TINY may have lost digits to underflow.
-        rad = np.where((size > self.rad) & (product > TINY), self.rad / product + 2 * UNIT * np.abs(mid), inf)
-        return Enclosed(mid, rad * GROW + TINY)
+        return Enclosed(mid, np.where(product > TINY, _outward(self.rad / product + UNIT * np.abs(mid)), inf))
+
+
+_ZERO = Enclosed(np.asarray(0.0), np.asarray(0.0))
+_ONE = Enclosed(np.asarray(1.0), np.asarray(0.0))
+_FOUR = Enclosed(np.asarray(4.0), np.asarray(0.0))
+
+
+def _outward(rad: Floats) -> Floats:
+    """An upper bound of what was computed as `rad`, with at most 24 roundings to a term."""
+    bound: Floats = rad * GROW + TINY
+    return bound
+
+
+def _exact(x: Floats) -> Enclosed:
+    return Enclosed(x, np.zeros_like(x))
 
 
 def exponential(x: Floats) -> tuple[Floats, Floats]:
@@ -85,15 +107,14 @@ def exponential(x: Floats) -> tuple[Floats, Floats]:
     0.35^2 q(0.35) < 0.0692. The absolute error is below (26 x 0.0692 + 0.42 + e^r + 0.07) u, hence below 4.3 u e^r;
     with that of r the relative error is below 5.1 u. EXP_ERROR is 8 u.
     """
-    inside = np.clip(x, -745.0, 710.0)
+    inside = np.clip(x, LEAST_EXPONENT, LARGEST_EXPONENT)
     k = np.rint(inside * 1.4426950408889634)
     r = (inside - k * LN2_HIGH) - k * LN2_LOW
     q = np.full_like(r, _COEFFICIENTS[0])
     for c in _COEFFICIENTS[1:]:
         q = q * r + c
     mid = np.ldexp(1.0 + (r + r * (r * q)), k.astype(np.int32))
-    # Below -745 both e^x and the result lie in [0, 1e-300]; above 709 it may overflow.
-    return mid, np.where(x <= 709.0, EXP_ERROR * mid + TINY, inf)
+    return mid, np.where(x <= LARGEST_EXPONENT, EXP_ERROR * mid + TINY, inf)
 
 
 class EnclosedAlgebra(Algebra[Enclosed]):
@@ -105,8 +126,8 @@ class EnclosedAlgebra(Algebra[Enclosed]):
 
     def constant(self, value: Fraction) -> Enclosed:
         mid = float(value)
-        rad = 0.0 if Fraction(mid) == value else 2 * UNIT * abs(mid) + TINY
-        return Enclosed(np.asarray(mid), np.asarray(rad))
+        exact = _exact(np.asarray(mid))
+        return exact if Fraction(mid) == value else Enclosed(exact.mid, _outward(UNIT * exact.size))
 
     def primitive(self, op: str, args: Sequence[Enclosed], value: Fraction | None) -> Enclosed:
         x = args[0]
@@ -120,27 +141,23 @@ class EnclosedAlgebra(Algebra[Enclosed]):
                 return _exp(x)
             case "tanh":
                 t, s = _tanh_sech2(x.mid)
-                return _grown(t, x.rad, np.minimum(1.0, s.mid + s.rad + 0.77 * x.rad))
+                return _grown(t, x.rad, np.minimum(1.0, s.size + 0.77 * x.rad))
             case "sech2":
                 t, s = _tanh_sech2(x.mid)
-                return _grown(s, x.rad, np.minimum(0.77, 2 * (np.abs(t.mid) + t.rad) * (s.mid + s.rad) + 2 * x.rad))
+                return _grown(s, x.rad, np.minimum(0.77, 2 * t.size * s.size + 2 * x.rad))
             case "logistic":
                 g, h = _logistics(x.mid)
-                return _grown(g, x.rad, np.minimum(0.25, (g.mid + g.rad) * (h.mid + h.rad) + 0.0963 * x.rad))
+                return _grown(g, x.rad, np.minimum(0.25, g.size * h.size + 0.0963 * x.rad))
             case "softplus":
                 g, _ = _logistics(x.mid)
-                one = Enclosed(np.ones_like(x.mid), np.zeros_like(x.mid))
-                zero = np.zeros_like(x.mid)
-                tail = _log(one + _exp(Enclosed(-np.abs(x.mid), zero)))
-                value_at = Enclosed(np.maximum(x.mid, 0.0), zero) + tail
-                return _grown(value_at, x.rad, np.minimum(1.0, g.mid + g.rad + 0.25 * x.rad))
+                at = _exact(np.maximum(x.mid, 0.0)) + _log(_ONE + _exp(_exact(-np.abs(x.mid))))
+                return _grown(at, x.rad, np.minimum(1.0, g.size + 0.25 * x.rad))
             case "log":
                 return _log(x)
             case "sqrt":
-                least = np.maximum(x.mid - x.rad, 0.0) / GROW
-                root = np.sqrt(np.maximum(x.mid, 0.0))
-                rad = np.where(least > 0.0, x.rad / (np.sqrt(least) + root) + 2 * UNIT * root, inf)
-                return Enclosed(root, rad * GROW + TINY)
+                root, least = np.sqrt(x.mid), x.mid - x.rad
+                rad = _outward(x.rad / (np.sqrt(least) + root) + UNIT * root)
+                return Enclosed(root, np.where(least > 0.0, rad, inf))
             case "lse0":
                 return _wide_lse0(args)
             case "softmax0":
@@ -150,9 +167,7 @@ class EnclosedAlgebra(Algebra[Enclosed]):
 
     def _softmax0(self, i: int, margins: Sequence[Enclosed]) -> Enclosed:
         """1 / (1 + sum_{k != i} e^{m_k - m_i}), m_0 = 0."""
-        zero = self.constant(Fraction(0))
-        logits = [zero, *margins]
-        total = self.constant(Fraction(1))
+        logits, total = [_ZERO, *margins], _ONE
         for k, m in enumerate(logits):
             if k != i:
                 total = total + _exp(m - logits[i])
@@ -160,32 +175,27 @@ class EnclosedAlgebra(Algebra[Enclosed]):
 
 
 def _grown(at: Enclosed, rad: Floats, slope: Floats) -> Enclosed:
-    return Enclosed(at.mid, (at.rad + rad * slope * GROW) * GROW + TINY)
+    return Enclosed(at.mid, _outward(at.rad + rad * slope))
 
 
 def _exp(x: Enclosed) -> Enclosed:
-    mid, rad = exponential(x.mid)
+    at = Enclosed(*exponential(x.mid))
     # e^r - 1 <= r + r^2 for r <= 1.
-    spread = np.where(x.rad <= 1.0, x.rad + x.rad * x.rad, inf)
-    return Enclosed(mid, (rad + (mid + rad) * spread) * GROW + TINY)
+    return _grown(at, np.where(x.rad <= 1.0, x.rad + x.rad * x.rad, inf), at.size)
 
 
 def _tanh_sech2(x: Floats) -> tuple[Enclosed, Enclosed]:
     """tanh and sech^2 of exact x by e = e^{-2|x|}: (1 - e) / (1 + e) with the sign of x, and 4 e / (1 + e)^2."""
-    zero = np.zeros_like(x)
-    one = Enclosed(np.ones_like(x), zero)
-    e = _exp(Enclosed(-2.0 * np.abs(x), zero))
-    under = (one + e).inverse()
-    t = (one - e) * under
-    four = Enclosed(np.full_like(x, 4.0), zero)
-    return Enclosed(np.copysign(t.mid, x), t.rad), four * e * under * under
+    e = _exp(_exact(-2.0 * np.abs(x)))
+    under = (_ONE + e).inverse()
+    t = (_ONE - e) * under
+    return Enclosed(np.copysign(t.mid, x), t.rad), _FOUR * e * under * under
 
 
 def _logistics(x: Floats) -> tuple[Enclosed, Enclosed]:
     """1 / (1 + e^-x) and 1 / (1 + e^x) of exact x, by e = e^{-|x|}."""
-    zero = np.zeros_like(x)
-    e = _exp(Enclosed(-np.abs(x), zero))
-    large = (Enclosed(np.ones_like(x), zero) + e).inverse()
+    e = _exp(_exact(-np.abs(x)))
+    large = (_ONE + e).inverse()
     small = e * large
     positive = x >= 0.0
     first = Enclosed(np.where(positive, large.mid, small.mid), np.where(positive, large.rad, small.rad))
@@ -193,22 +203,20 @@ def _logistics(x: Floats) -> tuple[Enclosed, Enclosed]:
 
 
 def _log(x: Enclosed) -> Enclosed:
-    """ln x: with any y near ln x, ln x = y + ln(1 + z), z = x e^-y - 1, and |ln(1 + z) - z| <= z^2 for |z| <= 1/2."""
-    low = (x.mid - x.rad) / GROW
-    positive = low > 0.0
-    y = np.log(np.where(positive, x.mid, 1.0))
-    zero = np.zeros_like(y)
-    z = x * _exp(Enclosed(-y, zero)) - Enclosed(np.ones_like(y), zero)
-    size = np.abs(z.mid) + z.rad
-    bad = ~positive | ~(size <= 0.5)
-    out = Enclosed(y, zero) + Enclosed(z.mid, z.rad + size * size * GROW)
-    return Enclosed(out.mid, np.where(bad, inf, out.rad * GROW + TINY))
+    """ln x: with any y near ln x, ln x = y + ln(1 + z), z = x e^-y - 1, and |ln(1 + z) - z| <= z^2 for |z| <= 0.6.
+
+    Where |z| is bounded so, all of x is positive.
+    """
+    y = np.log(np.abs(x.mid))
+    z = x * _exp(_exact(-y)) - _ONE
+    out = _exact(y) + Enclosed(z.mid, z.rad + z.size * z.size)
+    return Enclosed(out.mid, np.where(z.size <= 0.5, out.rad, inf))
 
 
 def _power(x: Enclosed, n: int) -> Enclosed:
     if n < 0:
         return _power(x, -n).inverse()
-    result = Enclosed(np.ones_like(x.mid), np.zeros_like(x.mid))
+    result = _exact(np.ones_like(x.mid))
     for bit in bin(n)[2:]:
         result = result * result
         if bit == "1":
@@ -218,6 +226,5 @@ def _power(x: Enclosed, n: int) -> Enclosed:
 
 def _wide_lse0(margins: Sequence[Enclosed]) -> Enclosed:
     """ln(1 + sum e^m) lies between the largest of 0 and the margins and ln(1 + q) above it; ln(1 + q) <= q."""
-    top = np.maximum.reduce([np.zeros_like(margins[0].mid), *(m.mid for m in margins)])
-    rad = np.maximum.reduce([m.rad for m in margins])
-    return Enclosed(top, (rad + len(margins)) * GROW)
+    top = np.maximum(0.0, np.maximum.reduce([m.mid for m in margins]))
+    return Enclosed(top, _outward(np.maximum.reduce([m.rad for m in margins]) + len(margins)))

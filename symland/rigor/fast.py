@@ -8,7 +8,7 @@ decided: Arb agrees. What is not decided says nothing, and goes to `certify`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -59,10 +59,10 @@ class FastCertificates:
     index: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        for name in ("theta", "decided", "inclusion_radius", "uniqueness_radius", "index"):
-            array = np.array(getattr(self, name))
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+        for field in fields(self):
+            array = np.array(getattr(self, field.name))
+            array.setflags(write=False)
+            object.__setattr__(self, field.name, array)
 
 
 @lru_cache(maxsize=64)
@@ -83,22 +83,16 @@ def certify_fast(spec: LandscapeSpec, theta: ArrayLike) -> FastCertificates:
     points = read_only(theta, 2)
     if points.shape[1] != spec.n_parameters:
         raise CertificateError(f"points of {points.shape[1]} numbers for {spec.n_parameters} parameters")
-    parts = [_chunk(spec, points[k : k + CHUNK]) for k in range(0, len(points), CHUNK)]
-    if not parts:
-        none = np.empty(0)
-        return FastCertificates(
-            theta=points, decided=none > 0, inclusion_radius=none, uniqueness_radius=none, index=none.astype(np.int64)
-        )
-    centres, decided, inner, outer, index = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    parts = [_certified(spec, part) for part in np.array_split(points, range(CHUNK, len(points), CHUNK))]
     return FastCertificates(
-        theta=centres, decided=decided, inclusion_radius=inner, uniqueness_radius=outer, index=index
+        **{
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(FastCertificates)
+        }
     )
 
 
-_Part = tuple[FloatArray, NDArray[np.bool_], FloatArray, FloatArray, NDArray[np.int64]]
-
-
-def _chunk(spec: LandscapeSpec, points: FloatArray) -> _Part:
+def _certified(spec: LandscapeSpec, points: FloatArray) -> FastCertificates:
     with np.errstate(all="ignore"):
         zero = np.zeros(len(points))
         gradient, _, hessian, _ = _evaluate(spec, points, zero)
@@ -118,13 +112,12 @@ def _chunk(spec: LandscapeSpec, points: FloatArray) -> _Part:
         outer = np.maximum(inner, WIDE_RADIUS * (1 + np.abs(centres).max(axis=1)))
         _, _, middle, spread = _evaluate(spec, centres, outer)
         wide = _above(shift + _slope(inverse, middle, spread) * outer, p) < outer
-    nothing = np.nan
-    return (
-        centres,
-        decided,
-        np.where(decided, inner, nothing),
-        np.where(decided, np.where(wide, outer, inner), nothing),
-        np.where(decided, index, -1),
+    return FastCertificates(
+        theta=centres,
+        decided=decided,
+        inclusion_radius=np.where(decided, inner, np.nan),
+        uniqueness_radius=np.where(decided, np.where(wide, outer, inner), np.nan),
+        index=np.where(decided, index, -1),
     )
 
 
@@ -164,13 +157,15 @@ def _inverse(hessian: FloatArray) -> FloatArray:
 
 
 def _finite(matrices: FloatArray) -> NDArray[np.bool_]:
-    return np.asarray(np.isfinite(matrices).all(axis=(1, 2)), dtype=np.bool_)
+    finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(matrices), axis=(1, 2))
+    return finite
 
 
 def _product_error(size: int) -> float:
-    """At least g = n u / (1 - n u), n = size + 8: an inner product of `size` terms errs by less than g sum |a| |b|."""
-    n = (size + 8) * UNIT
-    return n / (1 - n) * (1 + 4 * UNIT)
+    """At least g = n u / (1 - n u), n = size + 8; an inner product of `size` terms errs by less than g sum |a| |b|."""
+    # One term more is more than the roundings here.
+    n = (size + 9) * UNIT
+    return n / (1 - n)
 
 
 def _above(computed: FloatArray, size: int) -> FloatArray:
@@ -190,7 +185,7 @@ def _apply(matrices: FloatArray, vectors: FloatArray) -> FloatArray:
 
 def _slope(inverse: FloatArray, middle: FloatArray, spread: FloatArray) -> FloatArray:
     """Upper bounds of max_i sum_j |I - Y H|_ij: |I - fl(Y M)| + g |Y| |M| + |Y| R, for H = M +- R."""
-    p = middle.shape[1]
+    _, p, _ = middle.shape
     doubt = _product_error(p) * np.abs(middle) + spread
     # At most 2 p + 4 roundings; the one of I - Y M is relative.
     slope = _above((np.abs(np.eye(p) - inverse @ middle) + np.abs(inverse) @ doubt).sum(axis=2).max(axis=1), p)
@@ -203,14 +198,14 @@ def _index(middle: FloatArray, spread: FloatArray) -> NDArray[np.int64]:
     T = Q^T A Q is known up to |Q^T| ((2 g + g^2) |M| + R) |Q|. Where it is strictly diagonally dominant all the same,
     the signs of the diagonal give the index.
     """
-    p = middle.shape[1]
+    _, p, _ = middle.shape
     g = _product_error(p)
-    finite = _finite(middle) & _finite(spread)
+    finite = _finite(middle)
     middle = np.where(finite[:, None, None], middle, np.eye(p))
     _, vectors = np.linalg.eigh(middle)
-    turned = np.swapaxes(vectors, 1, 2) @ (middle @ vectors)
-    size = np.abs(vectors)
-    error = _above(np.swapaxes(size, 1, 2) @ ((2.1 * g * np.abs(middle) + spread) @ size), p)
+    half, size = vectors.transpose(0, 2, 1), np.abs(vectors)
+    turned = half @ (middle @ vectors)
+    error = _above(np.abs(half) @ ((2.1 * g * np.abs(middle) + spread) @ size), p)
     diagonal = np.diagonal(turned, axis1=1, axis2=2)
     # |T_ii| - E_ii > sum_j!=i (|T_ij| + E_ij), with |T_ii| on both sides.
     rows = _above((np.abs(turned) + error).sum(axis=2), p)

@@ -173,3 +173,50 @@ def test_what_has_no_enclosure_is_refused() -> None:
     for op in ("sin", "erf"):
         with pytest.raises(CertificateError, match=op):
             ALGEBRA.primitive(op, [shape([0.0], 0.0)], None)
+
+
+CURVED = (("tanh", 0.77), ("sech2", 2.0), ("logistic", 0.0963), ("softplus", 0.25))
+
+
+@pytest.mark.parametrize(("op", "bend"), CURVED)
+def test_the_radius_grows_by_the_slope_at_the_middle_and_the_curvature(op: str, bend: float) -> None:
+    f = next(f for name, _, f, _, _ in ONE if name == op)
+    points, radius = [-1.7, -0.4, 0.0, 0.3, 1.1], 0.03
+    rad = ALGEBRA.primitive(op, [shape(points, radius)], None).rad.tolist()
+    with mp.workdps(30):
+        for x, r in zip(points, rad, strict=True):
+            assert r <= radius * (abs(mp.diff(f, x)) + 1.0001 * bend * radius) + 1e-14
+
+
+def test_the_rounding_of_an_exact_number_is_one_unit() -> None:
+    unit = 2.0**-53
+    third, root = ALGEBRA.constant(Fraction(1, 3)), ALGEBRA.primitive("sqrt", [shape([3.0], 0.0)], None)
+    for out in (third, root, shape([3.0], 0.0).inverse()):
+        assert 0 < out.rad < 1.01 * unit * out.mid
+    zero = shape([0.0], 0.0)
+    for out in (zero + zero, zero * zero):
+        assert 0.0 <= out.rad[0] < 1e-290
+
+
+def test_exponentials_at_the_ends_of_their_range() -> None:
+    low, high = [-1e300, -2000.0, -745.2, -740.0], [709.0, 709.7, 800.0, 1e300, np.inf]
+    with np.errstate(all="ignore"), mp.workdps(30):
+        out = ALGEBRA.primitive("exp", [shape([*low, *high], 0.0)], None)
+        for x, mid, rad in zip(low, out.mid.tolist(), out.rad.tolist(), strict=False):
+            assert abs(mp.exp(mpf(x)) - mpf(mid)) <= mpf(rad) < 1e-290
+        assert np.isfinite(out.rad[4])
+        assert not np.isfinite(out.rad[5:]).any()
+        wide = ALGEBRA.primitive("exp", [Enclosed(np.zeros(2), np.array([1.0, 1.001]))], None).rad
+    assert np.e - 1 < wide[0] < 2.001
+    assert np.isinf(wide[1])
+
+
+def test_an_interval_over_zero_has_no_inverse_and_no_root_whatever_its_middle() -> None:
+    with np.errstate(all="ignore"):
+        for middle in (-0.3, 0.0, 0.3):
+            assert np.isinf(shape([middle], 0.4).inverse().rad[0])
+            assert np.isinf(ALGEBRA.primitive("sqrt", [shape([middle], 0.4)], None).rad[0])
+            assert np.isinf(ALGEBRA.primitive("log", [shape([middle], 0.4)], None).rad[0])
+    near = shape([0.3], 0.3 - 2.0**-50)
+    out, farthest = near.inverse(), 1 / (Fraction(0.3) - Fraction(float(near.rad[0])))
+    assert farthest - Fraction(float(out.mid[0])) <= Fraction(float(out.rad[0]))

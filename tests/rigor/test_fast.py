@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -141,13 +142,27 @@ def test_the_index_is_decided_up_to_the_spread_at_which_dominance_ends() -> None
     assert _index(middle, np.array([[[0.0, 0.0], [0.0, 3.1]]]))[0] == -1
 
 
+def test_every_matrix_of_an_enclosure_has_the_index_that_is_decided() -> None:
+    rng, count = np.random.default_rng(8), 4000
+    middle, spread = rng.normal(size=(count, 3, 3)), rng.uniform(size=(count, 3, 3)) ** 6
+    middle, spread = middle + middle.transpose(0, 2, 1), spread + spread.transpose(0, 2, 1)
+    index = _index(middle, spread)
+    assert 400 < (index >= 0).sum() < 3600
+    for signs in product((-1.0, 1.0), repeat=6):
+        sign = np.zeros((3, 3))
+        sign[np.triu_indices(3)] = signs
+        corner = middle + (sign + np.triu(sign, 1).T) * spread
+        true = (np.linalg.eigvalsh(corner) < 0).sum(axis=1)
+        assert ((index == true) | (index == -1)).all()
+
+
 def test_the_rounding_of_products_is_bounded() -> None:
     for size in (1, 12, 400):
         least = Fraction(size, 2**53) / (1 - Fraction(size, 2**53))
-        assert least < Fraction(_product_error(size)) < least * (1 + Fraction(9, size))
-        # The constant is not below g in exact arithmetic either.
-        g = Fraction(size + 8, 2**53) / (1 - Fraction(size + 8, 2**53))
-        assert g <= Fraction(_product_error(size)) <= g * (1 + 6 * Fraction(UNIT))
+        assert least < Fraction(_product_error(size))
+        # Neither below g nor above that of one term more.
+        g, more = (Fraction(n, 2**53) / (1 - Fraction(n, 2**53)) for n in (size + 8, size + 9))
+        assert g <= Fraction(_product_error(size)) <= more * (1 + 6 * Fraction(UNIT))
 
 
 def test_a_sum_that_rounds_down_at_every_step_is_bounded() -> None:
