@@ -149,17 +149,15 @@ class Certificate:
             },
             "reason": self.reason,
         }
-        body["seal"] = hashlib.sha256(
-            json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-        ).hexdigest()
+        body["seal"] = hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
         return body
 
     def to_json(self) -> str:
         """The text of a certificate file."""
-        return json.dumps(self.to_dict(), indent=1, ensure_ascii=True) + "\n"
+        return json.dumps(self.to_dict(), indent=1) + "\n"
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], name: str = "spec") -> Certificate:
+    def from_dict(cls, values: Mapping[str, Any]) -> Certificate:
         """The certificate that `to_dict` wrote. Nothing is verified here: that is for `check_certificate`.
 
         Raises
@@ -168,7 +166,7 @@ class Certificate:
             If a part is missing or of another form.
         """
         try:
-            spec = LandscapeSpec.from_canonical(values["spec"], name)
+            spec = LandscapeSpec.from_canonical(values["spec"])
             if values["spec_digest"] != spec.digest or values["format"] != FORMAT:
                 raise CertificateError("the specification's digest or the format differs; read the file with `check`")
             claims = values["claims"]
@@ -197,6 +195,6 @@ class Certificate:
 
 def certificate_schema() -> dict[str, Any]:
     """The JSON schema of a certificate file."""
-    text = resources.files("symland.rigor").joinpath("certificate.schema.json").read_text(encoding="utf-8")
+    text = resources.files("symland.rigor").joinpath("certificate.schema.json").read_bytes()
     schema: dict[str, Any] = json.loads(text)
     return schema

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import sub
 
 from flint import arb, arb_mat, ctx
 
@@ -286,9 +287,9 @@ def _polished(spec: LandscapeSpec, given: tuple[str, ...], texts: tuple[str, ...
         return None
     origin = [arb(parse_decimal(t)) for t in given]
     reach = FARTHEST_MOVE * (1 + max(float(o.abs_upper()) for o in origin))
-    if any(not abs(b - o) < reach for b, o in zip(balls, origin, strict=True)):
+    if any(not abs(move) < reach for move in map(sub, balls, origin)):
         return None
-    places = int(bits / BITS_PER_DIGIT) - 4
+    places = int(bits / BITS_PER_DIGIT)
     return tuple(nearest_text(b, places) for b in balls)
 
 

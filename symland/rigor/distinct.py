@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from operator import sub
 
 import numpy as np
 from flint import fmpq
@@ -92,7 +93,7 @@ class Symmetric:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Cubes:
-    midpoint: tuple[fmpq, ...]
+    midpoint: Sequence[fmpq]
     inner: fmpq
     outer: fmpq
     near: FloatArray
@@ -114,14 +115,18 @@ def _cubes(certificate: Certificate) -> _Cubes | None:
     return _parsed(certificate.midpoint, certificate.inclusion_radius, certificate.uniqueness_radius)
 
 
-def _distance(a: _Cubes, b: _Cubes, group: SymmetryGroup | None, element: GroupElement | None) -> fmpq:
-    """|g m_a - m_b|_inf."""
-    moved = list(a.midpoint)
-    if group is not None and element is not None:
-        places, signs = group.signed_permutation(element)
-        for value, place, sign in zip(a.midpoint, places.tolist(), signs.tolist(), strict=True):
-            moved[place] = value if sign > 0 else -value
-    return max(abs(x - y) for x, y in zip(moved, b.midpoint, strict=True))
+def _moved(midpoint: Sequence[fmpq], group: SymmetryGroup, element: GroupElement) -> list[fmpq]:
+    """g m."""
+    places, signs = group.signed_permutation(element)
+    moved = list(midpoint)
+    for k, place in enumerate(places.tolist()):
+        moved[place] = int(signs[k]) * midpoint[k]
+    return moved
+
+
+def _distance(a: Sequence[fmpq], b: Sequence[fmpq]) -> fmpq:
+    """|a - b|_inf."""
+    return max(map(abs, map(sub, a, b)))
 
 
 def _losses_differ(a: Certificate, b: Certificate) -> bool:
@@ -153,14 +158,13 @@ def _compared(a: Certificate, b: Certificate, group: SymmetryGroup | None) -> tu
         return Verdict.UNDECIDED, "a certificate has no cubes: its point is not certified", None
     if _losses_differ(a, b):
         return Verdict.CERTIFIED, "the bounds of the losses are disjoint", None
-    element: GroupElement | None = None
+    element, moved = None, one.midpoint
     if group is not None:
-        # The matching takes its slack relative to 1 + max |theta|; four radii cover both cubes and their float centres.
-        tolerance = max(MATCH_SLACK, 4 * _above(one.inner + two.inner))
-        element = group.match(one.near, two.near, tolerance)
+        element = group.match(one.near, two.near, _slack(one.inner + two.inner))
         if element is None:
             return Verdict.CERTIFIED, "no symmetry carries one small cube near the other", None
-    distance = _distance(one, two, group, element)
+        moved = _moved(one.midpoint, group, element)
+    distance = _distance(moved, two.midpoint)
     if distance + one.inner <= two.outer or distance + two.inner <= one.outer:
         return Verdict.REFUTED, "one point lies where the other is alone", element
     if group is None and distance > one.inner + two.inner:
@@ -168,9 +172,12 @@ def _compared(a: Certificate, b: Certificate, group: SymmetryGroup | None) -> tu
     return Verdict.UNDECIDED, "the cubes are too near: refine the points to more digits", None
 
 
-def _above(x: fmpq) -> float:
-    """A float between x > 0 and 2 x, or a tiny one where x is tinier."""
-    return max(1.5 * float(Fraction(int(x.p), int(x.q))), 1e-300)
+def _slack(radius: fmpq) -> float:
+    """The tolerance, relative to 1 + max |theta|, with which a symmetry is matched that carries a cube near another.
+
+    Four times the sum of their radii covers both cubes and their float centres.
+    """
+    return max(MATCH_SLACK, 4 * float(Fraction(int(radius.p), int(radius.q))))
 
 
 def distinct(certificates: Sequence[Certificate], group: SymmetryGroup | None = None) -> Distinctness:
@@ -216,7 +223,7 @@ def fixed_by(certificate: Certificate, group: SymmetryGroup, element: GroupEleme
     cubes = _cubes(certificate)
     if cubes is None:
         return Verdict.UNDECIDED
-    distance = _distance(cubes, cubes, group, element)
+    distance = _distance(_moved(cubes.midpoint, group, element), cubes.midpoint)
     if distance + cubes.inner <= cubes.outer:
         return Verdict.CERTIFIED
     return Verdict.REFUTED if distance > 2 * cubes.inner else Verdict.UNDECIDED
@@ -233,8 +240,7 @@ def symmetric_subspace(certificate: Certificate, group: SymmetryGroup) -> Symmet
     cubes = _cubes(certificate)
     if cubes is None:
         raise CertificateError("the certificate has no cubes; certify the point first")
-    tolerance = max(MATCH_SLACK, 4 * _above(2 * cubes.inner))
-    order, generators = group.stabiliser(cubes.near, tolerance)
+    order, generators = group.stabiliser(cubes.near, _slack(cubes.inner + cubes.inner))
     answers = [fixed_by(certificate, group, g) for g in generators]
     return Symmetric(
         verdict=Verdict.CERTIFIED if all(v is Verdict.CERTIFIED for v in answers) else Verdict.UNDECIDED,

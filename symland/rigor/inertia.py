@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import combinations, pairwise
 
 import numpy as np
 from flint import acb_mat, arb, arb_mat
@@ -14,7 +15,7 @@ EQUAL_EIGENVALUES = 1e-12
 """Eigenvalues nearer than this, relative to the largest, are taken as one cluster when eigenvectors are improved."""
 
 
-def eigenvectors(matrix: arb_mat, steps: int = 1) -> arb_mat:
+def eigenvectors(matrix: arb_mat, steps: int) -> arb_mat:
     """Exact (P, P) matrix Q whose columns are close to orthonormal eigenvectors of the midpoint.
 
     Float64 eigenvectors are improved by `steps` steps of Ogita and Aishima (2018): with R = I - Q^T Q, S = Q^T A Q and
@@ -50,6 +51,17 @@ def _identity(size: int) -> arb_mat:
     return arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
 
 
+def _negative(numbers: Iterable[arb]) -> int | None:
+    """How many are negative; None where a sign is open."""
+    count = 0
+    for x in numbers:
+        if x < 0:
+            count += 1
+        elif not x > 0:
+            return None
+    return count
+
+
 def congruence_index(matrix: arb_mat, vectors: arb_mat) -> int | None:
     """The index of every matrix enclosed, by Q^T A Q = D + R.
 
@@ -59,13 +71,11 @@ def congruence_index(matrix: arb_mat, vectors: arb_mat) -> int | None:
     """
     size = matrix.nrows()
     turned = vectors.transpose() * matrix * vectors
-    index = 0
     for i in range(size):
         rest = sum((turned[i, j].abs_upper() for j in range(size) if j != i), arb(0))
         if not turned[i, i].abs_lower() > rest:
             return None
-        index += bool(turned[i, i] < 0)
-    return index
+    return _negative(turned[i, i] for i in range(size))
 
 
 def pivot_index(matrix: arb_mat) -> int | None:
@@ -75,27 +85,23 @@ def pivot_index(matrix: arb_mat) -> int | None:
     entry off the diagonal; its determinant is negative, so it counts once. None when no pivot has a sign.
     """
     rows = matrix.tolist()
-    left, index = list(range(matrix.nrows())), 0
+    left, pivots = list(range(matrix.nrows())), []
     while left:
         k = max(left, key=lambda i: float(rows[i][i].abs_lower()))
-        pairs = [(i, j) for i in left for j in left if i < j]
-        i, j = max(pairs, key=lambda p: float(rows[p[0]][p[1]].abs_lower()), default=(k, k))
+        i, j = max(combinations(left, 2), key=lambda p: float(rows[p[0]][p[1]].abs_lower()), default=(k, k))
         # (1 + sqrt 17) / 8 bounds the growth of the entries.
         if i == j or rows[k][k].abs_lower() >= 0.6404 * rows[i][j].abs_lower():
-            pivot = rows[k][k]
-            if not (pivot > 0 or pivot < 0):
-                return None
-            index += bool(pivot < 0)
+            pivots.append(rows[k][k])
             left.remove(k)
             for a in left:
-                factor = rows[a][k] / pivot
+                factor = rows[a][k] / rows[k][k]
                 for b in left:
                     rows[a][b] = rows[a][b] - factor * rows[k][b]
             continue
         determinant = rows[i][i] * rows[j][j] - rows[i][j] * rows[i][j]
         if not determinant < 0:
             return None
-        index += 1
+        pivots.append(determinant)
         left.remove(i)
         left.remove(j)
         for a in left:
@@ -103,7 +109,7 @@ def pivot_index(matrix: arb_mat) -> int | None:
             second = (rows[a][j] * rows[i][i] - rows[a][i] * rows[i][j]) / determinant
             for b in left:
                 rows[a][b] = rows[a][b] - first * rows[i][b] - second * rows[j][b]
-    return index
+    return _negative(pivots)
 
 
 def eigenvalue_index(matrix: arb_mat) -> int | None:
@@ -112,9 +118,7 @@ def eigenvalue_index(matrix: arb_mat) -> int | None:
         values = acb_mat(matrix).eig(multiple=True)
     except ValueError:
         return None
-    if any(bool(v.real.contains(0)) for v in values):
-        return None
-    return sum(bool(v.real < 0) for v in values)
+    return _negative(v.real for v in values)
 
 
 def characteristic_index(matrix: arb_mat) -> int | None:
@@ -124,11 +128,10 @@ def characteristic_index(matrix: arb_mat) -> int | None:
     p(-x). A coefficient of undecided sign between two of opposite signs makes one change whatever its sign; elsewhere
     it leaves the index undecided: None.
     """
-    coefficients = [(-1) ** k * c for k, c in enumerate(matrix.charpoly().coeffs())]
+    coefficients = [-c if k % 2 else c for k, c in enumerate(matrix.charpoly().coeffs())]
     signs = [1 if c > 0 else -1 if c < 0 else 0 for c in coefficients]
-    for before, sign, after in zip([0, *signs], signs, [*signs[1:], 0], strict=False):
-        if sign == 0 and before * after != -1:
-            return None
+    if any(sign == 0 and sorted(signs[k - 1 : k + 2]) != [-1, 0, 1] for k, sign in enumerate(signs)):
+        return None
     return sum(a != b for a, b in pairwise(s for s in signs if s))
 
 

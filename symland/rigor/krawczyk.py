@@ -26,6 +26,7 @@ from symland.spec import LandscapeSpec
 __all__ = [
     "Midpoint",
     "approximate_inverse",
+    "approximate_solution",
     "contraction",
     "contracts",
     "cube",
@@ -79,14 +80,18 @@ def identity(size: int) -> arb_mat:
     return arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
 
 
-def approximate_inverse(matrix: arb_mat) -> arb_mat | None:
-    """An exact matrix close to the inverse of the midpoint; None where elimination meets a zero pivot."""
-    size = matrix.nrows()
+def approximate_solution(matrix: arb_mat, right: arb_mat) -> arb_mat | None:
+    """An exact matrix close to the solution X of A X = B, both at their midpoints; None where a pivot is zero."""
     try:
-        inverse = matrix.mid().solve(identity(size), algorithm="approx").mid()
+        solved = matrix.mid().solve(right.mid(), algorithm="approx").mid()
     except ZeroDivisionError:
         return None
-    return inverse if all(x.is_finite() for x in inverse.entries()) else None
+    return solved if all(x.is_finite() for x in solved.entries()) else None
+
+
+def approximate_inverse(matrix: arb_mat) -> arb_mat | None:
+    """An exact matrix close to the inverse of the midpoint; None where a pivot is zero."""
+    return approximate_solution(matrix, identity(matrix.nrows()))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -199,7 +204,7 @@ def newton_polish(spec: LandscapeSpec, balls: list[arb], most: int) -> list[arb]
             return None
         if previous is not None and not point.shift < LEAST_PROGRESS * previous:
             return balls
-        step = point.inverse * arb_mat(len(balls), 1, [g.mid() for g in point.gradient])
-        balls = [(b.mid() - s).mid() for b, s in zip(balls, step.entries(), strict=True)]
+        step = point.inverse * arb_mat(len(balls), 1, point.gradient)
+        balls = (arb_mat(len(balls), 1, balls) - step).mid().entries()
         previous = point.shift
     return balls

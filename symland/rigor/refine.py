@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import chain
 from math import ceil
+from operator import sub
 from typing import Any
 
-from flint import arb, arb_mat, ctx, fmpz
+from flint import arb, arb_mat, fmpz
 from mpmath import mp, mpf
 
 from symland.errors import RefinementError
@@ -20,6 +21,7 @@ from symland.program.ir import Program
 from symland.records import Verdict
 from symland.rigor.decimals import exact_decimal, nearest_text, parse_decimal, short_above
 from symland.rigor.krawczyk import (
+    approximate_solution,
     contraction,
     contracts,
     cube,
@@ -54,13 +56,19 @@ SPARE_PLACES = 4
 RADIUS_SLACKS = (1.25, 2.0, 4.0)
 """Radii of that test, in units of the least that it could accept."""
 
+SINGULAR_SHIFT = 1e-15
+"""Multiple of I that is added to a Hessian in which elimination meets a zero pivot."""
+
 BITS_PER_DIGIT = 3.3219281
 """log2(10), rounded up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewtonStep:
-    """One step: the decimal digits it was computed with, |grad|_inf before it, and its length |step|_inf."""
+    """One step: the decimal digits it was computed with, |grad|_inf before it, and its length |step|_inf.
+
+    The last two are rounded up to three digits.
+    """
 
     digits: int
     residual: str
@@ -154,7 +162,7 @@ def refine(spec: LandscapeSpec, theta: Sequence[float | str | Fraction], digits:
 
 
 def _bits(digits: int) -> int:
-    return ceil(digits * BITS_PER_DIGIT) + 16
+    return ceil(digits * BITS_PER_DIGIT)
 
 
 def _ball(x: mpf) -> arb:
@@ -167,11 +175,6 @@ def _digits(x: arb) -> mpf:
     return mp.ldexp(mpf(int(mantissa)), int(exponent))
 
 
-def _short(x: mpf) -> str:
-    with mp.workdps(15):
-        return str(mp.nstr(+x, 5))
-
-
 def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mpf], list[NewtonStep], int]:
     """Newton's method: the point, its steps, and the places that the last step suggests."""
     program = build_program(spec, ("gradient", "hessian"))
@@ -180,30 +183,31 @@ def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mp
         size = 1 + max(abs(t) for t in point)
     origin, target = list(point), digits + GUARD_DIGITS
     steps: list[NewtonStep] = []
-    work, slow, accuracy = FIRST_DIGITS, 0, 0
-    while accuracy < target:
+    work, slow = FIRST_DIGITS, 0
+    while True:
         with mp.workdps(work):
             gradient, hessian = _derivatives(program, point)
             step = _solve(hessian, gradient, work)
-            length, residual = max(abs(s) for s in step), max(abs(g) for g in gradient)
-            steps.append(NewtonStep(digits=work, residual=_short(residual), length=_short(length)))
-            point = [t - s for t, s in zip(point, step, strict=True)]
-            if max(abs(t - o) for t, o in zip(point, origin, strict=True)) > FARTHEST_MOVE * size:
+            length, residual = max(map(abs, step)), short_above(_ball(max(map(abs, gradient))))
+            steps.append(NewtonStep(digits=work, residual=residual, length=short_above(_ball(length))))
+            point = list(map(sub, point, step))
+            if max(map(abs, map(sub, point, origin))) > FARTHEST_MOVE * size:
                 raise RefinementError(
-                    f"Newton's method left the neighbourhood of the point (residual {_short(residual)}); "
+                    f"Newton's method left the neighbourhood of the point (residual {residual}); "
                     "give a point nearer to a stationary one"
                 )
             gained = int(-mp.log10(length / size)) if length else work
         # A step of length 10^-k leaves an error of about 10^-2k, but no better than the precision allows; the next step
         # is computed with the digits that it can gain.
         accuracy = min(2 * gained, work - 3)
+        if accuracy >= target:
+            return point, steps, digits
         following = max(FIRST_DIGITS, min(2 * accuracy + GUARD_DIGITS, target + 3))
-        if following <= work and accuracy < target:
+        if following <= work:
             slow += 1
             if slow > MOST_FIRST_STEPS:
                 return point, steps, max(gained, 1)
         work = max(work, following)
-    return point, steps, digits
 
 
 def _derivatives(program: Program, point: list[mpf]) -> tuple[list[mpf], list[list[mpf]]]:
@@ -223,11 +227,11 @@ def _solve(hessian: list[list[mpf]], gradient: list[mpf], digits: int) -> list[m
     with working_precision(_bits(digits)):
         matrix = arb_mat([[_ball(x) for x in row] for row in hessian])
         right = arb_mat(len(gradient), 1, [_ball(g) for g in gradient])
-        try:
-            solved = matrix.solve(right, algorithm="approx")
-        except ZeroDivisionError:
-            shift = arb(2) ** (-ctx.prec // 2)
-            solved = (matrix + shift * identity(len(gradient))).solve(right, algorithm="approx")
+        solved = approximate_solution(matrix, right)
+        if solved is None:
+            solved = approximate_solution(matrix + SINGULAR_SHIFT * identity(len(gradient)), right)
+        if solved is None:
+            raise RefinementError("the Hessian is singular here; start from another point")
         return [_digits(x) for x in solved.entries()]
 
 

@@ -16,6 +16,7 @@ from symland.records import Verdict
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import _uniqueness, certify
 from symland.rigor.check import check_certificate
+from symland.rigor.decimals import decimal_places
 from symland.rigor.krawczyk import preconditioned_midpoint
 from symland.rigor.refine import refine
 from tests.rigor.plain import gradient, hessian, loss
@@ -153,6 +154,8 @@ def test_a_point_beyond_the_reach_of_the_test_is_moved_by_newton(far: float) -> 
         made = certify(xor(2, "1e-3"), list(np.array(theta) + far))
         assert made.verdict is Verdict.CERTIFIED
         assert Fraction(made.inclusion_radius) < Fraction(1, 10**19)
+        # 128 bits are 38 places.
+        assert (made.precision, max(map(decimal_places, made.midpoint))) == (128, 38)
         for a, b in zip(made.midpoint, exact, strict=True):
             assert abs(Fraction(a) - Fraction(b)) < Fraction(1, 10**19)
 
@@ -168,6 +171,18 @@ def test_a_rough_point_is_polished() -> None:
     made = certify(xor(2, "1e-3"), list(theta))
     assert made.verdict is Verdict.CERTIFIED
     assert Fraction(made.inclusion_radius) < Fraction(1, 10**4)
+
+
+@pytest.mark.parametrize(("reach", "allowed"), [(1.05, True), (0.95, False)])
+def test_newton_may_move_a_point_by_a_share_of_its_size(
+    reach: float, allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theta = np.array(max(xor_points(1, "1e-2"), key=lambda point: max(map(abs, point))))
+    start = theta + np.linspace(1e-4, 3e-3, 7)
+    moved = float(np.abs(theta - start).max())
+    monkeypatch.setattr("symland.rigor.certify.FARTHEST_MOVE", reach * moved / (1 + float(np.abs(start).max())))
+    made = certify(xor(1, "1e-2"), list(start), max_bits=128)
+    assert (made.verdict is Verdict.CERTIFIED) == allowed
 
 
 def test_from_points_ever_farther_off_only_what_the_checker_accepts_is_certified() -> None:
@@ -196,6 +211,11 @@ def test_every_index_from_zero_to_the_dimension_can_be_said() -> None:
     assert (again.existence, again.uniqueness, again.index_verdict) == (Verdict.CERTIFIED,) * 3
     assert again.spec.name == "spec"
     assert again.to_json().count("\n") > len(values["midpoint"])
+    assert again.to_json().startswith('{\n "format"')
+    # One that decides nothing keeps its reason.
+    flat = certify(xor(1, "0"), [0.0] * 7)
+    kept = Certificate.from_dict(flat.to_dict())
+    assert (kept.reason, kept.loss, kept.to_dict()) == (flat.reason, None, flat.to_dict())
 
 
 def test_a_certificate_that_contradicts_itself_cannot_be_made() -> None:

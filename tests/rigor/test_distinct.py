@@ -13,7 +13,8 @@ from symland.errors import CertificateError
 from symland.records import Verdict
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
-from symland.rigor.distinct import compare, distinct, fixed_by, symmetric_subspace
+from symland.rigor.decimals import parse_decimal
+from symland.rigor.distinct import MATCH_SLACK, _slack, compare, distinct, fixed_by, symmetric_subspace
 from symland.symbolic.symmetry import find_symmetry
 from symland.symmetry import GroupElement, SymmetryGroup
 from tests.rigor.points import xor, xor_points
@@ -63,6 +64,7 @@ def test_copies_are_counted_by_proved_symmetries() -> None:
     assert copies == [9, 8]
     for symmetric, certificate in zip(proved, made(), strict=True):
         assert symmetric.order * symmetric.orbit_size == group().formal_order
+        assert isinstance(symmetric.orbit_size, int)
         assert all(fixed_by(certificate, group(), g) is Verdict.CERTIFIED for g in symmetric.generators)
 
 
@@ -111,6 +113,25 @@ def test_points_are_the_same_distinct_or_open_by_the_distance_of_their_cubes() -
     for shift, verdict in (("0.0009", Verdict.REFUTED), ("0.0021", Verdict.UNDECIDED), ("0.5", Verdict.CERTIFIED)):
         assert compare(here, placed(shift), group()).verdict is verdict
     assert compare(here, placed("0.5"), group()).element is None
+    assert compare(here, placed("0.5")).element is None
+    assert compare(here, placed("0.0009")).reason == "one point lies where the other is alone"
+    assert compare(here, placed("0.0011")).reason == "the cubes are too near: refine the points to more digits"
+
+
+def test_a_certificate_with_one_of_its_cubes_decides_nothing() -> None:
+    here = placed("0")
+    half = replace(here, uniqueness_radius=None, claims=replace(here.claims, uniqueness=Verdict.UNDECIDED))
+    assert compare(here, half).verdict is Verdict.UNDECIDED
+    assert fixed_by(half, group(), group().identity) is Verdict.UNDECIDED
+
+
+def test_the_slack_of_the_matching_covers_both_cubes() -> None:
+    for radius in ("1", "1e-3", "0.25"):
+        assert 4 * float(radius) <= _slack(parse_decimal(radius)) < 4.5 * float(radius)
+    assert _slack(parse_decimal("1e-30")) == MATCH_SLACK
+    # A symmetry that carries one cube into the other is found however wide the cubes are.
+    wide = symmetric_subspace(placed("0.79", inner="0.01", outer="0.05"), group())
+    assert (wide.verdict, wide.order) == (Verdict.CERTIFIED, 2)
 
 
 def test_only_disjoint_bounds_of_the_loss_tell_points_apart() -> None:

@@ -28,15 +28,19 @@ from symland.rigor.inertia import (
     pivot_index,
 )
 from symland.rigor.krawczyk import (
+    Midpoint,
     approximate_inverse,
+    approximate_solution,
     contraction,
     contracts,
     cube,
     hessian_over,
     largest,
+    newton_polish,
     preconditioned_midpoint,
     widest,
 )
+from symland.spec import LandscapeSpec
 from tests.rigor.points import xor, xor_points
 
 SPECTRA = (
@@ -93,7 +97,7 @@ def test_enclosures_hold_every_matrix_and_no_method_decides_over_a_singular_one(
     with working_precision(128):
         for seed in range(5):
             matrix = widened(with_spectrum(spectrum, seed), 0.02)
-            vectors = eigenvectors(matrix)
+            vectors = eigenvectors(matrix, 1)
             assert congruence_index(matrix, vectors) == sum(v < 0 for v in spectrum)
             found = eigenvalues(matrix, vectors)
             assert found is not None
@@ -107,17 +111,33 @@ def test_enclosures_hold_every_matrix_and_no_method_decides_over_a_singular_one(
             wide = widened(with_spectrum([*spectrum[:-1], 0], seed), 1e-6)
             for decide in (pivot_index, characteristic_index, eigenvalue_index):
                 assert decide(wide) is None
-            assert congruence_index(wide, eigenvectors(wide)) is None
+            assert congruence_index(wide, eigenvectors(wide, 1)) is None
         # Nor has a singular matrix of exact numbers.
         flat = arb_mat([[3, 0], [0, 0]])
-        for decide in (pivot_index, eigenvalue_index):
+        for decide in (pivot_index, eigenvalue_index, characteristic_index):
             assert decide(flat) is None
+            assert decide(-flat) is None
+            assert decide(arb_mat([[0]])) is None
+        assert congruence_index(arb_mat([[0]]), arb_mat([[1]])) is None
+
+
+def test_eigenvalues_that_are_equal_are_counted_with_their_multiplicity() -> None:
+    with working_precision(128):
+        for spectrum in ([1, 1, 1], [-1, -1, -1], [3, 3, 3, -7, -7]):
+            matrix = with_spectrum(spectrum, 0)
+            assert eigenvalue_index(matrix) == sum(value < 0 for value in spectrum)
+            assert characteristic_index(matrix) == sum(value < 0 for value in spectrum)
+        # Exact zeros among the coefficients, between two of opposite signs.
+        assert characteristic_index(arb_mat([[0, 1], [1, 0]])) == 1
+        assert characteristic_index(arb_mat([[0, 0, 1, 0], [0, 0, 0, 2], [1, 0, 0, 0], [0, 2, 0, 0]])) == 2
 
 
 def test_pivots_of_size_two_count_once() -> None:
     with working_precision(64):
         assert pivot_index(arb_mat([[0, 1], [1, 0]])) == 1
         assert pivot_index(arb_mat([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 2], [0, 0, 2, 0]])) == 2
+        # Of the pairs, only (0, 2) and (1, 3) can be pivots.
+        assert pivot_index(arb_mat([[0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0], [0, 1, 0, 0]])) == 2
         for flat in ([[0]], [[0, 0], [0, 0]], [[1, 0], [0, 0]], [[0, 0], [0, -1]]):
             assert pivot_index(arb_mat(flat)) is None
         # The determinant lies in [-2.44, 0.44]: it may be positive.
@@ -203,9 +223,9 @@ def test_matrices_beyond_float64_are_decided_or_left_open() -> None:
     with working_precision(128):
         huge = arb(10) ** 400
         diagonal = arb_mat([[huge, 0], [0, -huge]])
-        assert congruence_index(diagonal, eigenvectors(diagonal)) == 1
+        assert congruence_index(diagonal, eigenvectors(diagonal, 1)) == 1
         turned = arb_mat([[0, huge], [huge, 0]])
-        assert congruence_index(turned, eigenvectors(turned)) is None
+        assert congruence_index(turned, eigenvectors(turned, 1)) is None
         assert pivot_index(turned) == 1
 
 
@@ -215,6 +235,39 @@ def test_an_inverse_is_given_only_where_there_is_one() -> None:
         inverse = approximate_inverse(arb_mat([[2, 0], [0, 4]]))
         assert inverse is not None
         assert [float(x) for x in inverse.entries()] == [0.5, 0, 0, 0.25]
+        assert approximate_inverse(arb_mat([[arb("nan"), 0], [0, 1]])) is None
+    with working_precision(30):
+        # Too near to singular for an enclosure; some solution of the midpoint is given all the same.
+        hilbert = arb_mat([[arb(1) / (i + j + 1) for j in range(12)] for i in range(12)])
+        column = arb_mat(12, 1, [arb(1, 0.5)] * 12)
+        found = approximate_solution(hilbert, column)
+        assert found is not None
+        assert all(x.is_exact() for x in found.entries())
+
+
+def test_newton_ends_when_its_steps_stop_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(spec: LandscapeSpec, balls: list[arb], bits: int) -> Midpoint | None:
+        calls.append(bits)
+        return preconditioned_midpoint(spec, balls, bits)
+
+    monkeypatch.setattr("symland.rigor.krawczyk.preconditioned_midpoint", counted)
+    spec, theta = xor(1, "1e-2"), xor_points(1, "1e-2")[0]
+    with working_precision(300):
+        start = [arb(t) + arb("1e-3") for t in theta]
+        found = newton_polish(spec, start, 40)
+        assert found is not None
+        point = preconditioned_midpoint(spec, found, 300)
+        assert point is not None
+        assert point.shift < arb(2) ** -280
+        # 1e-3 squared six times is below 2^-300; then one or two steps that no longer shrink.
+        assert 6 <= len(calls) <= 10
+        assert set(calls) == {300}
+        for most in (1, 2, 3):
+            few = newton_polish(spec, start, most)
+            assert few is not None
+            assert max(abs(float(a - b)) for a, b in zip(few, found, strict=True)) < 1e-4 ** (2 ** (most - 1))
 
 
 def test_the_widest_cube_passes_the_test_and_ten_times_it_does_not() -> None:
