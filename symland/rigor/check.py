@@ -246,6 +246,14 @@ def _monotone(f: Callable[[arb], arb], x: arb) -> arb:
     return f(x.lower()).union(f(x.upper()))
 
 
+def _power(x: arb, n: int) -> arb:
+    """By products: arb's own power of a ball around zero is NaN."""
+    power = arb(1)
+    for _ in range(abs(n)):
+        power *= x
+    return 1 / power if n < 0 else power
+
+
 def _bell(x: arb) -> arb:
     least, most = (2 * (-y * y).exp() / arb.pi().sqrt() for y in (x.abs_upper(), x.abs_lower()))
     return least.union(most)
@@ -288,8 +296,8 @@ def _evaluate(node: ast.expr, z: arb) -> _Three:
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
             n, (f, d, e) = ast.literal_eval(right), _evaluate(left, z)
             _need(_whole(n, -64, 64), "an exponent is out of range")
-            first, second = n * f ** (n - 1 if n else 0), n * (n - 1) * f ** (n - 2 if n * n != n else 0)
-            return f**n, first * d, second * d * d + first * e
+            first, second = n * _power(f, n - 1 if n else 0), n * (n - 1) * _power(f, n - 2 if n * n != n else 0)
+            return _power(f, n), first * d, second * d * d + first * e
         case ast.BinOp(left=left, op=op, right=right):
             (f, fd, fe), (g, gd, ge) = _evaluate(left, z), _evaluate(right, z)
             match op:
