@@ -170,15 +170,19 @@ def test_proofs_are_saved_and_checked_again_and_a_changed_one_is_refused(
 
 
 def test_a_question_is_explored_and_a_proof_that_ran_out_of_time_is_open_and_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db = str(tmp_path / "one.sqlite")
     question = ("xor", "--hidden", "1", "--penalty", "1e-2", "--db", db)
     assert call("enumerate", *question, "--budget", "0.5s", "--json") == 1
     first = json.loads(capsys.readouterr().out)
     assert (first["verdict"], first["classes"]) == ("undecided", 7)
+    # A log says how far the search is, as often as it is set to.
+    monkeypatch.setattr("symland.cli.display.LOG_SECONDS", 0.05)
     assert call("enumerate", "--db", db, "--budget", "0.5s", "--json") == 1
-    assert json.loads(capsys.readouterr().out)["boxes"] > first["boxes"]
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["boxes"] > first["boxes"]
+    assert 2 <= captured.err.count("% closed") <= 20
     assert call("enumerate") == 2
 
 

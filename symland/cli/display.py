@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from time import monotonic
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 __all__ = ["Progress", "print_json", "print_table", "say"]
+
+LOG_SECONDS = 60.0
+"""Between two lines of progress in a log."""
 
 _errors = Console(stderr=True, highlight=False)
 
@@ -53,14 +57,18 @@ def _box() -> Any:
 
 
 class Progress:
-    """A line for each step: a spinner while it runs on a terminal, its result when it has ended."""
+    """A line for each step: a spinner while it runs on a terminal, its result when it has ended.
+
+    Where standard error is a file, a step that takes long says every LOG_SECONDS how far it is.
+    """
 
     def __init__(self) -> None:
         self._status: Any = None
         self._step = ""
+        self._said = 0.0
 
     def begin(self, step: str) -> None:
-        self._step = step
+        self._step, self._said = step, monotonic()
         if _errors.is_terminal:
             self._status = _errors.status(f"{step} ...")
             self._status.start()
@@ -69,6 +77,9 @@ class Progress:
         count = f" {done} of {total}" if total else ""
         if self._status is not None:
             self._status.update(f"{self._step}{count}: {note}")
+        elif monotonic() >= self._said + LOG_SECONDS:
+            self._said = monotonic()
+            say(f"{self._step:<8}{count} {note}")
 
     def end(self, result: str) -> None:
         if self._status is not None:

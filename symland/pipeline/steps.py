@@ -269,7 +269,7 @@ def enumerate_into(
     """Prove that the database's classes are all stationary points up to symmetry, or say where there may be more.
 
     By theorem where one speaks of the question, else by the box search; ``by`` asks for one of them. A box search that
-    the budget interrupted goes on where it was.
+    the budget or Ctrl-C ended goes on where it was; one that was killed, where it was a few minutes before.
 
     Raises
     ------
@@ -295,6 +295,7 @@ def enumerate_into(
             budget_seconds=budget,
             state=database.analyses().get("enumeration state"),
             progress=progress,
+            keep=partial(database.put_analysis, "enumeration state"),
             clock=clock,
         )
         database.put_analysis("enumeration state", result.state)

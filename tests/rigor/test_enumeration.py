@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
-from itertools import combinations_with_replacement, product
+from itertools import combinations_with_replacement, count, product
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -257,6 +258,35 @@ def test_one_node_at_a_hundredth_has_seven_classes_and_the_proof_resumes(hundred
     assert len(again.classes) == 7
     report = audit(spec, hundredth, again.log, 0.02, np.random.default_rng(0))
     assert report.verdict is Verdict.CERTIFIED
+
+
+def test_an_interruption_loses_no_box_and_the_search_goes_on_to_the_same_proof(
+    hundredth: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = builtin("xor").with_(hidden=(1,), penalty="1e-2")
+    whole = enumerate_points(spec, hundredth)
+    calls, kept = count(), []
+
+    def broken(*args: Any) -> Any:
+        found = examine_batch(*args)
+        if next(calls) == 20:
+            raise KeyboardInterrupt
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("symland.rigor.enumeration.drive.examine_batch", broken)
+        with pytest.raises(KeyboardInterrupt):
+            enumerate_points(spec, hundredth, keep=kept.append)
+    assert len(kept) == 1
+    again = enumerate_points(spec, hundredth, state=json.loads(json.dumps(kept[0])))
+    assert (again.verdict, again.digest) == (Verdict.CERTIFIED, whole.digest)
+    # What is kept while it runs serves a search that is killed.
+    later = count(step=200)
+    enumerate_points(spec, hundredth, max_boxes=300, keep=kept.append, clock=lambda: float(next(later)))
+    assert len(kept) > 3
+    assert kept[1]["tasks"] != kept[2]["tasks"]
+    again = enumerate_points(spec, hundredth, state=json.loads(json.dumps(kept[2])))
+    assert (again.verdict, again.digest) == (Verdict.CERTIFIED, whole.digest)
 
 
 def test_the_audit_refutes_a_log_that_closed_a_box_with_an_unlisted_solution(hundredth: list[np.ndarray]) -> None:

@@ -31,6 +31,8 @@ from symland.spec import LandscapeSpec
 
 BATCH = 8
 """Residual boxes examined in one call."""
+KEEP_SECONDS = 300.0
+"""Between two states kept while the search runs: one of 30 MB takes a second."""
 NODE_LIMIT = (1000, 12000, 300, 80)
 """Node boxes of a residual box beyond which it is split instead of them, for N = 1, 2, 3, more."""
 PULL_WEIGHT = 0.3
@@ -130,6 +132,7 @@ def enumerate_points(
     max_boxes: int | None = None,
     state: dict[str, Any] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    keep: Callable[[dict[str, Any]], None] | None = None,
     clock: Callable[[], float] = time.process_time,
 ) -> EnumerationResult:
     """Prove that a list of stationary points is complete up to symmetry, or say where it may not be.
@@ -141,6 +144,7 @@ def enumerate_points(
     budget_seconds, max_boxes : when to stop; the state goes on from there.
     state : of an earlier result for the same question; its list of points may differ, see ``EnumerationResult``.
     progress : called after every batch.
+    keep : called with a state from which to go on, every KEEP_SECONDS and on Ctrl-C.
     clock : seconds; CPU time of this process by default.
 
     Raises
@@ -154,20 +158,28 @@ def enumerate_points(
     started = clock()
     limit = math.inf if max_boxes is None else max_boxes
     engine = engines(problem)
-    begun = queue.counters.pull_boxes
-    while queue.tasks and clock() - started < budget_seconds and queue.counters.pull_boxes - begun < limit:
-        _advance(problem, engine, known, queue)
-        if progress is not None:
-            progress(
-                Progress(
-                    boxes_handled=queue.counters.pull_boxes,
-                    node_boxes=queue.counters.node_boxes,
-                    waiting=len(queue.tasks),
-                    undecided=len(queue.undecided),
-                    share=queue.share,
-                    seconds=clock() - started,
+    begun, kept = queue.counters.pull_boxes, started
+    try:
+        while queue.tasks and clock() - started < budget_seconds and queue.counters.pull_boxes - begun < limit:
+            _advance(problem, engine, known, queue)
+            if keep is not None and clock() - kept >= KEEP_SECONDS:
+                keep(_save(spec, known, queue))
+                kept = clock()
+            if progress is not None:
+                progress(
+                    Progress(
+                        boxes_handled=queue.counters.pull_boxes,
+                        node_boxes=queue.counters.node_boxes,
+                        waiting=len(queue.tasks),
+                        undecided=len(queue.undecided),
+                        share=queue.share,
+                        seconds=clock() - started,
+                    )
                 )
-            )
+    except KeyboardInterrupt:
+        if keep is not None:
+            keep(_save(spec, known, queue))
+        raise
     open_tasks = [*queue.undecided, *(task for task, _ in queue.tasks)]
     first = problem.samples + 1
     undecided = tuple(UndecidedBox(pull=t.pull.copy(), states=t.nodes[:, first:].copy()) for t in open_tasks)
@@ -245,22 +257,30 @@ def _fresh(problem: ReducedProblem) -> _Queue:
 
 
 def _advance(problem: ReducedProblem, engine: Any, known: KnownPoints, queue: _Queue) -> None:
+    """Examine the last tasks, and put what follows from them in their place.
+
+    Until then the queue is as it was: an interruption loses no box.
+    """
     batch = queue.tasks[-BATCH:]
-    del queue.tasks[-BATCH:]
     results = examine_batch(problem, engine, known, [task for task, _ in batch], queue.counters)
+    log, undecided, following, share = [], [], [], 0.0
     for (task, weight), result in zip(batch, results, strict=True):
         if result is None:
-            queue.log.append(np.concatenate([task.pull[0], task.pull[1], [float(task.depth)]]))
-            queue.share += weight
+            log.append(np.concatenate([task.pull[0], task.pull[1], [float(task.depth)]]))
+            share += weight
             continue
         children = _split_pull(problem, result) if isinstance(result, Task) else _next(problem, task, result)
         if children is None:
-            queue.undecided.append(Task(result.pull, result.nodes, task.depth))
-            queue.share += weight
+            undecided.append(Task(result.pull, result.nodes, task.depth))
+            share += weight
             continue
         for child in children:
             child.depth = task.depth + 1
-        queue.tasks += [(child, weight / len(children)) for child in children]
+        following += [(child, weight / len(children)) for child in children]
+    queue.log += log
+    queue.undecided += undecided
+    queue.share += share
+    queue.tasks[-BATCH:] = following
 
 
 def _split_pull(problem: ReducedProblem, task: Task) -> list[Task]:
