@@ -272,10 +272,10 @@ def _why_not(spec: LandscapeSpec, point: Midpoint) -> str:
     bounds = eigenvalues(hessian, eigenvectors(hessian, _steps()))
     if bounds is None:
         return f"Krawczyk's test fails at {ctx.prec} bits"
-    small = min(bounds, key=lambda x: float(x.abs_lower()))
-    text = f"{float(small.abs_upper()):.1e}"
+    least = min(float(x.abs_upper()) for x in bounds)
     return (
-        f"Krawczyk's test fails at {ctx.prec} bits: degenerate or nearly so, the smallest eigenvalue is at most {text}"
+        f"Krawczyk's test fails at {ctx.prec} bits: degenerate or nearly so, "
+        f"the smallest eigenvalue is at most {least:.1e}"
     )
 
 

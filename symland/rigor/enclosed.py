@@ -174,6 +174,10 @@ class EnclosedAlgebra(Algebra[Enclosed]):
         return total.inverse()
 
 
+def _where(chosen: NDArray[np.bool_], a: Enclosed, b: Enclosed) -> Enclosed:
+    return Enclosed(np.where(chosen, a.mid, b.mid), np.where(chosen, a.rad, b.rad))
+
+
 def _grown(at: Enclosed, rad: Floats, slope: Floats) -> Enclosed:
     return Enclosed(at.mid, _outward(at.rad + rad * slope))
 
@@ -197,9 +201,7 @@ def _logistics(x: Floats) -> tuple[Enclosed, Enclosed]:
     e = _exp(_exact(-np.abs(x)))
     large = (_ONE + e).inverse()
     small = e * large
-    positive = x >= 0.0
-    first = Enclosed(np.where(positive, large.mid, small.mid), np.where(positive, large.rad, small.rad))
-    return first, Enclosed(np.where(positive, small.mid, large.mid), np.where(positive, small.rad, large.rad))
+    return _where(x > 0.0, large, small), _where(x > 0.0, small, large)
 
 
 def _log(x: Enclosed) -> Enclosed:

@@ -162,10 +162,11 @@ def _finite(matrices: FloatArray) -> NDArray[np.bool_]:
 
 
 def _product_error(size: int) -> float:
-    """At least g = n u / (1 - n u), n = size + 8; an inner product of `size` terms errs by less than g sum |a| |b|."""
-    # One term more is more than the roundings here.
-    n = (size + 9) * UNIT
-    return n / (1 - n)
+    """At least g = n u / (1 - n u), n = size + 8; an inner product of `size` terms errs by less than g sum |a| |b|.
+
+    As n (n + 1) u < 1, one unit more is enough.
+    """
+    return (size + 9) * UNIT
 
 
 def _above(computed: FloatArray, size: int) -> FloatArray:

@@ -82,7 +82,8 @@ def pivot_index(matrix: arb_mat) -> int | None:
     """The index by an LDL^T factorisation in balls, with pivots of size 1 and 2 (Bunch and Parlett 1971).
 
     A pivot of size 1 counts by its sign. A pivot of size 2 is taken where every diagonal entry is small against an
-    entry off the diagonal; its determinant is negative, so it counts once. None when no pivot has a sign.
+    entry off the diagonal: some determinant enclosed is negative. Where all are, it counts once. None when a pivot has
+    no sign.
     """
     rows = matrix.tolist()
     left, pivots = list(range(matrix.nrows())), []
@@ -99,8 +100,6 @@ def pivot_index(matrix: arb_mat) -> int | None:
                     rows[a][b] = rows[a][b] - factor * rows[k][b]
             continue
         determinant = rows[i][i] * rows[j][j] - rows[i][j] * rows[i][j]
-        if not determinant < 0:
-            return None
         pivots.append(determinant)
         left.remove(i)
         left.remove(j)

@@ -138,6 +138,16 @@ def test_logarithms_of_wide_intervals_and_tanh_of_large_numbers_are_enclosed() -
         assert (out.rad < 1e-12).all()
 
 
+def test_the_logarithm_of_the_library_need_not_be_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = np.log
+    monkeypatch.setattr(np, "log", lambda x: log(x) + 0.01)
+    points = [0.3, 1.0, 7.5]
+    out = ALGEBRA.primitive("log", [shape(points, 1e-6)], None)
+    with mp.workdps(30):
+        for x, mid, rad in zip(points, out.mid.tolist(), out.rad.tolist(), strict=True):
+            assert abs(mp.log(x) - mpf(mid)) + mpf(1e-6) / x <= mpf(rad) < 2e-4
+
+
 def test_softmax_and_its_logarithm_are_enclosed() -> None:
     rng = np.random.default_rng(2)
     for radius in (0.0, 1e-9, 0.05):
@@ -155,6 +165,7 @@ def test_softmax_and_its_logarithm_are_enclosed() -> None:
                         for i in range(3):
                             assert abs(mp.exp(u[i]) / total - mpf(float(soft[i].mid[k]))) <= mpf(float(soft[i].rad[k]))
             assert log.rad[k] < 2.1 + radius
+            assert log.mid[k] == max(0.0, *m[:, k])
         for p in soft:
             assert (p.rad <= 6 * radius * p.mid + 1e-14).all() or radius > 1e-3
 
