@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from symland.cli.app import app
 from symland.cli.display import Progress, print_json, print_table, say
-from symland.cli.options import DatabaseFile, Folder, Json, Overrides, Spec, read_spec
+from symland.cli.options import DatabaseFile, Folder, Json, Overrides, Search, Spec, executor, read_spec
 from symland.errors import CertificateError, ExplorationError
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ def enumerate_points(
     ] = None,
     overrides: Overrides = Overrides(),
     budget: Annotated[
-        str | None, Parameter(help="CPU time to spend, such as 60s or 15m; the same command goes on.")
+        str | None,
+        Parameter(help="CPU time to spend, such as 60s or 15m, with workers time by the clock; the command goes on."),
     ] = None,
+    workers: Annotated[int, Parameter(help="Processes to examine boxes with.")] = 1,
     by: Annotated[
         Literal["theorem", "boxes"] | None,
         Parameter(help="The way: a theorem where one speaks of the question (the default there), or the box search."),
@@ -63,9 +65,17 @@ def enumerate_points(
             "no question: give SPEC with its overrides, or --db FILE with the classes to prove complete"
         )
     progress = Progress()
-    with _explored(spec, overrides, db, progress) as database:
+    with _explored(spec, overrides, db, progress) as database, executor(Search(workers=workers)) as pool:
         progress.begin("enumerate")
-        result = pipeline.enumerate_into(database, by=by, clock=time.process_time, listener=progress, **seconds)
+        result = pipeline.enumerate_into(
+            database,
+            by=by,
+            executor=pool,
+            workers=workers,
+            clock=time.process_time if pool is None else time.monotonic,
+            listener=progress,
+            **seconds,
+        )
         complete = result.verdict.value == "certified"
         progress.end("COMPLETE: there are no others" if complete else f"open: {len(result.undecided)} boxes undecided")
         out = dict(database.analyses()["enumeration"])

@@ -263,6 +263,8 @@ def enumerate_into(
     *,
     by: Literal["theorem", "boxes"] | None = None,
     budget: float = math.inf,
+    executor: Executor | None = None,
+    workers: int = 1,
     clock: Callable[[], float],
     listener: Listener = SILENCE,
 ) -> EnumerationResult:
@@ -296,6 +298,8 @@ def enumerate_into(
             state=database.analyses().get("enumeration state"),
             progress=progress,
             keep=partial(database.put_analysis, "enumeration state"),
+            executor=executor,
+            workers=workers,
             clock=clock,
         )
         database.put_analysis("enumeration state", result.state)

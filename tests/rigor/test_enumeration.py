@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from fractions import Fraction
 from itertools import combinations_with_replacement, count, product
+from multiprocessing import get_context
 from typing import Any
 
 import mpmath
@@ -14,7 +17,7 @@ from scipy.optimize import root
 
 from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
-from symland.rigor.enumeration import audit, enumerate_by_theorem, enumerate_points, search, theorem_applies
+from symland.rigor.enumeration import Progress, audit, enumerate_by_theorem, enumerate_points, search, theorem_applies
 from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
 from symland.rigor.enumeration.joint import Lanes, sift
 from symland.rigor.enumeration.known import prove_known, reduce_theta
@@ -261,32 +264,61 @@ def test_one_node_at_a_hundredth_has_seven_classes_and_the_proof_resumes(hundred
 
 
 def test_an_interruption_loses_no_box_and_the_search_goes_on_to_the_same_proof(
-    hundredth: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    spec = builtin("xor").with_(hidden=(1,), penalty="1e-2")
-    whole = enumerate_points(spec, hundredth)
+    spec = builtin("xor").with_(hidden=(1,), penalty="3e-2")
+    known = [np.zeros(7)]
+    whole = enumerate_points(spec, known)
     calls, kept = count(), []
 
     def broken(*args: Any) -> Any:
         found = examine_batch(*args)
-        if next(calls) == 20:
+        if next(calls) == 10:
             raise KeyboardInterrupt
         return found
 
     with monkeypatch.context() as patch:
         patch.setattr("symland.rigor.enumeration.drive.examine_batch", broken)
         with pytest.raises(KeyboardInterrupt):
-            enumerate_points(spec, hundredth, keep=kept.append)
+            enumerate_points(spec, known, keep=kept.append)
     assert len(kept) == 1
-    again = enumerate_points(spec, hundredth, state=json.loads(json.dumps(kept[0])))
+    again = enumerate_points(spec, known, state=json.loads(json.dumps(kept[0])))
     assert (again.verdict, again.digest) == (Verdict.CERTIFIED, whole.digest)
     # What is kept while it runs serves a search that is killed.
     later = count(step=200)
-    enumerate_points(spec, hundredth, max_boxes=300, keep=kept.append, clock=lambda: float(next(later)))
+    enumerate_points(spec, known, max_boxes=60, keep=kept.append, clock=lambda: float(next(later)))
     assert len(kept) > 3
     assert kept[1]["tasks"] != kept[2]["tasks"]
-    again = enumerate_points(spec, hundredth, state=json.loads(json.dumps(kept[2])))
+    again = enumerate_points(spec, known, state=json.loads(json.dumps(kept[2])))
     assert (again.verdict, again.digest) == (Verdict.CERTIFIED, whole.digest)
+
+
+def test_workers_find_the_same_proof_and_may_be_interrupted() -> None:
+    spec = builtin("xor").with_(hidden=(1,), penalty="3e-2")
+    known = [np.zeros(7)]
+    kept: list[dict[str, Any]] = []
+
+    def stop(progress: Progress) -> None:
+        if progress.boxes_handled > 70:
+            raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(3) as pool:
+        whole = enumerate_points(spec, known, executor=pool, workers=3)
+        with pytest.raises(KeyboardInterrupt):
+            enumerate_points(spec, known, executor=pool, workers=3, progress=stop, keep=kept.append)
+        part = enumerate_points(spec, known, executor=pool, workers=3, max_boxes=40)
+    assert part.verdict is Verdict.UNDECIDED
+    assert (whole.verdict, whole.digest) == (Verdict.CERTIFIED, enumerate_points(spec, known).digest)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(os._exit, 1)
+        with pytest.raises(CertificateError, match="worker"):
+            enumerate_points(spec, known, executor=pool, keep=kept.append)
+    assert kept[1]["tasks"]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        for state in (kept[0], part.state):
+            again = enumerate_points(spec, known, state=state, executor=pool)
+            assert (again.verdict, again.digest) == (Verdict.CERTIFIED, whole.digest)
+            assert again.boxes_handled == whole.boxes_handled
 
 
 def test_the_audit_refutes_a_log_that_closed_a_box_with_an_unlisted_solution(hundredth: list[np.ndarray]) -> None:

@@ -7,7 +7,8 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ from symland.spec import LandscapeSpec
 
 BATCH = 8
 """Residual boxes examined in one call."""
+BATCHES_OUT = 2
+"""Batches sent out for each worker: while it examines one the next is on its way."""
 KEEP_SECONDS = 300.0
 """Between two states kept while the search runs: one of 30 MB takes a second."""
 NODE_LIMIT = (1000, 12000, 300, 80)
@@ -115,13 +118,32 @@ class Progress:
     seconds: float
 
 
+_Weighted = tuple[Task, float]
+_Examined = tuple[list[Survivors | Task | None], Counters]
+
+
 @dataclass(slots=True)
 class _Queue:
-    tasks: list[tuple[Task, float]]
+    """Tasks, each with its share of the search tree, those that are out for examination, and what came of others."""
+
+    tasks: list[_Weighted]
     undecided: list[Task]
     log: list[Doubles]
     share: float
     counters: Counters
+    out: dict[Future[_Examined], list[_Weighted]] = field(default_factory=dict)
+
+    def waiting(self) -> list[_Weighted]:
+        return [*self.tasks, *(entry for batch in self.out.values() for entry in batch)]
+
+
+class _Here(Executor):
+    """Runs what is submitted at once, in this process."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(function(*args, **named))
+        return future
 
 
 def enumerate_points(
@@ -133,6 +155,8 @@ def enumerate_points(
     state: dict[str, Any] | None = None,
     progress: Callable[[Progress], None] | None = None,
     keep: Callable[[dict[str, Any]], None] | None = None,
+    executor: Executor | None = None,
+    workers: int = 1,
     clock: Callable[[], float] = time.process_time,
 ) -> EnumerationResult:
     """Prove that a list of stationary points is complete up to symmetry, or say where it may not be.
@@ -145,11 +169,15 @@ def enumerate_points(
     state : of an earlier result for the same question; its list of points may differ, see ``EnumerationResult``.
     progress : called after every batch.
     keep : called with a state from which to go on, every KEEP_SECONDS and on Ctrl-C.
+    executor, workers : where to examine boxes, this process by default, and how many processes that is.
     clock : seconds; CPU time of this process by default.
 
     Raises
     ------
-    SpecError, CertificateError
+    SpecError
+        If the network is not of the kind that can be enumerated.
+    CertificateError
+        If the state belongs to another question or rests on other points, or if a worker ended.
     """
     problem = reduced_problem(spec)
     thetas = [p.theta if isinstance(p, StationaryPoint) else p for p in known_points]
@@ -157,11 +185,22 @@ def enumerate_points(
     queue = _fresh(problem) if state is None else _restore(problem, spec, known, state)
     started = clock()
     limit = math.inf if max_boxes is None else max_boxes
-    engine = engines(problem)
+    pool, most = (_Here(), 1) if executor is None else (executor, BATCHES_OUT * workers)
     begun, kept = queue.counters.pull_boxes, started
     try:
-        while queue.tasks and clock() - started < budget_seconds and queue.counters.pull_boxes - begun < limit:
-            _advance(problem, engine, known, queue)
+        while (
+            (queue.tasks or queue.out)
+            and clock() - started < budget_seconds
+            and queue.counters.pull_boxes - begun < limit
+        ):
+            while queue.tasks and len(queue.out) < most:
+                # Until it is out, a batch stays in the queue: an interruption loses no box.
+                batch = queue.tasks[-BATCH:]
+                future = pool.submit(_examined, problem, known, [task for task, _ in batch])
+                queue.out[future] = batch
+                del queue.tasks[-BATCH:]
+            for future in wait(queue.out, return_when=FIRST_COMPLETED).done:
+                _receive(problem, queue, future)
             if keep is not None and clock() - kept >= KEEP_SECONDS:
                 keep(_save(spec, known, queue))
                 kept = clock()
@@ -170,20 +209,28 @@ def enumerate_points(
                     Progress(
                         boxes_handled=queue.counters.pull_boxes,
                         node_boxes=queue.counters.node_boxes,
-                        waiting=len(queue.tasks),
+                        waiting=len(queue.waiting()),
                         undecided=len(queue.undecided),
                         share=queue.share,
                         seconds=clock() - started,
                     )
                 )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenExecutor) as ended:
         if keep is not None:
             keep(_save(spec, known, queue))
+        if isinstance(ended, BrokenExecutor):
+            raise CertificateError(
+                "a worker process died; what was examined is kept, so run again, with fewer workers if memory ran out"
+            ) from None
         raise
-    open_tasks = [*queue.undecided, *(task for task, _ in queue.tasks)]
+    finally:
+        for future in queue.out:
+            future.cancel()
+    open_tasks = [*queue.undecided, *(task for task, _ in queue.waiting())]
     first = problem.samples + 1
     undecided = tuple(UndecidedBox(pull=t.pull.copy(), states=t.nodes[:, first:].copy()) for t in open_tasks)
-    log = np.array(queue.log, dtype=np.float64).reshape(-1, 2 * (problem.samples + 1) + 1)
+    # In an order of its own, whoever examined what first.
+    log = np.array(sorted(map(tuple, queue.log)), dtype=np.float64).reshape(-1, 2 * (problem.samples + 1) + 1)
     complete = not open_tasks
     saved = _save(spec, known, queue)
     text = json.dumps([spec.digest, saved["known"]], sort_keys=True).encode() + log.tobytes()
@@ -256,13 +303,14 @@ def _fresh(problem: ReducedProblem) -> _Queue:
     return _Queue([(first_task(problem), 1.0)], [], [], 0.0, Counters())
 
 
-def _advance(problem: ReducedProblem, engine: Any, known: KnownPoints, queue: _Queue) -> None:
-    """Examine the last tasks, and put what follows from them in their place.
+def _examined(problem: ReducedProblem, known: KnownPoints, tasks: list[Task]) -> _Examined:
+    counters = Counters()
+    return examine_batch(problem, engines(problem), known, tasks, counters), counters
 
-    Until then the queue is as it was: an interruption loses no box.
-    """
-    batch = queue.tasks[-BATCH:]
-    results = examine_batch(problem, engine, known, [task for task, _ in batch], queue.counters)
+
+def _receive(problem: ReducedProblem, queue: _Queue, future: Future[_Examined]) -> None:
+    """Put what follows from the tasks of a batch in their place; an interruption leaves the queue as it was."""
+    (results, counters), batch = future.result(), queue.out[future]
     log, undecided, following, share = [], [], [], 0.0
     for (task, weight), result in zip(batch, results, strict=True):
         if result is None:
@@ -280,7 +328,9 @@ def _advance(problem: ReducedProblem, engine: Any, known: KnownPoints, queue: _Q
     queue.log += log
     queue.undecided += undecided
     queue.share += share
-    queue.tasks[-BATCH:] = following
+    queue.counters.add(counters)
+    queue.tasks += following
+    del queue.out[future]
 
 
 def _split_pull(problem: ReducedProblem, task: Task) -> list[Task]:
@@ -333,7 +383,7 @@ def _save(spec: LandscapeSpec, known: KnownPoints, queue: _Queue) -> dict[str, A
     return {
         "spec": spec.digest,
         "known": _known_key(known),
-        "tasks": [[t.pull.tolist(), t.nodes.tolist(), t.depth, w] for t, w in queue.tasks],
+        "tasks": [[t.pull.tolist(), t.nodes.tolist(), t.depth, w] for t, w in queue.waiting()],
         "undecided": [[t.pull.tolist(), t.nodes.tolist(), t.depth] for t in queue.undecided],
         "log": [row.tolist() for row in queue.log],
         "share": queue.share,

@@ -112,8 +112,16 @@ class Counters:
     lanes: int = 0
     closed: dict[str, int] = field(default_factory=dict)
 
-    def close(self, reason: str) -> None:
-        self.closed[reason] = self.closed.get(reason, 0) + 1
+    def close(self, reason: str, count: int = 1) -> None:
+        self.closed[reason] = self.closed.get(reason, 0) + count
+
+    def add(self, other: Counters) -> None:
+        self.pull_boxes += other.pull_boxes
+        self.node_boxes += other.node_boxes
+        self.combinations += other.combinations
+        self.lanes += other.lanes
+        for reason, count in other.closed.items():
+            self.close(reason, count)
 
 
 @dataclass(slots=True)
@@ -302,7 +310,7 @@ def examine_batch(
     found = bound(problem, engine, np.stack([t.pull for t in tasks], axis=2))
     results: list[Survivors | Task | None] = [None] * len(tasks)
     live = np.flatnonzero(~found.dead)
-    counters.closed["residuals"] = counters.closed.get("residuals", 0) + len(tasks) - live.size
+    counters.close("residuals", len(tasks) - live.size)
     if live.size == 0:
         return results
     members, starts = _members(problem, engine, tasks, found, live, counters)
