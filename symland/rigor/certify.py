@@ -40,6 +40,7 @@ from symland.rigor.krawczyk import (
     preconditioned_midpoint,
     widest,
 )
+from symland.rigor.matrices import one_norm
 from symland.rigor.refine import BITS_PER_DIGIT, RefinedPoint
 from symland.spec import LandscapeSpec
 
@@ -209,10 +210,10 @@ def _proved(spec: LandscapeSpec, texts: tuple[str, ...], point: Midpoint | None,
     agreed = {vote for _, vote in decided}
     wide = widest(spec, point, radius)
     # The loss changes between midpoint and zero by no more than |grad|_1 over the cube times its radius.
-    spread = arb(0, (_gradient_over(spec, point, hessian, radius) * radius).upper())
-    places = max(MOST_PLACES, max(map(decimal_places, texts)))
+    spread = (_gradient_over(point, hessian, radius) * radius).upper()
+    places = max(MOST_PLACES, *map(decimal_places, texts))
     with working_precision(point.bits):
-        loss = outward_texts(point.value + spread, places)
+        loss = outward_texts(_wider(point.value, spread), places)
     bounds = eigenvalues(hessian, vectors)
     if bounds is None:
         return f"the eigenvalues are not enclosed at {ctx.prec} bits"
@@ -222,15 +223,18 @@ def _proved(spec: LandscapeSpec, texts: tuple[str, ...], point: Midpoint | None,
         uniqueness=text if wide is None else _uniqueness(point, text, *wide),
         index=agreed.pop() if len(agreed) == 1 else None,
         loss=loss,
-        eigenvalues=tuple(outward_texts(x + arb(0, EIGENVALUE_ROOM * x.rad()), _places(x)) for x in bounds),
+        eigenvalues=tuple(outward_texts(_wider(x, EIGENVALUE_ROOM * x.rad()), _places(x)) for x in bounds),
         opinions=decided if opinions else (),
     )
 
 
+def _wider(x: arb, by: arb) -> arb:
+    return x + arb(0, by)
+
+
 def _places(x: arb) -> int:
-    """MOST_PLACES, and those that the zeros of a small number take."""
-    least = x.abs_lower()
-    return MOST_PLACES if least == 0 else MOST_PLACES + max(0, decimal_places(short_above(least)) - 3)
+    """MOST_PLACES from about the first digit that is not zero."""
+    return MOST_PLACES + decimal_places(short_above(x.abs_lower()))
 
 
 def _steps() -> int:
@@ -261,10 +265,9 @@ def _inclusion(spec: LandscapeSpec, point: Midpoint) -> tuple[str, arb, arb_mat]
     return (text, radius, hessian) if contracts(point.shift, slope, radius) else None
 
 
-def _gradient_over(spec: LandscapeSpec, point: Midpoint, hessian: arb_mat, radius: arb) -> arb:
-    """An upper bound of |grad E|_1 over the cube, by the mean value theorem: |f(m)|_1 + r |H(X)|_1,1."""
-    total = sum((g.abs_upper() for g in point.gradient), arb(0))
-    return (total + radius * sum((x.abs_upper() for x in hessian.entries()), arb(0))).upper()
+def _gradient_over(point: Midpoint, hessian: arb_mat, radius: arb) -> arb:
+    """At least |grad E|_1 over the cube, by the mean value theorem: |f(m)|_1 + r |H(X)|_1,1."""
+    return one_norm(point.gradient) + radius * one_norm(hessian.entries())
 
 
 def _why_not(spec: LandscapeSpec, point: Midpoint) -> str:

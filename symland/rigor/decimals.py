@@ -104,12 +104,9 @@ def outward_texts(x: arb, most: int) -> tuple[str, str]:
 
     Fewer places are used where the ball is wider: the last digit weighs a hundredth of the radius or less.
     """
-    places = most
-    radius = x.rad()
-    if radius > 0:
-        size = _scaled(radius, most)
-        # radius = size 10^-most: of its digits only two are kept.
-        places = min(most, most - len(str(size.ceil())) + 3)
+    # The radius is size 10^-most: of its digits only two are kept.
+    size = _scaled(x.rad(), most).ceil()
+    places = min(most, most - len(str(size)) + 3)
     low, high = _scaled(x.lower(), places).floor(), _scaled(x.upper(), places).ceil()
     return fixed_text(low, places), fixed_text(high, places)
 

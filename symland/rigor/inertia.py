@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import combinations, pairwise
+from operator import gt
 
 import numpy as np
 from flint import acb_mat, arb, arb_mat
 from numpy.typing import NDArray
+
+from symland.rigor.matrices import identity, largest, one_norm, row_norm
 
 __all__ = ["characteristic_index", "congruence_index", "eigenvalue_index", "eigenvalues", "eigenvectors", "pivot_index"]
 
@@ -26,12 +29,12 @@ def eigenvectors(matrix: arb_mat, steps: int) -> arb_mat:
     middle = matrix.mid()
     values = _floats(middle)
     if not np.isfinite(values).all():
-        return _identity(matrix.nrows())
+        return identity(matrix.nrows())
     _, start = np.linalg.eigh((values + values.T) / 2)
     vectors = arb_mat(start.tolist())
     for _ in range(steps):
         half = vectors.transpose()
-        defect = _floats(_identity(matrix.nrows()) - half * vectors)
+        defect = _floats(identity(matrix.nrows()) - half * vectors)
         turned = _floats(half * middle * vectors)
         ritz = turned.diagonal() / (1 - defect.diagonal())
         gap = ritz[None, :] - ritz[:, None]
@@ -47,10 +50,6 @@ def _floats(matrix: arb_mat) -> NDArray[np.float64]:
     return np.array([float(x) for x in matrix.entries()]).reshape(matrix.nrows(), matrix.ncols())
 
 
-def _identity(size: int) -> arb_mat:
-    return arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
-
-
 def _negative(numbers: Iterable[arb]) -> int | None:
     """How many are negative; None where a sign is open."""
     count = 0
@@ -62,6 +61,13 @@ def _negative(numbers: Iterable[arb]) -> int | None:
     return count
 
 
+def _parted(matrix: arb_mat) -> tuple[list[arb], list[arb]]:
+    """The diagonal, and upper bounds of the rest of each row: the radii of Gershgorin's discs."""
+    rows = matrix.tolist()
+    diagonal = [row.pop(i) for i, row in enumerate(rows)]
+    return diagonal, [one_norm(row) for row in rows]
+
+
 def congruence_index(matrix: arb_mat, vectors: arb_mat) -> int | None:
     """The index of every matrix enclosed, by Q^T A Q = D + R.
 
@@ -69,13 +75,10 @@ def congruence_index(matrix: arb_mat, vectors: arb_mat) -> int | None:
     index is the number of negative diagonal entries: Sylvester's law with Gershgorin's discs, none of which holds 0.
     None when it is not dominant.
     """
-    size = matrix.nrows()
-    turned = vectors.transpose() * matrix * vectors
-    for i in range(size):
-        rest = sum((turned[i, j].abs_upper() for j in range(size) if j != i), arb(0))
-        if not turned[i, i].abs_lower() > rest:
-            return None
-    return _negative(turned[i, i] for i in range(size))
+    diagonal, rest = _parted(vectors.transpose() * matrix * vectors)
+    if not all(map(gt, [x.abs_lower() for x in diagonal], rest)):
+        return None
+    return _negative(diagonal)
 
 
 def pivot_index(matrix: arb_mat) -> int | None:
@@ -141,18 +144,11 @@ def eigenvalues(matrix: arb_mat, vectors: arb_mat) -> list[arb] | None:
     that of D + R times a number between 1 / (1 + |F|) and 1 / (1 - |F|); by Weyl the k-th of D + R is the k-th of D up
     to |R|. Both norms are bounded by the largest row sum. None when |F| is not small.
     """
-    size = matrix.nrows()
-    turned = vectors.transpose() * matrix * vectors
-    gram = vectors.transpose() * vectors
-    off = [sum((turned[i, j].abs_upper() for j in range(size) if j != i), arb(0)).upper() for i in range(size)]
-    skew = [sum(((gram[i, j] - int(i == j)).abs_upper() for j in range(size)), arb(0)).upper() for i in range(size)]
-    weyl, ostrowski = off[0], skew[0]
-    for a, b in zip(off, skew, strict=True):
-        weyl, ostrowski = weyl.max(a), ostrowski.max(b)
+    diagonal, rest = _parted(vectors.transpose() * matrix * vectors)
+    weyl, ostrowski = largest(rest), row_norm(vectors.transpose() * vectors - identity(matrix.nrows()))
     if not ostrowski < 0.5:
         return None
     # Exact balls, so that their order is total.
-    low = sorted(turned[i, i].lower() for i in range(size))
-    high = sorted(turned[i, i].upper() for i in range(size))
+    low, high = sorted(x.lower() for x in diagonal), sorted(x.upper() for x in diagonal)
     factor = (1 / (1 + ostrowski)).union(1 / (1 - ostrowski))
     return [factor * (a - weyl).union(b + weyl) for a, b in zip(low, high, strict=True)]

@@ -21,19 +21,16 @@ from flint import arb, arb_mat, ctx
 from symland.program.balls import evaluate_balls, working_precision
 from symland.program.derive import build_program
 from symland.program.ir import Program
+from symland.rigor.matrices import approximate_inverse, identity, largest, row_norm
 from symland.spec import LandscapeSpec
 
 __all__ = [
     "Midpoint",
-    "approximate_inverse",
-    "approximate_solution",
     "contraction",
     "contracts",
     "cube",
     "gradient_program",
     "hessian_over",
-    "identity",
-    "largest",
     "newton_polish",
     "preconditioned_midpoint",
     "widest",
@@ -73,25 +70,6 @@ def cube(midpoint: Sequence[arb], radius: arb) -> list[arb]:
     """The balls m_i + r [-1, 1]."""
     around = arb(0, radius)
     return [m + around for m in midpoint]
-
-
-def identity(size: int) -> arb_mat:
-    """The identity matrix."""
-    return arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
-
-
-def approximate_solution(matrix: arb_mat, right: arb_mat) -> arb_mat | None:
-    """An exact matrix close to the solution X of A X = B, both at their midpoints; None where a pivot is zero."""
-    try:
-        solved = matrix.mid().solve(right.mid(), algorithm="approx").mid()
-    except ZeroDivisionError:
-        return None
-    return solved if all(x.is_finite() for x in solved.entries()) else None
-
-
-def approximate_inverse(matrix: arb_mat) -> arb_mat | None:
-    """An exact matrix close to the inverse of the midpoint; None where a pivot is zero."""
-    return approximate_solution(matrix, identity(matrix.nrows()))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,23 +117,9 @@ def preconditioned_midpoint(spec: LandscapeSpec, balls: list[arb], slope_bits: i
     return Midpoint(balls=balls, bits=ctx.prec, value=ran.value, gradient=ran.gradient, inverse=inverse, shift=shift)
 
 
-def largest(numbers: Sequence[arb]) -> arb:
-    """The largest of exact numbers; NaN where one of them is NaN."""
-    top = numbers[0]
-    for x in numbers:
-        if x.is_nan():
-            return x
-        if x > top:
-            top = x
-    return top
-
-
 def contraction(inverse: arb_mat, hessian: arb_mat) -> arb:
     """An upper bound of max_i sum_j |I - Y H|_ij."""
-    size = hessian.nrows()
-    entries = (identity(size) - inverse * hessian).entries()
-    sums = (sum((x.abs_upper() for x in entries[i * size : (i + 1) * size]), arb(0)) for i in range(size))
-    return largest([s.upper() for s in sums])
+    return row_norm(identity(hessian.nrows()) - inverse * hessian)
 
 
 def contracts(shift: arb, slope: arb, radius: arb) -> bool:

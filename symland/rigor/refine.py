@@ -21,16 +21,14 @@ from symland.program.ir import Program
 from symland.records import Verdict
 from symland.rigor.decimals import exact_decimal, nearest_text, parse_decimal, short_above
 from symland.rigor.krawczyk import (
-    approximate_solution,
     contraction,
     contracts,
     cube,
     gradient_program,
     hessian_over,
-    identity,
-    largest,
     preconditioned_midpoint,
 )
+from symland.rigor.matrices import approximate_solution, identity, largest
 from symland.spec import LandscapeSpec
 
 __all__ = ["NewtonStep", "RefinedPoint", "refine"]

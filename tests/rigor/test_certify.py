@@ -17,7 +17,8 @@ from symland.rigor.certificate import Certificate
 from symland.rigor.certify import _uniqueness, certify
 from symland.rigor.check import check_certificate
 from symland.rigor.decimals import decimal_places
-from symland.rigor.krawczyk import preconditioned_midpoint
+from symland.rigor.inertia import eigenvalues, eigenvectors
+from symland.rigor.krawczyk import cube, hessian_over, preconditioned_midpoint
 from symland.rigor.refine import refine
 from tests.rigor.plain import gradient, hessian, loss
 from tests.rigor.points import xor, xor_points
@@ -68,6 +69,40 @@ def test_loss_and_eigenvalues_lie_in_their_bounds() -> None:
                     centre = [mpf(t) for t in made.midpoint]
                     far = max(abs(a - b) for a, b in zip(centre, point, strict=True))
                     assert far <= mpf(made.inclusion_radius) + mpf(10) ** -59
+
+
+def test_the_bounds_of_a_rough_point_are_those_of_its_cube() -> None:
+    spec, penalty = xor(1, "1e-2"), mpf("1e-2")
+    for theta in xor_points(1, "1e-2")[:3]:
+        made = certify(spec, list(np.array(theta) + 1e-6))
+        radius = mpf(made.inclusion_radius)
+        assert mpf("1e-6") <= radius < mpf("2e-6")
+        with mp.workdps(60):
+            centre = [mpf(t) for t in made.midpoint]
+            bend = hessian(centre, 1, penalty)
+            # |grad E| over the cube is about |H r| and more; from there to the zero the loss changes by that times r.
+            size = mp.fsum(abs(x) for x in bend)
+            low, high = map(mpf, made.loss)
+            assert low < loss([mpf(t) for t in refine(spec, theta, 50).theta], 1, penalty) < high
+            at, most = loss(centre, 1, penalty), mp.fsum(map(abs, gradient(centre, 1, penalty))) + size * radius
+            assert at - high < 0 < at - low
+            assert most * radius < (high - low) / 2 < mpf("1.1") * most * radius
+            values = mp.eigsy(bend, eigvals_only=True)
+            assert all(mpf(a) < v < mpf(b) for (a, b), v in zip(made.eigenvalues, values, strict=True))
+        with working_precision(128):
+            over = hessian_over(spec, cube([arb(t) for t in made.midpoint], arb(made.inclusion_radius)))
+            tight = eigenvalues(over, eigenvectors(over, 1))
+            assert tight is not None
+            for (a, b), ball in zip(made.eigenvalues, tight, strict=True):
+                # Room for a reader whose enclosure is wider.
+                assert 7.9 < (arb(b) - arb(a)) / (2 * ball.rad()) < 8.2
+
+
+def test_a_point_without_a_wide_cube_is_unique_in_the_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("symland.rigor.certify.widest", lambda spec, point, least: None)
+    made = certify(xor(1, "1e-2"), xor_points(1, "1e-2")[0])
+    assert made.verdict is Verdict.CERTIFIED
+    assert made.uniqueness_radius == made.inclusion_radius
 
 
 def test_newton_from_anywhere_in_the_uniqueness_cube_finds_no_other_zero() -> None:

@@ -29,17 +29,15 @@ from symland.rigor.inertia import (
 )
 from symland.rigor.krawczyk import (
     Midpoint,
-    approximate_inverse,
-    approximate_solution,
     contraction,
     contracts,
     cube,
     hessian_over,
-    largest,
     newton_polish,
     preconditioned_midpoint,
     widest,
 )
+from symland.rigor.matrices import approximate_inverse, approximate_solution, largest, one_norm, row_norm
 from symland.spec import LandscapeSpec
 from tests.rigor.points import xor, xor_points
 
@@ -217,6 +215,16 @@ def test_the_largest_of_numbers_one_of_which_is_none_is_none() -> None:
         assert largest(numbers) == 3
         numbers[place] = arb("nan")
         assert largest(numbers).is_nan()
+        assert row_norm(arb_mat([[x, 0] for x in numbers])).is_nan()
+
+
+def test_norms_are_upper_bounds() -> None:
+    with working_precision(64):
+        assert one_norm([]) == 0
+        norm = one_norm([arb(1, 0.5), arb(-2), arb(0, 0.25)])
+        assert norm.is_exact()
+        assert 3.75 <= norm < 3.7500001
+        assert 5 <= row_norm(arb_mat([[1, arb(-3, 1)], [2, 2]])) < 5.0000001
 
 
 def test_matrices_beyond_float64_are_decided_or_left_open() -> None:
@@ -305,6 +313,11 @@ def test_decimal_texts_are_exact_and_round_outward() -> None:
         assert outward_texts(-arb(1) / 3, 5) == ("-0.33334", "-0.33333")
         assert nearest_text(arb(-1) / 3, 4) == "-0.3333"
         assert nearest_text(arb(2) / 3, 4) == "0.6667"
+        assert nearest_text(arb(1) / 3, 4) == "0.3333"
+        # The last digit weighs between a thousandth and a hundredth of the radius.
+        assert outward_texts(arb(0.5, 0.0078125), 30) == ("0.49218", "0.50782")
+        assert outward_texts(arb(0.5, 0.25), 30) == ("0.249", "0.751")
+        assert outward_texts(arb(0.5), 30)[0] == "0.5" + 29 * "0"
         assert fixed_text(-5, 3) == "-0.005"
         assert fixed_text(12, -2) == "1200"
         assert [exact_decimal(Fraction(n, d)) for n, d in ((3, 40), (7, 125), (-12, 1), (1, 2**12))] == [
