@@ -247,6 +247,9 @@ def test_every_index_from_zero_to_the_dimension_can_be_said() -> None:
     assert again.spec.name == "spec"
     assert again.to_json().count("\n") > len(values["midpoint"])
     assert again.to_json().startswith('{\n "format"')
+    # Bounds may meet.
+    met = {**values["claims"], "loss": ["0.5", "0.5"], "eigenvalues": [["0.02", "0.02"]] * 7}
+    assert Certificate.from_dict({**values, "claims": met}).loss == ("0.5", "0.5")
     # One that decides nothing keeps its reason.
     flat = certify(xor(1, "0"), [0.0] * 7)
     kept = Certificate.from_dict(flat.to_dict())
