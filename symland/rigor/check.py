@@ -365,7 +365,7 @@ def _krawczyk(network: _Network, middle: list[arb], radii: list[arb]) -> tuple[a
         if not box:
             box = [m + x for m, x in zip(middle, image, strict=True)]
             # E(m) - E(theta) = d^T H d / 2 with d = m - theta in the cube, as the gradient vanishes at theta.
-            value += radius * around / 2 * sum(map(abs, over.entries()), arb(0))
+            value += radius * around / 2 * sum(map(abs, over.entries()))
     return value, box
 
 
@@ -375,7 +375,7 @@ def _eigenvalues(matrix: arb_mat) -> list[arb]:
     tolerance = arb(2) ** (-3 * ctx.prec // 4)
     vectors = acb_mat(matrix.mid()).eig(right=True, algorithm="approx", tol=tolerance)[1].real.mid()
     rows = (vectors.inv() * matrix * vectors).tolist()
-    discs = [row.pop(i) + sum(map(abs, row), arb(0)) * _AROUND for i, row in enumerate(rows)]
+    discs = [row.pop(i) + sum(map(abs, row)) * _AROUND for i, row in enumerate(rows)]
     joined: list[list[arb]] = []
     for disc in sorted(discs, key=float):
         group = [disc]

@@ -505,6 +505,21 @@ def padded(values: dict[str, Any], zeros: int) -> dict[str, Any]:
     return sealed(out)
 
 
+def test_what_meets_its_bounds_lies_in_them() -> None:
+    for low, high in (("1", "2"), ("0", "1"), ("1", "1")):
+        _inside(arb(1), arb(low), arb(high), "it")
+    for found, low, high, verdict in (
+        (arb(1), arb(2), arb(3), Verdict.REFUTED),
+        (arb(1), arb(-1), arb(0), Verdict.REFUTED),
+        (arb(1, 0.5), arb(1), arb(2), Verdict.UNDECIDED),
+        (arb(1, 0.5), arb(0), arb(1), Verdict.UNDECIDED),
+        (arb("nan"), arb(0), arb(1), Verdict.UNDECIDED),
+    ):
+        with pytest.raises(_Refusal, match="it (lies outside|is not proved to lie in) its bounds") as refusal:
+            _inside(found, low, high, "it")
+        assert refusal.value.args[1] is verdict
+
+
 def test_small_eigenvalues_of_wide_networks_are_read() -> None:
     for theta in (*xor_points(8, "1e-3", 6)[:2], xor_points(4, "1e-8", 3)[0]):
         spec = xor(8 if len(theta) == 42 else 4, "1e-3" if len(theta) == 42 else "1e-8")
