@@ -16,7 +16,7 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -37,7 +37,7 @@ MOST_BITS = 2**15  # taken from a certificate that names them
 _DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e-?\d{1,6})?", re.ASCII)
 _EXACT = re.compile(r"-?(0|[1-9]\d*)(/[1-9]\d*)?", re.ASCII)
 _LITERAL = re.compile(r"[\d.]+([eE][+-]?\d{1,3})?", re.ASCII)
-_AROUND = arb(0, 1)
+_ZERO, _AROUND = arb(0), arb(0, 1)
 _KEYS = "claims format inclusion_radius midpoint operator precision_bits reason seal spec spec_digest uniqueness_radius"
 _SPEC_KEYS = "activation bias hidden inputs loss outputs penalised penalty targets"
 _CLAIM_KEYS = "eigenvalues existence index loss uniqueness"
@@ -120,8 +120,7 @@ def _decimal(text: Any) -> fmpq:
     whole, _, fraction = mantissa.partition(".")
     shift = int(exponent or "0") - len(fraction)
     _need(abs(shift) <= MOST_DIGITS, "a number has too many digits")
-    n, power = fmpz(whole + fraction), fmpz(10) ** abs(shift)
-    return fmpq(n * power) if shift >= 0 else fmpq(n, power)
+    return fmpz(whole + fraction) * fmpq(10) ** shift
 
 
 def _rational(text: Any) -> Fraction:
@@ -163,8 +162,8 @@ class _Network:
 
     def __call__(self, theta: list[arb]) -> tuple[arb, arb_mat, arb_mat]:
         """Loss, gradient (P, 1) and Hessian (P, P) over a box."""
-        p, mean = self.size, arb(1) / len(self.inputs)
-        value, gradient, hessian = arb(0), arb_mat(p, 1), arb_mat(p, p)
+        p, mean = self.size, 1 / arb(len(self.inputs))
+        value, gradient, hessian = _ZERO, arb_mat(p, 1), arb_mat(p, p)
         for x, target in zip(self.inputs, self.targets, strict=True):
             u = self._margins(theta, x, target)
             v, first, second = _head(self.loss, [m.value for m in u])
@@ -192,15 +191,15 @@ class _Network:
         if self.loss != "squared":
             sums = [[(1, i), (-1, target)] for i in range(rows) if i != target] if rows > 1 else [[(1 - 2 * target, 0)]]
         margins = [self._affine(theta, below, signed, offset, end) for signed in sums]
-        shifts = [_ball(y) for y in target] if self.loss == "squared" else [arb(0)] * len(margins)
+        shifts = [_ball(y) for y in target] if self.loss == "squared" else [_ZERO] * len(margins)
         return [_Jet(m.value - y, m.gradient, m.hessian) for m, y in zip(margins, shifts, strict=True)]
 
     def _affine(self, theta: list[arb], below: list[_Jet], rows: list[tuple[int, int]], offset: int, end: int) -> _Jet:
         """sum over the (sign, row) of sign (W_row a + b_row), as a jet."""
         p, n = self.size, len(below)
-        value, gradient, hessian = arb(0), arb_mat(p, 1), arb_mat(p, p)
+        value, gradient, hessian = _ZERO, arb_mat(p, 1), arb_mat(p, p)
         for j, a in enumerate(below):
-            weight = sum((sign * theta[offset + i * n + j] for sign, i in rows), arb(0))
+            weight = _sum(sign * theta[offset + i * n + j] for sign, i in rows)
             value += weight * a.value
             gradient += weight * a.gradient
             hessian += weight * a.hessian
@@ -227,15 +226,19 @@ def _ball(value: Fraction) -> arb:
     return arb(fmpq(value.numerator, value.denominator))
 
 
+def _sum(numbers: Iterable[arb]) -> arb:
+    return sum(numbers, _ZERO)
+
+
 def _head(loss: str, u: list[arb]) -> tuple[arb, list[arb], list[list[arb]]]:
     q = range(len(u))
     if loss == "squared":
-        return sum((m * m for m in u), arb(0)), [2 * m for m in u], [[arb(2 * (i == j)) for j in q] for i in q]
-    logits = [arb(0), *u]
+        return _sum(m * m for m in u), [2 * m for m in u], [[arb(2 * (i == j)) for j in q] for i in q]
+    logits = [_ZERO, *u]
     # p_i = 1 / sum_k exp(u_k - u_i): every difference stands once.
-    p = [1 / sum(((m - own).exp() for k, m in enumerate(logits) if k != i), arb(1)) for i, own in enumerate(logits)]
-    value = sum((m.exp() for m in u), arb(0)).log1p()
-    rest = [sum((p[k] for k in range(len(p)) if k != i), arb(0)) for i in range(len(p))]
+    p = [1 / (1 + _sum((m - own).exp() for k, m in enumerate(logits) if k != i)) for i, own in enumerate(logits)]
+    value = _sum(m.exp() for m in u).log1p()
+    rest = [_sum(p[:i] + p[i + 1 :]) for i in range(len(p))]
     second = [[p[i + 1] * rest[i + 1] if i == j else -p[i + 1] * p[j + 1] for j in q] for i in q]
     return value, p[1:], second
 
@@ -288,9 +291,9 @@ def _parse(text: Any) -> ast.expr:
 def _evaluate(node: ast.expr, z: arb) -> _Three:
     match node:
         case ast.Name(id="z"):
-            return z, arb(1), arb(0)
+            return z, arb(1), _ZERO
         case ast.Constant(value=int() | float(), kind=str(digits)) if _LITERAL.fullmatch(digits):
-            return _ball(Fraction(digits)), arb(0), arb(0)
+            return _ball(Fraction(digits)), _ZERO, _ZERO
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=inner):
             a, b, c = _evaluate(inner, z)
             return (-a, -b, -c) if isinstance(op, ast.USub) else (a, b, c)
@@ -365,7 +368,7 @@ def _krawczyk(network: _Network, middle: list[arb], radii: list[arb]) -> tuple[a
         if not box:
             box = [m + x for m, x in zip(middle, image, strict=True)]
             # E(m) - E(theta) = d^T H d / 2 with d = m - theta in the cube, as the gradient vanishes at theta.
-            value += radius * around / 2 * sum(map(abs, over.entries()))
+            value += radius * around / 2 * _sum(map(abs, over.entries()))
     return value, box
 
 
@@ -375,7 +378,7 @@ def _eigenvalues(matrix: arb_mat) -> list[arb]:
     tolerance = arb(2) ** (-3 * ctx.prec // 4)
     vectors = acb_mat(matrix.mid()).eig(right=True, algorithm="approx", tol=tolerance)[1].real.mid()
     rows = (vectors.inv() * matrix * vectors).tolist()
-    discs = [row.pop(i) + sum(map(abs, row)) * _AROUND for i, row in enumerate(rows)]
+    discs = [row.pop(i) + _sum(map(abs, row)) * _AROUND for i, row in enumerate(rows)]
     joined: list[list[arb]] = []
     for disc in sorted(discs, key=float):
         group = [disc]

@@ -39,12 +39,11 @@ def parse_decimal(text: str) -> fmpq:
     mantissa, _, exponent = text.partition("e")
     whole, _, fraction = mantissa.partition(".")
     shift = int(exponent or "0") - len(fraction)
-    n = fmpz(whole + fraction)
-    return fmpq(n * _ten(shift)) if shift >= 0 else fmpq(n, _ten(-shift))
+    return fmpz(whole + fraction) * _ten(shift)
 
 
-def _ten(k: int) -> fmpz:
-    return fmpz(10) ** k
+def _ten(k: int) -> fmpq:
+    return fmpq(10) ** k
 
 
 def decimal_places(text: str) -> int:
@@ -82,16 +81,14 @@ def exact_decimal(value: float | Fraction | str) -> str:
     if rest != 1:
         raise CertificateError(f"{fraction} has no finite decimal expansion; write it rounded, as text")
     places = max(twos, fives)
-    return fixed_text(fmpz(fraction.numerator) * (_ten(places) / fmpz(fraction.denominator)), places)
+    scaled = fmpq(fraction.numerator, fraction.denominator) * _ten(places)
+    return fixed_text(scaled.p, places)
 
 
 def _scaled(x: arb, places: int) -> fmpq:
     """An exact ball times 10^places."""
     mantissa, exponent = x.man_exp()
-    shift = int(exponent)
-    power = fmpz(1) << abs(shift)
-    scaled = fmpq(mantissa * power) if shift >= 0 else fmpq(mantissa, power)
-    return scaled * (fmpq(_ten(places)) if places >= 0 else fmpq(1, _ten(-places)))
+    return mantissa * fmpq(2) ** int(exponent) * _ten(places)
 
 
 def nearest_text(x: arb, places: int) -> str:

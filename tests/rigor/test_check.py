@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpq
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
@@ -29,6 +29,7 @@ from symland.records import Verdict
 from symland.rigor.certificate import Certificate, certificate_schema
 from symland.rigor.certify import certify
 from symland.rigor.check import CheckResult, _eigenvalues, _evaluate, _inside, _parse, _Refusal, check_certificate
+from symland.rigor.check import _decimal as read_decimal
 from symland.rigor.decimals import parse_decimal
 from symland.rigor.krawczyk import contraction, cube, hessian_over, preconditioned_midpoint
 from symland.rigor.refine import refine
@@ -496,6 +497,12 @@ def test_numbers_with_many_digits_are_read_up_to_the_limit() -> None:
     wide = deepcopy(certificates()[0])
     wide["uniqueness_radius"] = "1e-26000"
     assert "too many digits" in check_certificate(sealed(wide)).reason
+    # The limits themselves are allowed.
+    assert read_decimal("1e-25000") == fmpq(10) ** -25000
+    assert read_decimal("1." + 24_998 * "0") == 1
+    for text in ("1e-25001", "1." + 24_999 * "0"):
+        with pytest.raises(_Refusal):
+            read_decimal(text)
 
 
 def padded(values: dict[str, Any], zeros: int) -> dict[str, Any]:
@@ -515,7 +522,7 @@ def test_what_meets_its_bounds_lies_in_them() -> None:
         (arb(1, 0.5), arb(0), arb(1), Verdict.UNDECIDED),
         (arb("nan"), arb(0), arb(1), Verdict.UNDECIDED),
     ):
-        with pytest.raises(_Refusal, match="it (lies outside|is not proved to lie in) its bounds") as refusal:
+        with pytest.raises(_Refusal, match=r"it (lies outside|is not proved to lie in) its bounds") as refusal:
             _inside(found, low, high, "it")
         assert refusal.value.args[1] is verdict
 
