@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from operator import add
 from typing import Any, NamedTuple
 
 from flint import acb_mat, arb, arb_mat, ctx, fmpq, fmpz
@@ -156,16 +157,17 @@ class _Network:
         self.penalised = self.size if spec["penalised"] == "all" else weights
         _need(self.size**2 * len(self.inputs) * sum(self.widths) <= LARGEST_WORK, "too large", Verdict.UNDECIDED)
         self.tree = _parse(spec["activation"])
-        offsets = [sum(m * n for m, n in shapes[:k]) for k in range(len(shapes))]
-        ends = [weights + sum(self.widths[1 : k + 1]) for k in range(len(shapes))]
-        self.where = list(zip(shapes, offsets, ends, strict=True))
+        self.where = [
+            (rows, sum(m * n for m, n in shapes[:k]), weights + sum(self.widths[1 : k + 1]))
+            for k, (_, rows) in enumerate(shapes)
+        ]
 
     def __call__(self, theta: list[arb]) -> tuple[arb, arb_mat, arb_mat]:
         """Loss, gradient (P, 1) and Hessian (P, P) over a box."""
         p, mean = self.size, 1 / arb(len(self.inputs))
         value, gradient, hessian = _ZERO, arb_mat(p, 1), arb_mat(p, p)
-        for x, target in zip(self.inputs, self.targets, strict=True):
-            u = self._margins(theta, x, target)
+        for d, x in enumerate(self.inputs):
+            u = self._margins(theta, x, self.targets[d])
             v, first, second = _head(self.loss, [m.value for m in u])
             value += mean * v
             for i, m in enumerate(u):
@@ -183,16 +185,17 @@ class _Network:
     def _margins(self, theta: list[arb], x: list[Fraction], target: Any) -> list[_Jet]:
         p = self.size
         below = [_Jet(_ball(v), arb_mat(p, 1), arb_mat(p, p)) for v in x]
-        for (_, rows), offset, end in self.where[:-1]:
+        for rows, offset, end in self.where[:-1]:
             nodes = [self._affine(theta, below, [(1, i)], offset, end) for i in range(rows)]
             below = [_activated(self.tree, s) for s in nodes]
-        (_, rows), offset, end = self.where[-1]
+        rows, offset, end = self.where[-1]
         sums = [[(1, i)] for i in range(rows)]
         if self.loss != "squared":
             sums = [[(1, i), (-1, target)] for i in range(rows) if i != target] if rows > 1 else [[(1 - 2 * target, 0)]]
         margins = [self._affine(theta, below, signed, offset, end) for signed in sums]
-        shifts = [_ball(y) for y in target] if self.loss == "squared" else [_ZERO] * len(margins)
-        return [_Jet(m.value - y, m.gradient, m.hessian) for m, y in zip(margins, shifts, strict=True)]
+        if self.loss == "squared":
+            return [m._replace(value=m.value - _ball(target[i])) for i, m in enumerate(margins)]
+        return margins
 
     def _affine(self, theta: list[arb], below: list[_Jet], rows: list[tuple[int, int]], offset: int, end: int) -> _Jet:
         """sum over the (sign, row) of sign (W_row a + b_row), as a jet."""
@@ -348,8 +351,8 @@ def _verify(values: dict[str, Any]) -> None:
     found = _eigenvalues(network(box)[2])
     _need(all(bool(x < 0) or bool(x > 0) for x in found), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
     _need(sum(bool(x < 0) for x in found) == index["value"], "the index is another")
-    for x, low, high in zip(found, numbers[p + 4 :: 2], numbers[p + 5 :: 2], strict=True):
-        _inside(x, arb(low), arb(high), "an eigenvalue")
+    for k, x in enumerate(found):
+        _inside(x, arb(numbers[p + 4 + 2 * k]), arb(numbers[p + 5 + 2 * k]), "an eigenvalue")
 
 
 def _krawczyk(network: _Network, middle: list[arb], radii: list[arb]) -> tuple[arb, list[arb]]:
@@ -358,7 +361,7 @@ def _krawczyk(network: _Network, middle: list[arb], radii: list[arb]) -> tuple[a
     value, gradient, at = network(middle)
     moved = (inverse := at.mid().inv().mid()) * gradient
     box: list[arb] = []
-    for radius, name in zip(radii, ("inclusion", "uniqueness"), strict=True):
+    for radius, name in ((radii[0], "inclusion"), (radii[1], "uniqueness")):
         around = radius * _AROUND
         _, _, over = network([m + around for m in middle])
         slope = arb_mat(p, p, [int(i == j) for i in range(p) for j in range(p)]) - inverse * over
@@ -366,7 +369,7 @@ def _krawczyk(network: _Network, middle: list[arb], radii: list[arb]) -> tuple[a
         _need(not any(abs(x) > radius for x in image), f"no stationary point lies in the {name} cube")
         _need(all(abs(x) < radius for x in image), f"Krawczyk's test fails on the {name} cube", Verdict.UNDECIDED)
         if not box:
-            box = [m + x for m, x in zip(middle, image, strict=True)]
+            box = list(map(add, middle, image))
             # E(m) - E(theta) = d^T H d / 2 with d = m - theta in the cube, as the gradient vanishes at theta.
             value += radius * around / 2 * _sum(map(abs, over.entries()))
     return value, box

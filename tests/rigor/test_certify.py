@@ -199,6 +199,17 @@ def test_a_point_with_a_gradient_is_refuted() -> None:
     made = certify(xor(2, "1e-3"), [0.5] * 12)
     assert made.existence is Verdict.REFUTED
     assert made.verdict is Verdict.REFUTED
+    # Found at the first precision, not at the last.
+    assert made.precision == 256
+
+
+def test_the_precision_is_that_of_the_digits_given() -> None:
+    spec, theta = xor(1, "1e-2"), xor_points(1, "1e-2")[0]
+    for digits, bits in ((12, 128), (60, 263), (200, 728)):
+        made = certify(spec, refine(spec, theta, digits))
+        assert (made.verdict, made.precision) == (Verdict.CERTIFIED, bits)
+        # The bounds of the loss are as sharp as the cube allows, not as the digits of the midpoint.
+        assert mpf(made.loss[1]) - mpf(made.loss[0]) < mpf(10) ** (-min(1.8 * digits, 58))
 
 
 def test_a_rough_point_is_polished() -> None:
