@@ -208,14 +208,13 @@ class _Network:
             hessian += weight * a.hessian
             for sign, i in rows:
                 k = offset + i * n + j
-                gradient[k, 0] += sign * a.value
+                gradient[k, 0] = sign * a.value
                 for q in range(p):
                     if not (slope := a.gradient[q, 0]).is_zero():
-                        hessian[k, q] += sign * slope
-                        hessian[q, k] += sign * slope
+                        hessian[k, q] = hessian[q, k] = sign * slope
         for sign, i in rows if self.bias else ():
             value += sign * theta[end + i]
-            gradient[end + i, 0] += sign
+            gradient[end + i, 0] = sign
         return _Jet(value, gradient, hessian)
 
 
@@ -346,7 +345,7 @@ def _verify(values: dict[str, Any]) -> None:
     longest = max(len(t) + abs(int(t.partition("e")[2] or "0")) for t in written)
     ctx.prec = SPARE_BITS + max(int(3.33 * longest), min(values["precision_bits"], MOST_BITS))
     _need(bool(0 < numbers[p] <= numbers[p + 1]), "the radii are not in order")
-    value, box = _krawczyk(network, [arb(n) for n in numbers[:p]], [arb(r) for r in numbers[p : p + 2]])
+    value, box = _krawczyk(network, [arb(n) for n in numbers[:p]], arb(numbers[p]), arb(numbers[p + 1]))
     _inside(value, arb(numbers[p + 2]), arb(numbers[p + 3]), "the loss")
     found = _eigenvalues(network(box)[2])
     _need(all(bool(x < 0) or bool(x > 0) for x in found), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
@@ -355,24 +354,24 @@ def _verify(values: dict[str, Any]) -> None:
         _inside(x, arb(numbers[p + 4 + 2 * k]), arb(numbers[p + 5 + 2 * k]), "an eigenvalue")
 
 
-def _krawczyk(network: _Network, middle: list[arb], radii: list[arb]) -> tuple[arb, list[arb]]:
+def _krawczyk(network: _Network, middle: list[arb], inner: arb, outer: arb) -> tuple[arb, list[arb]]:
     """If the test holds on both cubes: the loss at the zero, and a far smaller box that holds the zero."""
-    p = network.size
     value, gradient, at = network(middle)
-    moved = (inverse := at.mid().inv().mid()) * gradient
-    box: list[arb] = []
-    for radius, name in ((radii[0], "inclusion"), (radii[1], "uniqueness")):
-        around = radius * _AROUND
-        _, _, over = network([m + around for m in middle])
+    inverse = at.mid().inv().mid()
+    moved, p = inverse * gradient, network.size
+
+    def image(radius: arb, name: str) -> tuple[list[arb], arb_mat]:
+        _, _, over = network([m + radius * _AROUND for m in middle])
         slope = arb_mat(p, p, [int(i == j) for i in range(p) for j in range(p)]) - inverse * over
-        image = (slope * arb_mat(p, 1, [around] * p) - moved).entries()
-        _need(not any(abs(x) > radius for x in image), f"no stationary point lies in the {name} cube")
-        _need(all(abs(x) < radius for x in image), f"Krawczyk's test fails on the {name} cube", Verdict.UNDECIDED)
-        if not box:
-            box = list(map(add, middle, image))
-            # E(m) - E(theta) = d^T H d / 2 with d = m - theta in the cube, as the gradient vanishes at theta.
-            value += radius * around / 2 * _sum(map(abs, over.entries()))
-    return value, box
+        found = (slope * arb_mat(p, 1, [radius * _AROUND] * p) - moved).entries()
+        _need(not any(abs(x) > radius for x in found), f"no stationary point lies in the {name} cube")
+        _need(all(abs(x) < radius for x in found), f"Krawczyk's test fails on the {name} cube", Verdict.UNDECIDED)
+        return found, over
+
+    near, over = image(inner, "inclusion")
+    image(outer, "uniqueness")
+    # E(m) - E(theta) = d^T H d / 2 with d = m - theta in the cube, as the gradient vanishes at theta.
+    return value + inner * inner * _AROUND / 2 * _sum(map(abs, over.entries())), list(map(add, middle, near))
 
 
 def _eigenvalues(matrix: arb_mat) -> list[arb]:

@@ -28,7 +28,16 @@ from symland.program.balls import working_precision
 from symland.records import Verdict
 from symland.rigor.certificate import Certificate, certificate_schema
 from symland.rigor.certify import certify
-from symland.rigor.check import CheckResult, _eigenvalues, _evaluate, _inside, _parse, _Refusal, check_certificate
+from symland.rigor.check import (
+    CheckResult,
+    _eigenvalues,
+    _evaluate,
+    _inside,
+    _krawczyk,
+    _parse,
+    _Refusal,
+    check_certificate,
+)
 from symland.rigor.check import _decimal as read_decimal
 from symland.rigor.decimals import parse_decimal
 from symland.rigor.krawczyk import contraction, cube, hessian_over, preconditioned_midpoint
@@ -510,6 +519,35 @@ def padded(values: dict[str, Any], zeros: int) -> dict[str, Any]:
     out = deepcopy(values)
     out["midpoint"][0] += "0" * zeros
     return sealed(out)
+
+
+class Parabola:
+    """E = (x - 0.25)^2 / 2 over balls, as a network of one parameter."""
+
+    size = 1
+
+    def __call__(self, theta: list[arb]) -> tuple[arb, arb_mat, arb_mat]:
+        x = theta[0] - arb(0.25)
+        return x * x / 2, arb_mat([[x]]), arb_mat([[1]])
+
+
+def test_the_zero_lies_in_the_image_of_the_cube_and_its_loss_in_the_bounds() -> None:
+    network: Any = Parabola()
+    for middle in (0.25, 0.375, 0.125):
+        value, box = _krawczyk(network, [arb(middle)], arb(0.25), arb(0.5))
+        assert box[0] == 0.25
+        assert value.contains(0)
+        assert value.rad() < 0.05
+    for middle, inner, verdict, name in (
+        # The zero lies on the face of the cube, outside, and outside of none but the first.
+        (0.5, 0.25, Verdict.UNDECIDED, "inclusion"),
+        (0.5, 0.125, Verdict.REFUTED, "inclusion"),
+    ):
+        with pytest.raises(_Refusal, match=name) as refusal:
+            _krawczyk(network, [arb(middle)], arb(inner), arb(1))
+        assert refusal.value.args[1] is verdict
+    with pytest.raises(_Refusal, match="uniqueness"):
+        _krawczyk(network, [arb(0.5)], arb(0.375), arb(0.125))
 
 
 def test_what_meets_its_bounds_lies_in_them() -> None:
