@@ -30,7 +30,7 @@ def eigenvectors(matrix: arb_mat, steps: int) -> arb_mat:
     values = _floats(middle)
     if not np.isfinite(values).all():
         return identity(matrix.nrows())
-    _, start = np.linalg.eigh((values + values.T) / 2)
+    _, start = np.linalg.eigh(values)
     vectors = arb_mat(start.tolist())
     for _ in range(steps):
         half = vectors.transpose()
@@ -151,4 +151,4 @@ def eigenvalues(matrix: arb_mat, vectors: arb_mat) -> list[arb] | None:
     # Exact balls, so that their order is total.
     low, high = sorted(x.lower() for x in diagonal), sorted(x.upper() for x in diagonal)
     factor = (1 / (1 + ostrowski)).union(1 / (1 - ostrowski))
-    return [factor * (a - weyl).union(b + weyl) for a, b in zip(low, high, strict=True)]
+    return [factor * (low[k] - weyl).union(high[k] + weyl) for k in range(len(low))]

@@ -161,7 +161,8 @@ def test_eigenvalues_allow_for_vectors_that_are_not_orthonormal() -> None:
             assert found is not None
             assert found[0].contains(-3)
             assert found[1].contains(2)
-        assert eigenvalues(arb_mat([[2, 0], [0, 3]]), arb_mat([[2, 0], [0, 2]])) is None
+        for stretch in (1.5, 2):
+            assert eigenvalues(arb_mat([[2, 0], [0, 3]]), arb_mat([[stretch, 0], [0, stretch]])) is None
 
 
 def test_every_row_must_dominate() -> None:
@@ -294,6 +295,17 @@ def test_the_widest_cube_passes_the_test_and_ten_times_it_does_not() -> None:
             assert not contracts(point.shift, far, 10 * radius)
 
 
+def test_the_slope_of_a_recorded_cube_shrinks_with_the_square_of_the_layers() -> None:
+    for hidden, most in (((2,), 0.5), ((2, 2), 0.125), ((2, 1, 2), 0.5 / 9)):
+        spec = xor(1, "1e-1").with_(hidden=hidden)
+        with working_precision(128):
+            point = preconditioned_midpoint(spec, [arb(0)] * spec.n_parameters, 128)
+            assert point is not None
+            best = widest(spec, point, arb(1e-12))
+            assert best is not None
+            assert 0.6 * most < best[1] <= most
+
+
 def test_decimal_texts_are_exact_and_round_outward() -> None:
     rng = np.random.default_rng(0)
     with working_precision(100):
@@ -332,6 +344,7 @@ def test_decimal_texts_are_exact_and_round_outward() -> None:
         assert [decimal_places(t) for t in ("12", "0.25", "1.5e-30", "1e3", "2.50e1")] == [0, 2, 31, -3, 1]
         assert outward_texts(arb(1234567), -3) == ("1234000", "1235000")
         assert short_above(arb(0)) == "0"
+        assert short_above(arb(1, 0.5)) in ("1.50e0", "1.51e0")
         for wrong in (arb(-1), arb("nan"), arb("inf")):
             with pytest.raises(CertificateError):
                 short_above(wrong)
