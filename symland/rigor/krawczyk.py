@@ -139,15 +139,15 @@ def widest(spec: LandscapeSpec, point: Midpoint, least: arb) -> tuple[arb, arb] 
     for _ in range(MOST_CUBES):
         slope = contraction(point.inverse, hessian_over(spec, cube(point.balls, radius)))
         good = bool(slope <= aim) and contracts(point.shift, slope, radius)
-        if good and (best is None or radius > best[0]):
+        if good:
             best = (radius, slope)
-        growth = (aim / slope).mid() if slope.is_finite() and slope > 0 else arb(0.25)
-        if good and growth < 1.1:
+        growth = aim / slope
+        step = 0.95 * growth.mid() if growth.is_finite() else arb(0.25)
+        if good and step < 1.05:
             break
         # A failed cube asks for a smaller one, by any factor; a good one for a larger.
-        step = 0.95 * growth
-        radius = _exact(radius * (step.max(arb(1.05)).min(arb(20)) if good else step.min(arb(0.8))))
-        if best is not None and not radius > best[0]:
+        radius = _exact(radius * step.min(arb(20 if good else 0.8)))
+        if best is not None and radius <= best[0]:
             break
     return best
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -293,6 +294,36 @@ def test_the_widest_cube_passes_the_test_and_ten_times_it_does_not() -> None:
             assert contracts(point.shift, again, radius)
             far = contraction(point.inverse, hessian_over(spec, cube(point.balls, 10 * radius)))
             assert not contracts(point.shift, far, 10 * radius)
+
+
+@pytest.mark.parametrize("steep", [1e-3, 0.1, 40.0, 3e3, 1e5])
+def test_the_widest_cube_is_nearly_that_of_the_slope_aimed_at(steep: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[float] = []
+
+    def slope(inverse: arb_mat, radius: arb) -> arb:
+        tried.append(float(radius))
+        return arb("nan") if steep == 40.0 and radius > 1e-2 else steep * radius
+
+    with working_precision(128):
+        spec, theta = xor(1, "1e-2"), [arb(t) for t in xor_points(1, "1e-2")[0]]
+        point = preconditioned_midpoint(spec, theta, 128)
+        assert point is not None
+        monkeypatch.setattr("symland.rigor.krawczyk.hessian_over", lambda spec, box: arb(box[0].rad()))
+        monkeypatch.setattr("symland.rigor.krawczyk.contraction", slope)
+        best = widest(spec, point, arb(1e-12))
+        assert best is not None
+        radius, found = float(best[0]), float(best[1])
+        size = 1 + max(abs(float(t)) for t in theta)
+        assert tried[0] == pytest.approx(1e-3 * size, rel=1e-6)
+        assert any(radius == pytest.approx(r, rel=1e-6) for r in tried)
+        assert len(tried) <= 6
+        assert found == pytest.approx(steep * radius, rel=1e-6)
+        # Beyond 0.01 there is no slope at 40: a quarter of the first radius beyond is taken.
+        assert (0.1 if steep == 40.0 else 0.45) < found <= 0.5
+        # A wide inclusion cube is where the search begins, and where the test never holds nothing is found.
+        tried.clear()
+        assert widest(spec, point, arb(0.5)) is None or tried[0] == 0.5
+        assert widest(spec, replace(point, shift=arb(1e9)), arb(1e-12)) is None
 
 
 def test_the_slope_of_a_recorded_cube_shrinks_with_the_square_of_the_layers() -> None:
