@@ -35,6 +35,7 @@ from symland.rigor.check import (
     _inside,
     _krawczyk,
     _parse,
+    _rational,
     _Refusal,
     check_certificate,
 )
@@ -521,6 +522,19 @@ def padded(values: dict[str, Any], zeros: int) -> dict[str, Any]:
     return sealed(out)
 
 
+def test_an_exact_number_is_a_fraction_in_lowest_terms() -> None:
+    for text, value in (("0", Fraction(0)), ("-7/3", Fraction(-7, 3)), ("9" * 4000, Fraction(10**4000 - 1))):
+        assert _rational(text) == value
+    longest = f"1{2499 * '0'}/{2499 * '9'}"
+    assert str(_rational(longest)) == longest
+    for wrong in (longest + "9", 5, 0.5, None, "1.5", "1e3", " 1", "--1", "1/0"):
+        with pytest.raises(_Refusal, match="not an exact number"):
+            _rational(wrong)
+    for wrong in ("2/4", "3/1", "-0"):
+        with pytest.raises(_Refusal, match="lowest terms"):
+            _rational(wrong)
+
+
 class Parabola:
     """E = (x - 0.25)^2 / 2 over balls, as a network of one parameter."""
 
@@ -538,6 +552,10 @@ def test_the_zero_lies_in_the_image_of_the_cube_and_its_loss_in_the_bounds() -> 
         assert box[0] == 0.25
         assert value.contains(0)
         assert value.rad() < 0.05
+    # The bound of the loss is sharp where the zero lies near the face.
+    value, _ = _krawczyk(network, [arb(0.375)], arb(0.1255), arb(0.5))
+    assert value.contains(0)
+    assert value.rad() < 0.0079
     for middle, inner, verdict, name in (
         # The zero lies on the face of the cube, outside, and outside of none but the first.
         (0.5, 0.25, Verdict.UNDECIDED, "inclusion"),
