@@ -286,6 +286,7 @@ def test_ten_thousand_planted_lies_are_refused() -> None:
             values = redigested(values) if "spec" in values else sealed(values)
         result = check_certificate(values)
         assert result.verdict is not Verdict.CERTIFIED, (lie.__name__, result)
+        assert isinstance(result.reason, str)
         refused[lie.__name__] += 1
     assert len(refused) == len(FALSE) + len(MALFORMED)
 
@@ -322,7 +323,8 @@ def test_rows_of_numbers_must_be_lists() -> None:
         values = certify(spec, [float(t) for t in newton_points(spec, starts)[0]]).to_dict()
         assert check_certificate(values).verdict is Verdict.CERTIFIED
         values["spec"] = {**values["spec"], **change}
-        assert check_certificate(redigested(values)).verdict is Verdict.REFUTED
+        result = check_certificate(redigested(values))
+        assert (result.verdict, "malformed" in result.reason) == (Verdict.REFUTED, True)
 
 
 ACTIVATIONS = (
@@ -382,6 +384,35 @@ def test_the_checker_reads_no_other_activation(text: str) -> None:
     values = deepcopy(certificates()[0])
     values["spec"]["activation"] = text
     assert check_certificate(redigested(values)).verdict is Verdict.REFUTED
+
+
+def test_keys_and_outputs_that_do_not_belong_are_named() -> None:
+    for place, name in ((("claims",), "the claims"), (("claims", "index"), "an index"), (("spec",), "a specification")):
+        values = deepcopy(certificates()[0])
+        at: Any = values
+        for key in place:
+            at = at[key]
+        at["more"] = 1
+        assert check_certificate(redigested(values)).reason == f"the keys are not those of {name}"
+    values = deepcopy(certificates()[0])
+    values["spec"]["outputs"] = 1
+    assert "does not go with" in check_certificate(redigested(values)).reason
+
+
+def test_a_network_is_read_up_to_the_limit_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 7 parameters, 4 samples, 2 + 1 + 2 nodes.
+    for work, verdict in ((980, Verdict.CERTIFIED), (979, Verdict.UNDECIDED)):
+        monkeypatch.setattr("symland.rigor.check.LARGEST_WORK", work)
+        assert check_certificate(certificates()[0]).verdict is verdict
+
+
+def test_the_digits_of_a_certificate_ask_for_their_precision_whatever_bits_it_names() -> None:
+    long = certify(xor(1, "1e-2"), refine(xor(1, "1e-2"), xor_points(1, "1e-2")[0], 400)).to_dict()
+    tiny = certify(xor(1, "1e-100"), [0.0] * 7).to_dict()
+    assert "e-" in tiny["inclusion_radius"]
+    for values in (long, tiny):
+        for bits in (2, values["precision_bits"], 10**7):
+            assert check_certificate(sealed({**values, "precision_bits": bits})).verdict is Verdict.CERTIFIED
 
 
 def test_the_checker_tells_what_is_false_from_what_it_cannot_prove() -> None:
