@@ -70,8 +70,7 @@ def check_certificate(source: str | bytes | Mapping[str, Any], spec: Mapping[str
     """Verify the text or JSON values of a certificate, which must be about `spec`, canonical values, where given."""
     before = ctx.prec
     try:
-        text = source if isinstance(source, str | bytes) else json.dumps(source, allow_nan=False)
-        values = _read(text.decode("utf-8") if isinstance(text, bytes) else text)
+        values = _read(source if isinstance(source, str | bytes) else json.dumps(source))
         _need(spec is None or values["spec"] == json.loads(json.dumps(spec)), "it is about another specification")
         _verify(values)
     except _Refusal as refusal:
@@ -85,7 +84,7 @@ def check_certificate(source: str | bytes | Mapping[str, Any], spec: Mapping[str
     return CheckResult(verdict=Verdict.CERTIFIED, reason="existence, uniqueness, index, loss and eigenvalues hold")
 
 
-def _read(text: str) -> dict[str, Any]:
+def _read(text: str | bytes) -> dict[str, Any]:
     """JSON with neither floats nor repeated keys, whose digests are right."""
     _need(len(text) <= LONGEST_FILE, "the file is too long")
 

@@ -399,6 +399,33 @@ def test_keys_and_outputs_that_do_not_belong_are_named() -> None:
     assert "does not go with" in check_certificate(redigested(values)).reason
 
 
+def test_an_eigenvalue_whose_sign_is_open_decides_no_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = next(c for c in certificates() if c["claims"]["index"]["value"] == 0)
+    bounds = [["-2", "2"], *true["claims"]["eigenvalues"][1:]]
+    values = sealed({**true, "claims": {**true["claims"], "eigenvalues": bounds}})
+    assert check_certificate(values).verdict is Verdict.CERTIFIED
+    for ball in (arb(0, 0.5), arb(0), arb(0.5, 0.5), arb(-0.5, 0.5), arb("nan")):
+        found = [ball, *(arb(t, 1e-30) for t, _ in bounds[1:])]
+        monkeypatch.setattr("symland.rigor.check._eigenvalues", lambda matrix, found=found: found)
+        result = check_certificate(values)
+        assert (result.verdict, result.reason) == (Verdict.UNDECIDED, "the sign of an eigenvalue is open")
+
+
+def test_numbers_are_text_and_cubes_may_be_equal() -> None:
+    true = certificates()[0]
+    for wrong in ("0.5", "1e3", "NaN", "-Infinity"):
+        text = json.dumps(true).replace(json.dumps(true["midpoint"]), f"[{wrong}]")
+        assert "a number must be text or an integer" in check_certificate(text).reason
+        assert check_certificate(text.encode()) == check_certificate(text)
+    same = sealed({**true, "uniqueness_radius": true["inclusion_radius"]})
+    assert check_certificate(same).verdict is Verdict.CERTIFIED
+    less = sealed({**true, "uniqueness_radius": "1e-60"})
+    assert check_certificate(less) == CheckResult(verdict=Verdict.REFUTED, reason="the radii are not in order")
+    assert check_certificate(json.dumps(true), {**true["spec"], "bias": False}).reason == (
+        "it is about another specification"
+    )
+
+
 def test_a_network_is_read_up_to_the_limit_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
     # 7 parameters, 4 samples, 2 + 1 + 2 nodes.
     for work, verdict in ((980, Verdict.CERTIFIED), (979, Verdict.UNDECIDED)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
-from math import log10
+from math import log, log10
 
 import pytest
 from flint import arb
@@ -94,6 +94,7 @@ def test_a_degenerate_point_that_newton_nears_by_thirds_has_no_certified_digit()
     )
     refined = refine(spec, [0.01, 0.01], 40)
     assert (refined.verdict, refined.digits) == (Verdict.UNDECIDED, 0)
+    assert mpf(refined.loss) == pytest.approx(log(2))
     # As many steps as allowed did not raise the precision; then one more is the last.
     assert sum(a.digits == b.digits for a, b in pairwise(refined.steps)) == MOST_FIRST_STEPS
     assert 0 < float(refined.theta[0]) < 1e-9
