@@ -199,6 +199,7 @@ def test_a_point_with_a_gradient_is_refuted() -> None:
     made = certify(xor(2, "1e-3"), [0.5] * 12)
     assert made.existence is Verdict.REFUTED
     assert made.verdict is Verdict.REFUTED
+    assert made.reason == "the gradient does not vanish within 1e-06 of the point"
     # Found at the first precision, not at the last.
     assert made.precision == 256
 

@@ -426,6 +426,12 @@ def test_numbers_are_text_and_cubes_may_be_equal() -> None:
     )
 
 
+def test_an_activation_is_read_up_to_the_limit() -> None:
+    assert _parse("z" + 249 * "+z" + " ")
+    with pytest.raises(_Refusal, match="short text"):
+        _parse("z" + 249 * "+z" + "  ")
+
+
 def test_a_network_is_read_up_to_the_limit_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
     # 7 parameters, 4 samples, 2 + 1 + 2 nodes.
     for work, verdict in ((980, Verdict.CERTIFIED), (979, Verdict.UNDECIDED)):

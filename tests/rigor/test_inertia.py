@@ -364,6 +364,8 @@ def test_decimal_texts_are_exact_and_round_outward() -> None:
         assert outward_texts(arb(0.5), 30)[0] == "0.5" + 29 * "0"
         assert fixed_text(-5, 3) == "-0.005"
         assert fixed_text(12, -2) == "1200"
+        assert fixed_text(0, 2) == "0.00"
+        assert [short_above(arb(n)) for n in (100, 999, 1000, 1001)] == ["1.00e2", "9.99e2", "1.00e3", "1.01e3"]
         assert [exact_decimal(Fraction(n, d)) for n, d in ((3, 40), (7, 125), (-12, 1), (1, 2**12))] == [
             "0.075",
             "0.056",
