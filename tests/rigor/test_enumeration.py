@@ -5,35 +5,24 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from fractions import Fraction
+from dataclasses import fields
 from itertools import combinations_with_replacement, count, product
 from multiprocessing import get_context
 from typing import Any
 
-import mpmath
 import numpy as np
 import pytest
-from scipy.optimize import root
 
 from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
 from symland.rigor.enumeration import Progress, audit, enumerate_by_theorem, enumerate_points, search, theorem_applies
-from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
 from symland.rigor.enumeration.joint import Lanes, sift
 from symland.rigor.enumeration.known import prove_known, reduce_theta
-from symland.rigor.enumeration.lanes import Interval, TanhRange, exponential, tanh_jet, tanh_range
 from symland.rigor.enumeration.matching import match
-from symland.rigor.enumeration.node import (
-    Box,
-    affine_program,
-    contract_program,
-    linear_form,
-    shares,
-    zero_program,
-)
-from symland.rigor.enumeration.problem import reduced_problem
+from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.rigor.enumeration.search import (
     Counters,
+    Engines,
     Members,
     Survivors,
     Task,
@@ -44,41 +33,7 @@ from symland.rigor.enumeration.search import (
     examine_batch,
 )
 from symland.spec import builtin
-
-XOR = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
-SIGN = np.array([-1.0, 1.0, 1.0, -1.0])
-
-
-def gradient(theta: np.ndarray, nodes: int, penalty: float) -> np.ndarray:
-    """Gradient of the whole loss over all parameters (W1, W2, b, c), written out by the chain rule."""
-    w1, w2 = theta[: 2 * nodes].reshape(nodes, 2), theta[2 * nodes : 4 * nodes].reshape(2, nodes)
-    b, c = theta[4 * nodes : 5 * nodes], theta[5 * nodes :]
-    h = np.tanh(XOR[:, :2] @ w1.T + b)
-    z = h @ w2.T + c
-    p = np.exp(z - z.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    r = (p - np.eye(2)[(SIGN > 0).astype(int)]) / 4
-    back = (r @ w2) * (1 - h**2)
-    parts = [(back.T @ XOR[:, :2]).ravel(), (r.T @ h).ravel(), back.sum(axis=0), r.sum(axis=0)]
-    return np.concatenate(parts) + 2 * penalty * theta
-
-
-def loss(theta: np.ndarray, nodes: int, penalty: float) -> float:
-    w1, w2 = theta[: 2 * nodes].reshape(nodes, 2), theta[2 * nodes : 4 * nodes].reshape(2, nodes)
-    z = np.tanh(XOR[:, :2] @ w1.T + theta[4 * nodes : 5 * nodes]) @ w2.T + theta[5 * nodes :]
-    return float(np.logaddexp(0, -SIGN * (z[:, 1] - z[:, 0])).mean() + penalty * (theta**2).sum())
-
-
-def multistart(nodes: int, penalty: float, starts: int) -> list[np.ndarray]:
-    """Stationary points of different loss from random starts, by losses ascending; an oracle without symland."""
-    rng = np.random.default_rng(7)
-    found: dict[float, np.ndarray] = {}
-    for _ in range(starts):
-        start = rng.normal(size=5 * nodes + 2) * rng.choice([0.3, 1.0, 2.0])
-        answer = root(gradient, start, args=(nodes, penalty), options={"xtol": 1e-13})
-        if np.abs(answer.fun).max() < 1e-11:
-            found.setdefault(round(loss(answer.x, nodes, penalty), 8), answer.x)
-    return [found[key] for key in sorted(found)]
+from tests.rigor.reduced import SIGN, XOR, multistart
 
 
 @pytest.fixture(scope="module")
@@ -88,151 +43,31 @@ def hundredth() -> list[np.ndarray]:
     return points
 
 
-def test_the_exponential_and_tanh_stay_within_their_proved_errors() -> None:
-    rng = np.random.default_rng(0)
-    for x in [*rng.uniform(-690, 690, 300), *rng.uniform(-1, 1, 100)]:
-        true = mpmath.exp(mpmath.mpf(float(x)))
-        assert abs(mpmath.mpf(float(exponential(np.float64(x)))) / true - 1) < 2.0**-46
-        t, s = tanh_jet(np.float64(x))
-        assert abs(mpmath.mpf(float(t)) - mpmath.tanh(float(x))) < 2.0**-43
-        assert abs(mpmath.mpf(float(s)) - mpmath.sech(float(x)) ** 2) < 2.0**-43
+def test_all_that_a_search_compiles_gives_what_numpy_gives_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: dict[str, int] = {}
 
+    def checked(problem: ReducedProblem) -> Engines:
+        def both(name: str) -> Any:
+            fast, plain = getattr(engines(problem), name), getattr(engines(problem, compiled=False), name)
 
-def test_every_interval_operation_holds_the_exact_rational_result() -> None:
-    rng = np.random.default_rng(1)
-    ends = np.sort(rng.normal(size=(2, 2, 400)) * 10.0 ** rng.integers(-8, 4, size=(2, 1, 400)), axis=1)
-    a, b = Interval(ends[0, 0], ends[0, 1]), Interval(ends[1, 0], ends[1, 1])
-    positive = Interval(np.abs(ends[1, 0]) + 0.5, np.abs(ends[1, 0]) + 0.5 + np.abs(ends[1, 1]))
-    results = [a + b, a - b, a * b, a.over_positive(positive), a.square()]
-    for k in range(400):
-        for u in (ends[0, 0, k], ends[0, 1, k], ends[0, :, k].mean()):
-            for v, w in ((ends[1, 0, k], positive.lo[k]), (ends[1, 1, k], positive.hi[k])):
-                p, q, r = Fraction(float(u)), Fraction(float(v)), Fraction(float(w))
-                exact = [p + q, p - q, p * q, p / r, p * p]
-                for value, interval in zip(exact, results, strict=True):
-                    assert Fraction(float(interval.lo[k])) <= value <= Fraction(float(interval.hi[k]))
+            def run(inputs: np.ndarray) -> np.ndarray:
+                out, number = fast(inputs), calls.setdefault(name, 0)
+                calls[name] += 1
+                if number % 10 == 0:
+                    some = slice(None, None, 1 + inputs.shape[1] // 50)
+                    assert np.array_equal(out[:, some], plain(inputs[:, some]))
+                return out
 
+            return run
 
-def test_the_ranges_of_tanh_and_its_derivatives_hold_sampled_values() -> None:
-    rng = np.random.default_rng(2)
-    low = rng.normal(size=2000) * 2
-    high = low + rng.exponential(size=2000)
-    ranges = tanh_range(Interval(low, high))
-    for share in np.linspace(0, 1, 21):
-        x = low + share * (high - low)
-        t = np.tanh(x)
-        s = 1 / np.cosh(x) ** 2
-        third = s * (4 * t**2 - 2 * s)
-        pairs = ((t, ranges.value), (s, ranges.slope), (-2 * t * s, ranges.curvature), (third, ranges.third()))
-        for value, interval in pairs:
-            assert (interval.lo <= value).all()
-            assert (value <= interval.hi).all()
+        return Engines(**{part.name: both(part.name) for part in fields(Engines)})
 
-
-def _node_states(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Residuals and states which solve the node equations: P from (U, v) by the linear system."""
-    pulls, states = [], []
-    while len(pulls) < count:
-        u, v = rng.normal(size=3), rng.uniform(0.2, 3)
-        a = XOR @ u
-        matrix = np.vstack([np.tanh(a), XOR.T / np.cosh(a) ** 2])
-        p = np.linalg.solve(matrix, np.append(v, 2 * u / v))
-        if np.abs(p).max() < 25:
-            pulls.append(p)
-            states.append(np.append(u, v))
-    return np.array(pulls).T, np.array(states).T
-
-
-@pytest.mark.parametrize("width", [1e-6, 1e-3, 0.05, 0.5])
-def test_contraction_and_affine_forms_never_lose_a_node_state(width: float) -> None:
-    rng = np.random.default_rng(3)
-    pull, state = _node_states(rng, 400)
-    design = tuple(map(tuple, XOR.tolist()))
-    truth = np.concatenate([pull, pull.sum(axis=0, keepdims=True), state])
-    low = truth - width * rng.random(truth.shape)
-    high = truth + width * rng.random(truth.shape)
-    low[-1] = np.maximum(low[-1], 0.0)
-    slack = 1e-9
-    out = CompiledLanes("contract", contract_program(design), 18)(np.concatenate([low - slack, high + slack]))
-    assert not out[-1].any()
-    assert (out[:9] <= truth + slack).all()
-    assert (out[9:18] >= truth - slack).all()
-    share = state[3] * np.tanh(XOR @ state[:3])
-    first, second = np.triu_indices(4, 1)
-    sums = np.concatenate([share, share[first] - share[second]])
-    assert (out[18:28] <= sums + slack).all()
-    assert (sums - slack <= out[28:38]).all()
-    packed = np.concatenate([low[:4] - slack, high[:4] + slack, low[5:] - slack, high[5:] + slack])
-    affine = CompiledLanes("affine", affine_program(design), 16)(packed)
-    assert not affine[-1].any()
-    move = pull - (low[:4] + high[:4]) / 2
-    linear = np.einsum("dek,ek->dk", affine[16:32].reshape(4, 4, -1), move)
-    assert (affine[8:12] + linear <= share + slack).all()
-    assert (share - slack <= affine[12:16] + linear).all()
-    assert not CompiledLanes("zero", zero_program(design), 16)(packed).any()
-
-
-@pytest.mark.parametrize("width", [1e-3, 0.05, 0.5])
-def test_the_taylor_form_holds_at_the_corners_of_a_box(width: float) -> None:
-    rng = np.random.default_rng(8)
-    design = tuple(map(tuple, XOR.tolist()))
-    centre = np.concatenate([rng.normal(size=(4, 300)) * 3, rng.normal(size=(3, 300)), rng.uniform(1, 3, (1, 300))])
-    radius = width * rng.random(centre.shape)
-    pull = [Interval(c - r, c + r) for c, r in zip(centre[:4], radius[:4], strict=True)]
-    state = [Interval(c - r, c + r) for c, r in zip(centre[4:], radius[4:], strict=True)]
-    ranges = [tanh_range(sum((state[k].scaled(x) for k, x in enumerate(row) if x), Interval.point(0.0))) for row in XOR]
-    box = Box(pull, state, ranges)
-    form = linear_form(design, box, [x.middle() for x in state])
-    row = rng.normal(size=4)
-    intervals = [Interval.point(b) for b in row]
-    on_pull, rest = form.on_pull(intervals), form.rest(intervals)
-    direct = shares(form, box)
-    for _ in range(300):
-        # Corners, faces and centres: each coordinate is low, in the middle or high.
-        step = radius * rng.integers(-1, 2, size=(8, 1))
-        p, u, v = (centre + step)[:4], (centre + step)[4:7], (centre + step)[7]
-        h = np.tanh(XOR @ u)
-        exact = np.concatenate([2 * u - v * (XOR.T @ (p * (1 - h**2))), [v - (p * h).sum(axis=0)]])
-        linear = form.constant(intervals) + sum(
-            (a * Interval.point(d) for a, d in zip(on_pull, step[:4], strict=True)), Interval.point(0.0)
-        )
-        for k in range(4):
-            toward = sum((b * line[k] for b, line in zip(intervals, form.jacobian, strict=True)), Interval.point(0.0))
-            linear = linear + toward * Interval.point(step[4 + k])
-        value = row @ exact
-        assert (linear.lo - rest - 1e-12 <= value).all()
-        assert (value <= linear.hi + rest + 1e-12).all()
-        g = v * h
-        first, second = np.triu_indices(4, 1)
-        sums = np.concatenate([g, g[first] - g[second]])
-        for known, true in zip(direct, sums, strict=True):
-            assert (known.lo - 1e-12 <= true).all()
-            assert (true <= known.hi + 1e-12).all()
-
-
-def test_compiled_lanes_equal_numpy_lanes_bit_for_bit() -> None:
-    rng = np.random.default_rng(4)
-    pull, state = _node_states(rng, 100)
-    design = tuple(map(tuple, XOR.tolist()))
-    packed = np.concatenate([pull - 0.1, pull + 0.1, state - 0.05, state + 0.05])
-    text = affine_program(design)
-    assert np.array_equal(CompiledLanes("affine", text, 16)(packed), NumpyLanes(text, 16)(packed))
-
-
-def test_a_wrong_bound_is_caught_because_it_loses_a_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(3)
-    pull, state = _node_states(rng, 400)
-    design = tuple(map(tuple, XOR.tolist()))
-    truth = np.concatenate([pull, pull.sum(axis=0, keepdims=True), state])
-    packed = np.concatenate([truth - 0.2 * rng.random(truth.shape), truth + 0.2 * rng.random(truth.shape)])
-
-    def too_narrow(a: Interval) -> TanhRange:
-        return tanh_range(Interval.point(a.middle()))
-
-    monkeypatch.setattr("symland.rigor.enumeration.node.tanh_range", too_narrow)
-    out = NumpyLanes(contract_program(design), 18)(packed)
-    lost = (out[-1] > 0) | (out[:9] > truth + 1e-9).any(axis=0) | (out[9:18] < truth - 1e-9).any(axis=0)
-    assert lost.any()
+    monkeypatch.setattr("symland.rigor.enumeration.drive.engines", checked)
+    result = enumerate_points(builtin("xor").with_(hidden=(2,), penalty="1e-1"), [np.zeros(12)])
+    assert result.verdict is Verdict.CERTIFIED
+    assert len(result.classes) == 1
+    assert len(calls) == 6
+    assert min(calls.values()) > 30
 
 
 def test_one_node_at_a_tenth_has_only_the_origin() -> None:
@@ -245,12 +80,6 @@ def test_one_node_at_a_tenth_has_only_the_origin() -> None:
     assert report.verdict is Verdict.CERTIFIED
 
 
-def test_two_nodes_at_a_tenth_have_only_the_origin() -> None:
-    result = enumerate_points(builtin("xor").with_(hidden=(2,), penalty="1e-1"), [np.zeros(12)])
-    assert result.verdict is Verdict.CERTIFIED
-    assert len(result.classes) == 1
-
-
 def test_one_node_at_a_hundredth_has_seven_classes_and_the_proof_resumes(hundredth: list[np.ndarray]) -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="1e-2")
     part = enumerate_points(spec, hundredth, max_boxes=300)
@@ -261,6 +90,30 @@ def test_one_node_at_a_hundredth_has_seven_classes_and_the_proof_resumes(hundred
     assert len(again.classes) == 7
     report = audit(spec, hundredth, again.log, 0.02, np.random.default_rng(0))
     assert report.verdict is Verdict.CERTIFIED
+
+
+@pytest.mark.parametrize(
+    ("nodes", "penalty", "limit", "boxes", "node_boxes", "choices", "closed"),
+    [
+        (1, "3e-2", None, 138, 296352, 78479, {"residuals": 0, "joint": 10, "known": 2}),
+        (2, "1e-1", None, 322, 206232, 1355751, {"residuals": 5, "joint": 21, "logits": 9, "known": 15}),
+        (3, "1e-1", None, 595, 152533, 6550940, {"residuals": 36, "known": 14, "logits": 58, "joint": 55}),
+        (2, "2e-2", 300, 307, 454529, 10364728, {"residuals": 8, "known": 1, "logits": 10, "joint": 12}),
+    ],
+)
+def test_the_search_needs_no_more_work_than_it_did(
+    nodes: int, penalty: str, limit: int | None, boxes: int, node_boxes: int, choices: int, closed: dict[str, int]
+) -> None:
+    """Its bounds and its rules for splitting decide how far it gets: a change for the better writes new counts here."""
+    spec = builtin("xor").with_(hidden=(nodes,), penalty=penalty)
+    points = multistart(2, 0.02, 60) if limit else [np.zeros(5 * nodes + 2)]
+    result = enumerate_points(spec, points, max_boxes=limit)
+    assert result.verdict is (Verdict.UNDECIDED if limit else Verdict.CERTIFIED)
+    # Platforms differ in the last digit of a logarithm that guesses.
+    assert result.boxes_handled == pytest.approx(boxes, rel=0.01)
+    assert result.node_boxes == pytest.approx(node_boxes, rel=0.01)
+    assert result.combinations == pytest.approx(choices, rel=0.01)
+    assert result.state["closed"] == pytest.approx(closed, abs=2)
 
 
 def test_an_interruption_loses_no_box_and_the_search_goes_on_to_the_same_proof(
@@ -371,17 +224,6 @@ def test_a_state_of_another_question_or_list_is_refused(hundredth: list[np.ndarr
         enumerate_points(spec.with_(penalty="2e-2"), hundredth, state=part.state)
     with pytest.raises(CertificateError, match="not in this list"):
         enumerate_points(spec, hundredth[1:], state=part.state)
-
-
-@pytest.mark.parametrize("change", [{"hidden": (2, 2)}, {"activation": "sin"}, {"penalty": "0"}, {"penalty": "1e-5"}])
-def test_questions_outside_the_theorems_are_refused(change: dict[str, object]) -> None:
-    with pytest.raises(SpecError):
-        enumerate_points(builtin("xor").with_(**change), [])
-
-
-def test_the_symmetries_of_the_square_are_found() -> None:
-    assert len(reduced_problem(builtin("xor-pm")).group) == 8
-    assert len(reduced_problem(builtin("xor")).group) == 2
 
 
 def test_the_compiled_matching_finds_the_pairs_and_hulls_that_numpy_finds() -> None:

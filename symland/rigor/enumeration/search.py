@@ -25,7 +25,7 @@ from symland.rigor.enumeration.joint import (
 )
 from symland.rigor.enumeration.known import KnownPoints
 from symland.rigor.enumeration.matching import match
-from symland.rigor.enumeration.node import affine_program, contract_program, zero_program
+from symland.rigor.enumeration.node import Design, LaneText, affine_program, contract_program, zero_program
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.pulls import (
     combination_program,
@@ -73,21 +73,34 @@ class Engines:
     energy: Engine
 
 
+def _ready(texts: dict[str, tuple[LaneText, int]], compiled: bool) -> dict[str, Engine]:
+    if compiled:
+        return {name: CompiledLanes(name, *text) for name, text in texts.items()}
+    return {name: NumpyLanes(*text) for name, text in texts.items()}
+
+
+@lru_cache(maxsize=32)
+def _node_engines(design: Design, compiled: bool) -> dict[str, Engine]:
+    """The programs of one node know the inputs only, and are the longest to compile."""
+    d, m = len(design), len(design[0])
+    texts = {
+        "contract": (contract_program(design), 2 * (d + m + 2)),
+        "zero": (zero_program(design), 2 * d + 2 * (m + 1)),
+        "affine": (affine_program(design), 2 * d + 2 * (m + 1)),
+    }
+    return _ready(texts, compiled)
+
+
 @lru_cache(maxsize=32)
 def engines(problem: ReducedProblem, compiled: bool = True) -> Engines:
-    """Compile the programs."""
-    d, m, n = problem.samples, problem.inputs, problem.nodes
+    """The programs, compiled or over NumPy arrays."""
+    d, n = problem.samples, problem.nodes
     texts = {
-        "contract": (contract_program(problem.design), 2 * (d + m + 2)),
-        "zero": (zero_program(problem.design), 2 * d + 2 * (m + 1)),
-        "affine": (affine_program(problem.design), 2 * d + 2 * (m + 1)),
         "meet": (meeting_program(problem), n * (4 * d + 2)),
         "combine": (combination_program(problem), n * (2 * d + d * d) + 3 * d),
         "energy": (energy_program(problem), 4 * d + 2),
     }
-    if compiled:
-        return Engines(**{name: CompiledLanes(name, *text) for name, text in texts.items()})
-    return Engines(**{name: NumpyLanes(*text) for name, text in texts.items()})
+    return Engines(**_node_engines(problem.design, compiled), **_ready(texts, compiled))
 
 
 @dataclass(slots=True)

@@ -1,0 +1,44 @@
+"""Stationary points of the XOR network by SciPy, with the gradient and the loss written out; nothing of symland."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from scipy.optimize import root
+
+XOR = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
+SIGN = np.array([-1.0, 1.0, 1.0, -1.0])
+
+
+def gradient(theta: np.ndarray, nodes: int, penalty: float) -> np.ndarray:
+    """Gradient of the whole loss over all parameters (W1, W2, b, c), written out by the chain rule."""
+    w1, w2 = theta[: 2 * nodes].reshape(nodes, 2), theta[2 * nodes : 4 * nodes].reshape(2, nodes)
+    b, c = theta[4 * nodes : 5 * nodes], theta[5 * nodes :]
+    h = np.tanh(XOR[:, :2] @ w1.T + b)
+    z = h @ w2.T + c
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    r = (p - np.eye(2)[(SIGN > 0).astype(int)]) / 4
+    back = (r @ w2) * (1 - h**2)
+    parts = [(back.T @ XOR[:, :2]).ravel(), (r.T @ h).ravel(), back.sum(axis=0), r.sum(axis=0)]
+    return np.concatenate(parts) + 2 * penalty * theta
+
+
+def loss(theta: np.ndarray, nodes: int, penalty: float) -> float:
+    w1, w2 = theta[: 2 * nodes].reshape(nodes, 2), theta[2 * nodes : 4 * nodes].reshape(2, nodes)
+    z = np.tanh(XOR[:, :2] @ w1.T + theta[4 * nodes : 5 * nodes]) @ w2.T + theta[5 * nodes :]
+    return float(np.logaddexp(0, -SIGN * (z[:, 1] - z[:, 0])).mean() + penalty * (theta**2).sum())
+
+
+@cache
+def multistart(nodes: int, penalty: float, starts: int) -> list[np.ndarray]:
+    """Stationary points of different loss from random starts, by losses ascending; an oracle without symland."""
+    rng = np.random.default_rng(7)
+    found: dict[float, np.ndarray] = {}
+    for _ in range(starts):
+        start = rng.normal(size=5 * nodes + 2) * rng.choice([0.3, 1.0, 2.0])
+        answer = root(gradient, start, args=(nodes, penalty), options={"xtol": 1e-13})
+        if np.abs(answer.fun).max() < 1e-11:
+            found.setdefault(round(loss(answer.x, nodes, penalty), 8), answer.x)
+    return [found[key] for key in sorted(found)]
