@@ -373,17 +373,12 @@ def contract_program(design: Design) -> LaneText:
     def program(lanes: Sequence[Lane]) -> list[Lane]:
         every = [Interval(lanes[k], lanes[rows + k]) for k in range(rows)]
         pull, bias = balance(every[:samples], every[samples])
-        empty = [x.is_empty() for x in pull] + [bias.is_empty()]
         box = propagate(design, pull, every[samples + 1 :])
-        empty += [x.is_empty() for x in box.state]
         linear = linear_form(design, box, [x.middle() for x in box.state])
         known, bias = pull_from_state(linear, pull, bias)
         shift = [p - Interval.point(q.middle()) for p, q in zip(known, pull, strict=True)]
-        empty += [x.is_empty() for x in known] + [bias.is_empty()]
         image = [x.meet(y) for x, y in zip(box.state, affine_form(linear).image(shift), strict=True)]
-        empty += [x.is_empty() for x in image]
         pull, bias = balance(known, bias)
-        empty += [x.is_empty() for x in pull] + [bias.is_empty()]
         share = shares(linear, Box(pull, image, box.tanh))
         result = [*pull, bias, *image]
         return [
@@ -391,7 +386,7 @@ def contract_program(design: Design) -> LaneText:
             *[x.hi for x in result],
             *[g.lo for g in share],
             *[g.hi for g in share],
-            flag(empty),
+            flag([x.is_empty() for x in result]),  # what was empty once stays so under meets
         ]
 
     return program
@@ -436,12 +431,10 @@ def affine_program(design: Design) -> LaneText:
     def program(lanes: Sequence[Lane]) -> list[Lane]:
         pull, state = _read(lanes, samples, m)
         box = propagate(design, pull, state)
-        empty = [x.is_empty() for x in box.state]
         centre = [x.middle() for x in box.state]
         affine = affine_form(linear_form(design, box, centre))
         shift = _shift(pull)
         image = [x.meet(y) for x, y in zip(box.state, affine.image(shift), strict=True)]
-        empty += [x.is_empty() for x in image]
         at = [tanh_range(_combination(row, [Interval.point(c) for c in centre[:m]])) for row in design]
         moved = [x - Interval.point(c) for x, c in zip(box.state, centre, strict=True)]
         loose = [x0 + Interval(-e, e) for x0, e in zip(affine.offset, affine.error, strict=True)]
@@ -467,7 +460,7 @@ def affine_program(design: Design) -> LaneText:
             *linear,
             *[g.lo for g in direct],
             *[g.hi for g in direct],
-            flag(empty),
+            flag([x.is_empty() for x in image]),
         ]
 
     return program

@@ -143,7 +143,6 @@ def energy_program(problem: ReducedProblem) -> LaneText:
             pull[big] = (
                 Interval(larger(p.lo, low), p.hi) if problem.labels[big] > 0 else Interval(p.lo, smaller(p.hi, -low))
             )
-        empty += [p.is_empty() for p in pull]
         pull, bias = balance(pull, bias)
         empty += [p.is_empty() for p in [*pull, bias]]
         away = larger(larger(bias.lo, -bias.hi), 0.0)
@@ -248,7 +247,6 @@ def meeting_program(problem: ReducedProblem) -> LaneText:
             bias = bias.meet(Interval(part[2 * samples], part[2 * samples + 1]))
         first = 2 * samples + 2
         sums = [total([Interval(part[first + d], part[first + samples + d]) for part in parts]) for d in range(samples)]
-        empty = [x.is_empty() for x in [*pull, bias]]
         for _ in range(2):
             pull, bias = balance(pull, bias)
             met = []
@@ -263,14 +261,12 @@ def meeting_program(problem: ReducedProblem) -> LaneText:
                 share_d = Interval(below(ends[0]), above(ends[1])) * scale
                 met.append(p.meet(share_d if sign > 0 else -share_d))
             pull = met
-            empty += [x.is_empty() for x in [*pull, bias]]
-        result = [*pull, bias]
         return [
             *[x.lo for x in pull],
             *[x.hi for x in pull],
             bias.lo,
             bias.hi,
-            flag([x.is_empty() for x in result] + empty),
+            flag([x.is_empty() for x in [*pull, bias]]),
         ]
 
     return program
