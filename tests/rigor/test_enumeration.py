@@ -229,9 +229,13 @@ def test_a_state_of_another_question_or_list_is_refused(hundredth: list[np.ndarr
 def test_the_compiled_matching_finds_the_pairs_and_hulls_that_numpy_finds() -> None:
     rng = np.random.default_rng(0)
     for n, k in ((5, 3), (120, 90), (17, 40), (1, 1), (700, 50)):
-        lower, begin, part = rng.normal(size=(4, n)), rng.normal(size=(3, n)), rng.normal(size=(3, k))
-        upper, end, part_end = lower + rng.random((4, n)), begin + 2, part + 2
-        most = rng.normal(size=(4, k)) + 1
+        # Multiples of 1/4: many ends touch.
+        lower, begin, part, length = (
+            np.round(4 * x) / 4
+            for x in (rng.normal(size=(4, n)), rng.normal(size=(3, n)), rng.normal(size=(3, k)), rng.random((4, n)))
+        )
+        upper, end, part_end = lower + length, begin + 2, part + 2
+        most = np.round(4 * rng.normal(size=(4, k))) / 4 + 1
         first = rng.integers(0, n, size=k)
         fits = ((lower[:, None] <= most[:, :, None]) & (upper[:, None] >= most[:, :, None] - 2)).all(axis=0)
         meet = np.maximum(part[:, :, None], begin[:, None]), np.minimum(part_end[:, :, None], end[:, None])
@@ -266,7 +270,9 @@ def test_halves_cover_their_box_and_stand_side_by_side() -> None:
 def test_the_choices_of_nodes_are_those_of_a_plain_search(count: int) -> None:
     rng = np.random.default_rng(count)
     n, rows = 42 // count, 5
-    begin, low, floor = rng.normal(size=(rows, n)), rng.normal(size=(6, n)), rng.normal(size=(6, n)) - 1
+    # Multiples of 1/4: many ends touch.
+    begin, low, floor = (np.round(4 * rng.normal(size=(k, n))) / 4 for k in (rows, 6, 6))
+    floor -= 1
     nodes = np.stack([np.concatenate([begin, low[:4]]), np.concatenate([begin + 3, low[:4] + 1])])
     members = Members(nodes, np.stack([low, low + 1]), np.stack([floor, floor + 2.5]))
     wanted, hull = [], np.stack([np.full((rows, n), np.inf), np.full((rows, n), -np.inf)])

@@ -256,6 +256,45 @@ def test_the_energy_bounds_the_outputs_of_all_nodes_together(monkeypatch: pytest
         assert not np.isin(np.flatnonzero(keep), _contract(problem, engine, off)[0].owner).any()
 
 
+def test_lanes_without_a_solution_are_dropped_for_each_reason() -> None:
+    problem = _problem()
+    engine = engines(problem)
+    _, _, states = _pairs(1e-3, 1)
+    pairs = np.flatnonzero((np.abs(states) > 0.1).any(axis=1).all(axis=0))
+    assert pairs.size > 3
+
+    def left(change: Any) -> set[int]:
+        lanes, _, _ = _pairs(1e-3, 1)
+        change(lanes)
+        return set(_contract(problem, engine, lanes)[0].owner.tolist())
+
+    def away(lanes: Lanes) -> None:
+        lanes.states[:, 1, 0, pairs[0]] += 0.3
+
+    def only_the_zero_node(lanes: Lanes) -> None:
+        lanes.states[:, 0, :, pairs[1]] = [[-1e-3, -1e-3, -1e-3, 0.0], [1e-3, 1e-3, 1e-3, 1e-3]]
+
+    def other_residuals(lanes: Lanes) -> None:
+        lanes.reach[:, :, pairs[2]] += np.array([0.5, -0.5, 0.5, -0.5, 0.0])
+
+    def other_bias(lanes: Lanes) -> None:
+        lanes.reach[:, 4, pairs[0]] += 0.5
+
+    def no_output(lanes: Lanes) -> None:
+        lanes.states[:, 0, 3, pairs[0]] = [0.5, 0.4]
+
+    every = left(lambda lanes: None)
+    assert every == set(range(states.shape[2]))
+    for change, gone in (
+        (away, pairs[0]),
+        (only_the_zero_node, pairs[1]),
+        (other_residuals, pairs[2]),
+        (other_bias, pairs[0]),
+        (no_output, pairs[0]),
+    ):
+        assert left(change) == every - {int(gone)}, change.__name__
+
+
 def test_lanes_of_a_known_point_are_swallowed_and_others_are_not() -> None:
     problem = _problem()
     engine = engines(problem)
@@ -272,6 +311,23 @@ def test_lanes_of_a_known_point_are_swallowed_and_others_are_not() -> None:
         assert found.loose.shape == (2, rest.size)
         assert found.drive.shape == (4, rest.size)
         assert counters == Counters(lanes=lanes.owner.size, node_boxes=4 * lanes.owner.size)
+    # The list is asked about the boxes that are left, whole.
+    asked: list[tuple[np.ndarray, ...]] = []
+
+    class Nobody:
+        def holders(self, *boxes: np.ndarray) -> np.ndarray:
+            asked.append(boxes)
+            return np.where(np.arange(boxes[2].size) % 2, 5, -1)
+
+    lanes, _, _ = _pairs(1e-2, 3)
+    found = sift(problem, engine, Nobody(), lanes, Counters())
+    ((low, high, bias_low, bias_high),) = asked
+    assert (low.shape, bias_low.shape) == ((2, 4, lanes.owner.size), (lanes.owner.size,))
+    assert (low <= high).all()
+    assert (bias_low < bias_high).all()
+    assert found.swallowed.tolist() == list(range(1, lanes.owner.size, 2))
+    assert np.array_equal(found.lanes.states, np.stack([low, high])[..., ::2])
+    assert np.array_equal(found.lanes.reach[:, 4], np.stack([bias_low, bias_high])[:, ::2])
     empty, _, _ = _pairs(1e-5, 1)
     empty.reach[:, 0] += 1
     none = sift(problem, engine, known, empty, Counters())

@@ -403,7 +403,7 @@ def _restore(problem: ReducedProblem, spec: LandscapeSpec, known: KnownPoints, s
     rows = problem.samples + 1 + problem.inputs + 1
 
     def task(pull: Any, nodes: Any, depth: int) -> Task:
-        return Task(np.array(pull), np.array(nodes, dtype=np.float64).reshape(2, rows, -1), depth)
+        return Task(np.array(pull), np.array(nodes).reshape(2, rows, -1), depth)
 
     boxes, nodes_handled, combinations = state["counters"]
     counters = Counters(

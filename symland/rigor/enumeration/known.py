@@ -99,9 +99,8 @@ def system(problem: ReducedProblem, z: Sequence[arb]) -> tuple[list[arb], list[l
         e.append([value.sech() ** 2 for value in a])
     value = [arb(2) * z[j * (m + 1) + k] if k < m else z[j * (m + 1) + m] for j in range(n) for k in range(m + 1)]
     value.append(z[-1])
-    slopes = [[arb(0)] * size for _ in range(size)]
-    for i in range(size):
-        slopes[i][i] = arb(2) if i < size - 1 and i % (m + 1) < m else arb(1)
+    diagonal = [*([2] * m + [1]) * n, 1]
+    slopes = [[arb(diagonal[i] if i == k else 0) for k in range(size)] for i in range(size)]
     for d, sign in enumerate(problem.labels):
         logit = sum((z[j * (m + 1) + m] * h[j][d] for j in range(n)), z[-1])
         q = 1 / (1 + (sign * logit).exp())
