@@ -207,6 +207,13 @@ class Interval:
         return self.lo > self.hi
 
 
+def exponential_range(x: Lane) -> Interval:
+    """e^x, for |x| <= 690; twice EXP_ERROR is more than its error relative to the computed value."""
+    value = exponential(x)
+    slack = value * (2.0 * EXP_ERROR)
+    return Interval(value - slack, value + slack)
+
+
 def total(terms: list[Interval]) -> Interval:
     """Sum of at least one interval."""
     result = terms[0]

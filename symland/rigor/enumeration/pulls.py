@@ -12,20 +12,17 @@ import numpy as np
 
 from symland.errors import SpecError
 from symland.rigor.enumeration.lanes import (
-    EXP_ERROR,
-    TINY,
     Interval,
     Lane,
-    above,
-    below,
     choose,
     exponential,
+    exponential_range,
     larger,
     magnitude,
     smaller,
     total,
 )
-from symland.rigor.enumeration.node import SLACK, LaneText, approximate_inverse, balance, flag, residual_matrix
+from symland.rigor.enumeration.node import LaneText, approximate_inverse, balance, flag, residual_matrix
 from symland.rigor.enumeration.problem import (
     MARGIN_PEAK,
     MARGIN_PLACE,
@@ -88,10 +85,9 @@ def _margin(q: Interval, guess: Lane) -> Interval:
     """
     slack = larger(magnitude(guess), 1.0) * GUESS_SLACK
     low, high = guess - slack, guess + slack
-    grown_low = exponential(low) * (1.0 + 4.0 * EXP_ERROR)
-    grown_high = exponential(high) * (1.0 - 4.0 * EXP_ERROR)
-    proved_low = grown_low * q.hi * (1.0 + 2.0**-50) <= (1.0 - q.hi) * (1.0 - 2.0**-50)
-    proved_high = grown_high * q.lo * (1.0 - 2.0**-50) >= (1.0 - q.lo) * (1.0 + 2.0**-50)
+    least, most, one = Interval.point(q.lo), Interval.point(q.hi), Interval.point(1.0)
+    proved_low = (exponential_range(low) * most).hi <= (one - most).lo
+    proved_high = (exponential_range(high) * least).lo >= (one - least).hi
     return Interval(choose(proved_low, low, -100.0), choose(proved_high, high, 100.0))
 
 
@@ -104,59 +100,42 @@ def energy_program(problem: ReducedProblem) -> LaneText:
     Outputs: P lo, P hi, gamma lo, hi, upper and lower bound of sum_j v_j^2, Delta lo, Delta hi (D each), 1 if none.
     """
     samples = problem.samples
-    rate = constant(problem.penalty * samples)
-    scale = float(problem.scale)
+    rate, scale = constant(problem.penalty * samples), constant(problem.scale)
 
     def program(lanes: Sequence[Lane]) -> list[Lane]:
         pull = [Interval(lanes[d], lanes[samples + d]) for d in range(samples)]
         bias = Interval(lanes[2 * samples], lanes[2 * samples + 1])
         guess = lanes[2 * samples + 2 :]
-        energy: Lane = 0.0 * bias.lo + 1e-12  # more than the rounding of the sum below
-        spent: Lane = 0.0 * bias.lo - 1e-12
-        logits = []
+        terms, logits = [], []
         for d, sign in enumerate(problem.labels):
             ends = [_share(sign, Interval.point(x), rate) for x in (pull[d].lo, pull[d].hi)]
             margins = [_margin(q, guess[end + d]) for q, end in zip(ends, (0, samples), strict=True)]
-            tops = [(q * t).hi for q, t in zip(ends, margins, strict=True)]
-            top = larger(tops[0], tops[1])
-            spent = spent + smaller((ends[0] * margins[0]).lo, (ends[1] * margins[1]).lo)
+            work = [q * t for q, t in zip(ends, margins, strict=True)]
             # t is monotone in q, so its range lies between its enclosures at the ends.
             margin = Interval(smaller(margins[0].lo, margins[1].lo), larger(margins[0].hi, margins[1].hi))
             logits.append(margin if sign > 0 else -margin)
             least, most = smaller(ends[0].lo, ends[1].lo), larger(ends[0].hi, ends[1].hi)
             inside = (least <= MARGIN_PLACE[1]) & (most >= MARGIN_PLACE[0])
-            energy = energy + choose(inside, MARGIN_PEAK, top)
-        empty = [energy < 0.0]
-        budget = larger(energy * scale, 0.0) * SLACK + TINY
-        empty += [above(bias.lo * bias.lo) * (1 - 2.0**-40) > choose(bias.lo > 0.0, budget, 1e300)]
-        empty += [above(bias.hi * bias.hi) * (1 - 2.0**-40) > choose(bias.hi < 0.0, budget, 1e300)]
+            top = choose(inside, MARGIN_PEAK, larger(work[0].hi, work[1].hi))
+            terms.append(Interval(smaller(work[0].lo, work[1].lo), top))
+        energy = total(terms) * scale
+        empty = [bias.square().lo > energy.hi]
+        size = [p if sign > 0 else -p for p, sign in zip(pull, problem.labels, strict=True)]
         for big, small in fundamental_orders(problem.group):
-            high = pull[big].hi if problem.labels[big] > 0 else -pull[big].lo
-            low = pull[small].lo if problem.labels[small] > 0 else -pull[small].hi
-            p = pull[small]
-            pull[small] = (
-                Interval(p.lo, smaller(p.hi, high))
-                if problem.labels[small] > 0
-                else Interval(larger(p.lo, -high), p.hi)
-            )
-            p = pull[big]
-            pull[big] = (
-                Interval(larger(p.lo, low), p.hi) if problem.labels[big] > 0 else Interval(p.lo, smaller(p.hi, -low))
-            )
+            size[small] = Interval(size[small].lo, smaller(size[small].hi, size[big].hi))
+            size[big] = Interval(larger(size[big].lo, size[small].lo), size[big].hi)
+        pull = [p if sign > 0 else -p for p, sign in zip(size, problem.labels, strict=True)]
         pull, bias = balance(pull, bias)
         empty += [p.is_empty() for p in [*pull, bias]]
-        away = larger(larger(bias.lo, -bias.hi), 0.0)
-        left = larger(budget - away * away * (1 - 2.0**-40), 0.0)
-        far = larger(magnitude(bias.lo), magnitude(bias.hi))
-        needed = larger(spent * scale * (1 - 2.0**-40) - far * far * (1 + 2.0**-40), 0.0)
+        left = energy - bias.square()
         ends_of_logits = [*[t.lo for t in logits], *[t.hi for t in logits]]
         return [
             *[p.lo for p in pull],
             *[p.hi for p in pull],
             bias.lo,
             bias.hi,
-            left,
-            needed,
+            larger(left.hi, 0.0),
+            larger(left.lo, 0.0),
             *ends_of_logits,
             flag(empty),
         ]
@@ -190,7 +169,7 @@ def combination_program(problem: ReducedProblem) -> LaneText:
             offset.append(ones - at if sign > 0 else ones + at)
             q = _share(sign, pull[d], rate)
             ends = [Interval.point(x) * (Interval.point(1.0) - Interval.point(x)) for x in (q.lo, q.hi)]
-            straddles = (q.lo <= 0.5) & (q.hi >= 0.5)
+            straddles = (q.lo < 0.5) & (q.hi > 0.5)
             top = choose(straddles, 0.25, larger(ends[0].hi, ends[1].hi))
             steep.append(-rate.over_positive(Interval(smaller(ends[0].lo, ends[1].lo), top)))
         shift = [p - Interval.point(c) for p, c in zip(pull, middle, strict=True)]
@@ -235,7 +214,7 @@ def meeting_program(problem: ReducedProblem) -> LaneText:
     Inputs for each node: P lo, P hi (D), gamma lo, hi, g lo, g hi (D).  Outputs: P lo, P hi, gamma lo, hi, 1 if none.
     """
     samples, nodes = problem.samples, problem.nodes
-    scale = constant(problem.scale)
+    scale, one = constant(problem.scale), Interval.point(1.0)
     share = 4 * samples + 2
 
     def program(lanes: Sequence[Lane]) -> list[Lane]:
@@ -254,12 +233,10 @@ def meeting_program(problem: ReducedProblem) -> LaneText:
                 logit = sums[d] + bias
                 sign = problem.labels[d]
                 margin = logit if sign > 0 else -logit
-                fade = [exponential(larger(smaller(x, 600.0), -600.0)) for x in (margin.lo, margin.hi)]
-                grown = Interval(fade[0] * (1.0 - 2.0 * EXP_ERROR) + 1.0, fade[1] * (1.0 + 2.0 * EXP_ERROR) + 1.0)
-                grown = Interval(below(grown.lo), above(grown.hi))
-                ends = (1.0 / grown.hi, 1.0 / grown.lo)
-                share_d = Interval(below(ends[0]), above(ends[1])) * scale
-                met.append(p.meet(share_d if sign > 0 else -share_d))
+                fade = [exponential_range(larger(smaller(x, 600.0), -600.0)) for x in (margin.lo, margin.hi)]
+                grown = Interval(fade[0].lo, fade[1].hi) + one
+                q = one.over_positive(grown) * scale
+                met.append(p.meet(q if sign > 0 else -q))
             pull = met
         return [
             *[x.lo for x in pull],
