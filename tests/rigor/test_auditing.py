@@ -383,7 +383,7 @@ def test_the_audit_takes_boxes_inside_its_rows_and_counts_what_comes_of_them(mon
     spec = builtin("xor").with_(hidden=(1,), penalty="1e-2")
     rng = np.random.default_rng(6)
     low = rng.normal(size=(200, 5))
-    low[:, 4] = low[:, :4].sum(axis=1) - 0.3
+    low[:, 4] = low[:, :4].sum(axis=1) + rng.choice([-0.3, 1.5, -2.0], 200)
     log = _log(zip(low, low + np.array([0.5, 1e-5, 0.5, 0.5, 0.7]), strict=True))
     boxes: list[tuple[np.ndarray, np.ndarray]] = []
     verdicts = [Verdict.CERTIFIED, Verdict.UNDECIDED, Verdict.CERTIFIED]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,14 @@ from symland.rigor.enumeration.emit import NumpyLanes
 from symland.rigor.enumeration.lanes import Interval, TanhRange, tanh_range
 from symland.rigor.enumeration.node import (
     Box,
+    _combination,
+    affine_form,
     affine_program,
     approximate_inverse,
     contract_program,
     linear_form,
+    propagate,
+    pull_from_state,
     shares,
     zero_program,
 )
@@ -401,6 +407,42 @@ def test_inverses_of_lanes_are_inverses_and_those_of_singular_matrices_are_finit
     assert np.isfinite(inverse).all()
     assert np.array_equal(inverse[..., 0], np.zeros((2, 2)))
     assert inverse[:, :, 1].tolist() == [[0.0, 0.0], [0.0, 1.0]]
+
+
+def test_lists_of_unequal_length_are_an_error_and_not_cut() -> None:
+    rng = np.random.default_rng(14)
+    pull, state = _boxes(rng, XOR, 0.1, 8)
+    design, box = _design(XOR), _box(XOR, pull, state)
+    form = linear_form(design, box, list(middle(state)))
+    affine = affine_form(form)
+    row = [Interval.point(1.0)] * 4
+    shift = _intervals(pull - middle(pull))
+    bias = Interval(pull[0].sum(axis=0), pull[1].sum(axis=0))
+
+    def cut(record: Any, name: str) -> Any:
+        return replace(record, **{name: getattr(record, name)[:-1]})
+
+    calls: list[Callable[[], Any]] = [
+        lambda: _combination([1.0, 2.0], row),
+        lambda: _combination([1.0] * 5, row),
+        lambda: form.constant(row[:3]),
+        lambda: cut(form, "value").constant(row),
+        lambda: affine.image(shift[:-1]),
+        lambda: affine.image([*shift, shift[0]]),
+        lambda: linear_form(design, Box(box.pull, box.state, box.tanh), list(middle(state))[:-1]),
+        lambda: propagate(design, box.pull[:-1], box.state),
+        lambda: propagate(design, [*box.pull, box.pull[0]], box.state),
+        lambda: shares(cut(form, "centre"), box),
+        lambda: shares(form, cut(box, "state")),
+        lambda: pull_from_state(cut(form, "reach"), box.pull, bias),
+        lambda: pull_from_state(cut(form, "jacobian"), box.pull, bias),
+    ]
+    calls += [lambda name=name: cut(affine, name).image(shift) for name in ("centre", "offset", "slopes", "error")]
+    calls += [lambda name=name: cut(form, name).on_pull(row) for name in ("design", "lever", "height")]
+    calls += [lambda name=name: cut(form, name).rest(row) for name in ("design", "bend", "tilt")]
+    for call in calls:
+        with pytest.raises((ValueError, IndexError)):
+            call()
 
 
 def test_a_wrong_bound_is_caught_because_it_loses_a_state(monkeypatch: pytest.MonkeyPatch) -> None:

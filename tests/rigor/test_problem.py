@@ -295,6 +295,17 @@ def test_a_box_is_held_by_the_copy_that_it_lies_in_whatever_the_order_of_nodes()
     for move in (0.03, -0.03):
         assert held(near.centre, 0.5 + move, 0.1, 0.09) == 3
         assert held(near.centre, 0.5 + move, 0.1, 0.1) == -1
+    # A box that ends where the proved cube ends is not inside it, whatever the rounding.
+    inner = np.stack([near.centre - 0.1, near.centre + 0.1])
+    slab = np.array([0.4, 0.6])
+    for side, step in ((0, -0.125), (1, 0.125)):
+        for row, column in np.ndindex(2, 4):
+            box = inner.copy()
+            box[side, row, column] = near.centre[row, column] + step
+            assert pool.holders(box[0][..., None], box[1][..., None], slab[:1], slab[1:]).tolist() == [-1]
+        edge = slab.copy()
+        edge[side] = 0.5 + step
+        assert pool.holders(inner[0][..., None], inner[1][..., None], edge[:1], edge[1:]).tolist() == [-1]
     # One node of each copy does not do.
     assert held([near.centre[0], [6, 5, 7, 8]], 0.5, 0.1, 0.1) == -1
     assert held([near.centre[0], near.centre[0]], 0.5, 0.1, 0.1) == -1
@@ -376,13 +387,22 @@ def test_a_node_at_zero_is_put_there_and_proved_again(monkeypatch: pytest.Monkey
     assert np.abs(found.centre[0] - states[0]).max() < 1e-9
     assert krawczyk(_problem("xor", 2), [*found.centre.ravel(), found.bias], found.radius)
     # Where the moved cube is not proved, nothing is.
-    calls = []
+    calls: list[Any] = []
 
-    def once(*args: Any) -> bool:
-        calls.append(args)
-        return len(calls) <= 2
+    for passes in (2, 3):
+        calls.clear()
 
-    monkeypatch.setattr(known_module, "krawczyk", once)
-    assert certify_known(_problem("xor", 2), wide, bias, 0) is None
+        def some(*args: Any, passes: int = passes) -> bool:
+            calls.append(args)
+            return len(calls) <= passes
+
+        monkeypatch.setattr(known_module, "krawczyk", some)
+        assert certify_known(_problem("xor", 2), wide, bias, 0) is None
+        assert len(calls) == passes + 1
+    assert [radius for _, _, radius in calls] == [
+        LARGEST_RADIUS,
+        EXISTENCE_RADIUS,
+        LARGEST_RADIUS / 2,
+        EXISTENCE_RADIUS,
+    ]
     assert calls[2][1][4:8] == [0.0] * 4
-    assert calls[2][2] == LARGEST_RADIUS / 2

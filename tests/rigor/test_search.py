@@ -12,7 +12,14 @@ import pytest
 
 from symland.errors import CertificateError
 from symland.records import Verdict
-from symland.rigor.enumeration import EnumerationResult, UndecidedBox, drive, enumerate_by_theorem, enumerate_points
+from symland.rigor.enumeration import (
+    EnumerationResult,
+    UndecidedBox,
+    drive,
+    enumerate_by_theorem,
+    enumerate_points,
+    search,
+)
 from symland.rigor.enumeration.by_theorem import OriginAlone
 from symland.rigor.enumeration.joint import (
     ENERGY_SLACK,
@@ -43,6 +50,7 @@ from symland.rigor.enumeration.search import (
     _members,
     contract_nodes,
     engines,
+    examine_batch,
     first_task,
     make_members,
 )
@@ -449,6 +457,39 @@ def test_members_of_several_tasks_stand_one_after_the_other_each_with_the_zero_n
         assert (mine.room[0].max(axis=1) - 1e-9 <= total[1]).all()
 
 
+def test_too_many_choices_are_not_tried_but_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = _problem(3)
+    engine = engines(problem)
+    truth, states = _solutions(2)[7]
+    nodes = np.stack(
+        [np.concatenate([truth - 0.1, s - 0.1, truth + 0.1, s + 0.1]).reshape(2, 9) for s in states], axis=2
+    )
+    nodes[0, -1] = np.maximum(nodes[0, -1], 0.01)
+    task = Task(np.stack([truth - 0.1, truth + 0.1]), nodes, 5)
+    nobody, _ = prove_known(problem, [])
+
+    def examined() -> Survivors | Task | None:
+        counters = Counters()
+        (found,) = examine_batch(problem, engine, nobody, [task], counters)
+        assert counters.pull_boxes == 1
+        return found
+
+    # Two nodes and the zero node: 9 pairs in the first step, and each pair that fits with 3 in the second.
+    monkeypatch.setattr(search, "COMBINATION_LIMIT", 8)
+    split = examined()
+    assert isinstance(split, Task)
+    assert split.depth == 5
+    assert split.nodes.shape == (2, 9, 2)
+    assert np.abs(split.nodes[:, 5:].mean(axis=0) - states.T).max() < 0.2
+    assert np.array_equal(split.pull, bound(problem, engine, task.pull[:, :, None]).pull[:, :, 0])
+    monkeypatch.setattr(search, "COMBINATION_LIMIT", 18)
+    assert isinstance(examined(), Survivors)
+    monkeypatch.setattr(search, "PART_LIMIT", 5)
+    assert isinstance(examined(), Task)
+    monkeypatch.setattr(search, "PART_LIMIT", 6)
+    assert isinstance(examined(), Survivors)
+
+
 def test_hulls_of_labels() -> None:
     rng = np.random.default_rng(5)
     low, label = rng.normal(size=(3, 40)), rng.integers(0, 4, 40)
@@ -649,7 +690,7 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     assert len(result.log) == sum(result.state["closed"].values())
     with pytest.raises(ValueError, match="read-only"):
         result.log[0] = 0
-    ticks = iter(range(1000))
+    ticks = iter(range(100, 1000))
     part = enumerate_points(spec, [np.zeros(7)], budget_seconds=4.0, clock=lambda: float(next(ticks)))
     assert 0 < part.boxes_handled < result.boxes_handled
     assert part.verdict is Verdict.UNDECIDED
