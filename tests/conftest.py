@@ -6,3 +6,13 @@ settings.register_profile(
     "symland", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 settings.load_profile("symland")
+
+
+def pytest_sessionstart() -> None:
+    """Start cold: under mutation tests the parent process holds programs that were compiled without the mutant."""
+    from symland.rigor.enumeration import by_theorem, matching, search
+
+    for module in (by_theorem, matching, search):
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()

@@ -143,6 +143,22 @@ def test_krawczyk_finds_the_node_that_is_there_and_none_elsewhere() -> None:
         wide = _krawczyk(problem, _balls(pull, 1.0), box, _jet(problem, _balls(pull, 1.0), box)[2], _points(u))
         assert wide is not None
         assert not wide[1]
+    # An image that leaves the box on one side only is not inside.
+    states, pull, _ = _solution(0)
+    u = states[0, :3]
+    for side in (-1, 1):
+        for place in range(3):
+            pulls, centre = _balls(pull, 1e-4), u.copy()
+            box = _balls(u, 1e-3)
+            whole = _krawczyk(problem, pulls, box, _jet(problem, pulls, box)[2], _points(u))
+            assert whole is not None
+            assert whole[1]
+            reach = float(whole[0][place].rad())
+            centre[place] -= side * (1e-3 - reach / 2)
+            box = _balls(centre, 1e-3)
+            image, inside = _krawczyk(problem, pulls, box, _jet(problem, pulls, box)[2], _points(centre)) or ([], True)
+            assert image[place].overlaps(box[place])
+            assert not inside
     zero = [[arb(0)] * 3 for _ in range(3)]
     assert _krawczyk(problem, _points(np.ones(4)), _balls(np.zeros(3), 1.0), zero, _points(np.zeros(3))) is None
 
@@ -272,6 +288,9 @@ def test_starts_are_the_choices_nearest_to_the_logits() -> None:
         gaps.append(np.abs(logits - wanted).max())
     assert gaps == sorted(gaps)
     assert gaps[0] < 1e-4
+    # Residuals that no logits have still give starts.
+    beyond = np.array([-26.0, 26.0, 12.0, 1.0, 0.0])
+    assert _starts(problem, beyond - 1e-3, beyond + 1e-3, np.random.default_rng(2))
     order = np.argsort(states[:, 0])
     assert np.sort(starts[0][:, 0]) == pytest.approx(states[order, 0], abs=1e-5)
 

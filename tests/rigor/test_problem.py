@@ -311,6 +311,7 @@ def test_a_box_is_held_by_the_copy_that_it_lies_in_whatever_the_order_of_nodes()
     assert held([near.centre[0], near.centre[0]], 0.5, 0.1, 0.1) == -1
     boxes, biases = np.stack([near.centre, far.centre, near.centre + 1], axis=2), np.array([0.5, -0.5, 0.5])
     assert pool.holders(boxes, boxes, biases, biases).tolist() == [3, 8, -1]
+    assert _copies(problem, ()).centres.shape == (0, 2, 4)
     assert _copies(problem, ()).holders(boxes, boxes, biases, biases).tolist() == [-1, -1, -1]
 
 
