@@ -291,18 +291,19 @@ def enumerate_into(
     if by == "theorem" or (by is None and theorem_applies(database.spec)):
         result = enumerate_by_theorem(database.spec, points, clock=clock)
     else:
+        keep = partial(database.put_analysis, "enumeration state")
         result = enumerate_points(
             database.spec,
             points,
             budget_seconds=budget,
             state=database.analyses().get("enumeration state"),
             progress=progress,
-            keep=partial(database.put_analysis, "enumeration state"),
+            keep=keep,
             executor=executor,
             workers=workers,
             clock=clock,
         )
-        database.put_analysis("enumeration state", result.state)
+        keep(result.state)
     database.put_analysis(
         "enumeration",
         {

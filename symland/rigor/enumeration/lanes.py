@@ -111,8 +111,7 @@ def tanh_jet(a: Lane) -> tuple[Lane, Lane]:
 
     With E = e^(-2|a|), tanh|a| = (1 - E)/(1 + E) and sech^2 a = 4E/(1 + E)^2; |d/dE| <= 2 and <= 4 on [0, 1], so the
     error of E contributes at most 4 * 2^-44; the five rounded operations add at most 2^-50.  Beyond |a| = 300 the
-    argument
-    is clipped; both functions are there within e^-600 of their limits.
+    argument is clipped; both functions are there within e^-600 of their limits.
     """
     size = smaller(magnitude(a), 300.0)
     fade = exponential(size * -2.0)

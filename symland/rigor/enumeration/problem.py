@@ -1,10 +1,8 @@
 r"""The reduced problem: a one-hidden-layer tanh network with two classes, all parameters penalised.
 
-Theorem (reduction).  Let W2 be 2 x N, ell = softplus(-s_d Delta_d) with Delta_d = z_1 - z_0 and s_d = +1 for class
-1, -1
-for class 0.  At a stationary point with lambda > 0 the two rows of W2 and the two output biases are opposite (the
-loss sees
-only the difference; along the sum the gradient is that of the penalty).  With v_j = W2[1,j] - W2[0,j],
+Theorem (reduction).  Let W2 be 2 x N, ell = softplus(-s_d Delta_d) with Delta_d = z_1 - z_0 and s_d = +1 for class 1,
+-1 for class 0.  At a stationary point with lambda > 0 the two rows of W2 and the two output biases are opposite (the
+loss sees only the difference; along the sum the gradient is that of the penalty).  With v_j = W2[1,j] - W2[0,j],
 gamma = c_1 - c_0, U_j = (W1[j], b_j), x_d = (inputs, 1) and
 
     P_d = s_d kappa q_d,   q_d = 1/(1 + e^{s_d Delta_d}) in (0, 1),   kappa = 1/(lambda D),
@@ -22,15 +20,13 @@ v_j = 0 iff U_j = 0 (both follow from the node equations), and (U_j, v_j) -> -(U
 
 Theorem (bounds).  Multiply the logits by P_d and sum over d: sum_j v_j^2 + gamma^2 = sum_d P_d Delta_d =
 kappa sum_d q_d t_d with t_d = s_d Delta_d = -logit(q_d), and q t <= max_t t/(1 + e^t) = 0.278464542761...
-Multiply the node
-equation by U_j: |U_j|^2 = (v_j / 2) sum_d P_d a_d sech^2 a_d with |a sech^2 a| <= 0.44774...  By Cauchy-Schwarz
-|Delta_d| <= |gamma| + sum_j v_j <= sqrt((N + 1)(gamma^2 + sum_j v_j^2)).
+Multiply the node equation by U_j: |U_j|^2 = (v_j / 2) sum_d P_d a_d sech^2 a_d with |a sech^2 a| <= 0.44774...
+By Cauchy-Schwarz |Delta_d| <= |gamma| + sum_j v_j <= sqrt((N + 1)(gamma^2 + sum_j v_j^2)).
 
-Theorem (symmetry).  A signed permutation of the inputs which maps the data to themselves, labels kept (sign = 1)
-or all
-exchanged (sign = -1), maps solutions to solutions: P_{pi(d)} = sign P_d, U -> Q U, v -> sign v, gamma -> sign
-gamma.  Every orbit
-has a member with q_b >= q_d for all d in the orbit of b, and so on along a chain of stabilisers.
+Theorem (symmetry).  A signed permutation of the inputs which maps the data to themselves, labels kept (sign = 1) or
+all exchanged (sign = -1), maps solutions to solutions: P_{pi(d)} = sign P_d, U -> Q U, v -> sign v,
+gamma -> sign gamma.  Every orbit has a member with q_b >= q_d for all d in the orbit of b, and so on along a chain of
+stabilisers.
 """
 
 from __future__ import annotations
