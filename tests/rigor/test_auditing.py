@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -325,6 +326,29 @@ def test_choices_are_those_whose_logits_overlap() -> None:
     assert not _held(known, [every[0], *found], arb(bias))
     assert not _held(known, found, arb(bias, 1.0))
     assert not _held(_copies(problem, ()), found, arb(bias))
+
+
+def test_lists_of_unequal_length_are_an_error_and_not_cut() -> None:
+    problem, known = _problem(), _copies(_problem(), ())
+    states, pull, bias = _solution(3)
+    p, u, logits = _points(pull), _points(states[0, :3]), _points(np.ones(4))
+    slopes = _jet(problem, p, u)[2]
+    calls: list[Callable[[], Any]] = [
+        lambda: _jet(problem, p[:-1], u),
+        lambda: _jet(problem, [*p, p[0]], u),
+        lambda: _krawczyk(problem, p, u[:-1], slopes, u),
+        lambda: _krawczyk(problem, p, u, slopes, [*u, u[0]]),
+        lambda: _Demand.of(problem, p, logits[:-1], arb(bias)),
+        lambda: _Demand.of(problem, [*p, p[0]], logits, arb(bias)),
+        lambda: _logits(problem, p[:-1]),
+        lambda: _logits(problem, [*p, p[0]]),
+        lambda: _contract(problem, p, u, _Demand(output=arb(500, 500), share=tuple(_balls(np.zeros(3), 100)))),
+        lambda: prove_box(problem, known, pull[:3], np.append(pull, bias)),
+        lambda: prove_box(problem, known, np.append(pull, bias), pull[:3]),
+    ]
+    for call in calls:
+        with pytest.raises((ValueError, IndexError)):
+            call()
 
 
 def test_ends_hold_their_ball() -> None:

@@ -384,6 +384,8 @@ def test_the_theorem_gives_three_nodes_at_once_and_refuses_what_it_does_not_cove
     assert result.theorem == "T9-xor"
     assert enumerate_by_theorem(spec, [np.full(17, 1e6)]).verdict is Verdict.UNDECIDED
     assert theorem_applies(builtin("xor").with_(hidden=(9,), penalty="0.048"))
+    assert not theorem_applies(builtin("xor").with_(hidden=(2, 2), penalty="0.048"))
+    assert not theorem_applies(builtin("parity3").with_(hidden=(2,), penalty="0.5"))
     for name, penalty in (("xor", "0.047"), ("xor-pm", "0.07")):
         below = builtin(name).with_(hidden=(1,), penalty=penalty)
         assert not theorem_applies(below)

@@ -749,7 +749,7 @@ def test_the_theorem_answers_for_the_origin_only() -> None:
     assert np.array_equal(box.pull, whole.pull)
     assert np.array_equal(box.states, whole.nodes[:, 5:])
     assert len(nobody.state["tasks"]) == 1
-    assert nobody.state["tasks"][0][3] == 1.0
+    assert (nobody.state["tasks"][0][3], nobody.state["share"]) == (1.0, 0.0)
     assert nobody.digest != result.digest
     assert enumerate_points(spec, [np.zeros(12)], state=nobody.state, max_boxes=0).undecided
 
