@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symland.datasets import make_data
 from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
 from symland.rigor.enumeration import Progress, audit, enumerate_by_theorem, enumerate_points, search, theorem_applies
@@ -386,6 +387,14 @@ def test_the_theorem_gives_three_nodes_at_once_and_refuses_what_it_does_not_cove
     assert theorem_applies(builtin("xor").with_(hidden=(9,), penalty="0.048"))
     assert not theorem_applies(builtin("xor").with_(hidden=(2, 2), penalty="0.048"))
     assert not theorem_applies(builtin("parity3").with_(hidden=(2,), penalty="0.5"))
+    for inputs, labels, applies in (
+        ([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 0, 0, 1], True),
+        ([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 0, 1, 0], False),
+        ([[0, 0], [0, 1], [1, 0], [2, 2]], [0, 1, 1, 0], False),
+        ([[0, 0], [0, 1], [1, 0]], [0, 1, 1], False),
+    ):
+        data = make_data("own", inputs, labels, classify=True)
+        assert theorem_applies(builtin("xor").with_(data=data, penalty="0.5")) is applies
     for name, penalty in (("xor", "0.047"), ("xor-pm", "0.07")):
         below = builtin(name).with_(hidden=(1,), penalty=penalty)
         assert not theorem_applies(below)

@@ -247,6 +247,28 @@ def test_a_cube_is_proved_up_to_the_next_solution_and_no_further() -> None:
     assert certify_known(problem, np.full((1, 4), np.nan), bias, 4) is None
 
 
+def test_krawczyk_takes_the_sum_of_absolute_values() -> None:
+    """|I - C J| (r, ..., r) + |C F| < r row by row, with J over the cube and C the inverse at its centre."""
+    problem = _problem("xor", 1)
+    ctx.prec = 128
+    votes = set()
+    for point in multistart(1, 0.01, 700):
+        states, bias = reduce_theta(problem, point)
+        centre = [*states.ravel(), bias]
+        for radius in [2.0**-k for k in range(3, 14)] + [3 * 2.0**-k for k in range(5, 14)]:
+            value, at = system(problem, [arb(float(c)) for c in centre])
+            _, cube = system(problem, [arb(float(c), radius) for c in centre])
+            inverse = np.linalg.inv([[float(x) for x in row] for row in at])
+            low = np.array([[float(x.lower()) for x in row] for row in cube])
+            high = np.array([[float(x.upper()) for x in row] for row in cube])
+            middle = np.abs(np.eye(5) - inverse @ ((low + high) / 2)) + np.abs(inverse) @ ((high - low) / 2)
+            reach = middle.sum(axis=1) * radius + np.abs(inverse @ [float(v) for v in value])
+            if np.abs(reach / radius - 1).min() > 1e-6:
+                votes.add((reach < radius).all())
+                assert krawczyk(problem, centre, radius) is bool((reach < radius).all())
+    assert votes == {True, False}
+
+
 def test_uniqueness_radii_have_limits() -> None:
     for radius in (0.0, -1.0, 2 * LARGEST_RADIUS, math.nan):
         with pytest.raises(CertificateError, match="uniqueness radius"):
@@ -345,8 +367,8 @@ def test_points_of_one_class_are_one_and_points_of_two_are_two() -> None:
     # The tiny box about the second point must lie inside, too.
     away = np.zeros((2, 4))
     away[0, 0] = step - EXISTENCE_RADIUS / 2
-    edge = _class(a.centre + away, 0.5, step)
-    assert not _same(problem, a, edge)
+    for side in (1, -1):
+        assert not _same(problem, a, _class(a.centre + side * away, 0.5, step))
     edge = _class(a.centre, 0.5 + step - EXISTENCE_RADIUS / 2, step)
     assert not _same(problem, a, edge)
     edge = _class(a.centre, 0.5 - step + EXISTENCE_RADIUS / 2, step)

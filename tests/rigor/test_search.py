@@ -657,7 +657,8 @@ def test_what_was_examined_is_put_in_its_place() -> None:
     wide, narrow = np.array([[0.0] * 5, [8.0] * 5]), np.array([[1.0] * 5, [1.0 + 1e-10] * 5])
     nodes = np.zeros((2, 9, 2))
     tasks = [Task(wide, nodes, 4), Task(wide + 1, nodes, 5), Task(narrow, nodes, 6), Task(wide, nodes, 7)]
-    queue = drive._Queue([(tasks[0], 0.125)], [], [], 0.25, Counters(1, 1, 1, 1))
+    earlier = Task(wide, nodes, 9)
+    queue = drive._Queue([(tasks[0], 0.125)], [earlier], [np.zeros(11)], 0.25, Counters(1, 1, 1, 1))
     future: Future[Any] = Future()
     batch = list(zip(tasks, (0.1, 0.2, 0.3, 0.4), strict=True))
     queue.out[future] = batch
@@ -670,8 +671,9 @@ def test_what_was_examined_is_put_in_its_place() -> None:
     )
     drive._receive(problem, queue, future)
     assert not queue.out
-    assert [row.tolist() for row in queue.log] == [[*[1.0] * 5, *[9.0] * 5, 5.0]]
-    (left,) = queue.undecided
+    assert [row.tolist() for row in queue.log] == [[0.0] * 11, [*[1.0] * 5, *[9.0] * 5, 5.0]]
+    first, left = queue.undecided
+    assert first is earlier
     assert (left.depth, left.pull is narrow, left.nodes is nodes) == (6, True, True)
     assert queue.share == pytest.approx(0.25 + 0.2 + 0.3)
     assert [(t.depth, w) for t, w in queue.tasks] == [(4, 0.125), (5, 0.05), (5, 0.05), (8, 0.4)]

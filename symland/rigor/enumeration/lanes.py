@@ -178,9 +178,8 @@ class Interval:
 
     def over_positive(self, other: Interval) -> Interval:
         """Quotient by an interval of positive numbers."""
-        ends = (self.lo / other.lo, self.lo / other.hi, self.hi / other.lo, self.hi / other.hi)
-        low = smaller(smaller(ends[0], ends[1]), smaller(ends[2], ends[3]))
-        high = larger(larger(ends[0], ends[1]), larger(ends[2], ends[3]))
+        low = smaller(self.lo / other.lo, self.lo / other.hi)
+        high = larger(self.hi / other.lo, self.hi / other.hi)
         return Interval(below(low), above(high))
 
     def square(self) -> Interval:
