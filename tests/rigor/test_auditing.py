@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
+from symland.datasets import make_data
 from symland.records import Verdict
 from symland.rigor.enumeration import audit, auditing
 from symland.rigor.enumeration.auditing import (
@@ -27,6 +28,7 @@ from symland.rigor.enumeration.auditing import (
     _logits,
     _meet,
     _sech2,
+    _share,
     _starts,
     _tanh,
     counterexample,
@@ -116,6 +118,21 @@ def test_the_jet_of_a_node_holds_its_values_and_is_as_sharp_as_its_box() -> None
                 assert float(ball.lower()) - 1e-12 <= x <= float(ball.upper()) + 1e-12
                 widest = max(widest, float(ball.rad()))
         assert widest < 6000 * reach
+
+
+def test_inputs_count_with_their_size() -> None:
+    data = make_data("own", [["1/2", -1], [2, 1], [3, 0], [1, -2]], [0, 1, 1, 0], classify=True)
+    problem = reduced_problem(builtin("xor").with_(data=data, hidden=(1,), penalty="1e-2"))
+    rows, rng = np.array(problem.design), np.random.default_rng(7)
+    pull, u = rng.normal(size=4), rng.normal(size=3)
+    t, s = np.tanh(rows @ u), 1 / np.cosh(rows @ u) ** 2
+    v, y, slopes = _jet(problem, _points(pull), _points(u))
+    exact = (pull * s) @ rows
+    bend = (rows.T * (-2 * t * s * pull)) @ rows
+    assert [float(v), *map(float, y)] == pytest.approx([pull @ t, *exact], abs=1e-12)
+    found = np.array([[float(x) for x in row] for row in slopes])
+    assert found == pytest.approx(2 * np.eye(3) - np.outer(exact, exact) - (pull @ t) * bend, abs=1e-12)
+    assert [float(g) for g in _share(problem, _points(u), v)] == pytest.approx((pull @ t) * t, abs=1e-8)
 
 
 def test_krawczyk_finds_the_node_that_is_there_and_none_elsewhere() -> None:

@@ -248,25 +248,29 @@ def test_a_cube_is_proved_up_to_the_next_solution_and_no_further() -> None:
 
 
 def test_krawczyk_takes_the_sum_of_absolute_values() -> None:
-    """|I - C J| (r, ..., r) + |C F| < r row by row, with J over the cube and C the inverse at its centre."""
+    """It passes while |I - C J| (r, ..., r) + |C F| < r row by row, J over the cube and C the inverse at its centre."""
     problem = _problem("xor", 1)
     ctx.prec = 128
-    votes = set()
     for point in multistart(1, 0.01, 700):
         states, bias = reduce_theta(problem, point)
         centre = [*states.ravel(), bias]
-        for radius in [2.0**-k for k in range(3, 14)] + [3 * 2.0**-k for k in range(5, 14)]:
-            value, at = system(problem, [arb(float(c)) for c in centre])
+        value, at = system(problem, [arb(float(c)) for c in centre])
+        inverse = np.linalg.inv([[float(x) for x in row] for row in at])
+        step = np.abs(inverse @ [float(v) for v in value])
+
+        def passes(radius: float, centre: list[float] = centre, inverse: Any = inverse, step: Any = step) -> bool:
             _, cube = system(problem, [arb(float(c), radius) for c in centre])
-            inverse = np.linalg.inv([[float(x) for x in row] for row in at])
             low = np.array([[float(x.lower()) for x in row] for row in cube])
             high = np.array([[float(x.upper()) for x in row] for row in cube])
-            middle = np.abs(np.eye(5) - inverse @ ((low + high) / 2)) + np.abs(inverse) @ ((high - low) / 2)
-            reach = middle.sum(axis=1) * radius + np.abs(inverse @ [float(v) for v in value])
-            if np.abs(reach / radius - 1).min() > 1e-6:
-                votes.add((reach < radius).all())
-                assert krawczyk(problem, centre, radius) is bool((reach < radius).all())
-    assert votes == {True, False}
+            rest = np.abs(np.eye(5) - inverse @ ((low + high) / 2)) + np.abs(inverse) @ ((high - low) / 2)
+            return bool((rest.sum(axis=1) * radius + step < radius).all())
+
+        low, high = 2.0**-20, 1.0
+        while high > low * (1 + 1e-7):
+            middle = (low * high) ** 0.5
+            low, high = (middle, high) if passes(middle) else (low, middle)
+        assert krawczyk(problem, centre, low * (1 - 1e-6))
+        assert not krawczyk(problem, centre, high * (1 + 1e-6))
 
 
 def test_uniqueness_radii_have_limits() -> None:
