@@ -1,5 +1,7 @@
 """Settings for all tests: property tests are repeatable and have no deadline, since machines are shared."""
 
+import sys
+
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -10,9 +12,7 @@ settings.load_profile("symland")
 
 def pytest_sessionstart() -> None:
     """Start cold: under mutation tests the parent process holds programs that were compiled without the mutant."""
-    from symland.rigor.enumeration import by_theorem, matching, search
-
-    for module in (by_theorem, matching, search):
-        for value in vars(module).values():
+    for name in ("by_theorem", "matching", "search"):
+        for value in vars(sys.modules.get(f"symland.rigor.enumeration.{name}", object)).values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()

@@ -326,7 +326,8 @@ def _float_states(problem: ReducedProblem, pull: Doubles, rng: np.random.Generat
             u = np.where(np.isfinite(u) & (np.abs(u) < 50), u, 0.0)
         settled = np.abs(value).max(axis=1) < 1e-6
     v = np.tanh(u @ x.T) @ pull
-    states = np.column_stack([u, v])[settled & (np.abs(v) > 1e-6)] * np.sign(v[settled & (np.abs(v) > 1e-6)])[:, None]
+    kept = settled & (np.abs(v) > 1e-6)
+    states = np.column_stack([u, v])[kept] * np.sign(v[kept])[:, None]
     _, first = np.unique(np.round(states, 4), axis=0, return_index=True)
     return np.concatenate([np.zeros((1, m + 1)), states[first]])
 

@@ -73,7 +73,7 @@ def margin_guess(problem: ReducedProblem, pull: Doubles) -> Doubles:
 
 def _share(sign: int, pull: Interval, rate: Interval) -> Interval:
     """q = s P lambda D, kept inside (0, 1); solutions have |logit| <= LARGEST_LOGIT, so the clipping loses none."""
-    q = (pull if sign > 0 else -pull) * rate
+    q = pull.scaled(sign) * rate
     return Interval(*(smaller(larger(x, 1e-15), 1.0 - 1e-15) for x in (q.lo, q.hi)))
 
 
@@ -113,18 +113,18 @@ def energy_program(problem: ReducedProblem) -> LaneText:
             work = [q * t for q, t in zip(ends, margins, strict=True)]
             # t is monotone in q, so its range lies between its enclosures at the ends.
             margin = Interval(smaller(margins[0].lo, margins[1].lo), larger(margins[0].hi, margins[1].hi))
-            logits.append(margin if sign > 0 else -margin)
+            logits.append(margin.scaled(sign))
             least, most = smaller(ends[0].lo, ends[1].lo), larger(ends[0].hi, ends[1].hi)
             inside = (least <= MARGIN_PLACE[1]) & (most >= MARGIN_PLACE[0])
             top = choose(inside, MARGIN_PEAK, larger(work[0].hi, work[1].hi))
             terms.append(Interval(smaller(work[0].lo, work[1].lo), top))
         energy = total(terms) * scale
         empty = [bias.square().lo > energy.hi]
-        size = [p if sign > 0 else -p for p, sign in zip(pull, problem.labels, strict=True)]
+        size = [p.scaled(sign) for p, sign in zip(pull, problem.labels, strict=True)]
         for big, small in fundamental_orders(problem.group):
             size[small] = Interval(size[small].lo, smaller(size[small].hi, size[big].hi))
             size[big] = Interval(larger(size[big].lo, size[small].lo), size[big].hi)
-        pull = [p if sign > 0 else -p for p, sign in zip(size, problem.labels, strict=True)]
+        pull = [p.scaled(sign) for p, sign in zip(size, problem.labels, strict=True)]
         pull, bias = balance(pull, bias)
         empty += [p.is_empty() for p in [*pull, bias]]
         left = energy - bias.square()
@@ -166,7 +166,7 @@ def combination_program(problem: ReducedProblem) -> LaneText:
         offset, steep = [], []
         for d, sign in enumerate(problem.labels):
             at = _margin(_share(sign, Interval.point(middle[d]), rate), head[2 * samples + d])
-            offset.append(ones - at if sign > 0 else ones + at)
+            offset.append(ones - at.scaled(sign))
             q = _share(sign, pull[d], rate)
             ends = [Interval.point(x) * (Interval.point(1.0) - Interval.point(x)) for x in (q.lo, q.hi)]
             straddles = (q.lo < 0.5) & (q.hi > 0.5)
@@ -229,14 +229,12 @@ def meeting_program(problem: ReducedProblem) -> LaneText:
         for _ in range(2):
             pull, bias = balance(pull, bias)
             met = []
-            for d, p in enumerate(pull):
-                logit = sums[d] + bias
-                sign = problem.labels[d]
-                margin = logit if sign > 0 else -logit
+            for p, logit, sign in zip(pull, sums, problem.labels, strict=True):
+                margin = (logit + bias).scaled(sign)
                 fade = [exponential_range(larger(smaller(x, 600.0), -600.0)) for x in (margin.lo, margin.hi)]
                 grown = Interval(fade[0].lo, fade[1].hi) + one
                 q = one.over_positive(grown) * scale
-                met.append(p.meet(q if sign > 0 else -q))
+                met.append(p.meet(q.scaled(sign)))
             pull = met
         return [
             *[x.lo for x in pull],
