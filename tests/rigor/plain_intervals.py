@@ -40,6 +40,12 @@ def size(a: Any) -> Array:
     return np.maximum(np.abs(a[0]), np.abs(a[1]))
 
 
+def balance(pull: Any, bias: Any) -> tuple[Array, Array]:
+    """One round of gamma = sum P: boxes (2, D, ...) and (2, ...)."""
+    bias = meet(bias, pull.sum(axis=1))
+    return meet(pull, minus(bias[:, None], pull.sum(axis=1, keepdims=True) - pull)), bias
+
+
 def around(centre: Any, reach: Any) -> Array:
     return np.stack([centre - reach, centre + reach])
 

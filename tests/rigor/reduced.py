@@ -42,3 +42,29 @@ def multistart(nodes: int, penalty: float, starts: int) -> list[np.ndarray]:
         if np.abs(answer.fun).max() < 1e-11:
             found.setdefault(round(loss(answer.x, nodes, penalty), 8), answer.x)
     return [found[key] for key in sorted(found)]
+
+
+def hundredth(nodes: int) -> list[np.ndarray]:
+    """Stationary points at lambda = 1e-2: all seven classes of one node, twelve of the twenty of two."""
+    return multistart(nodes, 0.01, 700 if nodes == 1 else 60)
+
+
+def solution(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Nodes (U, v) of shape (N, 4) with v >= 0, residuals P of shape (4,) and gamma of a point at lambda = 1e-2."""
+    nodes = theta.size // 5
+    w1, w2 = theta[: 2 * nodes].reshape(nodes, 2), theta[2 * nodes : 4 * nodes].reshape(2, nodes)
+    states = np.column_stack((w1, theta[4 * nodes : 5 * nodes], w2[1] - w2[0]))
+    states = np.where(states[:, 3:] < 0, -states, states)
+    bias = float(theta[-1] - theta[-2])
+    return states, pulls(states, bias), bias
+
+
+def pulls(states: np.ndarray, bias: float) -> np.ndarray:
+    """P = s / (4 lambda (1 + exp(s z))) at the logits z, lambda = 1e-2."""
+    logits = states[:, 3] @ np.tanh(states[:, :3] @ XOR.T) + bias
+    return SIGN * 25 / (1 + np.exp(SIGN * logits))
+
+
+def swapped(states: np.ndarray, pull: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The image under the swap of the inputs with P_01 >= P_10."""
+    return (states, pull) if pull[1] >= pull[2] else (states[:, [1, 0, 2, 3]], pull[[0, 2, 1, 3]])

@@ -35,10 +35,10 @@ from symland.rigor.enumeration.auditing import (
     node_states,
     prove_box,
 )
-from symland.rigor.enumeration.known import _copies, certify_known, prove_known, reduce_theta
+from symland.rigor.enumeration.known import _copies, certify_known, prove_known
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.spec import builtin
-from tests.rigor.reduced import SIGN, XOR, multistart
+from tests.rigor.reduced import SIGN, XOR, hundredth, solution
 
 FREE = _Demand(output=arb(500, 500), share=None)
 """Asks nothing of a node but v >= 0."""
@@ -51,8 +51,8 @@ def _precision() -> None:
     ctx.prec = 64
 
 
-def _problem(nodes: int = 1, name: str = "xor", penalty: str = "1e-2") -> ReducedProblem:
-    return reduced_problem(builtin(name).with_(hidden=(nodes,), penalty=penalty))
+def _problem(nodes: int = 1) -> ReducedProblem:
+    return reduced_problem(builtin("xor").with_(hidden=(nodes,), penalty="1e-2"))
 
 
 def _ball(low: float, high: float) -> arb:
@@ -69,16 +69,14 @@ def _balls(values: Any, reach: float) -> list[arb]:
 
 def _solution(number: int, nodes: int = 1) -> tuple[np.ndarray, np.ndarray, float]:
     """States (N, 4), residuals and gamma of a stationary point of the network at 1e-2."""
-    states, bias = reduce_theta(_problem(nodes), multistart(nodes, 0.01, 700 if nodes == 1 else 60)[number])
-    logits = states[:, 3] @ np.tanh(states[:, :3] @ XOR.T) + bias
-    return states, SIGN * 25 / (1 + np.exp(SIGN * logits)), bias
+    return solution(hundredth(nodes)[number])
 
 
-def _exact_jet(pull: Any, u: Any) -> tuple[float, np.ndarray, np.ndarray]:
-    a = XOR @ u
+def _exact_jet(pull: Any, u: Any, rows: np.ndarray = XOR) -> tuple[float, np.ndarray, np.ndarray]:
+    a = rows @ u
     t, s = np.tanh(a), 1 / np.cosh(a) ** 2
-    v, y = pull @ t, (pull * s) @ XOR
-    bend = (XOR.T * (-2 * t * s * pull)) @ XOR
+    v, y = pull @ t, (pull * s) @ rows
+    bend = (rows.T * (-2 * t * s * pull)) @ rows
     return v, y, 2 * np.eye(3) - np.outer(y, y) - v * bend
 
 
@@ -125,26 +123,24 @@ def test_inputs_count_with_their_size() -> None:
     problem = reduced_problem(builtin("xor").with_(data=data, hidden=(1,), penalty="1e-2"))
     rows, rng = np.array(problem.design), np.random.default_rng(7)
     pull, u = rng.normal(size=4), rng.normal(size=3)
-    t, s = np.tanh(rows @ u), 1 / np.cosh(rows @ u) ** 2
+    output, weights, bend = _exact_jet(pull, u, rows)
     v, y, slopes = _jet(problem, _points(pull), _points(u))
-    exact = (pull * s) @ rows
-    bend = (rows.T * (-2 * t * s * pull)) @ rows
-    assert [float(v), *map(float, y)] == pytest.approx([pull @ t, *exact], abs=1e-12)
-    found = np.array([[float(x) for x in row] for row in slopes])
-    assert found == pytest.approx(2 * np.eye(3) - np.outer(exact, exact) - (pull @ t) * bend, abs=1e-12)
-    assert [float(g) for g in _share(problem, _points(u), v)] == pytest.approx((pull @ t) * t, abs=1e-8)
+    assert [float(v), *map(float, y)] == pytest.approx([output, *weights], abs=1e-12)
+    assert np.array([[float(x) for x in row] for row in slopes]) == pytest.approx(bend, abs=1e-12)
+    assert [float(g) for g in _share(problem, _points(u), v)] == pytest.approx(output * np.tanh(rows @ u), abs=1e-8)
+
+
+def _step(problem: ReducedProblem, pull: list[arb], box: list[arb], centre: Any) -> tuple[list[arb], bool] | None:
+    return _krawczyk(problem, pull, box, _jet(problem, pull, box)[2], _points(centre))
 
 
 def test_krawczyk_finds_the_node_that_is_there_and_none_elsewhere() -> None:
     problem = _problem()
     for number in (1, 3, 6):
         states, pull, _ = _solution(number)
-        if not states.any():
-            continue
         u = states[0, :3]
         box = _balls(u + 1e-5, 1e-4)
-        slopes = _jet(problem, _points(pull), box)[2]
-        found = _krawczyk(problem, _points(pull), box, slopes, _points(u + 1e-5))
+        found = _step(problem, _points(pull), box, u + 1e-5)
         assert found is not None
         image, inside = found
         assert inside
@@ -153,12 +149,11 @@ def test_krawczyk_finds_the_node_that_is_there_and_none_elsewhere() -> None:
         )
         assert max(float(x.rad()) for x in image) < 3e-5
         away = _balls(u + 3e-3, 1e-4)
-        moved, inside = _krawczyk(problem, _points(pull), away, _jet(problem, _points(pull), away)[2],
-                                  _points(u + 3e-3)) or ([], True)  # fmt: skip
+        moved, inside = _step(problem, _points(pull), away, u + 3e-3) or ([], True)
         assert not inside
         assert any(not x.overlaps(z) for x, z in zip(moved, away, strict=True))
         # The box of P counts: with P wide no image is inside.
-        wide = _krawczyk(problem, _balls(pull, 1.0), box, _jet(problem, _balls(pull, 1.0), box)[2], _points(u))
+        wide = _step(problem, _balls(pull, 1.0), box, u)
         assert wide is not None
         assert not wide[1]
     # An image that leaves the box on one side only is not inside.
@@ -168,13 +163,13 @@ def test_krawczyk_finds_the_node_that_is_there_and_none_elsewhere() -> None:
         for place in range(3):
             pulls, centre = _balls(pull, 1e-4), u.copy()
             box = _balls(u, 1e-3)
-            whole = _krawczyk(problem, pulls, box, _jet(problem, pulls, box)[2], _points(u))
+            whole = _step(problem, pulls, box, u)
             assert whole is not None
             assert whole[1]
             reach = float(whole[0][place].rad())
             centre[place] -= side * (1e-3 - reach / 2)
             box = _balls(centre, 1e-3)
-            image, inside = _krawczyk(problem, pulls, box, _jet(problem, pulls, box)[2], _points(centre)) or ([], True)
+            image, inside = _step(problem, pulls, box, centre) or ([], True)
             assert image[place].overlaps(box[place])
             assert not inside
     zero = [[arb(0)] * 3 for _ in range(3)]
@@ -238,7 +233,6 @@ def test_a_contraction_keeps_the_node_and_closes_in_on_it() -> None:
         refused = _Demand(output=arb(50), share=None)
         assert _contract(problem, _balls(pull, 1e-10), _balls(u, 1e-3), refused) is None
     # About 0 only the zero node.
-    _, pull, _ = _solution(int(np.argmax([np.abs(_solution(k)[0]).max() for k in range(7)])))
     assert _contract(problem, _points([-1.2, 1.3, 1.2, -1.3]), _balls(np.zeros(3), 0.03), FREE) is None
     assert _contract(problem, _points([-1.2, 1.3, 1.2, -1.3]), _balls(np.full(3, 1e-3), 0.03), FREE) is None
 
@@ -336,7 +330,7 @@ def test_choices_are_those_whose_logits_overlap() -> None:
     every = _choices(problem, balls, arb(bias), loose, nodes)
     assert len(every) == len(list(combinations_with_replacement(range(7), 2)))
     assert all(x.is_zero() for x in every[-1][0])
-    known, _ = prove_known(problem, [multistart(2, 0.01, 60)[11]])
+    known, _ = prove_known(problem, [hundredth(2)[11]])
     assert _held(known, found, arb(bias))
     assert _held(known, [found[0][::-1]], arb(bias))
     assert not _held(known, [*found, every[0]], arb(bias))
@@ -378,13 +372,9 @@ def test_ends_hold_their_ball() -> None:
         assert high - low <= 2 * float(x.rad()) * (1 + 1e-9) + 1e-15
 
 
-def _log(rows: Any) -> np.ndarray:
-    return np.array([[*low, *high, 0.0] for low, high in rows])
-
-
 def test_a_box_is_proved_only_with_the_points_that_it_holds() -> None:
     problem = _problem()
-    points = multistart(1, 0.01, 700)
+    points = hundredth(1)
     for number in range(5):
         _, pull, bias = _solution(number)
         truth = np.append(pull, bias)
@@ -422,7 +412,7 @@ def test_a_counterexample_is_a_proved_solution_of_the_row_that_is_not_listed() -
     truth = np.append(pull, bias)
     row = np.concatenate([truth - 1e-3, truth + 1e-3, [0.0]])
     nobody, _ = prove_known(problem, [])
-    listed, _ = prove_known(problem, [multistart(1, 0.01, 700)[4]])
+    listed, _ = prove_known(problem, [hundredth(1)[4]])
     found = counterexample(problem, nobody, [states + 0.5, states], bias, row)
     assert found is not None
     assert np.abs(found.centre - states).max() < 1e-9
@@ -444,7 +434,7 @@ def test_the_audit_takes_boxes_inside_its_rows_and_counts_what_comes_of_them(mon
     rng = np.random.default_rng(6)
     low = rng.normal(size=(200, 5))
     low[:, 4] = low[:, :4].sum(axis=1) + rng.choice([-0.3, 1.5, -2.0], 200)
-    log = _log(zip(low, low + np.array([0.5, 1e-5, 0.5, 0.5, 0.7]), strict=True))
+    log = np.column_stack((low, low + np.array([0.5, 1e-5, 0.5, 0.5, 0.7]), np.zeros(200)))
     boxes: list[tuple[np.ndarray, np.ndarray]] = []
     verdicts = [Verdict.CERTIFIED, Verdict.UNDECIDED, Verdict.CERTIFIED]
 

@@ -75,10 +75,20 @@ def test_the_module_is_named_and_counts_its_results() -> None:
     assert f"<{WIDTH} x double>" in str(module)
 
 
-def test_operands_on_the_left_are_recorded() -> None:
+def _recorded() -> Vector:
     strip = ir.VectorType(ir.DoubleType(), WIDTH)
     function = ir.Function(ir.Module(), ir.FunctionType(strip, [strip]), "f")
-    lane = Vector(ir.IRBuilder(function.append_basic_block()), function.args[0])
+    return Vector(ir.IRBuilder(function.append_basic_block()), function.args[0])
+
+
+def test_numbers_meet_recorded_lanes_on_either_side() -> None:
+    lane = _recorded()
+    for pick in (smaller, larger):
+        assert all(isinstance(pick(*pair), Vector) for pair in ((lane, 1.0), (1.0, lane), (lane, lane)))
+
+
+def test_operands_on_the_left_are_recorded() -> None:
+    lane = _recorded()
     for value in (np.float64(2.0) * lane, np.float64(2.0) + lane, np.float64(2.0) - lane, np.float64(2.0) / lane):
         assert isinstance(value, Vector)
     for value in (lane < np.float64(1.0), np.float64(1.0) > lane, ~(lane > 1.0)):

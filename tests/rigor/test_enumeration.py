@@ -18,7 +18,7 @@ from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
 from symland.rigor.enumeration import Progress, audit, enumerate_by_theorem, enumerate_points, search, theorem_applies
 from symland.rigor.enumeration.joint import Lanes, sift
-from symland.rigor.enumeration.known import prove_known, reduce_theta
+from symland.rigor.enumeration.known import prove_known
 from symland.rigor.enumeration.matching import match
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.rigor.enumeration.search import (
@@ -34,14 +34,7 @@ from symland.rigor.enumeration.search import (
     examine_batch,
 )
 from symland.spec import builtin
-from tests.rigor.reduced import SIGN, XOR, multistart
-
-
-@pytest.fixture(scope="module")
-def hundredth() -> list[np.ndarray]:
-    points = multistart(1, 0.01, 700)
-    assert len(points) == 7
-    return points
+from tests.rigor.reduced import hundredth, multistart, pulls, solution, swapped
 
 
 def test_all_that_a_search_compiles_gives_what_numpy_gives_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,15 +74,16 @@ def test_one_node_at_a_tenth_has_only_the_origin() -> None:
     assert report.verdict is Verdict.CERTIFIED
 
 
-def test_one_node_at_a_hundredth_has_seven_classes_and_the_proof_resumes(hundredth: list[np.ndarray]) -> None:
+def test_one_node_at_a_hundredth_has_seven_classes_and_the_proof_resumes() -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="1e-2")
-    part = enumerate_points(spec, hundredth, max_boxes=300)
+    points = hundredth(1)
+    part = enumerate_points(spec, points, max_boxes=300)
     assert part.verdict is Verdict.UNDECIDED
     assert part.undecided
-    again = enumerate_points(spec, [*hundredth, hundredth[0]], state=json.loads(json.dumps(part.state)))
+    again = enumerate_points(spec, [*points, points[0]], state=json.loads(json.dumps(part.state)))
     assert again.verdict is Verdict.CERTIFIED
     assert len(again.classes) == 7
-    report = audit(spec, hundredth, again.log, 0.02, np.random.default_rng(0))
+    report = audit(spec, points, again.log, 0.02, np.random.default_rng(0))
     assert report.verdict is Verdict.CERTIFIED
 
 
@@ -175,20 +169,18 @@ def test_workers_find_the_same_proof_and_may_be_interrupted() -> None:
             assert again.boxes_handled == whole.boxes_handled
 
 
-def test_the_audit_refutes_a_log_that_closed_a_box_with_an_unlisted_solution(hundredth: list[np.ndarray]) -> None:
+def test_the_audit_refutes_a_log_that_closed_a_box_with_an_unlisted_solution() -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="1e-2")
-    theta = hundredth[0]
-    h = np.tanh(XOR @ [*theta[:2], theta[4]])
-    logits = (theta[3] - theta[2]) * h + theta[6] - theta[5]
-    pull = SIGN * 25 / (1 + np.exp(SIGN * logits))
+    points = hundredth(1)
+    _, pull, _ = solution(points[0])
     row = np.concatenate([pull, [pull.sum()]])
     false = np.concatenate([row - 0.02, row + 0.03, [0.0]])[None]
     away = row + np.array([1, -1, 2, 0.5, 2.5])
     empty = np.concatenate([away - 0.01, away + 0.01, [0.0]])[None]
     for known, log, verdict in (
-        (hundredth[1:], false, Verdict.REFUTED),
-        (hundredth, false, Verdict.CERTIFIED),
-        (hundredth[1:], empty, Verdict.CERTIFIED),
+        (points[1:], false, Verdict.REFUTED),
+        (points, false, Verdict.CERTIFIED),
+        (points[1:], empty, Verdict.CERTIFIED),
     ):
         report = audit(spec, known, log, 1.0, np.random.default_rng(0))
         assert report.verdict is verdict
@@ -218,13 +210,14 @@ def test_a_point_that_is_not_stationary_holds_nothing() -> None:
     assert result.verdict is Verdict.UNDECIDED
 
 
-def test_a_state_of_another_question_or_list_is_refused(hundredth: list[np.ndarray]) -> None:
+def test_a_state_of_another_question_or_list_is_refused() -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="1e-2")
-    part = enumerate_points(spec, hundredth, max_boxes=8)
+    points = hundredth(1)
+    part = enumerate_points(spec, points, max_boxes=8)
     with pytest.raises(CertificateError, match="another specification"):
-        enumerate_points(spec.with_(penalty="2e-2"), hundredth, state=part.state)
+        enumerate_points(spec.with_(penalty="2e-2"), points, state=part.state)
     with pytest.raises(CertificateError, match="not in this list"):
-        enumerate_points(spec, hundredth[1:], state=part.state)
+        enumerate_points(spec, points[1:], state=part.state)
 
 
 def test_the_compiled_matching_finds_the_pairs_and_hulls_that_numpy_finds() -> None:
@@ -315,16 +308,13 @@ def test_a_residual_box_about_a_pair_of_nodes_is_closed_only_by_the_list(
     problem = reduced_problem(builtin("xor").with_(hidden=(2,), penalty="1e-2"))
     rng = np.random.default_rng(11)
     engine, tried = engines(problem), set()
-    for theta in multistart(2, 1e-2, 60):
-        states, bias = reduce_theta(problem, theta)
+    for theta in hundredth(2):
+        states, _, bias = solution(theta)
         # One node may be zero: zero nodes are allowed everywhere and have no boxes.
         states = states[np.abs(states).max(axis=1) > 1e-3]
         if not states.size:
             continue
-        logits = states[:, 3] @ np.tanh(states[:, :3] @ XOR.T) + bias
-        pull = SIGN * 25 / (1 + np.exp(SIGN * logits))
-        if pull[1] < pull[2]:
-            pull, states = pull[[0, 2, 1, 3]], states[:, [1, 0, 2, 3]]
+        states, pull = swapped(states, pulls(states, bias))
         truth = np.append(pull, pull.sum())
         whole = np.stack([truth - width * rng.random(5) - 1e-9, truth + width * rng.random(5) + 1e-9])
         nodes = []
@@ -351,18 +341,14 @@ def test_a_residual_box_about_a_pair_of_nodes_is_closed_only_by_the_list(
     assert tried == {1, 2}
 
 
-def test_a_lane_about_a_solution_is_never_dropped_unless_the_list_holds_it(hundredth: list[np.ndarray]) -> None:
+def test_a_lane_about_a_solution_is_never_dropped_unless_the_list_holds_it() -> None:
     problem = reduced_problem(builtin("xor").with_(hidden=(1,), penalty="1e-2"))
     rng = np.random.default_rng(5)
-    for theta in hundredth:
-        states, bias = reduce_theta(problem, theta)
+    for theta in hundredth(1):
+        states, pull, _ = solution(theta)
         if np.abs(states).max() < 1e-9:
             continue  # the zero node is allowed everywhere, so boxes that hold no other may go
-        logits = states[0, 3] * np.tanh(XOR @ states[0, :3]) + bias
-        pull = SIGN * 25 / (1 + np.exp(SIGN * logits))
-        images = [(pull, states), (pull[[0, 2, 1, 3]], states[:, [1, 0, 2, 3]])]
-        # The fundamental domain keeps the image with P_01 >= P_10.
-        pull, states = max(images, key=lambda pair: pair[0][1] - pair[0][2])
+        states, pull = swapped(states, pull)
         truth = np.concatenate([pull, [pull.sum()], states[0]])[:, None]
         low = truth - 0.3 * rng.random((9, 40)) - 1e-9
         high = truth + 0.3 * rng.random((9, 40)) + 1e-9

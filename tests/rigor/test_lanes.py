@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
-import llvmlite.ir as ir
 import mpmath
 import numpy as np
 import pytest
 
-from symland.rigor.enumeration.emit import Vector
 from symland.rigor.enumeration.lanes import (
     JET_ERROR,
     Interval,
     above,
     below,
     exponential,
-    larger,
-    smaller,
     tanh_jet,
     tanh_range,
     total,
 )
+from tests.rigor.plain_intervals import tanh_ranges
 
 ROUNDINGS = Fraction(1, 2**49)
 """Two widenings of 2^-51, each at both ends of one operation, relative to the result."""
@@ -141,25 +136,6 @@ def test_below_and_above_leave_the_rounding_of_one_operation(x: float) -> None:
     assert above(x) - x <= abs(x) * 2.0**-50 + 2e-290
 
 
-def test_numbers_meet_recorded_lanes_on_either_side() -> None:
-    strip = ir.VectorType(ir.DoubleType(), 8)
-    function = ir.Function(ir.Module(), ir.FunctionType(strip, [strip]), "f")
-    lane = Vector(ir.IRBuilder(function.append_basic_block()), function.args[0])
-    for pick in (smaller, larger):
-        assert all(isinstance(pick(*pair), Vector) for pair in ((lane, 1.0), (1.0, lane), (lane, lane)))
-
-
-Function = Callable[[Any], Any]
-
-
-def _extremes(f: Function, low: Any, high: Any, turns: list[float]) -> tuple[Any, Any]:
-    """Least and largest value of f on [low, high], a function that turns at these places only."""
-    values = [f(low), f(high)] + [
-        np.where((low <= x) & (x <= high), f(np.float64(x)), f(low)) for x in (*turns, *(-x for x in turns))
-    ]
-    return np.min(values, axis=0), np.max(values, axis=0)
-
-
 @pytest.mark.parametrize("width", [1e-6, 0.3, 4.0])
 def test_the_ranges_of_tanh_and_its_derivatives_are_their_ranges(width: float) -> None:
     rng = np.random.default_rng(2)
@@ -167,31 +143,15 @@ def test_the_ranges_of_tanh_and_its_derivatives_are_their_ranges(width: float) -
     high = low + width * rng.exponential(size=low.size)
     ranges = tanh_range(Interval(low, high))
 
-    def slope(x: Any) -> Any:
-        return 1 / np.cosh(np.clip(x, -350, 350)) ** 2
-
-    def third(x: Any) -> Any:
-        t2 = np.tanh(x) ** 2
-        return (1 - t2) * (6 * t2 - 2)
-
-    turn, steep = np.arctanh(3**-0.5), np.arctanh((2 / 3) ** 0.5)
-    cases = (
-        (np.tanh, ranges.value, []),
-        (slope, ranges.slope, [0.0]),
-        (lambda x: -2 * np.tanh(x) * slope(x), ranges.curvature, [turn]),
-        (third, ranges.third(), [0.0, steep]),
-    )
-    for f, interval, turns in cases:
-        least, most = _extremes(f, low, high, turns)
-        assert (interval.lo <= least).all()
-        assert (most <= interval.hi).all()
-        # The peak of the third derivative is granted to every range near its place.
-        near = np.zeros(low.size, dtype=bool)
-        if f is third:
-            squares = _extremes(lambda x: np.tanh(x) ** 2, low, high, [0.0])
-            near = (squares[0] < 0.7001) & (squares[1] > 0.5999)
-        assert (interval.lo >= least - 20 * JET_ERROR).all()
-        assert (interval.hi <= most + 20 * JET_ERROR)[~near].all()
+    found = (ranges.value, ranges.slope, ranges.curvature, ranges.third())
+    for interval, plain in zip(found, tanh_ranges((low, high)), strict=True):
+        assert (interval.lo <= plain[0]).all()
+        assert (plain[1] <= interval.hi).all()
+        assert (interval.lo >= plain[0] - 20 * JET_ERROR).all()
+        assert (interval.hi <= plain[1] + 20 * JET_ERROR).all()
+    for x in np.linspace(low, high, 9):
+        for interval, (value, _) in zip(found, tanh_ranges((x, x)), strict=True):
+            assert ((interval.lo <= value) & (value <= interval.hi)).all()
     point = tanh_range(Interval.point(low))
     assert np.array_equal(point.value.lo, tanh_range(Interval(low, low.copy())).value.lo)
     assert (np.abs(ranges.value.lo) <= 1).all()

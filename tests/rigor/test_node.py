@@ -27,6 +27,7 @@ from symland.rigor.enumeration.node import (
 from tests.rigor.plain_intervals import (
     Array,
     around,
+    balance,
     combine,
     meet,
     middle,
@@ -36,8 +37,8 @@ from tests.rigor.plain_intervals import (
     tanh_ranges,
     times,
 )
+from tests.rigor.reduced import XOR
 
-XOR = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
 TILTED = np.array([[0.5, -1.0, 1.0], [0.25, 1.0, 1.0], [3.0, 0.0, 1.0], [1.0, -2.0, 1.0]])
 WIDE = np.array([[0.5, -1.0, 2.0, 1.0], [0.25, 1.0, 0.0, 1.0], [3.0, 0.0, -1.0, 1.0]])
 FIRST, SECOND = np.triu_indices(4, 1)
@@ -234,11 +235,6 @@ def _close(found: Array, wanted: Array, condition: Array | float = 1.0) -> None:
     assert not off.any(), (np.argwhere(off)[:5], found[off][:5], wanted[off][:5])
 
 
-def _balance(pull: Array, bias: Array) -> tuple[Array, Array]:
-    bias = meet(bias, pull.sum(axis=1))
-    return meet(pull, minus(bias[:, None], pull.sum(axis=1, keepdims=True) - pull)), bias
-
-
 def _propagate(rows: Array, pull: Array, state: Array) -> Array:
     m = rows.shape[1]
     value, slope, _, _ = _ranges(rows, state)
@@ -264,7 +260,7 @@ def test_a_contraction_is_that_of_the_theorem(width: float) -> None:
     first, slab, states = _near_solutions(rng, width)
     lanes = np.concatenate([first, slab[:, None], states], axis=1)
     out = NumpyLanes(contract_program(_design(XOR)), 18)(np.concatenate([lanes[0], lanes[1]]))
-    pull, bias = _balance(first, slab)
+    pull, bias = balance(first, slab)
     state = _propagate(XOR, pull, states)
     form = Plain(XOR, pull, state, middle(state), _ranges(XOR, states))
     # P from the state: rows of the inverse of M.
@@ -276,7 +272,7 @@ def test_a_contraction_is_that_of_the_theorem(width: float) -> None:
     bound = form.rest(every) + (np.abs(toward.sum(axis=0)) * form.reach).sum(axis=0)
     bias = meet(bias, around(middle(pull).sum(axis=0) - (every * form.value).sum(axis=0), bound))
     image = meet(state, form.image(known - middle(pull)))
-    wanted, bias = _balance(known, bias)
+    wanted, bias = balance(known, bias)
     result = np.concatenate([wanted, bias[:, None], image], axis=1)
     condition = np.linalg.cond(form.jacobian.transpose(2, 0, 1)) * np.linalg.cond(form.on_pull.transpose(2, 0, 1))
     assert np.median(condition) < 1e3

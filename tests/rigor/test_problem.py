@@ -37,7 +37,7 @@ from symland.rigor.enumeration.problem import (
     reduced_problem,
 )
 from symland.spec import LandscapeSpec, Penalised, builtin
-from tests.rigor.reduced import SIGN, XOR, multistart
+from tests.rigor.reduced import XOR, hundredth, pulls
 
 
 def _spec(rows: list[list[Any]], labels: list[int]) -> LandscapeSpec:
@@ -225,7 +225,7 @@ def test_images_under_the_symmetries_are_solutions_again() -> None:
 
 def test_a_cube_is_proved_up_to_the_next_solution_and_no_further() -> None:
     problem = _problem("xor", 1)
-    point = max(multistart(1, 0.01, 700), key=lambda x: np.abs(x).max())
+    point = max(hundredth(1), key=lambda x: np.abs(x).max())
     states, bias = reduce_theta(problem, point)
     found = certify_known(problem, states, bias, 4)
     assert found is not None
@@ -251,7 +251,7 @@ def test_krawczyk_takes_the_sum_of_absolute_values() -> None:
     """It passes while |I - C J| (r, ..., r) + |C F| < r row by row, J over the cube and C the inverse at its centre."""
     problem = _problem("xor", 1)
     ctx.prec = 128
-    for point in multistart(1, 0.01, 700):
+    for point in hundredth(1):
         states, bias = reduce_theta(problem, point)
         centre = [*states.ravel(), bias]
         value, at = system(problem, [arb(float(c)) for c in centre])
@@ -381,7 +381,7 @@ def test_points_of_one_class_are_one_and_points_of_two_are_two() -> None:
 
 def test_a_list_is_proved_one_of_each_class_and_the_rest_named() -> None:
     problem = _problem("xor", 1)
-    points = multistart(1, 0.01, 700)
+    points = hundredth(1)
     swapped = [p[[1, 0, 2, 3, 4, 5, 6]] for p in points]
     given = [points[0], np.full(7, 0.3), *swapped, *points[1:]]
     known, failed = prove_known(problem, given)
@@ -393,7 +393,7 @@ def test_a_list_is_proved_one_of_each_class_and_the_rest_named() -> None:
         states, _ = reduce_theta(problem, given[c.number])
         assert np.abs(c.centre - states).max() < 1e-9
         h = np.tanh(XOR @ c.centre[0, :3])
-        pull = SIGN * 25 / (1 + np.exp(SIGN * (c.centre[0, 3] * h + c.bias)))
+        pull = pulls(c.centre, c.bias)
         assert c.centre[0, 3] == pytest.approx(pull @ h, abs=1e-12)
         assert c.centre[0, :3] * 2 == pytest.approx(c.centre[0, 3] * XOR.T @ (pull * (1 - h**2)), abs=1e-12)
         assert c.bias == pytest.approx(pull.sum(), abs=1e-11)
@@ -403,7 +403,7 @@ def test_a_node_at_zero_is_put_there_and_proved_again(monkeypatch: pytest.Monkey
     problem = _problem("xor", 2, "1e-1")
     (origin,) = prove_known(problem, [np.full(12, 1e-9)])[0].classes
     assert not origin.centre.any()
-    one = max(multistart(1, 0.01, 700), key=lambda x: np.abs(x).max())
+    one = max(hundredth(1), key=lambda x: np.abs(x).max())
     states, bias = reduce_theta(_problem("xor", 1), one)
     # A class of one node in the wider network, its second node zero up to rounding, below the axis.
     wide = np.vstack([states, [[1e-14, -2e-14, 1e-15, 1e-15]]])
@@ -415,7 +415,6 @@ def test_a_node_at_zero_is_put_there_and_proved_again(monkeypatch: pytest.Monkey
     assert krawczyk(_problem("xor", 2), [*found.centre.ravel(), found.bias], found.radius)
     # Where the moved cube is not proved, nothing is.
     calls: list[Any] = []
-
     for passes in (2, 3):
         calls.clear()
 

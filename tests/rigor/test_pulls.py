@@ -24,7 +24,7 @@ from symland.rigor.enumeration.pulls import (
     meeting_program,
 )
 from symland.spec import builtin
-from tests.rigor.plain_intervals import Array, around, meet, middle, minus, radius, times
+from tests.rigor.plain_intervals import Array, around, balance, meet, middle, minus, radius, times
 
 WIDTHS = [1e-6, 1e-3, 0.05, 0.3]
 
@@ -52,11 +52,6 @@ def _boxes(problem: ReducedProblem, width: float, count: int = 400) -> Array:
     low, high = np.maximum(q - width * rng.random(q.shape), 1e-3), np.minimum(q + width * rng.random(q.shape), 0.999)
     sign = np.array(problem.labels)[:, None]
     return np.sort(np.stack([sign * low, sign * high]) * float(problem.scale), axis=0)
-
-
-def _balance(pull: Array, bias: Array) -> tuple[Array, Array]:
-    bias = meet(bias, pull.sum(axis=1))
-    return meet(pull, minus(bias[:, None], pull.sum(axis=1, keepdims=True) - pull)), bias
 
 
 def test_the_constants_of_the_bounds() -> None:
@@ -129,7 +124,7 @@ def test_energy_logits_and_symmetry_are_those_of_the_theorem(name: str, nodes: i
         q[0, big] = np.maximum(q[0, big], q[0, small])
     empty |= (q[0] > q[1]).any(axis=0)
     sign = np.array(problem.labels)[:, None]
-    pull, slab = _balance(np.where(sign > 0, q, -q[::-1]) * kappa, bias)
+    pull, slab = balance(np.where(sign > 0, q, -q[::-1]) * kappa, bias)
     empty |= (pull[0] > pull[1]).any(axis=0) | (slab[0] > slab[1])
     away = np.maximum(np.maximum(slab[0], -slab[1]), 0)
     far = np.abs(slab).max(axis=0)
@@ -238,7 +233,7 @@ def test_nodes_meet_where_the_logits_say(name: str, nodes: int, width: float) ->
         pull, bias, share = meet(pull, other[0]), meet(bias, other[1]), share + other[2]
     empty = (pull[0] > pull[1]).any(axis=0) | (bias[0] > bias[1])
     for _ in range(2):
-        pull, bias = _balance(pull, bias)
+        pull, bias = balance(pull, bias)
         logits = share + bias[:, None]
         margin = np.where(sign > 0, logits, -logits[::-1])
         q = 1 / (1 + np.exp(margin[::-1]))

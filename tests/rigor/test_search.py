@@ -33,14 +33,13 @@ from symland.rigor.enumeration.joint import (
     only_zero,
     sift,
 )
-from symland.rigor.enumeration.known import prove_known, reduce_theta
+from symland.rigor.enumeration.known import prove_known
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.rigor.enumeration.pulls import first_box, margin_guess
 from symland.rigor.enumeration.search import (
     ROUNDING_SLACK,
     Choices,
     Counters,
-    Engines,
     Survivors,
     Task,
     _hull_of_lanes,
@@ -55,7 +54,7 @@ from symland.rigor.enumeration.search import (
     make_members,
 )
 from symland.spec import builtin
-from tests.rigor.reduced import SIGN, XOR, multistart
+from tests.rigor.reduced import XOR, hundredth, solution, swapped
 
 FIRST, SECOND = np.triu_indices(4, 1)
 
@@ -64,15 +63,12 @@ def _problem(nodes: int = 2, penalty: str = "1e-2") -> ReducedProblem:
     return reduced_problem(builtin("xor").with_(hidden=(nodes,), penalty=penalty))
 
 
-def _solutions(nodes: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(P, gamma) and states (N, 4) of stationary points at 1e-2 with P_01 >= P_10."""
+def _solutions() -> list[tuple[np.ndarray, np.ndarray]]:
+    """(P, gamma) and states (2, 4) of stationary points at 1e-2 with P_01 >= P_10."""
     found = []
-    for theta in multistart(nodes, 0.01, 700 if nodes == 1 else 60):
-        states, bias = reduce_theta(_problem(nodes), theta)
-        logits = states[:, 3] @ np.tanh(states[:, :3] @ XOR.T) + bias
-        pull = SIGN * 25 / (1 + np.exp(SIGN * logits))
-        if pull[1] < pull[2]:
-            pull, states = pull[[0, 2, 1, 3]], states[:, [1, 0, 2, 3]]
+    for theta in hundredth(2):
+        states, pull, bias = solution(theta)
+        states, pull = swapped(states, pull)
         found.append((np.append(pull, bias), np.where(np.abs(states) < 1e-9, 0.0, states)))
     return found
 
@@ -106,7 +102,7 @@ def test_the_first_task_holds_everything() -> None:
 def test_bounds_of_residuals_are_those_of_the_energy_program() -> None:
     problem, rng = _problem(), np.random.default_rng(0)
     engine = engines(problem)
-    boxes = np.concatenate([_around(rng, truth, 1e-2, 30) for truth, _ in _solutions(2)], axis=2)
+    boxes = np.concatenate([_around(rng, truth, 1e-2, 30) for truth, _ in _solutions()], axis=2)
     boxes[:, 4, ::7] += 40
     found = bound(problem, engine, boxes)
     guesses = [margin_guess(problem, boxes[side, :4]) for side in (0, 1)]
@@ -130,7 +126,7 @@ def test_bounds_of_residuals_are_those_of_the_energy_program() -> None:
 
 def test_boxes_that_hold_only_the_zero_node_are_told() -> None:
     problem = _problem()
-    engine, (truth, _) = engines(problem), _solutions(2)[0]
+    engine, (truth, _) = engines(problem), _solutions()[0]
     states = np.array([
         # low U and v, high U and v; whether the zero node stands there alone
         [-1e-3, -1e-3, -1e-3, 0.0, 1e-3, 1e-3, 1e-3, 1e-3, True],
@@ -177,7 +173,7 @@ def test_halves_of_a_lane_cover_it() -> None:
 def _pairs(width: float, count: int) -> tuple[Lanes, np.ndarray, np.ndarray]:
     """Lanes about the pairs of nodes of solutions, with the solution of each lane."""
     rng, reach, boxes, truths, states = np.random.default_rng(2), [], [], [], []
-    for truth, nodes in _solutions(2):
+    for truth, nodes in _solutions():
         reach.append(_around(rng, truth, width, count))
         box = _around(rng, nodes, width, count)
         box[0, :, -1] = np.maximum(box[0, :, -1], 0.0)
@@ -227,7 +223,7 @@ def test_no_step_loses_a_pair_of_nodes_and_each_narrows_it(width: float) -> None
         assert np.median(loose[~zero]) < 1e-7
 
 
-def test_the_energy_bounds_the_outputs_of_all_nodes_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_energy_bounds_the_outputs_of_all_nodes_together() -> None:
     problem = _problem()
     engine = engines(problem)
     lanes, _, states = _pairs(1e-3, 1)
@@ -237,14 +233,7 @@ def test_the_energy_bounds_the_outputs_of_all_nodes_together(monkeypatch: pytest
         seen.append(inputs)
         return engine.contract(inputs)
 
-    spy = Engines(
-        contract=contract,
-        zero=engine.zero,
-        affine=engine.affine,
-        meet=engine.meet,
-        combine=engine.combine,
-        energy=engine.energy,
-    )
+    spy = replace(engine, contract=contract)
     lanes.states[0, :, 3], lanes.states[1, :, 3] = 0.0, np.where(states[:, 3] > 0, 9.0, 0.0)
     energy = bound(problem, engine, lanes.reach).energy
     left, _ = _contract(problem, spy, lanes)
@@ -309,7 +298,7 @@ def test_lanes_without_a_solution_are_dropped_for_each_reason() -> None:
 def test_lanes_of_a_known_point_are_swallowed_and_others_are_not() -> None:
     problem = _problem()
     engine = engines(problem)
-    thetas = multistart(2, 0.01, 60)
+    thetas = hundredth(2)
     for chosen in (1, 7):
         known, _ = prove_known(problem, [thetas[chosen]])
         lanes, _, _ = _pairs(1e-5, 3)
@@ -349,7 +338,7 @@ def test_lanes_of_a_known_point_are_swallowed_and_others_are_not() -> None:
 def test_lanes_are_followed_until_the_list_holds_them_or_the_limit_is_reached() -> None:
     problem = _problem()
     engine = engines(problem)
-    thetas = multistart(2, 0.01, 60)
+    thetas = hundredth(2)
     known, _ = prove_known(problem, thetas)
     lanes, _, _ = _pairs(1e-3, 1)
     n = lanes.owner.size
@@ -375,7 +364,7 @@ def test_lanes_are_followed_until_the_list_holds_them_or_the_limit_is_reached() 
 def test_nodes_are_contracted_and_those_that_are_zero_go() -> None:
     problem, rng = _problem(), np.random.default_rng(3)
     engine = engines(problem)
-    truth = np.array([np.append(p, s[j]) for p, s in _solutions(2) for j in (0, 1) if s[j].any()]).T
+    truth = np.array([np.append(p, s[j]) for p, s in _solutions() for j in (0, 1) if s[j].any()]).T
     n = truth.shape[1]
     boxes = np.stack([truth - 0.02 * rng.random(truth.shape), truth + 0.02 * rng.random(truth.shape)])
     boxes[0, -1] = np.maximum(boxes[0, -1], 1e-3)
@@ -427,7 +416,7 @@ def test_members_know_what_they_add_and_what_room_there_is() -> None:
 def test_members_of_several_tasks_stand_one_after_the_other_each_with_the_zero_node_last() -> None:
     problem = _problem()
     engine, tasks, kept = engines(problem), [], []
-    for truth, states in _solutions(2):
+    for truth, states in _solutions():
         whole = np.stack([truth - 1e-3, truth + 1e-3])
         nodes = [
             np.concatenate([truth - 1e-4, s - 1e-4, truth + 1e-4, s + 1e-4]).reshape(2, 9) for s in states if s.any()
@@ -446,7 +435,7 @@ def test_members_of_several_tasks_stand_one_after_the_other_each_with_the_zero_n
         assert not mine.nodes[:, 5:, -1].any()
         assert not mine.part[:, :, -1].any()
         assert mine.room[1, :4, -1] == pytest.approx(found.logits[1, :, i] - found.pull[0, 4, i], abs=1e-8)
-        states = [s for s in _solutions(2)[i][1] if s.any()]
+        states = [s for s in _solutions()[i][1] if s.any()]
         for k, state in enumerate(states):
             assert np.abs(mine.nodes[:, 5:, k] - state).max() < 2e-4
             assert (mine.nodes[0, :5, k] >= found.pull[0, :, i]).all()
@@ -463,7 +452,7 @@ def test_members_of_several_tasks_stand_one_after_the_other_each_with_the_zero_n
 def test_too_many_choices_are_not_tried_but_split(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = _problem(3)
     engine = engines(problem)
-    truth, states = _solutions(2)[7]
+    truth, states = _solutions()[7]
     nodes = np.stack(
         [np.concatenate([truth - 0.1, s - 0.1, truth + 0.1, s + 0.1]).reshape(2, 9) for s in states], axis=2
     )
@@ -601,9 +590,8 @@ def test_what_follows_from_survivors() -> None:
     for row in range(5):
         for share, wanted in ((0.59, "again"), (0.61, "nodes")):
             narrow = pull.copy()
-            narrow[1, row] = narrow[0, row] + 0.1 * share if row < 4 else share * 0.1
-            wide = task.pull.copy()
-            assert split(_survivors(narrow, 1, 1.0), before=Task(wide, task.nodes)) == wanted
+            narrow[1, row] = narrow[0, row] + 0.1 * share
+            assert split(_survivors(narrow, 1, 1.0), before=task) == wanted
     # No node, too many nodes, too many choices under a wide box: residuals.
     assert split(_survivors(pull, 0, 0.0)) == "residuals"
     assert split(_survivors(pull, 12000, 1.0)) == "nodes"
@@ -762,9 +750,7 @@ def test_a_point_that_the_theorem_excludes_is_an_error(monkeypatch: pytest.Monke
     problem = reduced_problem(spec)
     (origin,) = prove_known(problem, [np.zeros(7)])[0].classes
     for shift, gamma, excluded in ((0.0, 0.0, False), (0.9, 0.9, False), (1.1, 0.0, True), (0.0, -1.1, True)):
-        moved = type(origin)(
-            centre=origin.centre + shift * origin.radius, bias=gamma * origin.radius, radius=origin.radius, number=5
-        )
+        moved = replace(origin, centre=origin.centre + shift * origin.radius, bias=gamma * origin.radius, number=5)
         known = replace(prove_known(problem, [])[0], classes=(moved,))
         monkeypatch.setattr(drive, "prove_known", lambda *args, known=known: (known, ()))
         if excluded:
