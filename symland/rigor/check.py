@@ -361,7 +361,7 @@ def _krawczyk(network: _Network, middle: list[arb], inner: arb, outer: arb) -> t
 
     def image(radius: arb, name: str) -> tuple[list[arb], arb_mat]:
         _, _, over = network([m + radius * _AROUND for m in middle])
-        slope = arb_mat(p, p, [int(i == j) for i in range(p) for j in range(p)]) - inverse * over
+        slope = arb_mat(p, p, 1) - inverse * over
         found = (slope * arb_mat(p, 1, [radius * _AROUND] * p) - moved).entries()
         _need(not any(abs(x) > radius for x in found), f"no stationary point lies in the {name} cube")
         _need(all(abs(x) < radius for x in found), f"Krawczyk's test fails on the {name} cube", Verdict.UNDECIDED)

@@ -11,7 +11,7 @@ __all__ = ["approximate_inverse", "approximate_solution", "identity", "largest",
 
 def identity(size: int) -> arb_mat:
     """The identity matrix."""
-    return arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
+    return arb_mat(size, size, 1)
 
 
 def largest(numbers: Sequence[arb]) -> arb:

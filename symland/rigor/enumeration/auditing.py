@@ -36,6 +36,7 @@ from symland.rigor.enumeration.known import (
 )
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, reduced_problem
 from symland.rigor.enumeration.pulls import first_box
+from symland.rigor.matrices import approximate_inverse, identity
 from symland.spec import LandscapeSpec
 
 PRECISION = 64
@@ -125,16 +126,14 @@ def _krawczyk(
     problem: ReducedProblem, pull: Sequence[arb], u: Sequence[arb], slopes: list[list[arb]], centre: list[arb]
 ) -> tuple[list[arb], bool] | None:
     """Krawczyk's image about ``centre`` and whether it lies in the interior; None without a preconditioner."""
-    m = problem.inputs
-    try:
-        rough = arb_mat([[s.mid() for s in row] for row in slopes]).inv()
-    except ZeroDivisionError:
+    over = arb_mat(slopes)
+    inverse = approximate_inverse(over)
+    if inverse is None:
         return None
-    c = arb_mat([[rough[i, j].mid() for j in range(m)] for i in range(m)])
     v, y, _ = _jet(problem, pull, centre)
     value = arb_mat([[2 * x - v * z] for x, z in zip(centre, y, strict=True)])
-    rest = arb_mat([[arb(int(i == j)) for j in range(m)] for i in range(m)]) - c * arb_mat(slopes)
-    move = rest * arb_mat([[x - z] for x, z in zip(u, centre, strict=True)]) - c * value
+    rest = identity(problem.inputs) - inverse * over
+    move = rest * arb_mat([[x - z] for x, z in zip(u, centre, strict=True)]) - inverse * value
     image = [z + move[i, 0] for i, z in enumerate(centre)]
     inside = all(bool(z.lower() > x.lower()) and bool(z.upper() < x.upper()) for x, z in zip(u, image, strict=True))
     return image, inside

@@ -14,6 +14,7 @@ from flint import arb, arb_mat, ctx
 from symland.errors import CertificateError
 from symland.records import FloatArray, read_only
 from symland.rigor.enumeration.problem import Automorphism, Doubles, ReducedProblem
+from symland.rigor.matrices import approximate_inverse, approximate_solution, identity
 
 PRECISION = 128
 """Bits of the Arb arithmetic here."""
@@ -152,17 +153,13 @@ def krawczyk(problem: ReducedProblem, centre: Sequence[float], radius: float) ->
     cube = [arb(c, radius) for c in centre]
     value, at = system(problem, exact)
     size = len(centre)
-    try:
-        inverse = arb_mat([[a.mid() for a in row] for row in at]).inv()
-    except ZeroDivisionError:
+    inverse = approximate_inverse(arb_mat(at))
+    if inverse is None:
         return False
-    c = arb_mat([[inverse[i, j].mid() for j in range(size)] for i in range(size)])
     _, slopes = system(problem, cube)
-    step = c * arb_mat([[v] for v in value])
-    rest = arb_mat([[arb(int(i == j)) for j in range(size)] for i in range(size)]) - c * arb_mat(slopes)
-    move = rest * arb_mat([[arb(0, radius)] for _ in range(size)])
-    bound = arb(radius)
-    return all(bool(abs(move[i, 0] - step[i, 0]).upper() < bound) for i in range(size))
+    rest = identity(size) - inverse * arb_mat(slopes)
+    move = rest * arb_mat(size, 1, [arb(0, radius)] * size) - inverse * arb_mat(size, 1, value)
+    return all(bool(abs(x) < radius) for x in move.entries())
 
 
 def certify_known(
@@ -173,11 +170,10 @@ def certify_known(
     z = [arb(float(x)) for x in [*states.ravel(), bias]]
     for _ in range(NEWTON_STEPS):
         value, slopes = system(problem, z)
-        try:
-            step = arb_mat(slopes).solve(arb_mat([[v] for v in value]))
-        except ZeroDivisionError:
+        step = approximate_solution(arb_mat(slopes), arb_mat(len(z), 1, value))
+        if step is None:
             return None
-        z = [(a - step[i, 0]).mid() for i, a in enumerate(z)]
+        z = [(a - s).mid() for a, s in zip(z, step.entries(), strict=True)]
         if not all(abs(float(a)) < 1e6 for a in z):
             return None
     centre = [float(a) for a in z]
