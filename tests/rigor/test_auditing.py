@@ -35,7 +35,7 @@ from symland.rigor.enumeration.auditing import (
     node_states,
     prove_box,
 )
-from symland.rigor.enumeration.known import _copies, certify_known, prove_known
+from symland.rigor.enumeration.known import EXISTENCE_RADIUS, _copies, certify_known, prove_known
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.spec import builtin
 from tests.rigor.reduced import SIGN, XOR, hundredth, solution
@@ -190,6 +190,20 @@ def test_the_logits_ask_of_a_node_what_the_theorem_says() -> None:
     assert demand.share is not None
     assert float(demand.output) == pytest.approx(states[0, 3], abs=1e-7)
     assert [float(g) for g in demand.share] == pytest.approx(share, abs=1e-7)
+    # Over a box of P the logits at both its ends are held, and no more.
+    reach = 0.3
+    over = _logits(_problem(), _balls(pull, reach))
+    assert over is not None
+    for d, sign in enumerate(SIGN):
+        ends = sorted(
+            -sign * np.log(q / (1 - q)) for q in (sign * (pull[d] - reach) / 25, sign * (pull[d] + reach) / 25)
+        )
+        assert float(over[d].lower()) == pytest.approx(ends[0], abs=1e-7)
+        assert float(over[d].upper()) == pytest.approx(ends[1], abs=1e-7)
+    third = reduced_problem(builtin("xor").with_(hidden=(1,), penalty="3/100"))
+    scaled = _logits(third, _points(SIGN * 0.3 * 25 / 3))
+    assert scaled is not None
+    assert [float(x) for x in scaled] == pytest.approx(SIGN * np.log(0.7 / 0.3), abs=1e-12)
     # Two nodes: each square is at most the sum.
     wide = _Demand.of(_problem(2), balls, logits, arb(bias))
     assert wide is not None
@@ -425,6 +439,11 @@ def test_a_counterexample_is_a_proved_solution_of_the_row_that_is_not_listed() -
             beside = row.copy()
             beside[k], beside[5 + k] = truth[k] + low, truth[k] + high
             assert counterexample(problem, nobody, [states], bias, beside) is None
+    # The solution's proved box must lie inside, not only its centre.
+    for place, end in ((4, bias - EXISTENCE_RADIUS / 2), (9, bias + EXISTENCE_RADIUS / 2)):
+        cut = row.copy()
+        cut[place] = end
+        assert counterexample(problem, nobody, [states], bias, cut) is None
     # A start may lie far, but not farther than it says.
     assert certify_known(problem, states + 2, bias, -1, auditing.FARTHEST_START) is None
 

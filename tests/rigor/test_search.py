@@ -47,6 +47,7 @@ from symland.rigor.enumeration.search import (
     _in_use,
     _lanes,
     _members,
+    _sift,
     contract_nodes,
     engines,
     examine_batch,
@@ -461,9 +462,9 @@ def test_too_many_choices_are_not_tried_but_split(monkeypatch: pytest.MonkeyPatc
     nobody, _ = prove_known(problem, [])
 
     def examined() -> Survivors | Task | None:
-        counters = Counters()
+        counters = Counters(pull_boxes=4)
         (found,) = examine_batch(problem, engine, nobody, [task], counters)
-        assert counters.pull_boxes == 1
+        assert counters.pull_boxes == 5
         return found
 
     # Two nodes and the zero node: 9 pairs in the first step, and each pair that fits with 3 in the second.
@@ -538,6 +539,33 @@ def test_what_is_left_of_lanes_is_the_hull_of_each_node() -> None:
         boxes = [np.concatenate([reach[:, :, lane], states[:, node, :, lane]], axis=1) for lane, node in places]
         assert np.array_equal(found.nodes[0, :, k], np.minimum(boxes[0][0], boxes[1][0]))
         assert np.array_equal(found.nodes[1, :, k], np.maximum(boxes[0][1], boxes[1][1]))
+
+
+def test_choices_of_one_node_are_sifted_and_told_apart_by_why_they_close() -> None:
+    problem = _problem(1)
+    thetas = hundredth(1)
+    known, _ = prove_known(problem, [thetas[1]])
+    many = []
+    for place, (number, shift) in zip((2, 0, 1), ((1, 0.0), (3, 0.0), (3, 0.5)), strict=True):
+        states, pull, _ = solution(thetas[number])
+        states, pull = swapped(states, pull)
+        truth = np.concatenate([pull, [pull.sum()], states[0]])
+        box = _around(np.random.default_rng(9), truth, 1e-6, 3) + shift * (np.arange(9) == 5)[:, None]
+        many.append((place, box, np.array([[0], [2]])))
+    before = Task(np.zeros((2, 5)), np.zeros((2, 9, 1)))
+    results: list[Survivors | Task | None] = [before, before, before, before]
+    counters = Counters()
+    _sift(problem, engines(problem), known, many, results, counters)
+    assert results[2] is None
+    assert results[1] is None
+    assert results[3] is before
+    assert counters.closed == {"known": 1, "joint": 1}
+    left = results[0]
+    assert isinstance(left, Survivors)
+    assert left.nodes.shape == (2, 9, 2)
+    whose = np.concatenate([left.pull, many[1][1][:, 5:, 1]], axis=1)
+    assert (many[1][1][0, :5, [0, 2]].min(axis=0) - 1e-12 <= whose[0, :5]).all()
+    assert (whose[1, :5] <= many[1][1][1, :5, [0, 2]].max(axis=0) + 1e-12).all()
 
 
 # The queue -----------------------------------------------------------------------------------------------------------

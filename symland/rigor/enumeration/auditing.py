@@ -383,18 +383,15 @@ def audit(
     count = min(len(log), max(1, round(fraction * len(log))))
     picks = rng.choice(len(log), size=count, replace=False) if count else np.empty(0, dtype=int)
     proved, undecided, refuted = 0, [], []
-    scale = np.array([float(problem.scale)] * problem.samples + [1.0])
     for pick in picks:
         low, high = log[pick, :rows], log[pick, rows : 2 * rows]
-        width = np.minimum(high - low, sub_width * scale)
-        lower = low + rng.random(rows) * (high - low - width)
+        space = (high - low)[:-1]
+        width = np.minimum(space, sub_width * float(problem.scale))
+        lower = low[:-1] + rng.random(problem.samples) * (space - width)
         # gamma = sum P on solutions: take the slice of gamma that belongs to the sampled P.
-        centre = float(np.clip((lower + width * 0.5)[:-1].sum(), low[-1], high[-1]))
-        reach = width[:-1].sum()
-        lower[-1], upper_bias = max(low[-1], centre - reach), min(high[-1], centre + reach)
-        upper = lower + width
-        upper[-1] = upper_bias
-        verdict = prove_box(problem, known, lower, upper)
+        centre = float(np.clip((lower + width / 2).sum(), low[-1], high[-1]))
+        foot, top = max(low[-1], centre - width.sum()), min(high[-1], centre + width.sum())
+        verdict = prove_box(problem, known, np.append(lower, foot), np.append(lower + width, top))
         starts = _starts(problem, low, high, rng)
         if counterexample(problem, known, starts, centre, log[pick]) is not None:
             refuted.append(int(pick))
