@@ -10,6 +10,7 @@ from itertools import combinations_with_replacement, count, product
 from multiprocessing import get_context
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 
@@ -295,6 +296,12 @@ def test_clusters_cover_their_boxes() -> None:
     held = (hulls[0][:, :, None] <= boxes[0][:, None]) & (boxes[1][:, None] <= hulls[1][:, :, None])
     assert 1 < hulls.shape[2] < 60
     assert held.all(axis=0).any(axis=0).all()
+    # The plain account: boxes of states that share a point hang together.
+    state = boxes[:, 5:]
+    touch = ((state[0][:, :, None] <= state[1][:, None]) & (state[0][:, None] <= state[1][:, :, None])).all(axis=0)
+    groups = [sorted(group) for group in nx.connected_components(nx.from_numpy_array(touch))]
+    wanted = [np.stack([boxes[0][:, group].min(axis=1), boxes[1][:, group].max(axis=1)]) for group in groups]
+    assert sorted(map(np.ndarray.tolist, hulls.transpose(2, 0, 1))) == sorted(map(np.ndarray.tolist, wanted))
 
 
 @pytest.mark.parametrize("clusters", [False, True])

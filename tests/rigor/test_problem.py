@@ -307,6 +307,9 @@ def test_a_box_is_held_by_the_copy_that_it_lies_in_whatever_the_order_of_nodes()
     assert held(near.centre[::-1], 0.5, 0.1, 0.1) == 3
     assert held(near.centre[:, [1, 0, 2, 3]], 0.5, 0.1, 0.1) == 3
     assert held(far.centre, -0.5, 0.06, 0.06) == 8
+    twin = _copies(problem, (near, _class(far.centre, 0.5, 0.0625, 8)))
+    low, high = far.centre[:, :, None] - 0.03, far.centre[:, :, None] + 0.03
+    assert twin.holders(low, high, np.array([0.49]), np.array([0.51])).tolist() == [8]
     assert held(far.centre, -0.5, 0.1, 0.06) == -1
     assert held(far.centre, -0.5, 0.06, 0.1) == -1
     # Each end counts, of each coordinate and of the bias.

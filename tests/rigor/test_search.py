@@ -729,8 +729,11 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     # Boxes left undecided go back to the queue of the next run.
     state = dict(part.state)
     state["undecided"], state["tasks"] = [entry[:3] for entry in state["tasks"]], []
-    again = enumerate_points(spec, [np.zeros(7)], state=state)
+    shares: list[float] = []
+    again = enumerate_points(spec, [np.zeros(7)], state=state, progress=lambda now: shares.append(now.share))
     assert again.verdict is Verdict.CERTIFIED
+    # They carry no share of the whole: what they had was lost when they were left.
+    assert shares[-1] == pytest.approx(part.share)
     assert (again.digest, again.share) == (result.digest, 1.0)
     # A digest speaks of the question, of the points and of the log.
     assert enumerate_points(spec, [np.zeros(7)]).digest == result.digest
