@@ -350,6 +350,10 @@ def test_choices_are_those_whose_logits_overlap() -> None:
     assert not _held(known, [*found, every[0]], arb(bias))
     assert not _held(known, [every[0], *found], arb(bias))
     assert not _held(known, found, arb(bias, 1.0))
+    # Each end counts: a node box that reaches out of the proved cube on one side only.
+    for side in (-1, 1):
+        out = tuple([x + arb(side, 1) for x in node] for node in found[0])
+        assert not _held(known, [out], arb(bias))
     assert not _held(_copies(problem, ()), found, arb(bias))
 
 

@@ -99,8 +99,7 @@ def only_zero(engine: Engines, low: Doubles, high: Doubles, samples: int, among:
     """Which node boxes (P, gamma, U, v) near 0, of those asked for, provably hold no node but the zero node."""
     foot, top = low[samples + 1 :], high[samples + 1 :]
     size = np.maximum(np.abs(foot), np.abs(top)).max(axis=0)
-    straddles = ((foot <= 0.0) & (top >= 0.0)).all(axis=0)
-    near = np.flatnonzero((straddles | (size < ZERO_REACH)) & among)
+    near = np.flatnonzero((size < ZERO_REACH) & among)
     found = np.zeros(size.size, dtype=bool)
     if near.size:
         box = np.concatenate([low[:samples], high[:samples], foot, top])[:, near]
