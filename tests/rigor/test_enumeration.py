@@ -223,7 +223,7 @@ def test_a_state_of_another_question_or_list_is_refused() -> None:
 
 def test_the_compiled_matching_finds_the_pairs_and_hulls_that_numpy_finds() -> None:
     rng = np.random.default_rng(0)
-    for n, k in ((5, 3), (120, 90), (17, 40), (1, 1), (700, 50)):
+    for n, k in ((5, 3), (120, 90), (17, 40), (1, 1), (700, 50), (0, 4), (4, 0)):
         # Multiples of 1/4: many ends touch.
         lower, begin, part, length = (
             np.round(4 * x) / 4
@@ -231,7 +231,7 @@ def test_the_compiled_matching_finds_the_pairs_and_hulls_that_numpy_finds() -> N
         )
         upper, end, part_end = lower + length, begin + 2, part + 2
         most = np.round(4 * rng.normal(size=(4, k))) / 4 + 1
-        first = rng.integers(0, n, size=k)
+        first = rng.integers(0, max(n, 1), size=k)
         fits = ((lower[:, None] <= most[:, :, None]) & (upper[:, None] >= most[:, :, None] - 2)).all(axis=0)
         meet = np.maximum(part[:, :, None], begin[:, None]), np.minimum(part_end[:, :, None], end[:, None])
         fits &= (meet[0] <= meet[1]).all(axis=0) & (np.arange(n) >= first[:, None])
@@ -239,8 +239,12 @@ def test_the_compiled_matching_finds_the_pairs_and_hulls_that_numpy_finds() -> N
         assert np.array_equal(np.stack(found.pairs()), np.stack(np.nonzero(fits)))
         assert found.size == fits.sum()
         low, high = np.where(fits, meet[0], np.inf), np.where(fits, meet[1], -np.inf)
-        assert np.array_equal(found.first, np.stack([low.min(axis=2), high.max(axis=2)]))
-        assert np.array_equal(found.second, np.stack([low.min(axis=1), high.max(axis=1)]))
+        assert np.array_equal(
+            found.first, np.stack([low.min(axis=2, initial=np.inf), high.max(axis=2, initial=-np.inf)])
+        )
+        assert np.array_equal(
+            found.second, np.stack([low.min(axis=1, initial=np.inf), high.max(axis=1, initial=-np.inf)])
+        )
 
 
 def test_halves_cover_their_box_and_stand_side_by_side() -> None:

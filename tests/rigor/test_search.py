@@ -726,6 +726,10 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
         EnumerationResult(
             verdict=Verdict.CERTIFIED, classes=(), unproved=(), undecided=part.undecided, boxes_handled=0, node_boxes=0,
             combinations=0, share=1.0, seconds=0.0, log=np.empty((0, 11)), digest="", state={})  # fmt: skip
+    # A limit counts the boxes of this run, not those of the state.
+    first = enumerate_points(spec, [np.zeros(7)], max_boxes=40)
+    further = enumerate_points(spec, [np.zeros(7)], state=first.state, max_boxes=40)
+    assert 40 <= further.boxes_handled - first.boxes_handled < 60
     # Boxes left undecided go back to the queue of the next run.
     state = dict(part.state)
     state["undecided"], state["tasks"] = [entry[:3] for entry in state["tasks"]], []

@@ -230,12 +230,10 @@ def match(
     hull[0], hull[1] = np.inf, -np.inf
     own = np.empty((2, sides, k))
     mask = np.zeros((k, strips), dtype=np.uint8)
-    size = 0
-    if n and k:
-        hulls = _padded(_hulls_of_strips(lists, rows))
-        limit = np.ascontiguousarray(np.concatenate([most, least]).T)
-        start = (first // WIDTH**2).astype(np.int64)
-        call, _ = _compiled(rows, sides)
-        arrays = (lists, hulls, limit, start, own, hull, mask)
-        size = call(k, strips, strips * WIDTH, *(array.ctypes.data for array in arrays))
+    hulls = _padded(_hulls_of_strips(lists, rows))
+    limit = np.ascontiguousarray(np.concatenate([most, least]).T)
+    start = (first // WIDTH**2).astype(np.int64)
+    call, _ = _compiled(rows, sides)
+    arrays = (lists, hulls, limit, start, own, hull, mask)
+    size = call(k, strips, strips * WIDTH, *(array.ctypes.data for array in arrays))
     return Matches(mask=mask, first=own, second=hull[:, :, :n], size=size)
