@@ -237,6 +237,7 @@ def test_a_cube_is_proved_up_to_the_next_solution_and_no_further() -> None:
     assert found.radius == LARGEST_RADIUS or not krawczyk(problem, centre, 2 * found.radius)
     assert math.log2(found.radius).is_integer()
     assert found.radius >= 2.0**-10
+    assert not krawczyk(problem, [math.nan] * 5, found.radius)
     # A cube beside the solution has none, and one that ends at it is not mapped inside.
     for move in (3 * found.radius, found.radius * 1.01):
         assert not krawczyk(problem, [centre[0] + move, *centre[1:]], found.radius)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from symland.errors import CertificateError
-from symland.records import Verdict
+from symland.records import Outcome, StationaryPoint, Verdict
 from symland.rigor.enumeration import (
     EnumerationResult,
     UndecidedBox,
@@ -218,6 +218,11 @@ def test_no_step_loses_a_pair_of_nodes_and_each_narrows_it(width: float) -> None
     assert not loose[zero].any()
     assert (loose[~zero] > 0).all()
     if width < 1e-3:
+        # Beside the residuals that solve them, the equations have no solution.
+        for move in (1e-2, -1e-2):
+            beside = Lanes(left.reach.copy(), left.states.copy(), left.owner)
+            beside.reach[:, :4] += move
+            assert not _linear(problem, engine, beside)[0][~zero.all(axis=0)].any()
         # Second order: what is left over is the square of the width.
         assert np.median((left.reach[1] - left.reach[0])[:4]) < 1e-3 * width
         assert np.median(narrowed[:4]) > 0.05 * width
@@ -475,6 +480,14 @@ def test_too_many_choices_are_not_tried_but_split(monkeypatch: pytest.MonkeyPatc
     assert split.nodes.shape == (2, 9, 2)
     assert np.abs(split.nodes[:, 5:].mean(axis=0) - states.T).max() < 0.2
     assert np.array_equal(split.pull, bound(problem, engine, task.pull[:, :, None]).pull[:, :, 0])
+    # The task after it is examined all the same.
+    nothing = Task(task.pull + 20, task.nodes + 20)
+    zero = Task(task.pull, task.nodes[:, :, :0])
+    crowded, dead, empty, again = examine_batch(problem, engine, nobody, [task, nothing, zero, task], Counters())
+    assert isinstance(crowded, Task)
+    assert dead is None
+    assert empty is None
+    assert isinstance(again, Task)
     monkeypatch.setattr(search, "COMBINATION_LIMIT", 18)
     assert isinstance(examined(), Survivors)
     monkeypatch.setattr(search, "PART_LIMIT", 5)
@@ -730,6 +743,16 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     first = enumerate_points(spec, [np.zeros(7)], max_boxes=40)
     further = enumerate_points(spec, [np.zeros(7)], state=first.state, max_boxes=40)
     assert 40 <= further.boxes_handled - first.boxes_handled < 60
+    rest = enumerate_points(spec, [np.zeros(7)], state=further.state)
+    for name in ("boxes_handled", "node_boxes", "combinations", "digest"):
+        assert getattr(rest, name) == getattr(result, name)
+    # A state is kept after KEEP_SECONDS, not before; points may be records of a search.
+    kept: list[Any] = []
+    origin = StationaryPoint(
+        theta=np.zeros(7), loss=np.log(2), gradient_norm=0.0, spectrum=np.ones(7), index=0, nullity=0, orbit_size=1,
+        outcome=Outcome.CONVERGED)  # fmt: skip
+    same = enumerate_points(spec, [origin], keep=kept.append, clock=lambda: 1e6)
+    assert (same.digest, kept) == (result.digest, [])
     # Boxes left undecided go back to the queue of the next run.
     state = dict(part.state)
     state["undecided"], state["tasks"] = [entry[:3] for entry in state["tasks"]], []

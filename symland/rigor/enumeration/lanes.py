@@ -186,7 +186,7 @@ class Interval:
         """The set of squares."""
         a, b = self.lo * self.lo, self.hi * self.hi
         straddles = (self.lo < 0.0) & (self.hi > 0.0)
-        return Interval(larger(below(choose(straddles, 0.0 * a, smaller(a, b))), 0.0), above(larger(a, b)))
+        return Interval(larger(below(choose(straddles, 0.0, smaller(a, b))), 0.0), above(larger(a, b)))
 
     def meet(self, other: Interval) -> Interval:
         """Intersection (empty when lo > hi; test with ``is_empty``)."""
@@ -237,7 +237,7 @@ class TanhRange:
             ends.append((Interval.point(1.0) - t2) * (t2.scaled(6.0) - Interval.point(2.0)))
         straddles = (square.lo <= 0.7) & (square.hi >= 0.6)
         high = larger(ends[0].hi, ends[1].hi)
-        return Interval(smaller(ends[0].lo, ends[1].lo), choose(straddles, 0.0 * high + 0.6666666666666667, high))
+        return Interval(smaller(ends[0].lo, ends[1].lo), choose(straddles, 0.6666666666666667, high))
 
 
 def tanh_range(a: Interval) -> TanhRange:
@@ -246,13 +246,13 @@ def tanh_range(a: Interval) -> TanhRange:
     t_hi, s_hi = (t_lo, s_lo) if a.is_point else tanh_jet(a.hi)
     value = Interval(larger(t_lo - JET_ERROR, -1.0), smaller(t_hi + JET_ERROR, 1.0))
     straddles = (a.lo <= 0.0) & (a.hi >= 0.0)
-    top = choose(straddles, 0.0 * s_lo + 1.0, larger(s_lo, s_hi) + JET_ERROR)
+    top = choose(straddles, 1.0, larger(s_lo, s_hi) + JET_ERROR)
     slope = Interval(larger(smaller(s_lo, s_hi) - JET_ERROR, 0.0), smaller(top, 1.0))
     # |2 t s - 2 T S| <= 2 JET_ERROR (|t| + |S|) + 2 JET_ERROR^2 < 5 JET_ERROR for values within JET_ERROR of T, S
     # in [-1, 1].
     c_lo, c_hi = t_lo * s_lo * -2.0, t_hi * s_hi * -2.0
     rises = (value.lo <= -PEAK_PLACE + JET_ERROR) & (value.hi >= -PEAK_PLACE - JET_ERROR)
     falls = (value.lo <= PEAK_PLACE + JET_ERROR) & (value.hi >= PEAK_PLACE - JET_ERROR)
-    high = choose(rises, 0.0 * c_lo + SECOND_PEAK, larger(c_lo, c_hi) + 8.0 * JET_ERROR)
-    low = choose(falls, 0.0 * c_lo - SECOND_PEAK, smaller(c_lo, c_hi) - 8.0 * JET_ERROR)
+    high = choose(rises, SECOND_PEAK, larger(c_lo, c_hi) + 8.0 * JET_ERROR)
+    low = choose(falls, -SECOND_PEAK, smaller(c_lo, c_hi) - 8.0 * JET_ERROR)
     return TanhRange(value, slope, Interval(low, high))

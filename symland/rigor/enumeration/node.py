@@ -230,10 +230,10 @@ def linear_form(design: Design, box: Box, centre: list[Lane], shifted: bool = Tr
     jacobian.append([*[-_combination(_column(design, n), drive) for n in range(m)], Interval.point(1.0)])
     bend, tilt, moved, sunk = [], [], [], []
     for d in samples:
-        square = Interval(0.0 * swing[d], above(swing[d] * swing[d]))
+        square = Interval(0.0, above(swing[d] * swing[d]))
         curl = (box.output * box.pull[d] * box.tanh[d].third()).scaled(0.5) * square
         sag = (box.pull[d] * box.tanh[d].curvature).scaled(0.5) * square
-        middles = [x.middle() if shifted else 0.0 * swing[d] for x in (curl, sag)]
+        middles = [x.middle() if shifted else 0.0 for x in (curl, sag)]
         change = (box.output * box.pull[d] - vc * middle[d]).size() * at[d].curvature.size() * swing[d]
         both = reach[m] * away[d] * at[d].slope.hi
         bend.append((both + change + (curl - Interval.point(middles[0])).size()) * SLACK + TINY)
@@ -410,7 +410,7 @@ def zero_program(design: Design) -> LaneText:
         reach = [larger(x.size(), largest * 0.25) * (1.0 + 2.0**-20) + 1e-30 for x in state]
         around = [Interval(-r, r) for r in reach]
         tanh = [tanh_range(_combination(row, around[:m])) for row in design]
-        nothing = [0.0 * r for r in reach]
+        nothing = [0.0] * (m + 1)
         affine = affine_form(linear_form(design, Box(pull, around, tanh), nothing, shifted=False))
         fails = [e >= r for e, r in zip(affine.error, reach, strict=True)]
         return [1.0 - flag(fails)]
