@@ -213,7 +213,7 @@ def test_images_under_the_symmetries_are_solutions_again() -> None:
     value = [float(x) for x in system(problem, [arb(float(x)) for x in [*states.ravel(), bias]])[0]]
     pulls = [float(x) for x in residuals(problem, [arb(float(x)) for x in [*states.ravel(), bias]])]
     for g in problem.group:
-        moved, gamma = image(problem, g, states, bias)
+        moved, gamma = image(g, states, bias)
         assert (moved[:, -1] >= 0).all()
         z = [arb(float(x)) for x in [*moved.ravel(), gamma]]
         assert np.abs([float(x) for x in system(problem, z)[0]]) == pytest.approx(

@@ -74,7 +74,7 @@ def _upright(states: Doubles) -> Doubles:
     return flipped
 
 
-def image(problem: ReducedProblem, element: Automorphism, states: Doubles, bias: float) -> tuple[Doubles, float]:
+def image(element: Automorphism, states: Doubles, bias: float) -> tuple[Doubles, float]:
     """The image of a solution under a data automorphism: U'_k = sign_k U_{place_k}, v' = sign v, gamma' = sign
     gamma."""
     moved = states.copy()
@@ -257,7 +257,7 @@ def _copies(problem: ReducedProblem, classes: tuple[KnownClass, ...]) -> KnownPo
     centres, biases, radii, numbers = [], [], [], []
     for c in classes:
         for element in problem.group:
-            states, bias = image(problem, element, c.centre, c.bias)
+            states, bias = image(element, c.centre, c.bias)
             centres.append(states)
             biases.append(bias)
             radii.append(c.radius)
