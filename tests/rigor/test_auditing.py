@@ -354,6 +354,7 @@ def test_choices_are_those_whose_logits_overlap() -> None:
     for side in (-1, 1):
         out = tuple([x + arb(side, 1) for x in node] for node in found[0])
         assert not _held(known, [out], arb(bias))
+        assert not _held(known, found, arb(bias) + arb(side, 1))
     assert not _held(_copies(problem, ()), found, arb(bias))
 
 
@@ -422,6 +423,20 @@ def test_limits_leave_a_box_undecided(name: str, monkeypatch: pytest.MonkeyPatch
     assert prove_box(problem, known, truth - 0.05, truth + 0.05) is Verdict.CERTIFIED
     monkeypatch.setattr(auditing, name, 1 if name == "STATE_LIMIT" else 0)
     assert prove_box(problem, known, truth - 0.05, truth + 0.05) is Verdict.UNDECIDED
+
+
+def test_a_piece_that_holds_nothing_does_not_end_the_search_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = _problem()
+    _, pull, bias = _solution(1)
+    truth, asked = np.append(pull, bias), _Demand.of
+
+    def only_at_the_solution(which: ReducedProblem, piece: Any, logits: list[arb], slab: arb) -> _Demand | None:
+        inside = all(p.contains(x) for p, x in zip(piece, _points(pull), strict=True))
+        return asked(which, piece, logits, slab) if inside else None
+
+    monkeypatch.setattr(_Demand, "of", staticmethod(only_at_the_solution))
+    # The solution lies in the half that is looked at last.
+    assert prove_box(problem, _copies(problem, ()), truth - 1e-5, truth + 0.01) is Verdict.UNDECIDED
 
 
 def test_a_counterexample_is_a_proved_solution_of_the_row_that_is_not_listed() -> None:

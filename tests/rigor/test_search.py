@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import Future
 from dataclasses import replace
 from itertools import pairwise
@@ -20,7 +21,7 @@ from symland.rigor.enumeration import (
     enumerate_points,
     search,
 )
-from symland.rigor.enumeration.by_theorem import OriginAlone
+from symland.rigor.enumeration.by_theorem import OriginAlone, _timeless
 from symland.rigor.enumeration.joint import (
     ENERGY_SLACK,
     Bounds,
@@ -308,7 +309,7 @@ def test_lanes_of_a_known_point_are_swallowed_and_others_are_not() -> None:
     for chosen in (1, 7):
         known, _ = prove_known(problem, [thetas[chosen]])
         lanes, _, _ = _pairs(1e-5, 3)
-        counters = Counters()
+        counters = Counters(lanes=5, node_boxes=7)
         found = sift(problem, engine, known, lanes, counters)
         assert sorted(found.swallowed.tolist()) == [3 * chosen, 3 * chosen + 1, 3 * chosen + 2]
         rest = np.setdiff1d(np.arange(lanes.owner.size), found.swallowed)
@@ -316,7 +317,7 @@ def test_lanes_of_a_known_point_are_swallowed_and_others_are_not() -> None:
         assert found.before.shape == (5, rest.size)
         assert found.loose.shape == (2, rest.size)
         assert found.drive.shape == (4, rest.size)
-        assert counters == Counters(lanes=lanes.owner.size, node_boxes=4 * lanes.owner.size)
+        assert counters == Counters(lanes=5 + lanes.owner.size, node_boxes=7 + 4 * lanes.owner.size)
     # The list is asked about the boxes that are left, whole.
     asked: list[tuple[np.ndarray, ...]] = []
 
@@ -709,6 +710,12 @@ def test_what_was_examined_is_put_in_its_place() -> None:
     assert queue.counters == Counters(5, 41, 401, 4001, {"joint": 1})
 
 
+def _origin(size: int) -> StationaryPoint:
+    return StationaryPoint(
+        theta=np.zeros(size), loss=np.log(2), gradient_norm=0.0, spectrum=np.ones(size), index=0, nullity=0,
+        orbit_size=1, outcome=Outcome.CONVERGED)  # fmt: skip
+
+
 def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="3e-2")
     reports: list[drive.Progress] = []
@@ -746,13 +753,11 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     rest = enumerate_points(spec, [np.zeros(7)], state=further.state)
     for name in ("boxes_handled", "node_boxes", "combinations", "digest"):
         assert getattr(rest, name) == getattr(result, name)
+    assert rest.state["closed"] == result.state["closed"]
     # A state is kept after KEEP_SECONDS, not before; points may be records of a search.
     kept: list[Any] = []
-    origin = StationaryPoint(
-        theta=np.zeros(7), loss=np.log(2), gradient_norm=0.0, spectrum=np.ones(7), index=0, nullity=0, orbit_size=1,
-        outcome=Outcome.CONVERGED)  # fmt: skip
-    same = enumerate_points(spec, [origin], keep=kept.append, clock=lambda: 1e6)
-    assert (same.digest, kept) == (result.digest, [])
+    same = enumerate_points(spec, [_origin(7)], keep=kept.append, clock=lambda: 1e6)
+    assert (same.digest, same.seconds, kept) == (result.digest, 0.0, [])
     # Boxes left undecided go back to the queue of the next run.
     state = dict(part.state)
     state["undecided"], state["tasks"] = [entry[:3] for entry in state["tasks"]], []
@@ -766,6 +771,9 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     assert enumerate_points(spec, [np.zeros(7)]).digest == result.digest
     other = enumerate_points(spec.with_(penalty="31/1000"), [np.zeros(7)])
     assert len({other.digest, part.digest, result.digest}) == 3
+    none = [enumerate_points(s, p, max_boxes=0).digest for s in (spec, spec.with_(penalty="0.04"))
+            for p in ([], [np.zeros(7)])]  # fmt: skip
+    assert len(set(none)) == 4
     # A box below double precision's use stays undecided, and the list is never called complete.
     monkeypatch.setattr(drive, "LEAST_WIDTH", 1e3)
     none = enumerate_points(spec, [np.zeros(7)])
@@ -773,6 +781,16 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     assert len(none.undecided) == len(none.state["undecided"]) == 1
     assert none.state["tasks"] == []
     assert none.share == pytest.approx(1.0)
+
+
+def test_the_digest_of_a_proof_speaks_of_all_but_its_time() -> None:
+    def saved(seconds: float, claim: str, **more: str) -> str:
+        step = {"seconds": seconds, "claim": claim}
+        return json.dumps({**more, "seconds": seconds, "steps": [step], "name": "T"})
+
+    assert _timeless(saved(1, "x")) == _timeless(saved(2, "x"))
+    assert _timeless(saved(1, "x", name="T")) == _timeless(saved(1, "x"))
+    assert _timeless(saved(1, "x")) != _timeless(saved(1, "y"))
 
 
 @pytest.fixture
@@ -790,6 +808,7 @@ def test_the_theorem_answers_for_the_origin_only() -> None:
     assert (result.verdict, result.theorem, result.share, result.seconds) == (Verdict.CERTIFIED, "T9-xor", 1.0, 2.5)
     assert (result.boxes_handled, result.node_boxes, result.combinations, result.log.shape) == (0, 0, 0, (0, 11))
     assert (len(result.classes), result.unproved, result.undecided, result.state["tasks"]) == (1, (), (), [])
+    assert enumerate_by_theorem(spec, [_origin(12)]).digest == result.digest
     nobody = enumerate_by_theorem(spec, [np.full(12, 9.0)])
     assert (nobody.verdict, nobody.unproved, nobody.share) == (Verdict.UNDECIDED, (0,), 0.0)
     (box,) = nobody.undecided
