@@ -252,6 +252,13 @@ def test_the_energy_bounds_the_outputs_of_all_nodes_together() -> None:
     # ... and the foot is what the others, at most, leave.
     foot = np.sqrt(np.maximum(energy[0] - ENERGY_SLACK - np.where(states[1, 3] > 0, 81.0, 0.0), 0)) * (1 - ENERGY_SLACK)
     assert seen[0][8] == pytest.approx(foot, rel=1e-12, abs=1e-12)
+    # Squares they are: what is left beside a second node that is known to a tenth.
+    lanes.states[1, :, 3] = 1.1 * states[:, 3]
+    seen.clear()
+    _contract(problem, spy, lanes)
+    foot = np.sqrt(np.maximum(energy[0] - ENERGY_SLACK - (1.1 * states[1, 3]) ** 2, 0)) * (1 - ENERGY_SLACK)
+    assert seen[0][8] == pytest.approx(foot, rel=1e-9, abs=1e-9)
+    assert (foot > 0.5).any()
     # A pair with less or more energy than the residuals have is empty.
     for factor in (0.5, 2.0):
         off, _, _ = _pairs(1e-3, 1)
@@ -560,20 +567,21 @@ def test_choices_of_one_node_are_sifted_and_told_apart_by_why_they_close() -> No
     thetas = hundredth(1)
     known, _ = prove_known(problem, [thetas[1]])
     many = []
-    for place, (number, shift) in zip((2, 0, 1), ((1, 0.0), (3, 0.0), (3, 0.5)), strict=True):
+    for place, (number, shift) in zip((2, 0, 1, 3), ((1, 0.0), (3, 0.0), (3, 0.5), (3, 0.6)), strict=True):
         states, pull, _ = solution(thetas[number])
         states, pull = swapped(states, pull)
         truth = np.concatenate([pull, [pull.sum()], states[0]])
         box = _around(np.random.default_rng(9), truth, 1e-6, 3) + shift * (np.arange(9) == 5)[:, None]
         many.append((place, box, np.array([[0], [2]])))
     before = Task(np.zeros((2, 5)), np.zeros((2, 9, 1)))
-    results: list[Survivors | Task | None] = [before, before, before, before]
+    results: list[Survivors | Task | None] = [before] * 5
     counters = Counters()
     _sift(problem, engines(problem), known, many, results, counters)
     assert results[2] is None
     assert results[1] is None
-    assert results[3] is before
-    assert counters.closed == {"known": 1, "joint": 1}
+    assert results[3] is None
+    assert results[4] is before
+    assert counters.closed == {"known": 1, "joint": 2}
     left = results[0]
     assert isinstance(left, Survivors)
     assert left.nodes.shape == (2, 9, 2)
