@@ -238,6 +238,8 @@ def test_a_cube_is_proved_up_to_the_next_solution_and_no_further() -> None:
     assert math.log2(found.radius).is_integer()
     assert found.radius >= 2.0**-10
     assert not krawczyk(problem, [math.nan] * 5, found.radius)
+    # An image that touches the cube's edge does not lie in its interior: the origin in a cube of edge 0.
+    assert not krawczyk(_problem("xor", 1, "1e-1"), [0.0] * 5, 0.0)
     # A cube beside the solution has none, and one that ends at it is not mapped inside.
     for move in (3 * found.radius, found.radius * 1.01):
         assert not krawczyk(problem, [centre[0] + move, *centre[1:]], found.radius)
