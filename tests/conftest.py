@@ -12,7 +12,8 @@ settings.load_profile("symland")
 
 def pytest_sessionstart() -> None:
     """Start cold: under mutation tests the parent process holds programs that were compiled without the mutant."""
-    for name in ("by_theorem", "matching", "search"):
-        for value in vars(sys.modules.get(f"symland.rigor.enumeration.{name}", object)).values():
+    rooms = [module for name, module in sys.modules.items() if name.startswith("symland.rigor.enumeration.")]
+    for room in rooms:
+        for value in vars(room).values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()

@@ -11,10 +11,15 @@ XOR = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.
 SIGN = np.array([-1.0, 1.0, 1.0, -1.0])
 
 
-def gradient(theta: np.ndarray, nodes: int, penalty: float) -> np.ndarray:
+def _parts(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """W1 (N, 2), W2 (2, N), b (N,) and c (2,) of 5 N + 2 parameters."""
+    n = theta.size // 5
+    return theta[: 2 * n].reshape(n, 2), theta[2 * n : 4 * n].reshape(2, n), theta[4 * n : 5 * n], theta[5 * n :]
+
+
+def gradient(theta: np.ndarray, penalty: float) -> np.ndarray:
     """Gradient of the whole loss over all parameters (W1, W2, b, c), written out by the chain rule."""
-    w1, w2 = theta[: 2 * nodes].reshape(nodes, 2), theta[2 * nodes : 4 * nodes].reshape(2, nodes)
-    b, c = theta[4 * nodes : 5 * nodes], theta[5 * nodes :]
+    w1, w2, b, c = _parts(theta)
     h = np.tanh(XOR[:, :2] @ w1.T + b)
     z = h @ w2.T + c
     p = np.exp(z - z.max(axis=1, keepdims=True))
@@ -25,9 +30,9 @@ def gradient(theta: np.ndarray, nodes: int, penalty: float) -> np.ndarray:
     return np.concatenate(parts) + 2 * penalty * theta
 
 
-def loss(theta: np.ndarray, nodes: int, penalty: float) -> float:
-    w1, w2 = theta[: 2 * nodes].reshape(nodes, 2), theta[2 * nodes : 4 * nodes].reshape(2, nodes)
-    z = np.tanh(XOR[:, :2] @ w1.T + theta[4 * nodes : 5 * nodes]) @ w2.T + theta[5 * nodes :]
+def loss(theta: np.ndarray, penalty: float) -> float:
+    w1, w2, b, c = _parts(theta)
+    z = np.tanh(XOR[:, :2] @ w1.T + b) @ w2.T + c
     return float(np.logaddexp(0, -SIGN * (z[:, 1] - z[:, 0])).mean() + penalty * (theta**2).sum())
 
 
@@ -38,9 +43,9 @@ def multistart(nodes: int, penalty: float, starts: int) -> list[np.ndarray]:
     found: dict[float, np.ndarray] = {}
     for _ in range(starts):
         start = rng.normal(size=5 * nodes + 2) * rng.choice([0.3, 1.0, 2.0])
-        answer = root(gradient, start, args=(nodes, penalty), options={"xtol": 1e-13})
+        answer = root(gradient, start, args=(penalty,), options={"xtol": 1e-13})
         if np.abs(answer.fun).max() < 1e-11:
-            found.setdefault(round(loss(answer.x, nodes, penalty), 8), answer.x)
+            found.setdefault(round(loss(answer.x, penalty), 8), answer.x)
     return [found[key] for key in sorted(found)]
 
 
@@ -51,11 +56,10 @@ def hundredth(nodes: int) -> list[np.ndarray]:
 
 def solution(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Nodes (U, v) of shape (N, 4) with v >= 0, residuals P of shape (4,) and gamma of a point at lambda = 1e-2."""
-    nodes = theta.size // 5
-    w1, w2 = theta[: 2 * nodes].reshape(nodes, 2), theta[2 * nodes : 4 * nodes].reshape(2, nodes)
-    states = np.column_stack((w1, theta[4 * nodes : 5 * nodes], w2[1] - w2[0]))
+    w1, w2, b, c = _parts(theta)
+    states = np.column_stack((w1, b, w2[1] - w2[0]))
     states = np.where(states[:, 3:] < 0, -states, states)
-    bias = float(theta[-1] - theta[-2])
+    bias = float(c[1] - c[0])
     return states, pulls(states, bias), bias
 
 

@@ -78,6 +78,7 @@ def test_one_node_at_a_tenth_has_only_the_origin() -> None:
 def test_one_node_at_a_hundredth_has_seven_classes_and_the_proof_resumes() -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="1e-2")
     points = hundredth(1)
+    assert len(points) == 7
     part = enumerate_points(spec, points, max_boxes=300)
     assert part.verdict is Verdict.UNDECIDED
     assert part.undecided

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import Future
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -585,9 +585,9 @@ def test_choices_of_one_node_are_sifted_and_told_apart_by_why_they_close() -> No
     left = results[0]
     assert isinstance(left, Survivors)
     assert left.nodes.shape == (2, 9, 2)
-    whose = np.concatenate([left.pull, many[1][1][:, 5:, 1]], axis=1)
-    assert (many[1][1][0, :5, [0, 2]].min(axis=0) - 1e-12 <= whose[0, :5]).all()
-    assert (whose[1, :5] <= many[1][1][1, :5, [0, 2]].max(axis=0) + 1e-12).all()
+    reach = many[1][1][:, :5, [0, 2]]
+    assert (reach[0].min(axis=1) - 1e-12 <= left.pull[0]).all()
+    assert (left.pull[1] <= reach[1].max(axis=1) + 1e-12).all()
 
 
 # The queue -----------------------------------------------------------------------------------------------------------
@@ -779,9 +779,8 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     assert enumerate_points(spec, [np.zeros(7)]).digest == result.digest
     other = enumerate_points(spec.with_(penalty="31/1000"), [np.zeros(7)])
     assert len({other.digest, part.digest, result.digest}) == 3
-    none = [enumerate_points(s, p, max_boxes=0).digest for s in (spec, spec.with_(penalty="0.04"))
-            for p in ([], [np.zeros(7)])]  # fmt: skip
-    assert len(set(none)) == 4
+    questions = product((spec, spec.with_(penalty="0.04")), ([], [np.zeros(7)]))
+    assert len({enumerate_points(*question, max_boxes=0).digest for question in questions}) == 4
     # A box below double precision's use stays undecided, and the list is never called complete.
     monkeypatch.setattr(drive, "LEAST_WIDTH", 1e3)
     none = enumerate_points(spec, [np.zeros(7)])
