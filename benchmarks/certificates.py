@@ -58,7 +58,7 @@ def measure(name: str, hidden: int, penalty: str, budget: float) -> dict[str, An
         "checked": sum(check_certificate(made.to_dict()).verdict is Verdict.CERTIFIED for made in certificates),
         "found": len(certificates),
         "satisfied": found.satisfied,
-        "morse": found.completeness.morse_sum,
+        "morse": found.completeness.counts.morse_sum,
         "distinct": distinct(certificates, group).verdict,
         "least": min(
             (min(abs(Fraction(e)) for e in pair) for made in certificates for pair in made.eigenvalues), default=0

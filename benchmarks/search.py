@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.lfl import run_pylfl
 from symland.explore import Catalogue, explore
-from symland.explore.coverage import classes_by_index
+from symland.landscape.account import Counts
 from symland.explore.newton import newton
 from symland.explore.starts import free_space
 from symland.kernels import CompiledKernel, compile_kernel
@@ -156,7 +156,7 @@ def measure(tool: str, hidden: int, penalty: str) -> dict[str, Any]:
     ends, converged = newton(space, space.lower(points))
     catalogue = Catalogue(kernel, group)
     catalogue.add(space.lift(ends[converged]))
-    return row | {"classes": classes_by_index(catalogue.points)}
+    return row | {"classes": Counts.of(catalogue.points).classes}
 
 
 def main() -> None:

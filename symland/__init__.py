@@ -15,12 +15,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from symland.analysis.embedding import check_embedding
+    from symland.analysis.extended_points import check_embedding
     from symland.errors import SymlandError
     from symland.explore import explore
     from symland.explore.pathways import pathways
     from symland.kernels import CompiledKernel, compile_kernel
     from symland.landscape.database import Database
+    from symland.landscape.landscape import Landscape
     from symland.pipeline import run
     from symland.program.derive import build_program
     from symland.program.proof import prove_program
@@ -33,12 +34,13 @@ if TYPE_CHECKING:
     from symland.symbolic.symmetry import find_symmetry
 
 _HOMES = {
-    "symland.analysis.embedding": ("check_embedding",),
+    "symland.analysis.extended_points": ("check_embedding",),
     "symland.errors": ("SymlandError",),
     "symland.explore": ("explore",),
     "symland.explore.pathways": ("pathways",),
     "symland.kernels": ("CompiledKernel", "compile_kernel"),
     "symland.landscape.database": ("Database",),
+    "symland.landscape.landscape": ("Landscape",),
     "symland.pipeline": ("run",),
     "symland.program.derive": ("build_program",),
     "symland.program.proof": ("prove_program",),
@@ -55,6 +57,7 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "CompiledKernel",
     "Database",
+    "Landscape",
     "LandscapeSpec",
     "Loss",
     "Outcome",

@@ -12,6 +12,7 @@ import symland
 PUBLIC = {
     "CompiledKernel",
     "Database",
+    "Landscape",
     "LandscapeSpec",
     "Loss",
     "Outcome",

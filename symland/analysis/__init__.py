@@ -1,1 +1,27 @@
-"""One module for each question asked of a landscape: embedding, escape, pruning."""
+"""Questions asked of a landscape, one module each; whoever stores, prints or draws answers loops over `QUESTIONS`.
+
+The order is that of the report.
+"""
+
+from typing import Any
+
+from symland.analysis import completeness, connections, distinctness, embedding, enumeration, labels, map, program
+from symland.analysis.question import Question
+
+__all__ = ["QUESTIONS", "Question", "find_question"]
+
+QUESTIONS: tuple[Question[Any, Any], ...] = (
+    program.QUESTION,
+    completeness.QUESTION,
+    distinctness.QUESTION,
+    enumeration.QUESTION,
+    connections.QUESTION,
+    labels.QUESTION,
+    embedding.QUESTION,
+    map.QUESTION,
+)
+
+
+def find_question(name: str) -> Question[Any, Any] | None:
+    """The question of a name, or None."""
+    return next((question for question in QUESTIONS if question.name == name), None)

@@ -1,58 +1,54 @@
-"""Are the stationary points of a network stationary in the wider one, and what index do they have there?
-
-The zero extension is proved for the architecture (`symland.analysis.extension_proof`), and then checked at each point
-on a small box of Arb balls around it: the wide gradient encloses zero, with exact zeros in the new parameters; the
-Hessian is block diagonal; its new block is the one predicted from the narrow network; and the index rises by the
-predicted number. The wide network's gradient and Hessian come from the derivation program of the wide network.
-"""
+"""Question: do the stationary points of a network stay stationary in a wider one, and what index have they there?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
-import numpy as np
-from flint import arb
-from numpy.typing import ArrayLike
+import msgspec
 
-from symland.analysis.escape import Escape, follow_escape
-from symland.analysis.extension import Extension, extend
-from symland.analysis.extension_proof import prove_extension
-from symland.analysis.inertia import Inertia, inertia
-from symland.analysis.matching import find_class
-from symland.analysis.prediction import BlockPrediction, predict_block
-from symland.analysis.residuals import layer_residuals
-from symland.errors import RefinementError
-from symland.program.balls import evaluate_balls, working_precision
-from symland.program.derive import build_program
-from symland.program.ir import Program
-from symland.records import FloatArray, StationaryPoint, Verdict, read_only
-from symland.spec import LandscapeSpec
-from symland.symbolic.theorem import ProofResult
-from symland.symmetry import SymmetryGroup
+from symland.analysis.question import QUIET, Picture, Question, Setting
+from symland.errors import ExplorationError
+from symland.records import FloatArray, Verdict
+from symland.tables import Column, Table
 
-__all__ = ["EmbeddedPoint", "EmbeddingReport", "check_embedding"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-PRECISION = 192
-"""Bits of the balls."""
+    from symland.landscape.landscape import Landscape
 
-NEWTON_STEPS = 40
-"""Steps that sharpen a float64 point; each gains the digits to which float64 inverts the Hessian."""
-
-LARGEST_STEP = 1e3
-"""A step above this, in the units of theta, ends the attempt."""
-
-SINGULAR = 1e-11
-"""Hessian eigenvalues below this part of the largest count as singular directions of a step."""
-
-SHARP = 1e-30
-"""Largest component of the last Newton step, relative to 1 + max |theta|, and half the box's width."""
+__all__ = ["QUESTION", "EmbeddedPoint", "Embedding", "EmbeddingOptions", "Escape"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class EmbeddedPoint:
+class Escape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The end of a descent.
+
+    Attributes
+    ----------
+    direction : (P_wide,) unit vector
+        (v, u) = (singular vector, -sign * singular vector) of sigma'(0) C at the first new node.
+    curvature : float
+        2 lambda - tau, the Hessian's eigenvalue along it.
+    theta : (P_wide,)
+        Where the descent ends.
+    loss : float
+    gradient_norm : float
+    index : int
+        Negative Hessian eigenvalues at the end: 0 for a minimum.
+    wide_class : int or None
+        Its class in the wide network's list.
+    """
+
+    direction: FloatArray
+    curvature: float
+    theta: FloatArray
+    loss: float
+    gradient_norm: float
+    index: int
+    wide_class: int | None
+
+
+class EmbeddedPoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One stationary point in the wide network.
 
     Attributes
@@ -62,14 +58,14 @@ class EmbeddedPoint:
     loss : float
     index_before, index_after : int
         Negative Hessian eigenvalues, counted by LDL^T over balls.
-    prediction : BlockPrediction
-        What T5 says of each new node.
     predicted_index : int
         index_before plus the predicted rise of all new nodes.
-    new_eigenvalues : ascending float64
-        Of the new block of the wide Hessian, computed.
-    eigenvalue_error : float
-        Largest difference of computed and predicted eigenvalues; NaN where T5 predicts only signs (sigma(0) != 0).
+    singular_values, threshold :
+        What T5 says of each new node: each singular value above the threshold raises the index.
+    predicted_eigenvalues, new_eigenvalues : ascending float64
+        Of the new block of the wide Hessian, by T5 for one node, and computed.
+    eigenvalue_error : float or None
+        Largest difference of the two; None where T5 predicts only signs (sigma(0) != 0).
     gradient_bound : float
         Largest upper bound of |gradient component| over the box.
     exact_zeros : int
@@ -89,10 +85,12 @@ class EmbeddedPoint:
     loss: float
     index_before: int
     index_after: int
-    prediction: BlockPrediction
     predicted_index: int
+    singular_values: FloatArray
+    threshold: float
+    predicted_eigenvalues: FloatArray
     new_eigenvalues: FloatArray
-    eigenvalue_error: float
+    eigenvalue_error: float | None
     gradient_bound: float
     exact_zeros: int
     stationary: Verdict
@@ -100,207 +98,170 @@ class EmbeddedPoint:
     wide_class: int | None = None
     escape: Escape | None = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "new_eigenvalues", read_only(self.new_eigenvalues, 1))
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "number": self.number,
-            "loss": self.loss,
-            "index_before": self.index_before,
-            "index_after": self.index_after,
-            "predicted_index": self.predicted_index,
-            "singular_values": self.prediction.singular_values.tolist(),
-            "threshold": self.prediction.threshold,
-            "predicted_eigenvalues": self.prediction.eigenvalues.tolist(),
-            "new_eigenvalues": self.new_eigenvalues.tolist(),
-            "eigenvalue_error": None if np.isnan(self.eigenvalue_error) else self.eigenvalue_error,
-            "gradient_bound": self.gradient_bound,
-            "exact_zeros": self.exact_zeros,
-            "stationary": self.stationary.value,
-            "index_holds": self.index_holds.value,
-            "wide_class": self.wide_class,
-            "escape": self.escape.to_dict() if self.escape else None,
-        }
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class EmbeddingReport:
-    """The proof for the architecture and every point."""
-
-    extension: Extension
-    proof: ProofResult
-    points: tuple[EmbeddedPoint, ...]
+    @property
+    def rise(self) -> int:
+        """The predicted gain of index."""
+        return self.predicted_index - self.index_before
 
     @property
     def verdict(self) -> Verdict:
-        """CERTIFIED when the proof is and every point is stationary with the predicted index."""
-        each = (v for point in self.points for v in (point.stationary, point.index_holds))
-        return Verdict.all(self.proof.verdict, *each)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "narrow": self.extension.narrow.digest,
-            "wide": self.extension.wide.digest,
-            "hidden": list(self.extension.narrow.hidden),
-            "hidden_wide": list(self.extension.wide.hidden),
-            "layer": self.extension.layer,
-            "nodes": self.extension.nodes,
-            "verdict": self.verdict.value,
-            "proof": self.proof.to_dict(),
-            "points": [point.to_dict() for point in self.points],
-        }
+        """Stationary, with the predicted index."""
+        return Verdict.all(self.stationary, self.index_holds)
 
 
-@lru_cache(maxsize=16)
-def _program(digest: str, spec: LandscapeSpec) -> Program:
-    return build_program(spec)
+class Embedding(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The extension of a network by zero nodes: the proof for its architecture, and every point.
 
-
-def _sharpened(program: Program, theta: FloatArray) -> list[arb]:
-    """A box of half-width `SHARP` around the limit of Newton's method.
-
-    Raises
-    ------
-    RefinementError
-        If Newton's method does not settle, as at a degenerate point.
-    """
-    point = [arb(t) for t in theta]
-    scale = SHARP * (1 + float(np.abs(theta).max(initial=0.0)))
-    # The inverse need not be exact: each step multiplies the error by its relative error. Singular directions, such as
-    # the gauge of a softmax whose biases are free, are left alone.
-    inverse = np.linalg.pinv(_middle(evaluate_balls(program, point).hessian), rcond=SINGULAR, hermitian=True)
-    for _ in range(NEWTON_STEPS):
-        gradient = [g.mid() for g in evaluate_balls(program, point).gradient]
-        moves = [sum((arb(y) * g for y, g in zip(row, gradient, strict=True)), arb(0)).mid() for row in inverse]
-        point = [(t - m).mid() for t, m in zip(point, moves, strict=True)]
-        size = max(abs(float(m)) for m in moves)
-        if size <= scale:
-            return [arb(t, scale) for t in point]
-        if not size < LARGEST_STEP:
-            break
-    raise RefinementError("Newton's method does not settle here: the point is degenerate or not stationary")
-
-
-def _blocks(matrix: Sequence[Sequence[arb]], places: Sequence[int]) -> list[list[arb]]:
-    return [[matrix[p][q] for q in places] for p in places]
-
-
-def _middle(matrix: Sequence[Sequence[arb]]) -> FloatArray:
-    return np.array([[float(entry.mid()) for entry in row] for row in matrix])
-
-
-def _check_point(
-    number: int, theta: FloatArray, extension: Extension, proof: Verdict, box: Sequence[arb] | None
-) -> EmbeddedPoint:
-    spec, wide = extension.narrow, extension.wide
-    program = _program(spec.digest, spec)
-    sharp = True
-    if box is None:
-        try:
-            box = _sharpened(program, theta)
-        except RefinementError:
-            box, sharp = [arb(t) for t in theta], False
-    before = evaluate_balls(program, box)
-    after = evaluate_balls(_program(wide.digest, wide), extension.embed(box, arb(0)))
-    residuals = layer_residuals(spec, box, extension.layer)
-    prediction = predict_block(spec, residuals)
-    new = extension.new_places
-    new_block = _blocks(after.hessian, new)
-    vanishing = residuals.sigma == 0
-    computed: FloatArray = np.linalg.eigvalsh(_middle(new_block)).astype(np.float64)
-    predicted = np.sort(np.tile(prediction.eigenvalues, extension.nodes))
-    old, whole = inertia(before.hessian), inertia(after.hessian)
-    rise = prediction.rise * extension.nodes
-    if any(not g.contains(0) for g in (after.gradient if sharp else [after.gradient[p] for p in new])):
-        stationary = Verdict.REFUTED
-    else:
-        exact = not vanishing or all(after.gradient[p] == 0 for p in new)
-        stationary = Verdict.CERTIFIED if proof is Verdict.CERTIFIED and sharp and exact else Verdict.UNDECIDED
-    return EmbeddedPoint(
-        number=number,
-        loss=float(after.value.mid()) if after.value is not None else float("nan"),
-        index_before=old.negative,
-        index_after=whole.negative,
-        prediction=prediction,
-        predicted_index=old.negative + rise,
-        new_eigenvalues=computed,
-        eigenvalue_error=float(np.abs(computed - predicted).max()) if vanishing else float("nan"),
-        gradient_bound=max(float(abs(g).upper()) for g in after.gradient),
-        exact_zeros=sum(after.gradient[p] == 0 for p in new),
-        stationary=stationary,
-        index_holds=_index_holds(old, whole, prediction, extension),
-    )
-
-
-def _index_holds(old: Inertia, whole: Inertia, prediction: BlockPrediction, extension: Extension) -> Verdict:
-    if whole.negative > old.negative + old.open + prediction.rise * extension.nodes and old.decided:
-        return Verdict.REFUTED if prediction.verdict is Verdict.CERTIFIED else Verdict.UNDECIDED
-    if not old.decided or prediction.verdict is not Verdict.CERTIFIED:
-        return Verdict.UNDECIDED
-    # A flat direction of the extension is an eigenvalue that balls leave open; no other may be.
-    if whole.open > prediction.flat * extension.nodes:
-        return Verdict.UNDECIDED
-    same = whole.negative == old.negative + prediction.rise * extension.nodes
-    return Verdict.CERTIFIED if same else Verdict.REFUTED
-
-
-def _theta(point: StationaryPoint | ArrayLike) -> FloatArray:
-    return point.theta if isinstance(point, StationaryPoint) else read_only(point, 1)
-
-
-def check_embedding(
-    spec: LandscapeSpec,
-    points: Sequence[StationaryPoint | ArrayLike],
-    *,
-    layer: int = 1,
-    nodes: int = 1,
-    boxes: Sequence[Sequence[arb]] | None = None,
-    wide_points: Sequence[StationaryPoint] = (),
-    wide_group: SymmetryGroup | None = None,
-    escapes: bool = True,
-    progress: Callable[[int, int], None] | None = None,
-) -> EmbeddingReport:
-    """Prove and check the extension of stationary points by `nodes` zero nodes in hidden layer `layer`.
-
-    Parameters
+    Attributes
     ----------
-    spec : LandscapeSpec
-    points : stationary points, or parameter vectors (P,)
-    boxes : for each point a box of balls that holds exactly one stationary point
-        By default Newton's method over balls gives a box of half-width `SHARP`.
-    wide_points, wide_group
-        The wide network's own list and symmetry group, in which the embedded points and the ends of the escapes are
-        looked up.
-    escapes : bool
-        Whether to follow the escape directions downhill.
-    progress : callable
-        Called with (points done, points in all).
-
-    Raises
-    ------
-    SpecError
-        If there is no such layer.
-    ValueError
-        If a point has the wrong number of parameters.
+    narrow, wide : str
+        Digests of the two specifications.
+    hidden, hidden_wide : hidden widths
+    layer, nodes : int
+        The hidden layer that is widened, counted from 1, and by how many nodes.
+    verdict : Verdict
+        CERTIFIED when the proof is and every point is stationary with the predicted index.
+    proof : the record of the proof
+    points : tuple of EmbeddedPoint
     """
-    extension = extend(spec, layer, nodes)
-    proof = prove_extension(spec, layer, nodes)
-    checked: list[EmbeddedPoint] = []
-    for number, point in enumerate(points):
-        theta = _theta(point)
-        if theta.shape != (spec.n_parameters,):
-            raise ValueError(f"point {number} has {theta.size} parameters, the network {spec.n_parameters}")
-        with working_precision(PRECISION):
-            found = _check_point(number, theta, extension, proof.verdict, boxes[number] if boxes else None)
-        embedded = np.array(extension.embed(theta.tolist(), 0.0))
-        escape = None
-        if escapes and found.prediction.rise:
-            escape = follow_escape(extension, embedded, found.prediction, wide_points, wide_group)
-        where = find_class(embedded, wide_points, wide_group)
-        checked.append(replace(found, wide_class=where, escape=escape))
-        if progress:
-            progress(number + 1, len(points))
-    return EmbeddingReport(extension=extension, proof=proof, points=tuple(checked))
+
+    narrow: str
+    wide: str
+    hidden: tuple[int, ...]
+    hidden_wide: tuple[int, ...]
+    layer: int
+    nodes: int
+    verdict: Verdict
+    proof: dict[str, Any]
+    points: tuple[EmbeddedPoint, ...]
+
+    @property
+    def held(self) -> int:
+        """Points that are certified to be stationary with the predicted index."""
+        return sum(point.verdict is Verdict.CERTIFIED for point in self.points)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingOptions:
+    """How the network is widened."""
+
+    nodes: Annotated[int, "Nodes that are added."] = 1
+    layer: Annotated[int, "The hidden layer that is widened, counted from 1."] = 1
+
+
+def _widths(hidden: tuple[int, ...]) -> str:
+    return ", ".join(map(str, hidden))
+
+
+@final
+class _Embedding(Question[EmbeddingOptions, Embedding]):
+    name: ClassVar[str] = "embedding"
+    help: ClassVar[str] = "Prove and check that every class stays stationary in a wider network; its index there."
+    options: ClassVar[type] = EmbeddingOptions
+    answer: ClassVar[type] = Embedding
+    section: ClassVar[str] = "Inside the wider network"
+
+    def ask(
+        self, landscape: Landscape, *others: Landscape, options: EmbeddingOptions, setting: Setting = QUIET
+    ) -> Embedding:
+        from symland.analysis.extended_points import certified_cubes, check_embedding
+
+        hidden = landscape.spec.hidden
+        if not 1 <= options.layer <= len(hidden):
+            raise ExplorationError(f"--layer: {options.layer}; write 1 to {len(hidden)}")
+        return check_embedding(
+            landscape.spec,
+            landscape.explored().points,
+            layer=options.layer,
+            nodes=options.nodes,
+            boxes=certified_cubes(landscape.certificates.get(n) for n in range(len(landscape))),
+            progress=lambda done, total: setting.listener.advance("classes", done, total),
+        )
+
+    def sentence(self, answer: Embedding) -> str:
+        step = f"from {_widths(answer.hidden)} to {_widths(answer.hidden_wide)} hidden nodes"
+        if answer.proof["verdict"] == "refuted":
+            return (
+                f"The zero extension {step} is not stationary for this activation: sigma(0) is not 0. "
+                f"{answer.held} of {len(answer.points)} classes extend all the same."
+            )
+        held = "Every class" if answer.held == len(answer.points) else f"{answer.held} of {len(answer.points)} classes"
+        return f"{held} stays stationary with the predicted index when nodes of zero weights are added, {step}."
+
+    def tables(self, answer: Embedding) -> tuple[Table, ...]:
+        columns = (
+            Column(name="class"),
+            Column(name="loss", places=8, digits=12),
+            Column(name="tau", tex=r"$\tau$", digits=4),
+            Column(name="index"),
+            Column(name="predicted"),
+            Column(name="computed"),
+            Column(name="lowest predicted", places=8),
+            Column(name="lowest computed", places=8),
+            Column(name="gradient", tex=r"$\lvert\nabla E\rvert$", digits=1),
+            Column(name="stationary"),
+            Column(name="index holds"),
+            Column(name="escapes to", places=6, digits=9),
+        )
+        rows = tuple(
+            (
+                p.number,
+                p.loss,
+                float(max(p.singular_values)) if len(p.singular_values) else None,
+                p.index_before,
+                p.predicted_index,
+                p.index_after,
+                None if p.eigenvalue_error is None else float(min(p.predicted_eigenvalues)),
+                float(min(p.new_eigenvalues)),
+                p.gradient_bound,
+                p.stationary,
+                p.index_holds,
+                None if p.escape is None else p.escape.loss,
+            )
+            for p in answer.points
+        )
+        caption = (
+            r"The classes in the wider network: largest singular value $\tau$ of $\sigma'(0)\,C$; index before, "
+            r"predicted and "
+            "computed; the lowest eigenvalue of the new block, predicted and computed; a bound of the gradient "
+            "over the "
+            "box; whether it is stationary and has that index; and the loss of the point to which the escape direction "
+            "leads."
+        )
+        title = f"{_widths(answer.hidden)} into {_widths(answer.hidden_wide)}"
+        return (Table(name="embedding", title=title, columns=columns, rows=rows, caption=caption),)
+
+    def figures(self, answer: Embedding, landscape: Landscape) -> Mapping[str, Picture]:
+        from symland.figures import embedding_columns, embedding_figure
+
+        titles = tuple(f"$N_h = {_widths(h)}$" for h in (answer.hidden, answer.hidden_wide))
+        classes = [(p.loss, p.index) for p in landscape.points]
+        columns, links = embedding_columns(classes, answer.points, (titles[0], titles[1]))
+        caption = (
+            f"The landscape of {_widths(answer.hidden)} hidden nodes inside that of "
+            f"{_widths(answer.hidden_wide)}: every class "
+            "keeps its loss (lines; dashed where its index rises). Arrows lead from embedded minima down their escape "
+            "directions."
+        )
+        return {"embedding": Picture(figure=embedding_figure(columns, [links]), caption=caption)}
+
+    def verdict(self, answer: Embedding) -> Verdict:
+        return answer.verdict
+
+    def latex(self, answer: Embedding, landscape: Landscape) -> str:
+        theory = (
+            rf"That this keeps every stationary point stationary is Theorem {answer.proof['identifier']} below. "
+            if answer.proof["verdict"] == "certified"
+            else ""
+        )
+        block = (
+            r"Where $\sigma(0) = 0$ the new block of the Hessian has the eigenvalues $2\lambda \pm \tau$ and "
+            r"$2\lambda$; "
+            r"each $\tau > 2\lambda$ raises the index by one. Each class was checked on a box of balls in the "
+            r"wider network: "
+            r"the gradient, the block structure, and the index by an interval $LDL^{T}$."
+        )
+        return theory + super().latex(answer, landscape).replace("\n\n", "\n\n" + block + "\n\n", 1)
+
+
+QUESTION = _Embedding()

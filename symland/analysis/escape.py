@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
 
+from symland.analysis.embedding import Escape
 from symland.analysis.extension import Extension
 from symland.analysis.matching import find_class
 from symland.analysis.prediction import BlockPrediction
 from symland.kernels import CompiledKernel, compile_kernel
-from symland.records import FloatArray, StationaryPoint, read_only
+from symland.records import FloatArray, StationaryPoint
 from symland.spec import LandscapeSpec
 from symland.symmetry import SymmetryGroup
 
-__all__ = ["Escape", "follow_escape"]
+__all__ = ["follow_escape"]
 
 PUSH = 0.02
 """First displacement along the escape direction, in the units of theta."""
@@ -31,51 +30,6 @@ GRADIENT = 1e-10
 
 FLAT = 1e-9
 """Hessian eigenvalues below this in absolute value count as zero at the end of the descent."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Escape:
-    """The end of a descent.
-
-    Attributes
-    ----------
-    direction : (P_wide,) unit vector
-        (v, u) = (singular vector, -sign * singular vector) of sigma'(0) C at the first new node.
-    curvature : float
-        2 lambda - tau, the Hessian's eigenvalue along it.
-    theta : (P_wide,)
-        Where the descent ends.
-    loss : float
-    gradient_norm : float
-    index : int
-        Negative Hessian eigenvalues at the end: 0 for a minimum.
-    wide_class : int or None
-        Its class in the wide network's list.
-    """
-
-    direction: FloatArray
-    curvature: float
-    theta: FloatArray
-    loss: float
-    gradient_norm: float
-    index: int
-    wide_class: int | None
-
-    def __post_init__(self) -> None:
-        for name in ("direction", "theta"):
-            object.__setattr__(self, name, read_only(getattr(self, name), 1))
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "direction": self.direction.tolist(),
-            "curvature": self.curvature,
-            "theta": self.theta.tolist(),
-            "loss": self.loss,
-            "gradient_norm": self.gradient_norm,
-            "index": self.index,
-            "wide_class": self.wide_class,
-        }
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ network, not the extension of a narrow one. Such twins are reported and kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from symland.analysis.labels import ClassLabel
 from symland.analysis.matching import find_class
+from symland.landscape.landscape import Landscape
 from symland.program.balls import evaluate_balls, working_precision
 from symland.program.derive import build_program
-from symland.records import FloatArray, StationaryPoint, Verdict, read_only
+from symland.records import FloatArray, Verdict, read_only
 from symland.spec import LandscapeSpec
 from symland.symbolic.activation import derive_activation
-from symland.symmetry import SymmetryGroup
 
-__all__ = ["ClassLabel", "Pruned", "Reason", "RemovedNode", "label_classes", "prune"]
+__all__ = ["Pruned", "Reason", "RemovedNode", "label_classes", "prune"]
 
 TOLERANCE = 1e-7
 """Largest parameter, or difference of two, taken for zero, in the units of theta."""
@@ -53,10 +54,6 @@ class RemovedNode:
     node: int
     reason: Reason
     partner: int | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {"layer": self.layer, "node": self.node, "reason": self.reason.name.lower(), "partner": self.partner}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,19 +95,6 @@ class Pruned:
     def irreducible(self) -> bool:
         """Whether no node could be removed."""
         return not self.removed
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "width": list(self.width),
-            "irreducible": self.irreducible,
-            "removed": [node.to_dict() for node in self.removed],
-            "twins": [node.to_dict() for node in self.twins],
-            "theta": None if self.theta is None else self.theta.tolist(),
-            "loss_change": self.loss_change,
-            "gradient_bound": self.gradient_bound,
-            "stationary": self.stationary.value,
-        }
 
 
 class _Network:
@@ -269,60 +253,28 @@ def prune(spec: LandscapeSpec, theta: FloatArray, tolerance: float = TOLERANCE) 
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClassLabel:
-    """What a class is: irreducible, or the extension of class `narrow_class` at width `width`.
-
-    `narrow_class` is None where it is irreducible, where no list of that width was given, or where that list does not
-    hold it (`missing`).
-    """
-
-    number: int
-    width: tuple[int, ...]
-    irreducible: bool
-    narrow_class: int | None
-    missing: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "class": self.number,
-            "width": list(self.width),
-            "irreducible": self.irreducible,
-            "narrow_class": self.narrow_class,
-            "label": str(self),
-        }
-
-    def __str__(self) -> str:
-        at = ", ".join(map(str, self.width))
-        if self.irreducible:
-            return f"irreducible at width {at}"
-        if self.narrow_class is None:
-            return f"extension of width {at}"
-        return f"extension of class {self.narrow_class} at width {at}"
-
-
-def label_classes(
-    spec: LandscapeSpec,
-    points: Sequence[StationaryPoint],
-    narrower: Mapping[tuple[int, ...], tuple[Sequence[StationaryPoint], SymmetryGroup]] | None = None,
-    tolerance: float = TOLERANCE,
-) -> tuple[ClassLabel, ...]:
-    """Label every class of a list; `narrower` gives the lists of narrower networks by their hidden widths."""
-    lists = dict(narrower or {})
+def label_classes(landscape: Landscape, *narrower: Landscape, tolerance: float = TOLERANCE) -> tuple[ClassLabel, ...]:
+    """Label every class; `narrower` are landscapes of narrower networks, whose classes are named."""
+    lists = {other.spec.hidden: other for other in narrower}
     labels = []
-    for number, point in enumerate(points):
-        pruned = prune(spec, point.theta, tolerance)
+    for number, point in enumerate(landscape.points):
+        pruned = prune(landscape.spec, point.theta, tolerance)
         known = lists.get(pruned.width)
         found = None
-        if not pruned.irreducible and known and pruned.theta is not None:
-            found = find_class(pruned.theta, *known)
+        if not pruned.irreducible and known is not None and pruned.theta is not None:
+            found = find_class(pruned.theta, known.points, known.group)
+        at = ", ".join(map(str, pruned.width))
+        if pruned.irreducible:
+            label = f"irreducible at width {at}"
+        else:
+            label = f"extension of width {at}" if found is None else f"extension of class {found} at width {at}"
         labels.append(
             ClassLabel(
                 number=number,
                 width=pruned.width,
                 irreducible=pruned.irreducible,
                 narrow_class=found,
+                label=label,
                 missing=known is not None and not pruned.irreducible and found is None,
             )
         )

@@ -1,78 +1,92 @@
-"""What a landscape's database holds, for a person at the terminal, and the exit status that goes with it."""
+"""What a landscape's database holds, for a person at the terminal, and the exit status that goes with it.
+
+0: all that was asked holds. 1: something is open or refuted, and a line says what. 2: the question is wrong.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from symland.analysis import QUESTIONS
 from symland.cli.display import print_json, print_table, say
+from symland.records import Verdict
 
 if TYPE_CHECKING:
+    from symland.analysis.question import Question
     from symland.landscape.database import Database
+    from symland.landscape.landscape import Landscape
 
-__all__ = ["INCOMPLETE", "complain", "show_account"]
+__all__ = ["OPEN", "complain", "print_answer", "show_account", "status_of"]
 
-INCOMPLETE = 1
-"""Exit status where the Morse sum or an inequality shows that stationary points are missing."""
+OPEN = 1
+"""Exit status where something that was asked is open or refuted."""
 
 
-def show_account(database: Database, json: bool) -> int:
-    """Print the classes, how complete their list is, and what connects them; the exit status."""
+def status_of(verdict: Verdict) -> int:
+    """The exit status of one answer."""
+    return 0 if verdict is Verdict.CERTIFIED else OPEN
+
+
+def print_answer(question: Question[Any, Any], answer: Any, json: bool) -> int:
+    """One answer as a JSON document, or as its tables and sentence; its exit status."""
+    if json:
+        document = question.document(answer)
+        print_json({"schema": question.schema_name, **document} if isinstance(document, dict) else document)
+    else:
+        for table in question.tables(answer):
+            print_table(table.title, table.heads, table.texts())
+    say(question.sentence(answer))
+    return status_of(question.verdict(answer))
+
+
+def show_account(database: Database, json: bool, asked: Iterable[str] | None = None) -> int:
+    """Print the classes, how complete their list is, and what is known of it; the exit status."""
+    from symland.analysis.answers import read_answers
     from symland.pipeline import summary
 
-    result = summary(database)
+    landscape, answers = database.landscape(), read_answers(database)
     if json:
-        print_json(result)
-        return complain(result)
+        print_json(summary(database))
+        return complain(landscape, answers, asked)
     rows = [
-        [str(number), str(c["index"]), f"{c['loss']:.15g}", str(c["orbit"]), "yes" if c["certified"] else "no"]
-        for number, c in enumerate(result["classes"])
+        [str(r["class"]), str(r["index"]), f"{r['loss']:.15g}", str(r["copies"]), "yes" if r["certified"] else "no"]
+        for r in landscape.rows()
     ]
     print_table(
         f"{database.spec.name}: hidden {database.spec.hidden}, lambda {database.spec.penalty}",
         ["class", "index", "loss", "copies", "certified"],
         rows,
     )
-    account = result["completeness"] or {}
-    if account.get("by_index"):
-        rows = [
-            [str(index), str(r["observed"]), *map(_count, r["estimate"]), str(r["draws"]), f"{r['coverage']:.5f}"]
-            for index, r in enumerate(account["by_index"])
-        ]
-        columns = ["index", "classes found", "at least", "estimate", "at most", "finds", "coverage"]
-        print_table(f"{account['searches']} searches; estimated classes, 95 %", columns, rows)
-    counts, copies = (" ".join(map(str, result[key])) for key in ("counts", "copies"))
-    say(f"classes by index {counts}; copies {copies}; Morse sum {result['morse_sum']}")
-    links = result["connections"]
-    if links is not None:
-        say(
-            f"{links['pathways']} pathways; {links['on_saddles']} end on saddles; {links['descents']} descents go on "
-            f"from those of index 2 or more; minima in {_parts(links['components'])}"
+    account = landscape.account
+    counts, copies = (" ".join(map(str, c)) or "none" for c in (account.counts.classes, account.counts.copies))
+    say(f"classes: {account.wording}; by index {counts}; copies {copies}; Morse sum {account.counts.morse_sum}")
+    for question in QUESTIONS:
+        if question.name in answers:
+            say(f"{question.name}: {question.sentence(answers[question.name])}")
+    return complain(landscape, answers, asked)
+
+
+def complain(landscape: Landscape, answers: dict[str, Any], asked: Iterable[str] | None = None) -> int:
+    """Say loudly what is open or refuted of what was asked, by default of all that is stored; the exit status."""
+    account, counts = landscape.account, landscape.account.counts
+    warnings = []
+    if not counts.total:
+        warnings.append("no stationary point is known yet; run `symland explore` again, it goes on where it was")
+    if counts.morse is Verdict.REFUTED:
+        warnings.append(
+            f"the Morse sum is {counts.morse_sum}, not 1, or a Morse inequality fails: the list is NOT complete; "
+            "search longer"
         )
-    return complain(result)
-
-
-def _count(number: float | None) -> str:
-    return "inf" if number is None else f"{number:.1f}"
-
-
-def _parts(count: int) -> str:
-    return "one connected part" if count == 1 else f"{count} parts that NO pathway joins"
-
-
-def complain(result: dict[str, Any]) -> int:
-    """Say loudly where stationary points are missing, and how a search ended; the exit status."""
-    account = result["completeness"] or {}
-    if account and not account["satisfied"]:
-        searches, rules = account["searches"], account["rules"]
-        say(f"WARNING: the search ended after {searches} searches, before its rules {rules!r} held")
-    if result["connections"] and result["connections"]["lost"]:
-        say(f"WARNING: {len(result['connections']['lost'])} branches of transition states did not arrive anywhere")
-    if result["morse"] == "refuted":
-        say(
-            f"WARNING: the Morse sum is {result['morse_sum']}, not 1, or a Morse inequality fails: the list is NOT "
-            "complete; search longer"
-        )
-        return INCOMPLETE
-    if result["classes"] and result["morse_sum"] != 1:
-        say(f"The Morse sum {result['morse_sum']} is no test of completeness here: {result['morse_why']}")
-    return 0
+    if landscape.certificates and not all(account.certified):
+        warnings.append(f"{account.certified.count(False)} of {counts.total} classes are not certified")
+    for question in QUESTIONS:
+        if question.name in answers and (asked is None or question.name in asked):
+            verdict = question.verdict(answers[question.name])
+            if verdict is not Verdict.CERTIFIED:
+                warnings.append(f"{question.name} is {verdict.value}: {question.sentence(answers[question.name])}")
+    for warning in warnings:
+        say(f"WARNING: {warning}")
+    if counts.total and counts.no_test is not None:
+        say(f"The Morse sum {counts.morse_sum} is no test of completeness here: {counts.no_test}")
+    return OPEN if warnings else 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from symland.cli.account import complain, show_account
+from symland.cli.account import OPEN, complain, show_account
 from symland.cli.app import app
 from symland.cli.display import Progress, print_json, print_table, say
 from symland.cli.options import DatabaseFile, Folder, Json, OptionalFolder, Overrides, Search, Spec, executor, read_spec
@@ -25,11 +25,13 @@ def run(
 ) -> int:
     """Run the whole chain: derive, verify, compile, explore, connect, refine, certify, embed, report.
 
-    Exit status 1 when the Morse sum shows that stationary points are missing.
+    Exit status 1 when something of it is open or refuted; a line says what.
 
     Example: `symland run xor --hidden 2 --penalty 1e-3 -o xor-2`
     """
     from symland import pipeline
+    from symland.analysis.answers import read_answers
+    from symland.landscape.database import Database
 
     question = read_spec(spec, overrides)
     with executor(search) as pool:
@@ -48,7 +50,8 @@ def run(
     say(f"report   {result['report']}")
     if json:
         print_json(result)
-    return complain(result)
+    with Database.open(result["database"]) as database:
+        return complain(database.landscape(), read_answers(database))
 
 
 @app.command
@@ -89,7 +92,7 @@ def explore(
         progress.end(f"{found.completeness.searches} searches")
         progress.begin("connect")
         progress.end(f"{len(pipeline.connect_into(database, listener=progress).pathways)} pathways")
-        return show_account(database, json)
+        return show_account(database, json, ("completeness", "connections"))
 
 
 @app.command
@@ -133,7 +136,7 @@ def certify(*, db: DatabaseFile, output: OptionalFolder = None, json: Json = Fal
     with Database.open(db) as database:
         progress.begin("certify")
         made = pipeline.certify_into(database, listener=progress)
-        certified = sum(pipeline.is_certified(p, c) for p, c in zip(database.points(), made, strict=True))
+        certified = sum(database.landscape().account.certified)
         progress.end(f"{certified} of {len(made)} classes certified")
         if output is not None:
             output.mkdir(parents=True, exist_ok=True)
@@ -142,20 +145,29 @@ def certify(*, db: DatabaseFile, output: OptionalFolder = None, json: Json = Fal
         if json:
             print_json([c.to_dict() for c in made])
         else:
-            show_account(database, False)
-    return 0 if certified == len(made) else 1
+            show_account(database, False, ("distinctness",))
+    return 0 if certified == len(made) else OPEN
 
 
 @app.command
-def show(*, db: DatabaseFile, json: Json = False) -> None:
-    """Show the classes of a database, how complete their list is, and how they connect.
+def show(
+    *,
+    db: DatabaseFile,
+    verify: Annotated[bool, Parameter(negative="", help="Hold every record against its checksum first.")] = False,
+    json: Json = False,
+) -> int:
+    """Show the classes of a database, how complete their list is, and what is known of it.
+
+    Exit status 1 when something stored is open or refuted; a line says what.
 
     Example: `symland show --db xor.sqlite`
     """
     from symland.landscape.database import Database
 
     with Database.open(db) as database:
-        show_account(database, json)
+        if verify:
+            say(f"{database.verify()} records fit their checksums")
+        return show_account(database, json)
 
 
 @app.command
@@ -190,12 +202,10 @@ def _origins(search: Search) -> list[Origin]:
 
     from symland.explore import Origin
     from symland.landscape.database import Database
-    from symland.pipeline import classes
 
     out = []
     for path in search.origins or ():
         with Database.open(path) as database:
-            out.append(
-                Origin(layout=database.spec.layout, theta=np.array([point.theta for point in classes(database)]))
-            )
+            points = database.landscape().explored().points
+            out.append(Origin(layout=database.spec.layout, theta=np.array([point.theta for point in points])))
     return out

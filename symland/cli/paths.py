@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,6 +12,11 @@ from symland.cli.app import app
 from symland.cli.display import Progress, print_json, print_table, say
 from symland.cli.options import DatabaseFile, Json
 from symland.errors import ReportError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from symland.landscape.database import Database
 
 __all__ = ["connect", "draw", "path"]
 
@@ -22,7 +27,7 @@ def connect(
     db: DatabaseFile,
     attempts: Annotated[int, Parameter(help="Double-ended searches between minima that stay apart, at most.")] = 20,
     json: Json = False,
-) -> None:
+) -> int:
     """Follow every transition state down both sides, and search from both ends between minima that stay apart.
 
     With two classes of minima, a double-ended search between these two, whatever joins them already.
@@ -41,7 +46,7 @@ def connect(
         pair = (between[0], between[1]) if between else None
         found = pipeline.connect_into(database, between=pair, attempts=attempts, listener=progress)
         progress.end(f"{len(found.pathways)} pathways, {len(found.points) - before} new classes")
-        show_account(database, json)
+        return show_account(database, json, ("connections",))
 
 
 @app.command
@@ -61,12 +66,11 @@ def path(
     Example: `symland path 0 4 --db xor.sqlite --temperature 0.05`
     """
     from symland.landscape.database import Database
-    from symland.landscape.network import fastest_path, lowest_path, transition_network
-    from symland.pipeline import classes
+    from symland.landscape.network import fastest_path, lowest_path
 
     with Database.open(db) as database:
-        points = classes(database)
-        network = transition_network(points, database.pathways(), database.descents())
+        landscape = database.landscape().explored()
+    points, network = landscape.points, landscape.network()
     found = {
         "lowest": lowest_path(network, start, end),
         "fastest": fastest_path(network, start, end, temperature),
@@ -98,7 +102,7 @@ def path(
 
 @app.command
 def draw(
-    kind: Literal["tree", "levels", "spectra", "slice", "network", "completeness"],
+    kind: Annotated[str, Parameter(help="tree, levels, spectra, slice, network, or a picture of a stored answer.")],
     /,
     *,
     db: DatabaseFile,
@@ -111,7 +115,7 @@ def draw(
     below: Annotated[float | None, Parameter(help="Tree: draw no more than lies below this loss.")] = None,
     labels: Annotated[bool, Parameter(help="Tree: write the numbers of the minima.")] = True,
 ) -> None:
-    """Draw the disconnectivity graph, losses, spectra, a plane through three points, or one network.
+    """Draw the disconnectivity graph, losses, spectra, a plane through three points, one network, or an answer.
 
     Example: `symland draw tree --db xor.sqlite -o tree.pdf --colour norm --log`
     """
@@ -119,28 +123,48 @@ def draw(
     from symland.report import drawing
 
     with Database.open(db) as database:
-        if kind == "tree":
-            figure = drawing.draw_tree(
-                database,
-                unfolded=unfold,
-                colour=colour,
-                log_loss=log,
-                levels=levels,
-                below=below,
-                labels=labels,
-            )
-        elif kind == "levels":
-            figure = drawing.draw_levels(database)
-        elif kind == "spectra":
-            figure = drawing.draw_spectra(database)
-        elif kind == "completeness":
-            figure = drawing.draw_completeness(database)
-        elif kind == "network":
-            (number,) = _numbers(of or "0", 1)
-            figure = drawing.draw_network(database, number)
-        else:
-            figure = drawing.draw_slice(database, _numbers(of or "", 3))
+        landscape = database.landscape()
+        match kind:
+            case "tree":
+                figure = drawing.draw_tree(
+                    landscape,
+                    unfolded=unfold,
+                    colour=colour,
+                    log_loss=log,
+                    levels=levels,
+                    below=below,
+                    labels=labels,
+                )
+            case "levels":
+                figure = drawing.draw_levels(landscape)
+            case "spectra":
+                figure = drawing.draw_spectra(landscape)
+            case "network":
+                (number,) = _numbers(of or "0", 1)
+                figure = drawing.draw_network(landscape, number)
+            case "slice":
+                figure = drawing.draw_slice(landscape, _numbers(of or "", 3))
+            case _:
+                figure = _answer_figure(database, kind)
     say(str(drawing.save_drawing(figure, output)))
+
+
+def _answer_figure(database: Database, name: str) -> Figure:
+    """A picture of a stored answer."""
+    from symland.analysis import QUESTIONS
+    from symland.analysis.answers import read_answers
+
+    answers, landscape = read_answers(database), database.landscape()
+    pictures = {
+        key: picture.figure
+        for question in QUESTIONS
+        if question.name in answers
+        for key, picture in question.figures(answers[question.name], landscape).items()
+    }
+    if name not in pictures:
+        known = ", ".join(["tree", "levels", "spectra", "slice", "network", *pictures])
+        raise ReportError(f"there is no picture {name!r} here; write one of {known}, or ask its question first")
+    return pictures[name]
 
 
 def _numbers(text: str, count: int) -> list[int]:

@@ -1,7 +1,8 @@
-"""Verbs that ask one question of a landscape: is it complete, what lies inside what, files for other programs."""
+"""Verbs of their own for questions that take more than a database: is it complete, what lies inside what."""
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from symland.cli.account import print_answer
 from symland.cli.app import app
-from symland.cli.display import Progress, print_json, print_table, say
-from symland.cli.options import DatabaseFile, Folder, Json, Overrides, Search, Spec, executor, read_spec
-from symland.errors import CertificateError, ExplorationError
+from symland.cli.display import Progress, say
+from symland.cli.options import DatabaseFile, Json, Overrides, Search, executor, read_spec
+from symland.errors import CertificateError, DatabaseError, ExplorationError
+from symland.records import Verdict
 
 if TYPE_CHECKING:
     from symland.landscape.database import Database
 
-__all__ = ["embed", "embedding_map", "enumerate_points", "export", "import_files", "prune"]
+__all__ = ["embed", "embedding_map", "enumerate_points", "prune"]
 
 
 @app.command(name="enumerate")
@@ -51,45 +54,33 @@ def enumerate_points(
 
     Example: `symland enumerate xor --hidden 1 --penalty 1e-2 --audit 0.01`
     """
-    import numpy as np
-
-    from symland import pipeline
+    from symland.analysis import enumeration
+    from symland.analysis.answers import ask_into
+    from symland.analysis.question import Setting
     from symland.explore import parse_duration
-    from symland.rigor.enumeration import audit as audit_log
 
     if audit is not None and not 0 < audit <= 1:
         raise CertificateError(f"--audit: {audit}; write a fraction above 0 and at most 1")
-    seconds = {} if budget is None else {"budget": parse_duration(budget)}
     if spec is None and (db is None or overrides != Overrides()):
         raise CertificateError(
             "no question: give SPEC with its overrides, or --db FILE with the classes to prove complete"
         )
+    seconds = math.inf if budget is None else parse_duration(budget)
     progress = Progress()
     with _explored(spec, overrides, db, progress) as database, executor(Search(workers=workers)) as pool:
         progress.begin("enumerate")
-        result = pipeline.enumerate_into(
-            database,
-            by=by,
+        setting = Setting(
+            listener=progress,
             executor=pool,
             workers=workers,
+            budget=seconds,
             clock=time.process_time if pool is None else time.monotonic,
-            listener=progress,
-            **seconds,
         )
-        complete = result.verdict.value == "certified"
-        progress.end("COMPLETE: there are no others" if complete else f"open: {len(result.undecided)} boxes undecided")
-        out = dict(database.analyses()["enumeration"])
-        if audit is not None and result.theorem is None:
-            progress.begin("audit")
-            thetas = [p.theta for p in database.points()]
-            report = audit_log(database.spec, thetas, result.log, audit, np.random.default_rng(seed))
-            out["audit"] = {"verdict": report.verdict.value, "sampled": report.sampled, "proved": report.proved}
-            progress.end(f"{report.proved} of {report.sampled} boxes proved again: {report.verdict.value}")
-        if json:
-            print_json(out)
-        else:
-            print_table(database.spec.name, ["what", "value"], [[key, str(value)] for key, value in out.items()])
-    return 0 if complete else 1
+        options = enumeration.EnumerationOptions(by=by, audit=audit or 0.0, seed=seed)
+        answer = ask_into(database, enumeration.QUESTION, options=options, setting=setting)
+        complete = answer.verdict is Verdict.CERTIFIED
+        progress.end("COMPLETE: there are no others" if complete else f"open: {answer.undecided} boxes undecided")
+    return print_answer(enumeration.QUESTION, answer, json)
 
 
 def _explored(spec: str | None, overrides: Overrides, db: Path | None, progress: Progress) -> Database:
@@ -109,7 +100,7 @@ def _explored(spec: str | None, overrides: Overrides, db: Path | None, progress:
     if not database.points():
         progress.begin("explore")
         found = pipeline.explore_into(database, clock=time.monotonic, listener=progress)
-        progress.end(f"{len(found.points)} classes, Morse sum {found.completeness.morse_sum}")
+        progress.end(f"{len(found.points)} classes, Morse sum {found.completeness.counts.morse_sum}")
     return database
 
 
@@ -128,6 +119,9 @@ def embed(
     Example: `symland embed --db xor.sqlite --to 3` or `symland embed certificates/class-0.json --to 3`
     """
     from symland import pipeline
+    from symland.analysis import embedding
+    from symland.analysis.answers import ask_into
+    from symland.analysis.question import Setting
     from symland.landscape.database import Database
 
     if (db is None) != bool(files):
@@ -144,29 +138,12 @@ def embed(
         nodes = to - hidden[layer - 1]
         progress.begin("embed")
         if database is None:
-            report = pipeline.embed_saved(spec, made, layer=layer, nodes=nodes, listener=progress)
+            found = pipeline.embed_saved(spec, made, layer=layer, nodes=nodes, listener=progress)
         else:
-            report = pipeline.embed_into(database, layer=layer, nodes=nodes, listener=progress)
-        progress.end(report.verdict.value)
-    if json:
-        print_json(report.to_dict())
-    else:
-        rows = [
-            [
-                str(p.number),
-                f"{p.loss:.12g}",
-                str(p.index_before),
-                str(p.predicted_index),
-                str(p.index_after),
-                "-" if p.escape is None else f"{p.escape.loss:.9g}",
-                p.stationary.value,
-                p.index_holds.value,
-            ]
-            for p in report.points
-        ]
-        columns = ["class", "loss", "index", "predicted", "computed", "escapes to", "stationary", "index holds"]
-        print_table(f"{hidden} into {report.extension.wide.hidden}", columns, rows)
-    return 0 if report.verdict.value == "certified" else 1
+            options = embedding.EmbeddingOptions(layer=layer, nodes=nodes)
+            found = ask_into(database, embedding.QUESTION, options=options, setting=Setting(listener=progress))
+        progress.end(found.verdict.value)
+    return print_answer(embedding.QUESTION, found, json)
 
 
 @app.command(name="map")
@@ -182,37 +159,27 @@ def embedding_map(
 
     Example: `symland map xor-1.sqlite xor-2.sqlite xor-3.sqlite -o map`
     """
-    from symland import pipeline
+    from symland.analysis import map as landscape_map
+    from symland.analysis.answers import ask_into, put_answer
+    from symland.analysis.question import Setting
+    from symland.figures import save_figure
     from symland.landscape.database import Database
-    from symland.report.figures import embedding_figure, map_columns, save_figure
 
-    progress = Progress()
+    if len(databases) < 2:
+        raise DatabaseError(f"{len(databases)} databases; give at least 2, by width")
+    progress, question = Progress(), landscape_map.QUESTION
     with ExitStack() as stack:
-        opened = [stack.enter_context(Database.open(path)) for path in databases]
+        first, *others = (stack.enter_context(Database.open(path)) for path in databases)
         progress.begin("map")
-        found = pipeline.map_into(opened, listener=progress)
-    progress.end("every embedded class was found" if found.complete else "INCOMPLETE: embedded classes are missing")
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        for path in save_figure(embedding_figure(*map_columns(found.to_dict())), output, "embedding-map"):
-            say(str(path))
-    if json:
-        print_json(found.to_dict())
-    else:
-        rows = [
-            [
-                str(link.width),
-                str(link.start),
-                "missing" if link.end is None else str(link.end),
-                f"+{link.rise}",
-                "-" if link.escape is None else str(link.escape),
-                link.verdict.value,
-            ]
-            for link in found.links
-        ]
-        columns = ["width", "class", "class at the next width", "index", "escapes to", "verdict"]
-        print_table("Embedding map", columns, rows)
-    return 0 if found.complete else 1
+        found = ask_into(first, question, others, setting=Setting(listener=progress))
+        for database in others:
+            put_answer(database, question, found)
+        progress.end("every embedded class was found" if found.complete else "INCOMPLETE: embedded classes are missing")
+        if output is not None:
+            output.mkdir(parents=True, exist_ok=True)
+            for path in save_figure(question.figures(found, first.landscape())["map"].figure, output, "embedding-map"):
+                say(str(path))
+    return print_answer(question, found, json)
 
 
 @app.command
@@ -223,74 +190,17 @@ def prune(
         list[Path] | None, Parameter(help="Databases of narrower networks, to name their classes.")
     ] = None,
     json: Json = False,
-) -> None:
+) -> int:
     """Label every class: irreducible, or the extension of a narrower network's class.
 
     Example: `symland prune --db xor-3.sqlite --narrower xor-1.sqlite --narrower xor-2.sqlite`
     """
-    from symland import pipeline
+    from symland.analysis import labels
+    from symland.analysis.answers import ask_into
     from symland.landscape.database import Database
 
     with ExitStack() as stack:
         database = stack.enter_context(Database.open(db))
         others = [stack.enter_context(Database.open(path)) for path in narrower or []]
-        rows = [label.to_dict() for label in pipeline.label_into(database, others)]
-        if json:
-            print_json(rows)
-        else:
-            print_table(database.spec.name, ["class", "label"], [[str(r["class"]), str(r["label"])] for r in rows])
-
-
-@app.command
-def export(
-    *,
-    db: DatabaseFile,
-    output: Folder,
-    form: Annotated[
-        Literal["pathsample", "csv", "graphml", "parquet"],
-        Parameter(name="--format", help="PATHSAMPLE's files, or tables, or the transition network."),
-    ] = "pathsample",
-) -> None:
-    """Write minima, transition states and pathways for other programs.
-
-    Example: `symland export --db xor.sqlite --format pathsample -o pathsample`
-    """
-    from symland.landscape import exchange
-    from symland.landscape.database import Database
-    from symland.pipeline import classes
-    from symland.symbolic.symmetry import find_symmetry
-
-    with Database.open(db) as database:
-        points, pathways = classes(database), database.pathways()
-        if form == "pathsample":
-            files = exchange.export_pathsample(
-                points, pathways, find_symmetry(database.spec), descents=database.descents()
-            )
-            written = exchange.write_pathsample(output, files)
-        elif form == "csv":
-            written = exchange.write_csv(output, database.spec, points, pathways)
-        elif form == "parquet":
-            written = exchange.write_parquet(output, database.spec, points, pathways)
-        else:
-            written = [exchange.write_graphml(output / "network.graphml", points, pathways, database.descents())]
-    for path in written:
-        say(str(path))
-
-
-@app.command(name="import")
-def import_files(spec: Spec, folder: Path, /, *, db: DatabaseFile, overrides: Overrides = Overrides()) -> None:
-    """Read PATHSAMPLE's files of the same potential into a new database; every point is verified again.
-
-    Example: `symland import xor pathsample --db imported.sqlite`
-    """
-    from symland.landscape import exchange
-    from symland.landscape.database import Database
-    from symland.symbolic.symmetry import find_symmetry
-
-    question = read_spec(spec, overrides)
-    files = exchange.read_pathsample(folder, question.n_parameters)
-    points, pathways = exchange.import_pathsample(files, question, find_symmetry(question))
-    with Database.create(db, question) as database:
-        database.put_points(points)
-        database.put_pathways(pathways)
-    say(f"{len(points)} classes, {len(pathways)} pathways")
+        found = ask_into(database, labels.QUESTION, others)
+    return print_answer(labels.QUESTION, found, json)

@@ -17,7 +17,7 @@ from symland.explore.campaign import (
     run_batch,
     run_batch_from,
 )
-from symland.explore.coverage import Completeness, Richness, euler_sum, morse_inequalities, richness
+from symland.explore.coverage import Completeness, Richness, richness
 from symland.explore.exploration import Exploration, explore
 from symland.explore.identify import Catalogue, stationary_point
 from symland.explore.origins import Origin, starts_from
@@ -46,9 +46,7 @@ __all__ = [
     "bridge",
     "components",
     "connect",
-    "euler_sum",
     "explore",
-    "morse_inequalities",
     "parse_duration",
     "parse_rules",
     "pathways",

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symland.errors import ExplorationError
-from symland.explore.coverage import Completeness, classes_by_index, completeness
+from symland.explore.coverage import Completeness, completeness
 from symland.explore.following import follow
 from symland.explore.identify import Catalogue
 from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.squared import descend_squared_gradient
 from symland.explore.starts import StartKind, Wave, displaced, given, random, symmetric
+from symland.landscape.account import Counts
 from symland.records import FloatArray, Outcome, StationaryPoint, read_only
 from symland.symmetry import SymmetryGroup
 
@@ -333,7 +334,7 @@ class Campaign:
         known = len(self.points)
         for _, result in sorted(self._waiting.items()):
             self._merge(result, known)
-            self.curve.append((self.searches, classes_by_index(self.points)))
+            self.curve.append((self.searches, Counts.of(self.points).classes))
         self._waiting.clear()
 
     def _merge(self, result: BatchResult, known: int) -> None:

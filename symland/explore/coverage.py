@@ -1,4 +1,4 @@
-"""How complete a list of stationary points is: what is unseen, and what topology demands.
+"""How complete a list of stationary points is: estimates of what is unseen.
 
 Searches are taken as draws from the classes, each with a probability of its own. A search that ends in the class it was
 displaced from says nothing and is not counted.
@@ -10,18 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
-from symland.records import Outcome, StationaryPoint, Verdict
+from symland.landscape.account import Counts
+from symland.records import StationaryPoint
 
-__all__ = [
-    "Completeness",
-    "Richness",
-    "classes_by_index",
-    "completeness",
-    "copies_by_index",
-    "euler_sum",
-    "morse_inequalities",
-    "richness",
-]
+__all__ = ["Completeness", "Richness", "completeness", "richness"]
 
 QUANTILE = 1.959963984540054
 """Standard normal quantile of a two-sided interval of 95 %."""
@@ -104,81 +96,30 @@ def richness(tallies: Sequence[int]) -> Richness:
     )
 
 
-def copies_by_index(points: Sequence[StationaryPoint]) -> tuple[int, ...]:
-    """Labelled copies at each index 0, 1, ..., the largest that occurs."""
-    counts = [0] * (1 + max((p.index for p in points), default=-1))
-    for point in points:
-        counts[point.index] += point.orbit_size
-    return tuple(counts)
-
-
-def classes_by_index(points: Sequence[StationaryPoint]) -> tuple[int, ...]:
-    """Classes at each index 0, 1, ..., the largest that occurs."""
-    counts = [0] * (1 + max((p.index for p in points), default=-1))
-    for point in points:
-        counts[point.index] += 1
-    return tuple(counts)
-
-
-def euler_sum(points: Sequence[StationaryPoint]) -> int:
-    """The sum of (-1)^index over all labelled copies; 1 for a complete list of a coercive Morse function."""
-    return sum((-1) ** p.index * p.orbit_size for p in points)
-
-
-def morse_inequalities(copies: Sequence[int]) -> tuple[Verdict, ...]:
-    """Verdicts on the strong Morse inequalities for a coercive function on R^P.
-
-    With c_i copies of index i and Betti numbers 1, 0, 0, ...: sum_{i<=k} (-1)^{k-i} c_i >= (-1)^k for each k. A list
-    that breaks one is incomplete; keeping them proves nothing, so that they are never CERTIFIED here.
-    """
-    verdicts, alternating = [], 0
-    for k, count in enumerate(copies):
-        alternating = count - alternating
-        verdicts.append(Verdict.UNDECIDED if alternating >= (-1) ** k else Verdict.REFUTED)
-    return tuple(verdicts)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Completeness:
     """What is known of how complete a list is.
 
     Attributes
     ----------
+    counts : Counts
     searches, converged : int
         Searches made, and those that ended at a stationary point.
     last_new : int
         Searches made when the newest class was filed.
-    classes, copies : tuple of int
-        By index.
-    morse_sum : int
-    degenerate : int
-        Classes with zero eigenvalues; with any, the sum has no meaning.
-    inequalities : tuple of Verdict
-        By index.
     overall : Richness
     by_index : tuple of Richness
     curve : tuple of (searches, classes by index)
         Accumulation, batch by batch.
     """
 
+    counts: Counts
     searches: int
     converged: int
     last_new: int
-    classes: tuple[int, ...]
-    copies: tuple[int, ...]
-    morse_sum: int
-    degenerate: int
-    inequalities: tuple[Verdict, ...]
     overall: Richness
     by_index: tuple[Richness, ...]
     curve: tuple[tuple[int, tuple[int, ...]], ...]
-
-    @property
-    def morse(self) -> Verdict:
-        """REFUTED: classes are missing. UNDECIDED: the sum is 1, or has no meaning. A sum never certifies a list."""
-        if self.degenerate:
-            return Verdict.UNDECIDED
-        return Verdict.UNDECIDED if self.morse_sum == 1 else Verdict.REFUTED
 
 
 def completeness(
@@ -190,19 +131,16 @@ def completeness(
     curve: Sequence[tuple[int, tuple[int, ...]]],
 ) -> Completeness:
     """The account of a list `points` whose classes were drawn `tallies` times."""
-    copies = copies_by_index(points)
+    counts = Counts.of(points)
     return Completeness(
+        counts=counts,
         searches=searches,
         converged=converged,
         last_new=last_new,
-        classes=classes_by_index(points),
-        copies=copies,
-        morse_sum=euler_sum(points),
-        degenerate=sum(p.outcome is Outcome.DEGENERATE for p in points),
-        inequalities=morse_inequalities(copies),
         overall=richness(tallies),
         by_index=tuple(
-            richness([t for p, t in zip(points, tallies, strict=True) if p.index == k]) for k in range(len(copies))
+            richness([t for p, t in zip(points, tallies, strict=True) if p.index == k])
+            for k in range(len(counts.classes))
         ),
         curve=tuple(curve),
     )

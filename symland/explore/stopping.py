@@ -8,6 +8,7 @@ from enum import Enum
 
 from symland.errors import ExplorationError
 from symland.explore.coverage import Completeness
+from symland.records import Verdict
 
 __all__ = ["DEFAULT_RULES", "Condition", "Rule", "parse_duration", "parse_rules", "satisfied"]
 
@@ -40,8 +41,7 @@ class Rule:
         """Whether the state of an exploration satisfies the rule."""
         match self.condition:
             case Condition.MORSE:
-                kept = not any(v is v.REFUTED for v in state.inequalities)
-                return state.degenerate > 0 or (state.morse_sum == 1 and kept)
+                return state.counts.total > 0 and state.counts.morse is not Verdict.REFUTED
             case Condition.COVERAGE:
                 return state.overall.coverage_low >= self.amount
             case Condition.REPEAT:

@@ -9,16 +9,24 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from symland.codec import decode as decode_answer
+from symland.codec import encode as encode_answer
 from symland.errors import DatabaseError, SpecError
+from symland.landscape.evidence import Evidence
+from symland.landscape.migrate import migrate
 from symland.landscape.schema import (
     APPLICATION,
+    RECORDS,
     TABLES,
     VERSION,
+    checksum,
     decode,
+    descent_columns,
     descent_record,
     encode,
     pathway_columns,
@@ -29,17 +37,26 @@ from symland.landscape.schema import (
 from symland.records import Descent, Pathway, StationaryPoint
 from symland.spec import LandscapeSpec
 
-__all__ = ["Database"]
+if TYPE_CHECKING:
+    from symland.landscape.landscape import Landscape
+    from symland.rigor.certificate import Certificate
+    from symland.rigor.refine import RefinedPoint
 
-DESCENTS = "descents"
-"""The analysis that holds what lies downhill of saddles that branches ended on."""
+__all__ = ["PARTIAL", "Database", "Stored"]
+
+PARTIAL = "partial"
+"""The fact that says why a list is known to lack classes."""
 
 BUSY_SECONDS = 10.0
 """How long a change waits for another process that is writing, in seconds."""
 
-OUTLIVING = ("program", "completeness", "enumeration state")
-"""Analyses that a change of the list leaves true: of the program, of the searches made, and a proof begun, which says
-itself which classes it rests on."""
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """An answer as it is kept: the version of its question, and its JSON text."""
+
+    version: int
+    text: str
 
 
 class Database:
@@ -85,12 +102,12 @@ class Database:
 
     @classmethod
     def open(cls, path: str | Path, spec: LandscapeSpec | None = None) -> Database:
-        """An existing file; with `spec`, one that belongs to it.
+        """An existing file; with `spec`, one that belongs to it. A file of layout 1 is brought up to date.
 
         Raises
         ------
         DatabaseError
-            If there is no such file, it is not a landscape, was written in another layout, or belongs to another
+            If there is no such file, it is not a landscape, was written in a later layout, or belongs to another
             specification.
         """
         path = Path(path)
@@ -99,6 +116,7 @@ class Database:
         with _clear_errors(path):
             connection = _connect(path, "rw")
             try:
+                migrate(connection, path)
                 found = _read_spec(connection, path)
             except BaseException:
                 connection.close()
@@ -152,8 +170,8 @@ class Database:
     def put_points(self, points: Sequence[StationaryPoint]) -> None:
         """Store the classes; class n is `points[n]`.
 
-        Refined points, certificates and pathways of classes whose theta or number changed are dropped, and so is all
-        that speaks of the whole list: the embedding table and the analyses but `OUTLIVING`.
+        Refined points, certificates, pathways and descents of classes whose theta or number changed are dropped, and so
+        is every answer that does not outlive a change of the list.
 
         Raises
         ------
@@ -172,13 +190,10 @@ class Database:
             # The last two columns are theta and the spectrum.
             moved = [(n,) for n, row in old.items() if n not in new or row[-2] != new[n][-2]]
             if moved or len(new) != len(old):
-                self._connection.execute("DELETE FROM embedding")
-                names = ", ".join("?" * len(OUTLIVING))
-                self._connection.execute(f"DELETE FROM analysis WHERE name NOT IN ({names})", OUTLIVING)
-            for table in ("refined", "certificate"):
-                self._connection.executemany(f"DELETE FROM {table} WHERE number = ?", moved)
-            for column in ("transition_state", "minus", "plus"):
-                self._connection.executemany(f"DELETE FROM pathway WHERE {column} = ?", moved)
+                self._connection.execute("DELETE FROM answer WHERE NOT outlives")
+            for table, columns in _REFERENCES.items():
+                for column in columns:
+                    self._connection.executemany(f'DELETE FROM {table} WHERE "{column}" = ?', moved)
             self._connection.executemany("DELETE FROM point WHERE number = ?", [(n,) for n in old if n not in new])
             self._insert("point", [row for n, row in new.items() if old.get(n) != row])
 
@@ -204,37 +219,58 @@ class Database:
 
     def put_descents(self, descents: Sequence[Descent]) -> None:
         """Store what lies downhill of saddles that branches ended on, in place of what is there."""
-        self.put_analysis(DESCENTS, descents)
+        self._replace("descent", [descent_columns(n, descent) for n, descent in enumerate(descents)])
 
     def descents(self) -> list[Descent]:
         """What lies downhill of saddles that branches ended on."""
-        return [descent_record(values) for values in self.analyses().get(DESCENTS, ())]
+        return [descent_record(row) for row in self._rows("descent")]
 
     # -- records of other rooms -----------------------------------------------------------------------------------
 
-    def put_refined(self, class_number: int, record: Mapping[str, Any]) -> None:
-        """Store the refined point of a class: decimal text and precision."""
-        self._insert("refined", [(class_number, encode(record, f"refined point {class_number}"))])
+    def landscape(self) -> Landscape:
+        """All that is known of the landscape, as one record.
 
-    def refined(self) -> dict[int, dict[str, Any]]:
+        Raises
+        ------
+        DatabaseError
+            If a record is damaged.
+        """
+        from symland.landscape.landscape import Landscape
+
+        answers = self.answers()
+        known = {
+            name: decode_answer(answers[name].text, kind) for name, kind in Evidence.kinds().items() if name in answers
+        }
+        return Landscape(
+            spec=self.spec,
+            points=tuple(self.points()),
+            pathways=tuple(self.pathways()),
+            descents=tuple(self.descents()),
+            refined=self.refined(),
+            certificates=self.certificates(),
+            evidence=Evidence(**known),
+            partial=self.meta().get(PARTIAL, ""),
+        )
+
+    def put_refined(self, class_number: int, refined: RefinedPoint) -> None:
+        """Store the refined point of a class."""
+        self._insert("refined", [(class_number, encode(refined.to_dict(), f"refined point {class_number}"))])
+
+    def refined(self) -> dict[int, RefinedPoint]:
         """Refined points by class number."""
-        return self._records("refined")
+        from symland.rigor.refine import RefinedPoint
 
-    def put_certificate(self, class_number: int, record: Mapping[str, Any]) -> None:
+        return {number: RefinedPoint.from_dict(record) for number, record in self._records("refined").items()}
+
+    def put_certificate(self, class_number: int, certificate: Certificate) -> None:
         """Store the certificate of a class."""
-        self._insert("certificate", [(class_number, encode(record, f"certificate {class_number}"))])
+        self._insert("certificate", [(class_number, encode(certificate.to_dict(), f"certificate {class_number}"))])
 
-    def certificates(self) -> dict[int, dict[str, Any]]:
+    def certificates(self) -> dict[int, Certificate]:
         """Certificates by class number."""
-        return self._records("certificate")
+        from symland.rigor.certificate import Certificate
 
-    def put_embedding(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Store the embedding table, in place of the one there."""
-        self._replace("embedding", [(n, encode(row, f"embedding row {n}")) for n, row in enumerate(rows)])
-
-    def embedding(self) -> list[dict[str, Any]]:
-        """Rows of the embedding table."""
-        return list(self._records("embedding").values())
+        return {number: Certificate.from_dict(record) for number, record in self._records("certificate").items()}
 
     def put_proofs(self, proofs: Iterable[Mapping[str, Any]]) -> None:
         """Store the proofs, in place of those there."""
@@ -244,13 +280,21 @@ class Database:
         """Proofs, in the order given."""
         return list(self._records("proof").values())
 
-    def put_analysis(self, name: str, record: Any) -> None:
-        """Store the answer to a question asked of the whole list of classes."""
-        self._insert("analysis", [(name, encode(record, f"analysis {name}"))])
+    def put_answer(self, name: str, answer: Any, *, version: int = 1, outlives: bool = False) -> None:
+        """Store the answer to a question; one that does not outlive a change of the list goes with it."""
+        self._insert("answer", [(name, version, int(outlives), encode_answer(answer))])
 
-    def analyses(self) -> dict[str, Any]:
-        """Answers by name."""
-        return self._records("analysis")
+    def answers(self) -> dict[str, Stored]:
+        """Answers by the names of their questions."""
+        return {name: Stored(version=version, text=text) for name, version, _, text in self._rows("answer")}
+
+    def put_state(self, name: str, state: Any) -> None:
+        """Store where a question that was interrupted goes on."""
+        self._insert("state", [(name, encode(state, f"state of {name}"))])
+
+    def state(self, name: str) -> Any:
+        """Where a question that was interrupted goes on, or None."""
+        return self._records("state").get(name)
 
     def put_meta(self, key: str, value: Any) -> None:
         """Store a fact about the run: versions, seconds by step, seed."""
@@ -262,9 +306,27 @@ class Database:
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
+    def verify(self) -> int:
+        """Read every record of every table and hold it against its checksum; the number of records.
+
+        Raises
+        ------
+        DatabaseError
+            If a record is damaged; it is named.
+        """
+        return sum(len(self._rows(table)) for table in RECORDS)
+
     def _rows(self, table: str) -> list[tuple[Any, ...]]:
         with _clear_errors(self.path):
-            return self._connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
+            found = self._connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
+        for *row, kept in found:
+            if checksum(tuple(row)) != kept:
+                raise DatabaseError(
+                    f"{self.path}: record {row[0]!r} of table {table} is damaged, its checksum differs; restore "
+                    f"a copy, "
+                    "or run again into a new file"
+                )
+        return [row[:-1] for row in found]
 
     def _records(self, table: str) -> dict[Any, Any]:
         return {key: decode(text) for key, text in self._rows(table)}
@@ -272,6 +334,7 @@ class Database:
     def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if not rows:
             return
+        rows = [(*row, checksum(row)) for row in rows]
         places = ", ".join("?" * len(rows[0]))
         # A point is changed in place, so that records which refer to it stay.
         word = "INSERT INTO" if table == "point" else "INSERT OR REPLACE INTO"
@@ -287,8 +350,26 @@ class Database:
 
 _POINT_UPDATE = ", ".join(
     f'"{column}" = excluded."{column}"'
-    for column in ("index", "nullity", "orbit_size", "outcome", "loss", "gradient_norm", "theta", "spectrum")
+    for column in (
+        "index",
+        "nullity",
+        "orbit_size",
+        "outcome",
+        "loss",
+        "gradient_norm",
+        "theta",
+        "spectrum",
+        "checksum",
+    )
 )
+
+_REFERENCES = {
+    "refined": ("number",),
+    "certificate": ("number",),
+    "pathway": ("transition_state", "minus", "plus"),
+    "descent": ("saddle", "end"),
+}
+"""Columns that name classes."""
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -336,15 +417,6 @@ def _advice(error: sqlite3.DatabaseError) -> str:
 
 
 def _read_spec(connection: sqlite3.Connection, path: Path) -> LandscapeSpec:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION:
-        raise DatabaseError(f"{path}: not a landscape database; give the file that `symland run` made")
-    if version != VERSION:
-        raise DatabaseError(
-            f"{path}: layout {version}, this version of symland reads layout {VERSION}; open it with the version that "
-            "wrote it, or run again into a new file"
-        )
     name, digest, canonical = connection.execute("SELECT name, digest, canonical FROM spec").fetchone()
     try:
         spec = LandscapeSpec.from_canonical(decode(canonical), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
@@ -16,9 +17,12 @@ from symland.symmetry import GroupElement
 
 __all__ = [
     "APPLICATION",
+    "RECORDS",
     "TABLES",
     "VERSION",
+    "checksum",
     "decode",
+    "descent_columns",
     "descent_record",
     "encode",
     "pathway_columns",
@@ -30,11 +34,12 @@ __all__ = [
 APPLICATION = 0x73796D6C
 """SQLite's application_id of a landscape file: "syml"."""
 
-VERSION = 1
-"""SQLite's user_version: the layout of the tables below."""
+VERSION = 2
+"""SQLite's user_version: the layout of the tables below. Layout 1 is brought up to it by "
+"`symland.landscape.migrate`."""
 
 # Numbers that a person may query stand in columns; theta and spectrum are little-endian float64, and records of other
-# rooms are JSON, so that SQLite's own JSON functions reach them.
+# rooms are JSON, so that SQLite's own JSON functions reach them. The last column of each row is its checksum.
 TABLES = """
 CREATE TABLE spec (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -51,24 +56,52 @@ CREATE TABLE point (
     loss REAL NOT NULL,
     gradient_norm REAL NOT NULL,
     theta BLOB NOT NULL,
-    spectrum BLOB NOT NULL
+    spectrum BLOB NOT NULL,
+    checksum TEXT NOT NULL
 );
-CREATE TABLE batch (number INTEGER PRIMARY KEY, payload TEXT NOT NULL);
+CREATE TABLE batch (number INTEGER PRIMARY KEY, payload TEXT NOT NULL, checksum TEXT NOT NULL);
 CREATE TABLE pathway (
     number INTEGER PRIMARY KEY,
     transition_state INTEGER NOT NULL REFERENCES point (number),
     minus INTEGER NOT NULL REFERENCES point (number),
     plus INTEGER NOT NULL REFERENCES point (number),
     minus_element TEXT NOT NULL,
-    plus_element TEXT NOT NULL
+    plus_element TEXT NOT NULL,
+    checksum TEXT NOT NULL
 );
-CREATE TABLE refined (number INTEGER PRIMARY KEY REFERENCES point (number), record TEXT NOT NULL);
-CREATE TABLE certificate (number INTEGER PRIMARY KEY REFERENCES point (number), record TEXT NOT NULL);
-CREATE TABLE embedding (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
-CREATE TABLE proof (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
-CREATE TABLE analysis (name TEXT PRIMARY KEY, record TEXT NOT NULL);
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE descent (
+    number INTEGER PRIMARY KEY,
+    saddle INTEGER NOT NULL REFERENCES point (number),
+    "end" INTEGER NOT NULL REFERENCES point (number),
+    element TEXT NOT NULL,
+    checksum TEXT NOT NULL
+);
+CREATE TABLE refined (
+    number INTEGER PRIMARY KEY REFERENCES point (number), record TEXT NOT NULL, checksum TEXT NOT NULL
+);
+CREATE TABLE certificate (
+    number INTEGER PRIMARY KEY REFERENCES point (number), record TEXT NOT NULL, checksum TEXT NOT NULL
+);
+CREATE TABLE proof (number INTEGER PRIMARY KEY, record TEXT NOT NULL, checksum TEXT NOT NULL);
+CREATE TABLE answer (
+    name TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    outlives INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    checksum TEXT NOT NULL
+);
+CREATE TABLE state (name TEXT PRIMARY KEY, record TEXT NOT NULL, checksum TEXT NOT NULL);
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum TEXT NOT NULL);
 """
+
+RECORDS = ("point", "batch", "pathway", "descent", "refined", "certificate", "proof", "answer", "state", "meta")
+"""Tables of records, those that others refer to first."""
+
+
+def checksum(row: tuple[Any, ...]) -> str:
+    """64 bits of SHA-256 of a row, as text."""
+    return hashlib.sha256(repr(row).encode()).hexdigest()[:16]
+
 
 _ARRAY = "__float64__"
 
@@ -170,9 +203,15 @@ def pathway_record(row: tuple[Any, ...]) -> Pathway:
     )
 
 
-def descent_record(values: Mapping[str, Any]) -> Descent:
-    """The descent that was stored as JSON."""
-    return Descent(saddle=values["saddle"], end=values["end"], element=_element(values["element"]))
+def descent_columns(number: int, descent: Descent) -> tuple[Any, ...]:
+    """The row of a descent."""
+    return (number, descent.saddle, descent.end, encode(descent.element, "a group element"))
+
+
+def descent_record(row: tuple[Any, ...]) -> Descent:
+    """The descent that a row holds."""
+    _, saddle, end, element = row
+    return Descent(saddle=saddle, end=end, element=_element(decode(element)))
 
 
 def _element(values: Any) -> Any:

@@ -7,24 +7,24 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+from symland.analysis import embedding, labels, program
+from symland.analysis.answers import ask_into
+from symland.analysis.question import Setting
 from symland.errors import DatabaseError
 from symland.explore import DEFAULT_RULES
 from symland.explore.exploration import MOST_SEARCHES
 from symland.explore.origins import Origin
 from symland.kernels import compile_kernel
 from symland.landscape.database import Database
-from symland.pipeline.listener import SILENCE, Listener
-from symland.pipeline.relations import embed_into, label_into
+from symland.listener import SILENCE, Listener
 from symland.pipeline.steps import (
     certify_into,
     connect_into,
     explore_into,
     prove_into,
     refine_into,
-    verify_program,
 )
-from symland.pipeline.summary import is_certified, spaced, summary, versions
-from symland.program.derive import build_program
+from symland.pipeline.summary import spaced, summary, versions
 from symland.records import Verdict
 from symland.report import write_report
 from symland.spec import LandscapeSpec
@@ -92,10 +92,7 @@ def run(
             listener.end(result)
 
         def verify() -> str:
-            statements = verify_program(spec)
-            record = [{"name": s.name, "verdict": s.verdict.value, "detail": s.detail} for s in statements]
-            database.put_analysis("program", {"digest": build_program(spec).digest, "statements": record})
-            return ", ".join(f"{s.name} {s.verdict.value}" for s in statements)
+            return program.QUESTION.sentence(ask_into(database, program.QUESTION))
 
         def search() -> str:
             found = explore_into(
@@ -110,18 +107,19 @@ def run(
                 listener=listener,
             )
             state = found.completeness
-            return f"classes by index {spaced(state.classes)}, Morse sum {state.morse_sum}"
+            return f"classes by index {spaced(state.counts.classes)}, Morse sum {state.counts.morse_sum}"
 
         def prove_points() -> str:
             made = certify_into(database, listener=listener)
-            held = sum(is_certified(p, c) for p, c in zip(database.points(), made, strict=True))
-            different = database.analyses()["distinctness"]["verdict"]
+            account = database.landscape().account
+            held, different = sum(account.certified), account.distinct.value
             return f"{held} of {len(made)} classes certified; pairwise distinct up to symmetry: {different}"
 
-        def embedding() -> str:
-            label_into(database)
-            report = embed_into(database, listener=listener)
-            return f"into {report.extension.wide.hidden} nodes: {report.verdict.value}"
+        def embed() -> str:
+            setting = Setting(listener=listener)
+            ask_into(database, labels.QUESTION, setting=setting)
+            found = ask_into(database, embedding.QUESTION, setting=setting)
+            return f"into {found.hidden_wide} nodes: {found.verdict.value}"
 
         written: list[Path] = []
 
@@ -141,7 +139,7 @@ def run(
         step("connect", lambda: f"{len(connect_into(database, listener=listener).pathways)} pathways")
         step("refine", lambda: f"{len(refine_into(database, digits=digits, listener=listener))} classes")
         step("certify", prove_points)
-        step("embed", embedding)
+        step("embed", embed)
         step("prove", theorems)
         database.put_meta("versions", versions())
         database.put_meta("seconds", seconds)

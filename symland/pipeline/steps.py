@@ -10,37 +10,27 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from symland.analysis import completeness, connections, distinctness
+from symland.analysis.answers import ask_into, put_answer
 from symland.errors import DatabaseError, RefinementError
 from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, Richness, explore, parse_rules
-from symland.explore.bands import ATTEMPTS, bridge, components, search_between
+from symland.explore.bands import ATTEMPTS, bridge, search_between
 from symland.explore.exploration import MOST_SEARCHES
 from symland.explore.origins import Origin, starts_from
 from symland.explore.pathways import Connections
 from symland.kernels import compile_kernel
 from symland.kernels.remote import kernel_of
-from symland.landscape.database import Database
-from symland.pipeline.listener import SILENCE, Listener
-from symland.pipeline.summary import classes, spaced
-from symland.program.derive import build_program
-from symland.program.identity import check_identity
-from symland.program.proof import Statement, prove_program
+from symland.landscape.database import PARTIAL, Database
+from symland.landscape.evidence import Completeness, IndexEstimate
+from symland.listener import SILENCE, Listener
+from symland.pipeline.summary import spaced
 from symland.records import FloatArray
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
-from symland.rigor.distinct import distinct
-from symland.rigor.enumeration import (
-    EnumerationResult,
-    Progress,
-    enumerate_by_theorem,
-    enumerate_points,
-    theorem_applies,
-)
 from symland.rigor.refine import RefinedPoint, refine
-from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
 from symland.symbolic.theorem import ProofResult
 from symland.symbolic.theorem.library import prove_all
@@ -48,17 +38,10 @@ from symland.symbolic.theorem.library import prove_all
 __all__ = [
     "certify_into",
     "connect_into",
-    "enumerate_into",
     "explore_into",
     "prove_into",
     "refine_into",
-    "verify_program",
 ]
-
-
-def verify_program(spec: LandscapeSpec) -> tuple[Statement, ...]:
-    """The symbolic proof of the derivation program, and the identity test that decides it at any size."""
-    return (*prove_program(spec), check_identity(spec, build_program(spec)))
 
 
 def explore_into(
@@ -119,37 +102,41 @@ def explore_into(
         executor=executor,
         factory=partial(kernel_of, spec.canonical()) if executor else None,
         progress=lambda state: listener.advance(
-            f"{state.searches} searches, classes by index {spaced(state.classes)}, Morse sum {state.morse_sum}"
+            f"{state.searches} searches, classes by index {spaced(state.counts.classes)}, Morse sum "
+            f"{state.counts.morse_sum}"
         ),
     )
     database.put_points(found.points)
+    database.put_meta(PARTIAL, "")
     state = found.completeness
-    database.put_analysis(
-        "completeness",
-        {
-            "searches": state.searches,
-            "converged": state.converged,
-            "last_new": state.last_new,
-            "rules": until,
-            "satisfied": found.satisfied,
-            "morse_sum": state.morse_sum,
-            "degenerate": state.degenerate,
-            "inequalities": [v.value for v in state.inequalities],
-            "coverage": state.overall.coverage,
-            "estimate": _interval(state.overall),
-            "by_index": [
-                {"observed": r.observed, "draws": r.draws, "coverage": r.coverage, "estimate": _interval(r)}
+    put_answer(
+        database,
+        completeness.QUESTION,
+        Completeness(
+            searches=state.searches,
+            converged=state.converged,
+            last_new=state.last_new,
+            rules=until,
+            satisfied=found.satisfied,
+            morse_sum=state.counts.morse_sum,
+            degenerate=state.counts.degenerate,
+            inequalities=state.counts.inequalities,
+            coverage=state.overall.coverage,
+            estimate=_interval(state.overall),
+            by_index=tuple(
+                IndexEstimate(observed=r.observed, draws=r.draws, coverage=r.coverage, estimate=_interval(r))
                 for r in state.by_index
-            ],
-            "curve": [[searches, list(classes)] for searches, classes in state.curve],
-        },
+            ),
+            curve=state.curve,
+        ),
     )
     return found
 
 
-def _interval(richness: Richness) -> list[float | None]:
+def _interval(richness: Richness) -> tuple[float | None, float | None, float | None]:
     """Lower limit, estimate and upper limit of the number of classes; None for an infinite limit."""
-    return [x if math.isfinite(x) else None for x in (richness.low, richness.estimate, richness.high)]
+    low, middle, high = (x if math.isfinite(x) else None for x in (richness.low, richness.estimate, richness.high))
+    return low, middle, high
 
 
 def _given(database: Database, origins: Sequence[Origin], seed: int) -> FloatArray | None:
@@ -190,8 +177,8 @@ def connect_into(
     DatabaseError
         If there are no classes yet, or `between` names something else than two minima.
     """
-    points = classes(database)
-    kernel, group = compile_kernel(database.spec), find_symmetry(database.spec)
+    landscape = database.landscape().explored()
+    points, kernel, group = list(landscape.points), compile_kernel(database.spec), landscape.group
     listener.advance(f"{sum(p.index == 1 for p in points)} transition states")
     if between is not None:
         for number in between:
@@ -203,19 +190,7 @@ def connect_into(
         database.put_points(found.points)
     database.put_pathways(found.pathways)
     database.put_descents(found.descents)
-    lost = [{"class": b.transition_state, "sign": b.sign, "outcome": b.outcome.value} for b in found.lost]
-    parts = components(found)
-    apart = len({int(root) for root, point in zip(parts, found.points, strict=True) if point.index == 0})
-    database.put_analysis(
-        "connections",
-        {
-            "pathways": len(found.pathways),
-            "lost": lost,
-            "on_saddles": sum(found.ends_on_saddle(path) for path in found.pathways),
-            "descents": len(found.descents),
-            "components": apart,
-        },
-    )
+    put_answer(database, connections.QUESTION, connections.connections_of(found))
     return found
 
 
@@ -229,14 +204,14 @@ def refine_into(database: Database, *, digits: int = 50, listener: Listener = SI
     """
     if digits < 1:
         raise RefinementError(f"--digits: {digits}; write 1 or more")
-    points, out = classes(database), list[RefinedPoint | None]()
+    points, out = database.landscape().explored().points, list[RefinedPoint | None]()
     for number, point in enumerate(points):
         try:
             refined: RefinedPoint | None = refine(database.spec, point.theta.tolist(), digits=digits)
         except RefinementError:
             refined = None
         if refined is not None:
-            database.put_refined(number, refined.to_dict())
+            database.put_refined(number, refined)
         out.append(refined)
         listener.advance(f"{digits} digits", number + 1, len(points))
     return out
@@ -244,82 +219,15 @@ def refine_into(database: Database, *, digits: int = 50, listener: Listener = SI
 
 def certify_into(database: Database, *, listener: Listener = SILENCE) -> list[Certificate]:
     """Certify existence, uniqueness, index and loss of every class."""
-    points, refined = classes(database), database.refined()
+    landscape = database.landscape().explored()
     out = []
-    for number, point in enumerate(points):
-        start = RefinedPoint.from_dict(refined[number]) if number in refined else point.theta.tolist()
-        certificate = certify(database.spec, start)
-        database.put_certificate(number, certificate.to_dict())
+    for number, point in enumerate(landscape.points):
+        certificate = certify(database.spec, landscape.refined.get(number) or point.theta.tolist())
+        database.put_certificate(number, certificate)
         out.append(certificate)
-        listener.advance("certificates", number + 1, len(points))
-    pairs = distinct(out, find_symmetry(database.spec))
-    exceptions = [[pair.first, pair.second, pair.verdict.value, pair.reason] for pair in pairs.exceptions]
-    database.put_analysis("distinctness", {"verdict": pairs.verdict.value, "exceptions": exceptions})
+        listener.advance("certificates", number + 1, len(landscape))
+    ask_into(database, distinctness.QUESTION)
     return out
-
-
-def enumerate_into(
-    database: Database,
-    *,
-    by: Literal["theorem", "boxes"] | None = None,
-    budget: float = math.inf,
-    executor: Executor | None = None,
-    workers: int = 1,
-    clock: Callable[[], float],
-    listener: Listener = SILENCE,
-) -> EnumerationResult:
-    """Prove that the database's classes are all stationary points up to symmetry, or say where there may be more.
-
-    By theorem where one speaks of the question, else by the box search; ``by`` asks for one of them. A box search that
-    the budget or Ctrl-C ended goes on where it was; one that was killed, where it was a few minutes before.
-
-    Raises
-    ------
-    DatabaseError
-        If the database holds no classes yet.
-    SpecError
-        If the network is not of the kind that can be enumerated.
-    """
-    points = classes(database)
-
-    def progress(state: Progress) -> None:
-        listener.advance(
-            f"{100 * state.share:.2f} % closed, {state.boxes_handled} boxes, {state.waiting} waiting, "
-            f"{state.undecided} undecided, {state.seconds:.0f} s"
-        )
-
-    if by == "theorem" or (by is None and theorem_applies(database.spec)):
-        result = enumerate_by_theorem(database.spec, points, clock=clock)
-    else:
-        keep = partial(database.put_analysis, "enumeration state")
-        result = enumerate_points(
-            database.spec,
-            points,
-            budget_seconds=budget,
-            state=database.analyses().get("enumeration state"),
-            progress=progress,
-            keep=keep,
-            executor=executor,
-            workers=workers,
-            clock=clock,
-        )
-        keep(result.state)
-    database.put_analysis(
-        "enumeration",
-        {
-            "verdict": result.verdict.value,
-            "by": result.theorem or "boxes",
-            "classes": len(result.classes),
-            "unproved": list(result.unproved),
-            "undecided": len(result.undecided),
-            "boxes": result.boxes_handled,
-            "node_boxes": result.node_boxes,
-            "share": result.share,
-            "seconds": round(result.seconds, 3),
-            "digest": result.digest,
-        },
-    )
-    return result
 
 
 def prove_into(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
-from symland.errors import DatabaseError
-from symland.explore.coverage import classes_by_index, copies_by_index, euler_sum, morse_inequalities
+from symland.analysis import find_question
+from symland.analysis.answers import read_answers
 from symland.landscape.database import Database
-from symland.records import StationaryPoint, Verdict
-from symland.rigor.certificate import Certificate
-from symland.spec import LandscapeSpec
+from symland.landscape.landscape import Landscape
 
-__all__ = ["certificates", "classes", "is_certified", "spaced", "summary", "versions"]
+__all__ = ["spaced", "summary", "versions"]
+
+SHOWN = ("completeness", "connections", "enumeration")
+"""Answers that the summary holds whole, under their own names; None where a question was not asked."""
 
 
 def spaced(counts: Iterable[int]) -> str:
@@ -23,87 +24,51 @@ def spaced(counts: Iterable[int]) -> str:
     return " ".join(map(str, counts))
 
 
-def classes(database: Database) -> list[StationaryPoint]:
-    """The classes of a database.
-
-    Raises
-    ------
-    DatabaseError
-        If there are none yet.
-    """
-    points = database.points()
-    if not points:
-        raise DatabaseError(f"{database.path}: no classes yet; run `symland explore` on it first")
-    return points
-
-
-def certificates(database: Database) -> dict[int, Certificate]:
-    """The certificates of a database, by class."""
-    return {number: Certificate.from_dict(record) for number, record in database.certificates().items()}
-
-
-def is_certified(point: StationaryPoint, certificate: Certificate | None) -> bool:
-    """Whether existence, uniqueness and index are certified, the index being the one that the spectrum showed."""
-    if certificate is None:
-        return False
-    return certificate.verdict is Verdict.CERTIFIED and certificate.index == point.index
-
-
-def _loss_bounds(point: StationaryPoint, certificate: Certificate | None) -> tuple[float, float]:
-    """The loss enclosure as floats rounded outward; without a certificate, all that is known."""
-    if certificate is None or certificate.loss is None:
-        return -math.inf, math.inf
-    lower, upper = map(float, certificate.loss)
+def _loss_bounds(landscape: Landscape, number: int) -> tuple[float | None, float | None]:
+    """The loss enclosure as floats rounded outward; None without a certificate."""
+    bounds = landscape.enclosure(number)
+    if bounds is None:
+        return None, None
+    lower, upper = map(float, bounds)
     return math.nextafter(lower, -math.inf), math.nextafter(upper, math.inf)
 
 
 def summary(database: Database) -> dict[str, Any]:
     """What the database holds, as JSON values; a loss that no certificate bounds has the bounds null."""
-    points, made = database.points(), certificates(database)
+    landscape, answers = database.landscape(), read_answers(database)
+    account = landscape.account
+    counts = account.counts
     rows = []
-    for number, point in enumerate(points):
-        lower, upper = _loss_bounds(point, made.get(number))
+    for number, (point, certified) in enumerate(zip(landscape.points, account.certified, strict=True)):
+        lower, upper = _loss_bounds(landscape, number)
         rows.append(
             {
                 "index": point.index,
                 "loss": point.loss,
-                "loss_lower": lower if math.isfinite(lower) else None,
-                "loss_upper": upper if math.isfinite(upper) else None,
+                "loss_lower": lower,
+                "loss_upper": upper,
                 "orbit": point.orbit_size,
-                "certified": is_certified(point, made.get(number)),
+                "certified": certified,
             }
         )
-    why = _no_test(database.spec, points)
+    whole = {name: question.document(answers[name]) for name in answers if (question := find_question(name))}
     return {
+        "schema": "symland-landscape/1",
         "spec": database.spec.canonical(),
         "digest": database.spec.digest,
         "classes": rows,
-        "counts": list(classes_by_index(points)),
-        "copies": list(copies_by_index(points)),
-        "morse_sum": euler_sum(points),
-        "morse": "undecided" if why else _morse(points).value,
-        "morse_why": why,
-        "distinct": database.analyses().get("distinctness", {}).get("verdict"),
-        "connections": database.analyses().get("connections"),
-        "completeness": database.analyses().get("completeness"),
-        "enumeration": database.analyses().get("enumeration"),
+        "standing": account.wording,
+        "counts": list(counts.classes),
+        "copies": list(counts.copies),
+        "morse_sum": counts.morse_sum,
+        "morse": counts.morse.value,
+        "morse_why": counts.no_test,
+        "degenerate": counts.degenerate,
+        "distinct": None if landscape.evidence.distinctness is None else account.distinct.value,
+        **{name: whole.get(name) for name in SHOWN},
+        "answers": {name: question.sentence(answers[name]) for name in answers if (question := find_question(name))},
         "seconds": database.meta().get("seconds", {}),
     }
-
-
-def _no_test(spec: LandscapeSpec, points: Sequence[StationaryPoint]) -> str | None:
-    """Why the Morse sum of a complete list need not be 1; None where it must."""
-    if not spec.coercive:
-        return "the penalty does not make the loss grow in every direction"
-    if any(point.nullity for point in points):
-        return "points with a singular Hessian have no index"
-    return None
-
-
-def _morse(points: Sequence[StationaryPoint]) -> Verdict:
-    """REFUTED where the sum or an inequality shows that points are missing; a list is never certified by them."""
-    kept = all(v is not Verdict.REFUTED for v in morse_inequalities(copies_by_index(points)))
-    return Verdict.UNDECIDED if kept and (euler_sum(points) == 1 or not points) else Verdict.REFUTED
 
 
 def versions() -> dict[str, str]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
+from symland.analysis import labels
+from symland.analysis.answers import read_answers
 from symland.errors import DatabaseError
+from symland.landscape.account import Account
 from symland.landscape.database import Database
+from symland.landscape.landscape import Landscape
 from symland.landscape.tree import DisconnectivityTree
-from symland.landscape.unfold import unfold
-from symland.records import Descent, Pathway, StationaryPoint, Verdict
+from symland.records import Pathway, StationaryPoint, Verdict
 from symland.spec import LandscapeSpec
-from symland.symbolic.symmetry import find_symmetry
 from symland.symmetry import SymmetryGroup
 
-__all__ = ["ClassRow", "IndexRow", "ReportData", "collect"]
+__all__ = ["ClassRow", "ReportData", "collect"]
 
 MOST_COPIES = 3000
 """Labelled minima up to which the unfolded tree is drawn."""
@@ -30,11 +33,12 @@ class ClassRow:
     ----------
     number, index, orbit_size : int
     loss : float
+    certified : bool
+        As the account has it.
     enclosure : (lower, upper) texts, or None
         Certified bounds of the loss.
     existence, uniqueness, index_verdict : Verdict
-    precision : int or None
-        Bits at which the claims were decided.
+    inclusion_radius, uniqueness_radius : texts or None
     digits : int or None
         Certified decimal places of the refined parameters.
     residual : str or None
@@ -49,30 +53,18 @@ class ClassRow:
     index: int
     orbit_size: int
     loss: float
+    certified: bool
     enclosure: tuple[str, str] | None
     existence: Verdict
     uniqueness: Verdict
     index_verdict: Verdict
+    inclusion_radius: str | None
+    uniqueness_radius: str | None
     precision: int | None
     digits: int | None
     residual: str | None
     softest: tuple[str, str] | None
     inside: str | None
-
-    @property
-    def verdict(self) -> Verdict:
-        """Existence, uniqueness and index together."""
-        return Verdict.all(self.existence, self.uniqueness, self.index_verdict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class IndexRow:
-    """Classes and labelled copies of one index."""
-
-    index: int
-    classes: int
-    copies: int
-    certified: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,80 +73,71 @@ class ReportData:
 
     Attributes
     ----------
-    spec : LandscapeSpec
-    group : SymmetryGroup
-    points, pathways : as stored
-    classes : tuple of ClassRow
-    refined : refined points by class number
+    landscape : Landscape
+    answers : typed answers by the names of their questions
     tree, copies_tree : DisconnectivityTree or None
         Of classes, and of labelled copies where there are not too many and pathways say which they join.
-    embedding, embedding_rows : the account of the extension, and one record for each class; empty where there is none
     proofs : records of theorems
-    program : digest and decided statements of the derivation program
-    completeness, connections, distinctness, enumeration : accounts of the list of classes; empty where there is none
-    map : the embedding map of several widths; empty where there is none
     versions, seconds, plan : what ran, how long, from which seed
     """
 
-    spec: LandscapeSpec
-    group: SymmetryGroup
-    points: tuple[StationaryPoint, ...]
-    pathways: tuple[Pathway, ...]
-    classes: tuple[ClassRow, ...]
-    refined: Mapping[int, Mapping[str, Any]]
+    landscape: Landscape
+    answers: Mapping[str, Any]
     tree: DisconnectivityTree | None
     copies_tree: DisconnectivityTree | None
-    embedding: Mapping[str, Any] = field(default_factory=dict)
-    embedding_rows: Sequence[Mapping[str, Any]] = ()
     proofs: Sequence[Mapping[str, Any]] = ()
-    program: Mapping[str, Any] = field(default_factory=dict)
-    completeness: Mapping[str, Any] = field(default_factory=dict)
-    connections: Mapping[str, Any] = field(default_factory=dict)
-    distinctness: Mapping[str, Any] = field(default_factory=dict)
-    enumeration: Mapping[str, Any] = field(default_factory=dict)
-    map: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def by_index(self) -> tuple[IndexRow, ...]:
-        """Counts by index, from 0 to the highest found."""
-        rows = []
-        for index in range(max((row.index for row in self.classes), default=-1) + 1):
-            members = [row for row in self.classes if row.index == index]
-            rows.append(
-                IndexRow(
-                    index=index,
-                    classes=len(members),
-                    copies=sum(row.orbit_size for row in members),
-                    certified=sum(row.verdict is Verdict.CERTIFIED for row in members),
-                )
-            )
-        return tuple(rows)
+    def spec(self) -> LandscapeSpec:
+        """The question."""
+        return self.landscape.spec
 
     @property
-    def degenerate(self) -> int:
-        """Classes with a Hessian singular to the tolerance."""
-        return sum(point.nullity > 0 for point in self.points)
+    def group(self) -> SymmetryGroup:
+        """The symmetry group of the loss."""
+        return self.landscape.group
 
     @property
-    def coercive(self) -> bool:
-        """Whether the penalty makes the loss grow to infinity with theta, so that the Morse sum of all points is 1."""
-        return self.spec.coercive
+    def points(self) -> tuple[StationaryPoint, ...]:
+        """The classes."""
+        return self.landscape.points
 
     @property
-    def morse_sum(self) -> int:
-        """Sum of (-1)^index over all labelled copies."""
-        return sum((-1) ** (row.index % 2) * row.orbit_size for row in self.classes)
+    def pathways(self) -> tuple[Pathway, ...]:
+        """The pathways."""
+        return self.landscape.pathways
+
+    @property
+    def account(self) -> Account:
+        """What may be said of the list."""
+        return self.landscape.account
+
+    @cached_property
+    def classes(self) -> tuple[ClassRow, ...]:
+        """One row for each class."""
+        named = self.answers.get(labels.QUESTION.name)
+        inside = {} if named is None else {label.number: _inside(label) for label in named.classes}
+        return tuple(_class_row(self.landscape, n, inside.get(n)) for n in range(len(self.points)))
+
+    @property
+    def certified_by_index(self) -> tuple[int, ...]:
+        """Certified classes of each index."""
+        rows = self.classes
+        return tuple(
+            sum(row.certified for row in rows if row.index == k) for k in range(len(self.account.counts.classes))
+        )
 
     @property
     def theorems(self) -> tuple[Mapping[str, Any], ...]:
-        """The stored proofs, and the embedding's own proof where it is not one of them."""
+        """The stored proofs, and those that answers carry where they are not among them."""
         out = list(self.proofs)
-        own = self.embedding.get("proof")
-        if own and all(own.get("identifier") != proof.get("identifier") for proof in out):
-            out.append(own)
+        for answer in self.answers.values():
+            own = getattr(answer, "proof", None)
+            if own and all(own.get("identifier") != proof.get("identifier") for proof in out):
+                out.append(own)
         return tuple(out)
 
 
@@ -166,87 +149,62 @@ def collect(database: Database) -> ReportData:
     DatabaseError
         If it cannot be read.
     """
-    points, pathways = tuple(database.points()), tuple(database.pathways())
-    descents = database.descents()
-    certificates, refined = database.certificates(), database.refined()
-    group = find_symmetry(database.spec)
-    analyses, meta = database.analyses(), database.meta()
-    inside = {label["class"]: _inside(label) for label in analyses.get("labels", ())}
+    landscape, meta = database.landscape(), database.meta()
     return ReportData(
-        spec=database.spec,
-        group=group,
-        points=points,
-        pathways=pathways,
-        classes=tuple(
-            _class_row(n, point, certificates.get(n), refined.get(n), inside.get(n)) for n, point in enumerate(points)
-        ),
-        refined=refined,
-        tree=DisconnectivityTree.of_classes(points, pathways, descents) if any(p.index == 0 for p in points) else None,
-        copies_tree=_copies_tree(points, pathways, descents, group),
-        embedding=analyses.get("embedding", {}),
-        embedding_rows=database.embedding(),
+        landscape=landscape,
+        answers=read_answers(database),
+        tree=landscape.tree() if landscape.minima else None,
+        copies_tree=_copies_tree(landscape),
         proofs=database.proofs(),
-        program=analyses.get("program", {}),
-        completeness=analyses.get("completeness", {}),
-        connections=analyses.get("connections", {}),
-        distinctness=analyses.get("distinctness", {}),
-        enumeration=analyses.get("enumeration", {}),
-        map=analyses.get("map", {}),
         versions=meta.get("versions", {}),
         seconds=meta.get("seconds", {}),
         plan=meta.get("plan", {}),
     )
 
 
-def _inside(label: Mapping[str, Any]) -> str:
-    width = ", ".join(map(str, label["width"]))
-    return width if label["narrow_class"] is None else f"{width}: {label['narrow_class']}"
+def _inside(label: labels.ClassLabel) -> str:
+    width = ", ".join(map(str, label.width))
+    return width if label.narrow_class is None else f"{width}: {label.narrow_class}"
 
 
-def _class_row(
-    number: int,
-    point: StationaryPoint,
-    certificate: Mapping[str, Any] | None,
-    refined: Mapping[str, Any] | None,
-    inside: str | None,
-) -> ClassRow:
-    claims = (certificate or {}).get("claims", {})
-    undecided = Verdict.UNDECIDED.value
-    index = claims.get("index") or {}
-    eigenvalues = claims.get("eigenvalues") or ()
-    softest = min(eigenvalues, key=lambda pair: abs(Fraction(pair[0]) + Fraction(pair[1])), default=None)
+def _class_row(landscape: Landscape, number: int, inside: str | None) -> ClassRow:
+    point, certificate = landscape.points[number], landscape.certificates.get(number)
+    refined = landscape.refined.get(number)
+    eigenvalues = () if certificate is None else certificate.eigenvalues
     return ClassRow(
         number=number,
-        index=point.index if index.get("value") is None else index["value"],
+        index=point.index,
         orbit_size=point.orbit_size,
         loss=point.loss,
-        enclosure=_pair(claims.get("loss")),
-        existence=Verdict(claims.get("existence", undecided)),
-        uniqueness=Verdict(claims.get("uniqueness", undecided)),
-        index_verdict=Verdict(index.get("verdict", undecided)),
-        precision=(certificate or {}).get("precision_bits"),
-        digits=(refined or {}).get("digits"),
-        residual=(refined or {}).get("residual"),
-        softest=_pair(softest),
+        certified=landscape.account.certified[number],
+        enclosure=landscape.enclosure(number),
+        existence=Verdict.UNDECIDED if certificate is None else certificate.existence,
+        uniqueness=Verdict.UNDECIDED if certificate is None else certificate.uniqueness,
+        index_verdict=_index_verdict(landscape, number),
+        inclusion_radius=None if certificate is None else certificate.inclusion_radius,
+        uniqueness_radius=None if certificate is None else certificate.uniqueness_radius,
+        precision=None if certificate is None else certificate.precision,
+        digits=None if refined is None else refined.digits,
+        residual=None if refined is None else refined.residual,
+        softest=min(eigenvalues, key=lambda pair: abs(Fraction(pair[0]) + Fraction(pair[1])), default=None),
         inside=inside,
     )
 
 
-def _pair(values: Sequence[str] | None) -> tuple[str, str] | None:
-    return (values[0], values[1]) if values else None
+def _index_verdict(landscape: Landscape, number: int) -> Verdict:
+    """Whether the index that the table states is the certified one."""
+    certificate = landscape.certificates.get(number)
+    if certificate is None or certificate.index is None:
+        return Verdict.UNDECIDED
+    return certificate.index_verdict if certificate.index == landscape.points[number].index else Verdict.REFUTED
 
 
-def _copies_tree(
-    points: Sequence[StationaryPoint],
-    pathways: Sequence[Pathway],
-    descents: Sequence[Descent],
-    group: SymmetryGroup,
-) -> DisconnectivityTree | None:
-    copies = sum(point.orbit_size for point in points if point.index == 0)
-    if not pathways or copies > MOST_COPIES:
+def _copies_tree(landscape: Landscape) -> DisconnectivityTree | None:
+    copies = sum(landscape.points[n].orbit_size for n in landscape.minima)
+    if not landscape.pathways or copies > MOST_COPIES:
         return None
     try:
-        return DisconnectivityTree.of_copies(points, unfold(points, pathways, group, descents=descents))
+        return DisconnectivityTree.of_copies(landscape.points, landscape.unfolded())
     except DatabaseError:
         # Pathways without group elements, or too many connections: the collapsed tree is drawn alone.
         return None

@@ -10,13 +10,7 @@ from matplotlib.figure import Figure
 
 from symland.errors import ReportError
 from symland.explore.align import nearest_copy
-from symland.landscape.database import Database
-from symland.landscape.exchange import class_columns
-from symland.landscape.tree import DisconnectivityTree
-from symland.landscape.unfold import Copy, unfold
-from symland.records import FloatArray, StationaryPoint
-from symland.report.figures import (
-    completeness_figure,
+from symland.figures import (
     disconnectivity_figure,
     level_figure,
     network_figure,
@@ -25,11 +19,14 @@ from symland.report.figures import (
     spectrum_figure,
     take_slice,
 )
-from symland.symbolic.symmetry import find_symmetry
+from symland.landscape.exchange import class_columns
+from symland.landscape.landscape import Landscape
+from symland.landscape.tree import DisconnectivityTree
+from symland.landscape.unfold import Copy
+from symland.records import FloatArray
 
 __all__ = [
     "SUFFIXES",
-    "draw_completeness",
     "draw_levels",
     "draw_network",
     "draw_slice",
@@ -46,7 +43,7 @@ TREE_HEIGHT = 3.6
 
 
 def draw_tree(
-    database: Database,
+    landscape: Landscape,
     *,
     unfolded: bool = False,
     colour: str | None = None,
@@ -55,7 +52,7 @@ def draw_tree(
     below: float | None = None,
     labels: bool = True,
 ) -> Figure:
-    """The disconnectivity graph of a database.
+    """The disconnectivity graph of a landscape.
 
     Parameters
     ----------
@@ -79,12 +76,7 @@ def draw_tree(
     DatabaseError
         If the copies cannot be unfolded.
     """
-    points, pathways, descents = database.points(), database.pathways(), database.descents()
-    if unfolded:
-        everything = unfold(points, pathways, find_symmetry(database.spec), descents=descents)
-        tree = DisconnectivityTree.of_copies(points, everything)
-    else:
-        tree = DisconnectivityTree.of_classes(points, pathways, descents)
+    tree = DisconnectivityTree.of_copies(landscape.points, landscape.unfolded()) if unfolded else landscape.tree()
     if below is not None:
         tree = tree.below(below)
     if not tree.nodes:
@@ -93,7 +85,7 @@ def draw_tree(
         tree = tree.coarsened(_ladder(tree, levels, log_loss))
     colours: Mapping[Hashable, float] | None = None
     if colour is not None:
-        column = _column(database, points, colour)
+        column = _column(landscape, colour)
         colours = {leaf: column[_class_of(leaf)] for leaf in (tree.nodes[k].minimum for k in tree.leaves)}
     return disconnectivity_figure(
         tree,
@@ -121,8 +113,8 @@ def _ladder(tree: DisconnectivityTree, levels: int, log_loss: bool) -> FloatArra
     return np.linspace(low, high, levels)
 
 
-def _column(database: Database, points: Sequence[StationaryPoint], name: str) -> list[float]:
-    table = class_columns(database.spec, points)
+def _column(landscape: Landscape, name: str) -> list[float]:
+    table = class_columns(landscape)
     numeric = [key for key, values in table.items() if all(isinstance(v, int | float) for v in values)]
     if name not in numeric:
         known = ", ".join(numeric[:8])
@@ -130,28 +122,17 @@ def _column(database: Database, points: Sequence[StationaryPoint], name: str) ->
     return [float(value) for value in table[name]]
 
 
-def draw_levels(database: Database) -> Figure:
+def draw_levels(landscape: Landscape) -> Figure:
     """Every class at its loss, by index."""
-    return level_figure(database.points())
+    return level_figure(landscape.points)
 
 
-def draw_spectra(database: Database) -> Figure:
+def draw_spectra(landscape: Landscape) -> Figure:
     """The Hessian eigenvalues of every class."""
-    return spectrum_figure(database.points(), mark=2 * float(database.spec.penalty))
+    return spectrum_figure(landscape.points, mark=2 * float(landscape.spec.penalty))
 
 
-def draw_completeness(database: Database) -> Figure:
-    """Classes found against searches made.
-
-    Raises
-    ------
-    ReportError
-        If no search was made.
-    """
-    return completeness_figure(database.analyses().get("completeness", {}).get("curve", ()))
-
-
-def draw_network(database: Database, number: int) -> Figure:
+def draw_network(landscape: Landscape, number: int) -> Figure:
     """One class as a network with its weights and what it decides.
 
     Raises
@@ -159,12 +140,12 @@ def draw_network(database: Database, number: int) -> Figure:
     ReportError
         If there is no such class.
     """
-    point = _points(database, [number])[0]
+    point = landscape.point(number)
     title = f"class {number}:  $E = {point.loss:.6f}$"
-    return network_figure(database.spec, point.theta, title=title)
+    return network_figure(landscape.spec, point.theta, title=title)
 
 
-def draw_slice(database: Database, numbers: Sequence[int]) -> Figure:
+def draw_slice(landscape: Landscape, numbers: Sequence[int]) -> Figure:
     """The loss on the plane through three classes, the second one's representative and copies of the others near it.
 
     Where a pathway of the second leads to the other two, the copies are those that it reaches.
@@ -176,26 +157,18 @@ def draw_slice(database: Database, numbers: Sequence[int]) -> Figure:
     """
     if len(numbers) != 3:
         raise ReportError(f"a slice needs three classes, got {len(numbers)}; write such as 0,5,1")
-    first, middle, last = _points(database, numbers)
-    group = find_symmetry(database.spec)
+    first, middle, last = map(landscape.point, numbers)
+    group = landscape.group
     ends = [group.apply(nearest_copy(group, p.theta, middle.theta), p.theta) for p in (first, last)]
-    for path in database.pathways():
+    for path in landscape.pathways:
         sides = {path.minus: path.minus_element, path.plus: path.plus_element}
         if path.transition_state == numbers[1] and {numbers[0], numbers[2]} == set(sides) and all(sides.values()):
             elements = [sides[numbers[0]], sides[numbers[2]]]
             if numbers[0] == numbers[2]:
                 elements = [path.minus_element, path.plus_element]
             ends = [group.apply(g, p.theta) for g, p in zip(elements, (first, last), strict=True)]
-    taken = take_slice(database.spec, (ends[0], middle.theta, ends[1]))
+    taken = take_slice(landscape.spec, (ends[0], middle.theta, ends[1]))
     return slice_figure(taken, [str(n) for n in numbers], [p.index for p in (first, middle, last)])
-
-
-def _points(database: Database, numbers: Sequence[int]) -> list[StationaryPoint]:
-    points = database.points()
-    for number in numbers:
-        if not 0 <= number < len(points):
-            raise ReportError(f"class {number} of {len(points)}; count from 0, as `symland show` does")
-    return [points[number] for number in numbers]
 
 
 def save_drawing(figure: Figure, path: Path) -> Path:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr, Symbol
 
-from symland.report.numbers import fraction_tex
 from symland.spec import LandscapeSpec, Loss, Penalised
 from symland.symbolic.activation import derive_activation
 from symland.symbolic.functions import standard
 from symland.symbolic.loss import build_loss
+from symland.tex import fraction_tex
 
 __all__ = ["LARGEST_GRADIENT", "Formulas", "Gradient", "build_formulas", "build_gradient", "parameter_names"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jinja2
 
-from symland.report import numbers
+from symland import tex as numbers
 
 __all__ = ["Compilation", "compile_pdf", "environment"]
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from symland.records import Verdict
 from symland.report.data import ClassRow, ReportData
-from symland.report.numbers import decimal_tex, enclosure_tex, mixed_tex, scientific_tex, text_tex, verdict_tex
 from symland.spec import LandscapeSpec
 from symland.symmetry import DataAutomorphism, Parity, SymmetryGroup
+from symland.tex import decimal_tex, enclosure_tex, mixed_tex, scientific_tex, text_tex, verdict_tex
 
 __all__ = [
     "automorphism_tex",
     "class_rows",
     "data_rows",
-    "embedding_table",
     "hidden_group_tex",
-    "map_rows",
     "parameter_table",
     "pathway_rows",
     "theorem_rows",
@@ -120,72 +115,6 @@ def pathway_rows(data: ReportData) -> Rows:
     return rows
 
 
-def embedding_table(data: ReportData) -> Rows:
-    """class, loss, largest tau, three indices, two eigenvalues, gradient bound, verdict, escape."""
-    rows = []
-    for record in data.embedding_rows:
-        slopes = record.get("singular_values") or ()
-        verdict = Verdict.all(Verdict(record["stationary"]), Verdict(record["index_holds"]))
-        rows.append(
-            [
-                str(record["number"]),
-                f"${decimal_tex(record['loss'], 8)}$",
-                f"${scientific_tex(max(slopes), 4)}$" if slopes else "--",
-                str(record["index_before"]),
-                str(record["predicted_index"]),
-                str(record["index_after"]),
-                *(f"${decimal_tex(values[0], 8)}$" if values else "--" for values in _lowest_eigenvalues(record)),
-                f"${scientific_tex(record['gradient_bound'], 1)}$",
-                verdict_tex(verdict),
-                _escape(record.get("escape")),
-            ]
-        )
-    return rows
-
-
-def _lowest_eigenvalues(record: Mapping[str, Any]) -> tuple[list[float], list[float]]:
-    predicted, computed = record.get("predicted_eigenvalues"), record.get("new_eigenvalues")
-    if record.get("eigenvalue_error") is None:
-        predicted = None
-    return sorted(predicted or ()), sorted(computed or ())
-
-
-def _escape(escape: Mapping[str, Any] | None) -> str:
-    if not escape:
-        return "--"
-    index = escape.get("index")
-    return f"${decimal_tex(escape['loss'], 6)}$" + (f" ({index})" if index is not None else "")
-
-
-def map_rows(data: ReportData) -> Rows:
-    """width, class, loss, index, copies, what it is, class at the next width, gain of index, escape, verdict."""
-    record, rows = data.map, list[list[str]]()
-    links = {(link["width"], link["start"]): link for link in record.get("links", ())}
-    for c in record.get("classes", ()):
-        link = links.get((c["width"], c["number"]))
-        rows.append(
-            [
-                str(c["width"]),
-                str(c["number"]),
-                f"${decimal_tex(c['loss'], 8)}$",
-                str(c["index"]),
-                str(c["orbit"]),
-                text_tex(c["label"].replace(f"irreducible at width {c['width']}", "irreducible")),
-                *(["--"] * 4 if link is None else _link(link)),
-            ]
-        )
-    return rows
-
-
-def _link(link: Mapping[str, Any]) -> list[str]:
-    return [
-        "missing" if link["end"] is None else str(link["end"]),
-        f"$+{link['rise']}$" if link["rise"] else "0",
-        _or_dash(link["escape"]),
-        verdict_tex(Verdict(link["verdict"])),
-    ]
-
-
 def theorem_rows(data: ReportData) -> Rows:
     """identifier, title, steps certified of all, seconds, verdict."""
     return [
@@ -209,7 +138,8 @@ def parameter_table(data: ReportData, names: tuple[str, ...]) -> list[tuple[list
     for start in range(0, len(minima), MINIMA_IN_A_TABLE):
         part = minima[start : start + MINIMA_IN_A_TABLE]
         rows = [
-            [f"${name}$", *(f"${_cut(data.refined[n]['theta'][p])}$" for n in part)] for p, name in enumerate(names)
+            [f"${name}$", *(f"${_cut(data.landscape.refined[n].theta[p])}$" for n in part)]
+            for p, name in enumerate(names)
         ]
         tables.append((part, rows))
     return tables

@@ -10,49 +10,40 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
+from symland.analysis import QUESTIONS, Question
 from symland.errors import ReportError
-from symland.landscape.database import Database
-from symland.records import Verdict
-from symland.report.data import ReportData, collect
-from symland.report.figures import (
+from symland.figures import (
     FORMATS,
-    completeness_figure,
     disconnectivity_figure,
-    embedding_columns,
-    embedding_figure,
     level_figure,
-    map_columns,
     network_figure,
     save_figure,
     slice_figure,
     spectrum_figure,
     take_slice,
 )
+from symland.landscape.database import Database
+from symland.report.data import ReportData, collect
 from symland.report.formulas import Formulas, build_formulas, build_gradient, parameter_names
 from symland.report.latex import Compilation, compile_pdf, environment
-from symland.report.numbers import text_tex
 from symland.report.tables import (
     MOST_AUTOMORPHISMS,
     PARAMETER_PLACES,
     automorphism_tex,
     class_rows,
     data_rows,
-    embedding_table,
     hidden_group_tex,
-    map_rows,
     parameter_table,
     pathway_rows,
     theorem_rows,
 )
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import Loss
+from symland.tex import text_tex
 
 __all__ = ["write_report"]
 
 NETWORKS_DRAWN = 2
 """Lowest minima that are drawn as networks."""
-
-SHORTEST_CURVE = 4
-"""Points of an accumulation curve that is drawn."""
 
 FRAGMENTS = (
     "summary",
@@ -65,16 +56,10 @@ FRAGMENTS = (
     "proofs",
     "versions",
 )
-"""Fragments of every report; embedding, gradient, parameters and theorems come where there is something to say."""
+"""Fragments of every report; gradient, parameters, theorems and the sections of questions come where there is something
+to say."""
 
 _LOSS_NAMES = {Loss.SOFTMAX: "softmax cross-entropy", Loss.LOGISTIC: "logistic loss", Loss.SQUARED: "squared error"}
-
-_METHODS = {
-    "structure": "exact identity, by SymPy",
-    "activation": "SymPy",
-    "head": "SymPy",
-    "identity": "Schwartz-Zippel test modulo $2^{61} - 1$",
-}
 
 
 def write_report(
@@ -144,10 +129,8 @@ def write_report(
 def _figures(data: ReportData, folder: Path, formats: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
     """Draw what there is to draw: names for the template, and the files."""
     written: list[Path] = []
-    names: dict[str, Any] = dict.fromkeys(
-        ("levels", "spectra", "disconnectivity", "unfolded", "slice", "embedding", "completeness", "map"), False
-    )
-    names |= {"networks": [], "slice_classes": ()}
+    names: dict[str, Any] = dict.fromkeys(("levels", "spectra", "disconnectivity", "unfolded", "slice"), False)
+    names |= {"networks": [], "slice_classes": (), "asked": {}}
 
     if not formats:
         return names, written
@@ -176,16 +159,17 @@ def _figures(data: ReportData, folder: Path, formats: Sequence[str]) -> tuple[di
             save_figure(network_figure(data.spec, data.points[row.number].theta, title=title), folder, name, formats)
         )
         names["networks"].append(name)
-    if data.embedding_rows:
-        titles = tuple(f"$N_h = {_widths(data.embedding[key])}$" for key in ("hidden", "hidden_wide"))
-        classes = [(row.loss, row.index) for row in data.classes]
-        columns, links = embedding_columns(classes, data.embedding_rows, (titles[0], titles[1]))
-        save("embedding", embedding_figure(columns, [links]))
-    if data.map:
-        save("map", embedding_figure(*map_columns(data.map)))
-    if len(data.completeness.get("curve", ())) >= SHORTEST_CURVE:
-        save("completeness", completeness_figure(data.completeness["curve"]))
+    for question in _answered(data):
+        pictures = question.figures(data.answers[question.name], data.landscape)
+        names["asked"][question.name] = {name: picture.caption for name, picture in pictures.items()}
+        for name, picture in pictures.items():
+            save(name, picture.figure)
     return names, written
+
+
+def _answered(data: ReportData) -> list[Question[Any, Any]]:
+    """The questions that were asked, in the order of the report."""
+    return [question for question in QUESTIONS if question.name in data.answers]
 
 
 def _slice(data: ReportData) -> tuple[tuple[int, int, int], Figure] | None:
@@ -231,24 +215,33 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
         else [],
         "class_rows": class_rows(data),
         "pathway_rows": pathway_rows(data),
-        "embedding_rows": embedding_table(data),
-        "map_rows": map_rows(data),
+        "sections": [
+            {"title": q.section, "name": q.name, "figures": figures["asked"].get(q.name, {})}
+            for q in _answered(data)
+            if q.section
+        ],
+        "paragraphs": {
+            fragment: [
+                {
+                    "text": q.latex(data.answers[q.name], data.landscape),
+                    "figures": figures["asked"].get(q.name, {}),
+                }
+                for q in _answered(data)
+                if q.paragraph == fragment
+            ]
+            for fragment in FRAGMENTS
+        },
         "theorem_rows": theorem_rows(data),
-        "threshold": _threshold(spec),
-        "distinctness": data.distinctness,
         "gradient": build_gradient(spec),
         "parameters": parameter_table(data, names),
         "places": PARAMETER_PLACES,
         "digits": max((row.digits or 0 for row in data.classes), default=0),
-        "statement_method": lambda name: _METHODS.get(name, ""),
         "theorem_files": [f"theorem-{re.sub('[^A-Za-z0-9]+', '-', str(proof['identifier']))}" for proof in theorems],
     }
     wanted = [*FRAGMENTS, "report"]
     wanted += [
         name
         for name, there in (
-            ("embedding", data.embedding),
-            ("map", data.map),
             ("gradient", values["gradient"]),
             ("parameters", values["parameters"]),
         )
@@ -257,6 +250,13 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
     templates = environment()
     try:
         texts = {name: templates.get_template(f"{name}.tex.j2").render(values) for name in wanted}
+        for question in _answered(data):
+            if question.section:
+                texts[question.name] = (
+                    "% Needs amsmath, amssymb, booktabs, longtable.\n"
+                    + question.latex(data.answers[question.name], data.landscape)
+                    + "\n"
+                )
         theorem = templates.get_template("theorem.tex.j2")
         for name, proof in zip(values["theorem_files"], theorems, strict=True):
             blank = {"title": "", "hypotheses": (), "variables": (), "rests_on": (), "source": ""}
@@ -269,37 +269,29 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
 
 
 def _summary(data: ReportData, formulas: Formulas) -> dict[str, Any]:
-    spec, count = data.spec, len(data.classes)
+    spec, counts = data.spec, data.account.counts
     letters = [
         rf"$W_{{{block.layer}}}$" if block.kind == "W" else f"$b_{{{block.layer}}}$" for block in spec.layout.blocks
     ]
     nodes = [f"{n} hidden node{'s' if n > 1 else ''}" for n in spec.hidden]
     names = {0: ("minimum", "minima"), 1: ("transition state", "transition states")}
     parts = []
-    for row in data.by_index:
-        one, several = names.get(row.index, (f"of index~{row.index}",) * 2)
-        parts.append(f"{row.classes}~{one if row.classes == 1 else several}")
-    embedded = sum(
-        all(row[key] == Verdict.CERTIFIED.value for key in ("stationary", "index_holds")) for row in data.embedding_rows
-    )
+    for index, classes in enumerate(counts.classes):
+        one, several = names.get(index, (f"of index~{index}",) * 2)
+        parts.append(f"{classes}~{one if classes == 1 else several}")
     return {
         "network": rf"a {'-'.join(map(str, spec.widths))} network with $\sigma(z) = {formulas.jet[0]}$, "
         rf"{_LOSS_NAMES[spec.loss]} on the data \texttt{{{text_tex(spec.data.name)}}}",
         "hidden": nodes[0] if len(nodes) == 1 else f"hidden layers of {', '.join(map(str, spec.hidden))} nodes",
         "order": ", ".join(letters),
         "loss_name": "the " + _LOSS_NAMES[spec.loss],
-        "found": f"{count} class{'es' if count != 1 else ''} of stationary points",
         "by_index": ", ".join(parts),
-        "copies": data.by_index[0].copies if data.by_index else 0,
-        "copies_all": sum(row.orbit_size for row in data.classes),
-        "certified": sum(row.verdict is Verdict.CERTIFIED for row in data.classes),
-        "embedded": embedded,
+        "copies": counts.copies[0] if counts.copies else 0,
+        "copies_all": sum(counts.copies),
+        "certified": sum(data.account.certified),
+        "sentences": [text_tex(q.sentence(data.answers[q.name])) for q in _answered(data) if q.section],
     }
 
 
 def _widths(hidden: Any) -> str:
     return r",\, ".join(map(str, hidden))
-
-
-def _threshold(spec: LandscapeSpec) -> str:
-    return f"{float(2 * spec.penalty):.6g}" if spec.penalty * 2 >= 1e-4 else f"{float(2 * spec.penalty):.1e}"

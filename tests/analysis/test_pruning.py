@@ -9,12 +9,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from symland.analysis.embedding_map import Landscape, embedding_map
 from symland.analysis.extension import extend
+from symland.analysis.map import embedding_map
 from symland.analysis.pruning import Reason, label_classes, prune
 from symland.errors import SpecError
 from symland.explore import explore
 from symland.kernels import compile_kernel
+from symland.landscape.landscape import Landscape
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
 from symland.records import Verdict
@@ -110,9 +111,8 @@ def test_a_bad_theta_is_refused():
 @cache
 def landscape(name, width, penalty):
     spec = builtin(name).with_(hidden=(width,), penalty=penalty)
-    group = find_symmetry(spec)
-    found = explore(compile_kernel(spec), group, seed=1)
-    return Landscape(spec=spec, points=tuple(found.points), group=group)
+    found = explore(compile_kernel(spec), find_symmetry(spec), seed=1)
+    return Landscape(spec=spec, points=found.points)
 
 
 @pytest.mark.parametrize(("name", "widths"), [("xor", (1, 2)), ("xor-pm", (1, 2, 3))])
@@ -124,27 +124,27 @@ def test_the_narrow_landscapes_lie_inside_the_wide_ones_and_their_morse_sums_bal
         start, end = found.column(link.width)[link.start], found.column(link.width + 1)[link.end]
         assert end.index == start.index + link.rise
         assert abs(end.loss - start.loss) < 1e-9
-        assert not end.label.irreducible
-    for balance in found.balance:
+        assert not end.irreducible
+    for balance in found.morse:
         assert balance.own == balance.predicted == 1
     # T7-Morse: the irreducible points of width 2, counted with signs, are four times those of width 1 that gain.
-    one, two = found.balance[:2]
+    one, two = found.morse[:2]
     assert one.keeping + one.gaining == 0
     assert two.keeping + two.gaining == 4 * one.gaining
 
 
 def test_every_class_is_labelled():
     one, two = landscape("xor", 1, "1e-2"), landscape("xor", 2, "1e-2")
-    labels = label_classes(two.spec, two.points, {(1,): (one.points, one.group)})
+    labels = label_classes(two, one)
     extended = [label for label in labels if label.narrow_class is not None]
     assert sorted(label.narrow_class for label in extended) == [k for k, p in enumerate(one.points) if np.any(p.theta)]
     assert not any(label.missing for label in labels)
-    assert {str(label) for label in labels} >= {"irreducible at width 2", "extension of width 0"}
+    assert {label.label for label in labels} >= {"irreducible at width 2", "extension of width 0"}
 
 
 def test_a_missing_class_is_noticed():
     one, two = landscape("xor", 1, "1e-2"), landscape("xor", 2, "1e-2")
-    labels = label_classes(two.spec, two.points, {(1,): (one.points[1:], one.group)})
+    labels = label_classes(two, Landscape(spec=one.spec, points=one.points[1:]))
     assert sum(label.missing for label in labels) == 1
 
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from symland.errors import ExplorationError
-from symland.explore import morse_inequalities, parse_duration, parse_rules, richness
+from symland.explore import parse_duration, parse_rules, richness
 from symland.explore.stopping import Condition
-from symland.records import Verdict
 
 
 def test_chao1_and_coverage_by_hand():
@@ -45,13 +44,6 @@ def test_the_interval_holds_the_number_of_classes_about_as_often_as_it_says():
         covered += account.coverage_low <= (tallies > 0).mean()
     assert 0.88 <= held / 400 <= 1.0
     assert covered / 400 >= 0.9
-
-
-def test_morse_inequalities_refute_an_incomplete_list():
-    assert morse_inequalities((49, 108, 60)) == (Verdict.UNDECIDED,) * 3
-    # 49 - 47 > 1: too few transition states to connect the minima.
-    assert morse_inequalities((49, 47))[1] is Verdict.REFUTED
-    assert morse_inequalities((0,))[0] is Verdict.REFUTED
 
 
 def test_rules_are_read_and_joined():

@@ -26,8 +26,8 @@ def test_all_points_of_wells_are_found_at_their_index(rotated):
     wells = Wells(4, rotation=rotation)
     found = explore(wells, no_symmetry(4), until="morse, repeat 3, quiet 0.5")
     # Each coordinate is at one of two minima or at the maximum between them.
-    assert found.completeness.classes == tuple(comb(4, k) * 2 ** (4 - k) for k in range(5))
-    assert found.completeness.morse_sum == 1
+    assert found.completeness.counts.classes == tuple(comb(4, k) * 2 ** (4 - k) for k in range(5))
+    assert found.completeness.counts.morse_sum == 1
     for point in found.points:
         y = wells.rotation @ point.theta
         np.testing.assert_allclose(np.abs(y), np.round(np.abs(y)), atol=1e-9)
@@ -53,8 +53,8 @@ def test_the_xor_landscapes_of_the_reference_table_are_complete(hidden, penalty,
     kernel, group = xor(hidden, penalty)
     found = explore(kernel, group)
     assert found.satisfied
-    assert found.completeness.classes == classes
-    assert found.completeness.copies == copies
+    assert found.completeness.counts.classes == classes
+    assert found.completeness.counts.copies == copies
     for point in found.points:
         spectrum = np.linalg.eigvalsh(kernel.hessian(point.theta[None])[0])
         assert point.index == np.sum(spectrum < 0)
@@ -164,7 +164,7 @@ def test_a_degenerate_valley_is_one_degenerate_class_and_no_index_is_claimed():
     found = explore(Circle(2), no_symmetry(2), until="quiet 1e9", max_searches=500)
     outcomes = [(p.outcome, p.index, p.nullity) for p in found.points]
     assert sorted(outcomes, key=str) == sorted([(Outcome.DEGENERATE, 0, 1), (Outcome.CONVERGED, 2, 0)], key=str)
-    assert found.completeness.degenerate == 1
+    assert found.completeness.counts.degenerate == 1
     assert not found.satisfied
 
 

@@ -28,7 +28,7 @@ def test_points_at_another_penalty_lead_to_all_classes_that_have_not_changed_num
     source = origin((2,), "1e-3")
     plan = Plan(given=starts_from(group.layout, [source], 0), searches=1, batches=1)
     found = explore(kernel, group, plan=plan, max_searches=1)
-    assert found.completeness.classes == (5, 12, 7)
+    assert found.completeness.counts.classes == (5, 12, 7)
     # What was given is no draw: nothing is estimated from it.
     assert sum(found.tallies) <= 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,12 +15,15 @@ import numpy as np
 import pytest
 
 from symland.errors import DatabaseError
-from symland.landscape.database import Database
-from symland.records import Descent, Outcome, Pathway, StationaryPoint
+from symland.landscape.database import Database, Stored
+from symland.records import Descent, Outcome, Pathway, StationaryPoint, Verdict
+from symland.rigor.certify import certify
+from symland.rigor.refine import refine
 from symland.spec import builtin
 from symland.symmetry import GroupElement
 
 SPEC = builtin("xor")
+ONE = SPEC.with_(hidden=(1,), penalty="1e-2")
 
 
 def make_points(count: int, seed: int = 0) -> list[StationaryPoint]:
@@ -60,17 +64,18 @@ def test_everything_comes_back_to_the_last_bit_after_closing(path: Path) -> None
         Pathway(transition_state=3, minus=4, plus=4, plus_element=element),
     ]
     descents = [Descent(saddle=3, end=0, element=element), Descent(saddle=3, end=2)]
+    refined, certificate = refine(ONE, [0.0] * 7, digits=20), certify(ONE, [0.0] * 7)
     payload = {"tried": 7, "theta": np.array([[0.1, -0.0], [5e-324, 1e300]])}
     with Database.create(path, SPEC) as database:
         database.put_points(points)
         database.put_pathways(paths)
         database.put_descents(descents)
         database.put_batch(3, payload)
-        database.put_refined(2, {"theta": ["0.1", "0.2"], "digits": 50})
-        database.put_certificate(2, {"verdict": "certified"})
-        database.put_embedding([{"class": 0}, {"class": 1}])
+        database.put_refined(2, refined)
+        database.put_certificate(2, certificate)
         database.put_proofs([{"identifier": "T5"}])
-        database.put_analysis("coverage", {"chao1": 4.5})
+        database.put_answer("coverage", {"chao1": 4.5}, version=3)
+        database.put_state("coverage", {"left": [1, 2]})
         database.put_meta("seed", 11)
     with Database.open(path, SPEC) as database:
         assert database.spec == SPEC
@@ -83,11 +88,11 @@ def test_everything_comes_back_to_the_last_bit_after_closing(path: Path) -> None
         assert not rest
         assert back["tried"] == 7
         assert back["theta"].tobytes() == payload["theta"].tobytes()
-        assert database.refined() == {2: {"theta": ["0.1", "0.2"], "digits": 50}}
-        assert database.certificates() == {2: {"verdict": "certified"}}
-        assert database.embedding() == [{"class": 0}, {"class": 1}]
+        assert database.refined() == {2: refined}
+        assert {n: c.to_dict() for n, c in database.certificates().items()} == {2: certificate.to_dict()}
         assert database.proofs() == [{"identifier": "T5"}]
-        assert database.analyses()["coverage"] == {"chao1": 4.5}
+        assert database.answers() == {"coverage": Stored(version=3, text='{"chao1":4.5}')}
+        assert database.state("coverage") == {"left": [1, 2]}
         assert database.meta() == {"seed": 11}
 
 
@@ -96,21 +101,21 @@ def test_records_of_a_class_survive_while_its_theta_does_and_fall_with_it(path: 
     with Database.create(path, SPEC) as database:
         database.put_points(points)
         for number in range(4):
-            database.put_certificate(number, {"class": number})
+            database.put_certificate(number, certify(ONE, [0.0] * 7))
         database.put_pathways(
             [Pathway(transition_state=1, minus=0, plus=0), Pathway(transition_state=3, minus=2, plus=0)]
         )
-        database.put_embedding([{"class": 0}])
-        database.put_analysis("enumeration", {"verdict": "certified"})
-        database.put_analysis("completeness", {"searches": 5})
+        database.put_descents([Descent(saddle=3, end=0), Descent(saddle=1, end=0)])
+        database.put_answer("enumeration", {"verdict": "certified"})
+        database.put_answer("completeness", {"searches": 5}, outlives=True)
         database.put_points(points)
         assert len(database.certificates()) == 4
-        assert len(database.embedding()) == 1
+        assert len(database.answers()) == 2
         database.put_points([points[0], points[1], make_points(1, seed=9)[0]])
         assert set(database.certificates()) == {0, 1}
         assert [p.transition_state for p in database.pathways()] == [1]
-        assert database.embedding() == []
-        assert database.analyses() == {"completeness": {"searches": 5}}
+        assert [d.saddle for d in database.descents()] == [1]
+        assert list(database.answers()) == ["completeness"]
         assert len(database.points()) == 3
 
 
@@ -132,7 +137,7 @@ def test_a_failed_transaction_leaves_nothing_behind(path: Path) -> None:
 WRITER = """
 import sys
 import numpy as np
-from symland.landscape.database import Database
+from symland.landscape.database import Database, Stored
 from symland.records import Outcome, StationaryPoint
 from symland.spec import builtin
 spec = builtin("xor")
@@ -236,6 +241,33 @@ def test_a_file_that_is_not_this_landscape_is_refused_in_one_line(path: Path, ma
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_of_layout_1_is_brought_up_to_date_and_loses_nothing_but_its_proof_of_completeness(path: Path) -> None:
+    """The file was written by `run`, `prune` and `enumerate` of the code before layout 2."""
+    shutil.copy(Path(__file__).parent / "data" / "layout-1.sqlite", path)
+    for _ in range(2):
+        with Database.open(path, ONE) as database:
+            landscape, answers = database.landscape(), database.answers()
+            assert database.verify() > 30
+    assert landscape.account.counts.classes == (4, 3)
+    assert all(landscape.account.certified)
+    assert landscape.account.distinct is Verdict.CERTIFIED
+    assert len(landscape.refined) == 7
+    assert len(landscape.pathways) == 3
+    assert set(answers) == {"program", "completeness", "distinctness", "connections", "labels", "embedding"}
+
+
+@pytest.mark.parametrize("column", ["theta", "loss", "spectrum"])
+def test_overwritten_bytes_are_named(path: Path, column: str) -> None:
+    with Database.create(path, SPEC) as database:
+        database.put_points(make_points(3))
+    connection = sqlite3.connect(path)
+    connection.execute(f"UPDATE point SET {column} = (SELECT {column} FROM point WHERE number = 0) WHERE number = 2")
+    connection.commit()
+    connection.close()
+    with Database.open(path) as database, pytest.raises(DatabaseError, match="record 2 of table point is damaged"):
+        database.verify()
+
+
 def test_create_refuses_to_write_over_a_landscape(path: Path) -> None:
     Database.create(path, SPEC).close()
     with pytest.raises(DatabaseError, match="exists already"):
@@ -253,7 +285,7 @@ def test_a_record_of_an_unknown_class_and_a_point_of_another_width_are_refused(p
         with pytest.raises(DatabaseError, match="12 parameters"):
             database.put_points(make_points(1))
         with pytest.raises(DatabaseError, match="does not fit"):
-            database.put_certificate(0, {})
+            database.put_certificate(0, certify(ONE, [0.0] * 7))
         with pytest.raises(DatabaseError, match="does not fit"):
             database.put_pathways([Pathway(transition_state=0, minus=0, plus=0)])
 

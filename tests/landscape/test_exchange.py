@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import networkx as nx
@@ -28,6 +28,7 @@ from symland.landscape.exchange import (
     write_parquet,
     write_pathsample,
 )
+from symland.landscape.landscape import Landscape
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
 from symland.records import Descent, Outcome, Pathway, StationaryPoint
@@ -38,7 +39,7 @@ SPEC = builtin("xor").with_(hidden=(1,), penalty="1e-2")
 GROUP = find_symmetry(SPEC, verify=False)
 
 
-def landscape() -> tuple[list[StationaryPoint], list[Pathway]]:
+def stationary_points() -> tuple[list[StationaryPoint], list[Pathway]]:
     """Stationary points of the 2-1-2 XOR network by plain Newton from random starts, minima first."""
     rng, program = np.random.default_rng(5), build_program(SPEC)
     theta = rng.normal(size=(150, SPEC.n_parameters)) * 2
@@ -72,7 +73,12 @@ def landscape() -> tuple[list[StationaryPoint], list[Pathway]]:
     return points, [Pathway(transition_state=n, minus=0, plus=1) for n in states]
 
 
-POINTS, PATHS = landscape()
+POINTS, PATHS = stationary_points()
+
+
+def landscape(paths: Sequence[Pathway] = (), descents: Sequence[Descent] = ()) -> Landscape:
+    return Landscape(spec=SPEC, points=tuple(POINTS), pathways=tuple(paths or PATHS), descents=tuple(descents))
+
 
 floats = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
@@ -120,7 +126,7 @@ def test_points_exported_and_imported_are_the_same_points(tmp_path: Path) -> Non
     """All index-0 and index-1 classes of the smallest XOR landscape: 4 and 3."""
     assert [p.index for p in POINTS].count(0) == 4
     assert [p.index for p in POINTS].count(1) == 3
-    write_pathsample(tmp_path, export_pathsample(POINTS, PATHS, GROUP))
+    write_pathsample(tmp_path, export_pathsample(landscape()))
     points, paths = import_pathsample(read_pathsample(tmp_path, SPEC.n_parameters), SPEC, GROUP)
     assert [p.theta.tobytes() for p in points] == [p.theta.tobytes() for p in POINTS if p.index < 2]
     assert [(p.index, p.orbit_size, p.nullity) for p in points] == [
@@ -132,7 +138,7 @@ def test_points_exported_and_imported_are_the_same_points(tmp_path: Path) -> Non
 
 def test_min_data_holds_what_pathsample_expects(tmp_path: Path) -> None:
     """Against the definition, with the order 8 of the group and numbers that open the file with plain text tools."""
-    write_pathsample(tmp_path, export_pathsample(POINTS, PATHS, GROUP))
+    write_pathsample(tmp_path, export_pathsample(landscape()))
     lines = (tmp_path / "min.data").read_text().splitlines()
     for line, point in zip(lines, POINTS, strict=False):
         loss, product, order, *moments = line.split()
@@ -156,19 +162,19 @@ def test_a_branch_that_ends_on_a_saddle_is_written_with_the_lowest_minimum_below
         Pathway(transition_state=middle, minus=3, plus=low),
         Pathway(transition_state=high, minus=0, plus=middle),
     ]
-    exported = export_pathsample(POINTS, paths, GROUP)
+    exported = export_pathsample(landscape(paths))
     assert [state.minima for state in exported.states] == [(3, 2), (4, 2), (1, 2)]
-    lost = export_pathsample(POINTS, paths[1:], GROUP)
+    lost = export_pathsample(landscape(paths[1:]))
     # Nothing is known of what lies below the lowest: 3 is all that the middle one leads to.
     assert [state.minima for state in lost.states] == [(1, 4)]
-    found = export_pathsample(POINTS, paths[1:], GROUP, descents=[Descent(saddle=low, end=2)])
+    found = export_pathsample(landscape(paths[1:], [Descent(saddle=low, end=2)]))
     assert [state.minima for state in found.states] == [(4, 3), (1, 3)]
 
 
 def test_fortran_exponents_and_rough_points_are_read_and_polished(tmp_path: Path) -> None:
     """Points as the group's programs leave them: gradients of 1e-7, exponents with a D."""
     rng = np.random.default_rng(1)
-    exported = export_pathsample(POINTS, PATHS, GROUP)
+    exported = export_pathsample(landscape())
     write_pathsample(tmp_path, exported)
     rough = exported.theta_minima + 1e-7 * rng.normal(size=exported.theta_minima.shape)
     (tmp_path / "points.min").write_bytes(rough.tobytes())
@@ -219,7 +225,7 @@ def spoil(name: str, data: bytes | None) -> Callable[[Path], None]:
     ],
 )
 def test_malformed_files_are_refused_in_one_line(tmp_path: Path, change: Callable[[Path], None], words: str) -> None:
-    write_pathsample(tmp_path, export_pathsample(POINTS, PATHS, GROUP))
+    write_pathsample(tmp_path, export_pathsample(landscape()))
     change(tmp_path)
     with pytest.raises(DatabaseError, match=words) as caught:
         read_pathsample(tmp_path, 7)
@@ -227,17 +233,17 @@ def test_malformed_files_are_refused_in_one_line(tmp_path: Path, change: Callabl
 
 
 def test_points_of_another_network_are_refused() -> None:
-    exported = export_pathsample(POINTS, PATHS, GROUP)
+    exported = export_pathsample(landscape())
     with pytest.raises(DatabaseError, match="the loss is"):
         import_pathsample(exported, SPEC.with_(penalty="1e-1"), GROUP)
     with pytest.raises(DatabaseError, match="parameters for a network"):
         import_pathsample(exported, SPEC.with_(hidden=(2,)), GROUP)
     with pytest.raises(DatabaseError, match="not a minimum"):
-        export_pathsample(POINTS, PATHS, GROUP, a=[4])
+        export_pathsample(landscape(), a=[4])
 
 
 def test_csv_holds_every_float_to_the_last_bit(tmp_path: Path) -> None:
-    write_csv(tmp_path, SPEC, POINTS, PATHS)
+    write_csv(tmp_path, landscape())
     with (tmp_path / "classes.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(POINTS)
@@ -252,7 +258,7 @@ def test_csv_holds_every_float_to_the_last_bit(tmp_path: Path) -> None:
 
 def test_graphml_keeps_every_edge(tmp_path: Path) -> None:
     paths = [*PATHS, Pathway(transition_state=4, minus=2, plus=2)]
-    graph = nx.read_graphml(write_graphml(tmp_path / "network.graphml", POINTS, paths), force_multigraph=True)
+    graph = nx.read_graphml(write_graphml(tmp_path / "network.graphml", landscape(paths)), force_multigraph=True)
     assert sorted(data["transition_state"] for _, _, data in graph.edges(data=True)) == [4, 4, 5, 6]
     assert graph.nodes["2"]["loss"] == POINTS[2].loss
     assert graph.number_of_edges("2", "2") == 1
@@ -263,9 +269,9 @@ def test_parquet_holds_the_table_of_csv_or_says_what_to_install(tmp_path: Path) 
         from pyarrow import parquet
     except ImportError:
         with pytest.raises(DatabaseError, match="pyarrow"):
-            write_parquet(tmp_path, SPEC, POINTS, PATHS)
+            write_parquet(tmp_path, landscape())
         return
-    write_parquet(tmp_path, SPEC, POINTS, PATHS)
+    write_parquet(tmp_path, landscape())
     assert parquet.read_table(tmp_path / "classes.parquet")["loss"].to_pylist() == [p.loss for p in POINTS]
 
 
@@ -275,7 +281,7 @@ def test_disconnection_dps_draws_our_export(tmp_path: Path) -> None:
     program = tmp_path / "disconnectionDPS"
     shutil.copyfile(Path(pylfl.__file__).parent / "bin" / "linux" / "disconnectionDPS", program)
     program.chmod(0o755)
-    write_pathsample(tmp_path, export_pathsample(POINTS, PATHS, GROUP))
+    write_pathsample(tmp_path, export_pathsample(landscape()))
     (tmp_path / "dinfo").write_text(
         "DELTA 0.01\nFIRST 0.75\nLEVELS 20\nMINIMA min.data\nTS ts.data\nNCONNMIN 0\nLOWEST 10\nIDENTIFY\n"
     )

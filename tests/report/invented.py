@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from symland.analysis import completeness, connections, embedding, program
+from symland.analysis.answers import put_answer
 from symland.landscape.database import Database
+from symland.landscape.evidence import Completeness
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
-from symland.records import Outcome, Pathway, StationaryPoint
+from symland.records import Outcome, Pathway, StationaryPoint, Verdict
+from symland.rigor.certificate import Certificate, Claims
+from symland.rigor.refine import RefinedPoint
 from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
 
@@ -79,79 +84,119 @@ def proof_record(identifier: str = "T5-test") -> dict[str, Any]:
 
 def fill(database: Database) -> None:
     """Certificates, refined points, embedding, proofs and the run's facts; the last class stays undecided."""
-    points = database.points()
-    for n, point in enumerate(points[:-1]):
-        loss = f"{point.loss:.20f}"
+    points, spec = database.points(), database.spec
+    for n, point in enumerate(points):
+        middle = tuple(f"{t:.40f}" for t in point.theta)
+        if n == len(points) - 1:
+            database.put_certificate(n, _certificate(spec, middle, point, Verdict.UNDECIDED))
+            continue
         database.put_refined(
             n,
-            {
-                "theta": [f"{t:.40f}" for t in point.theta],
-                "digits": 30,
-                "asked": 30,
-                "verdict": "certified",
-                "loss": loss,
-                "residual": "2.0e-33",
-                "steps": [],
-            },
+            RefinedPoint(
+                theta=middle,
+                digits=30,
+                asked=30,
+                verdict=Verdict.CERTIFIED,
+                loss=f"{point.loss:.20f}",
+                residual="2.0e-33",
+                steps=(),
+            ),
         )
-        eigenvalues = [[f"{w:.20f}", f"{w + 1e-15:.20f}"] for w in point.spectrum]
-        claims = {
-            "existence": "certified",
-            "uniqueness": "certified",
-            "index": {"verdict": "certified", "value": point.index},
-            "loss": [loss, f"{point.loss + 1e-14:.20f}"],
-            "eigenvalues": eigenvalues,
-        }
-        database.put_certificate(n, {"claims": claims, "precision_bits": 128, "reason": ""})
-    undecided = {"existence": "undecided", "uniqueness": "undecided", "index": {"verdict": "undecided", "value": None}}
-    database.put_certificate(
-        len(points) - 1,
-        {"claims": {**undecided, "loss": None, "eigenvalues": []}, "precision_bits": 4096, "reason": "singular"},
-    )
-    hidden = list(database.spec.hidden)
-    wide = [hidden[0] + 1, *hidden[1:]]
-    database.put_analysis(
-        "embedding",
-        {
-            "hidden": hidden,
-            "hidden_wide": wide,
-            "layer": 1,
-            "nodes": 1,
-            "verdict": "certified",
-            "proof": proof_record("own"),
-        },
-    )
-    rows = []
-    for n, point in enumerate(points):
-        escape = {"loss": point.loss / 2, "index": 0} if point.index == 0 else None
-        rows.append(
-            {
-                "number": n,
-                "loss": point.loss,
-                "index_before": point.index,
-                "index_after": point.index + 1,
-                "predicted_index": point.index + 1,
-                "singular_values": [0.01, 0.0],
-                "threshold": 0.002,
-                "predicted_eigenvalues": [-0.008, 0.002, 0.012],
-                "new_eigenvalues": [-0.008, 0.002, 0.012],
-                "eigenvalue_error": 1e-18 if n else None,
-                "gradient_bound": 1e-30,
-                "exact_zeros": 3,
-                "stationary": "certified",
-                "index_holds": "certified" if n else "undecided",
-                "wide_class": None,
-                "escape": escape,
-            }
-        )
-    database.put_embedding(rows)
+        database.put_certificate(n, _certificate(spec, middle, point, Verdict.CERTIFIED))
+    put_answer(database, embedding.QUESTION, _embedding(database))
     database.put_proofs([proof_record()])
-    statements = [{"name": n, "verdict": "certified", "detail": ""} for n in ("structure", "activation", "identity")]
-    database.put_analysis("program", {"digest": "ab" * 32, "statements": statements})
-    curve = [[n, [1, n // 30]] for n in (20, 40, 60, 80, 100)]
-    account = {"searches": 100, "last_new": 40, "estimate": [4.0, 5.0, 9.5], "curve": curve}
-    database.put_analysis("completeness", account)
-    database.put_analysis("connections", {"pathways": 2, "lost": [{"class": 3, "sign": 1, "outcome": "..."}]})
+    statements = tuple(
+        program.ProgramStatement(name=n, verdict=Verdict.CERTIFIED, detail="")
+        for n in ("structure", "activation", "identity")
+    )
+    put_answer(database, program.QUESTION, program.ProgramProof(digest="ab" * 32, statements=statements))
+    put_answer(
+        database,
+        completeness.QUESTION,
+        Completeness(
+            searches=100,
+            converged=90,
+            last_new=40,
+            rules="morse",
+            satisfied=True,
+            morse_sum=1,
+            degenerate=0,
+            inequalities=(),
+            coverage=0.9,
+            estimate=(4.0, 5.0, None),
+            by_index=(),
+            curve=tuple((n, (1, n // 30)) for n in (20, 40, 60, 80, 100)),
+        ),
+    )
+    lost = connections.LostBranch(number=3, sign=1, outcome="...")
+    put_answer(database, connections.QUESTION, connections.Connections(pathways=2, lost=(lost,)))
     database.put_meta("versions", {"symland": "0.1.0", "python": "3.12"})
     database.put_meta("seconds", {"explore": 1.25})
     database.put_meta("plan", {"seed": 0, "max_index": None})
+
+
+def _certificate(spec: LandscapeSpec, middle: tuple[str, ...], point: StationaryPoint, verdict: Verdict) -> Certificate:
+    held = verdict is Verdict.CERTIFIED
+    return Certificate(
+        spec=spec,
+        midpoint=middle,
+        inclusion_radius="1e-30" if held else None,
+        uniqueness_radius="1e-3" if held else None,
+        claims=Claims(
+            existence=verdict,
+            uniqueness=verdict,
+            index_verdict=verdict,
+            index=point.index if held else None,
+            loss=(f"{point.loss:.20f}", f"{point.loss + 1e-14:.20f}") if held else None,
+            eigenvalues=tuple((f"{w:.20f}", f"{w + 1e-15:.20f}") for w in point.spectrum) if held else (),
+        ),
+        precision=128 if held else 4096,
+        reason="" if held else "singular",
+    )
+
+
+def _embedding(database: Database) -> embedding.Embedding:
+    hidden = database.spec.hidden
+    values = np.array([-0.008, 0.002, 0.012])
+    points = []
+    for n, point in enumerate(database.points()):
+        nowhere = np.zeros(3)
+        escape = embedding.Escape(
+            direction=nowhere,
+            curvature=-0.008,
+            theta=nowhere,
+            loss=point.loss / 2,
+            gradient_norm=0.0,
+            index=0,
+            wide_class=None,
+        )
+        points.append(
+            embedding.EmbeddedPoint(
+                number=n,
+                loss=point.loss,
+                index_before=point.index,
+                index_after=point.index + 1,
+                predicted_index=point.index + 1,
+                singular_values=np.array([0.01, 0.0]),
+                threshold=0.002,
+                predicted_eigenvalues=values,
+                new_eigenvalues=values,
+                eigenvalue_error=1e-18 if n else None,
+                gradient_bound=1e-30,
+                exact_zeros=3,
+                stationary=Verdict.CERTIFIED,
+                index_holds=Verdict.CERTIFIED if n else Verdict.UNDECIDED,
+                escape=escape if point.index == 0 else None,
+            )
+        )
+    return embedding.Embedding(
+        narrow="0" * 64,
+        wide="1" * 64,
+        hidden=hidden,
+        hidden_wide=(hidden[0] + 1, *hidden[1:]),
+        layer=1,
+        nodes=1,
+        verdict=Verdict.UNDECIDED,
+        proof=proof_record("own"),
+        points=tuple(points),
+    )

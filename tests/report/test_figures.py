@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace as row
 
 import matplotlib as mpl
 import numpy as np
@@ -15,11 +16,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from symland.errors import ReportError
-from symland.landscape.tree import DisconnectivityTree
-from symland.program.derive import build_program
-from symland.program.floats import evaluate
-from symland.records import Outcome, StationaryPoint
-from symland.report.figures import (
+from symland.figures import (
     Column,
     Link,
     completeness_figure,
@@ -33,8 +30,12 @@ from symland.report.figures import (
     spectrum_figure,
     take_slice,
 )
-from symland.report.figures.levels import _spread
-from symland.report.figures.networks import network_outputs
+from symland.figures.levels import _spread
+from symland.figures.networks import network_outputs
+from symland.landscape.tree import DisconnectivityTree
+from symland.program.derive import build_program
+from symland.program.floats import evaluate
+from symland.records import Outcome, StationaryPoint
 from symland.spec import LandscapeSpec, builtin
 
 RNG = np.random.default_rng(2)
@@ -165,9 +166,9 @@ def test_labels_are_moved_apart_in_order_and_only_where_they_would_overlap(value
 
 def test_embedding_columns_join_levels_of_one_loss_and_index() -> None:
     rows = [
-        {"number": 0, "loss": 0.5, "index_after": 1, "escape": {"loss": 0.2, "index": 0}},
-        {"number": 1, "loss": 0.2, "index_after": 0, "escape": None},
-        {"number": 2, "loss": 0.7, "index_after": 2, "escape": {"loss": 0.2 + 1e-12, "index": 0}},
+        row(number=0, loss=0.5, index_after=1, escape=row(loss=0.2, index=0)),
+        row(number=1, loss=0.2, index_after=0, escape=None),
+        row(number=2, loss=0.7, index_after=2, escape=row(loss=0.2 + 1e-12, index=0)),
     ]
     (narrow, wide), links = embedding_columns([(0.5, 0), (0.2, 0), (0.7, 1)], rows, ("1", "2"))
     assert narrow.losses == (0.5, 0.2, 0.7)

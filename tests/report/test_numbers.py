@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symland.records import Verdict
-from symland.report.numbers import enclosure_tex, fraction_tex, scientific_tex, text_tex, verdict_tex
+from symland.tex import enclosure_tex, fraction_tex, scientific_tex, text_tex, verdict_tex
 
 
 def interval(tex: str) -> tuple[Fraction, Fraction]:

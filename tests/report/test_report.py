@@ -7,13 +7,22 @@ import shutil
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from symland.analysis import enumeration, labels
+from symland.analysis import map as landscape_map
+from symland.analysis.answers import put_answer
 from symland.datasets import make_data
-from symland.errors import ReportError
+from symland.errors import DatabaseError, ReportError
 from symland.landscape.database import Database
+from symland.landscape.evidence import Enumeration
+from symland.pipeline import summary
+from symland.records import Outcome, StationaryPoint, Verdict
 from symland.report import collect, write_report
 from symland.report.formulas import build_gradient, parameter_names
+from symland.rigor.certify import certify
 from symland.spec import LandscapeSpec, Loss, Penalised, builtin
 from tests.report.invented import fill, make_database
 
@@ -88,7 +97,7 @@ def test_every_kind_of_network_gives_a_report_with_its_parts(database: Database,
     for figure in re.findall(r"\\includegraphics\[[^]]*\]\{(figures/[\w-]+)\}", whole):
         assert (folder / f"{figure}.pdf").stat().st_size > 1000
     assert database.spec.digest in (folder / "versions.tex").read_text()
-    assert "ab" * 32 in (folder / "versions.tex").read_text()
+    assert "abababab" in (folder / "formulas.tex").read_text()
 
 
 def test_the_table_of_classes_says_what_the_certificates_say(tmp_path: Path) -> None:
@@ -100,9 +109,9 @@ def test_the_table_of_classes_says_what_the_certificates_say(tmp_path: Path) -> 
     assert len(rows) == 5
     assert [row.count(r"\checkmark") for row in rows] == [3, 3, 3, 3, 0]
     assert rows[-1].count("?") == 3
-    assert [(r.index, r.classes, r.certified) for r in data.by_index] == [(0, 2, 2), (1, 2, 2), (2, 1, 0)]
+    assert (data.account.counts.classes, data.certified_by_index) == ((2, 2, 1), (2, 2, 0))
     copies = [p.orbit_size for p in data.points]
-    assert data.morse_sum == copies[0] + copies[1] - copies[2] - copies[3] + copies[4]
+    assert data.account.counts.morse_sum == copies[0] + copies[1] - copies[2] - copies[3] + copies[4]
 
 
 def test_a_failed_morse_sum_is_said_in_the_abstract(tmp_path: Path) -> None:
@@ -120,43 +129,110 @@ def test_where_biases_are_free_the_morse_sum_is_not_called_a_test(tmp_path: Path
 
 
 def test_what_other_widths_say_and_a_proof_of_completeness_are_printed(tmp_path: Path) -> None:
-    with make_database(tmp_path / "x.sqlite", builtin("xor")) as database:
-        fill(database)
-        proof = {
-            "verdict": "certified",
-            "boxes": 1234,
-            "node_boxes": 5678,
-            "share": 1.0,
-            "digest": "abcdef" * 8,
-            "by": "boxes",
-        }
-        database.put_analysis("enumeration", proof)
-        label = {"class": 0, "width": [1], "irreducible": False, "narrow_class": 3, "label": "extension of class 3"}
-        database.put_analysis("labels", [label])
-        classes = [
-            {"width": 1, "number": 0, "loss": 0.4, "index": 0, "orbit": 4, "label": "irreducible at width 1"},
-            {"width": 2, "number": 7, "loss": 0.4, "index": 1, "orbit": 8, "label": "extension of class 0 at width 1"},
-        ]
-        link = {"width": 1, "start": 0, "end": 7, "rise": 1, "escape": None, "verdict": "certified"}
-        morse = {"width": 1, "own": 4, "keeping": 0, "gaining": 4, "predicted": 4}
-        record = {"widths": [1, 2], "classes": classes, "links": [link], "morse": [morse]}
-        database.put_analysis("map", record)
+    with make_database(tmp_path / "x.sqlite", builtin("xor"), indices=(0,)) as database:
+        proof = Enumeration(
+            verdict=Verdict.CERTIFIED,
+            by="boxes",
+            classes=1,
+            unproved=(),
+            undecided=0,
+            boxes=1234,
+            node_boxes=5678,
+            share=1.0,
+            seconds=1.0,
+            digest="abcdef" * 8,
+        )
+        put_answer(database, enumeration.QUESTION, proof)
+        label = labels.ClassLabel(number=0, width=(1,), irreducible=False, narrow_class=3, label="extension of class 3")
+        put_answer(database, labels.QUESTION, labels.Labels(classes=(label,)))
+        narrow = landscape_map.MapClass(
+            width=1, number=0, loss=0.4, index=0, orbit_size=4, label="irreducible at width 1", irreducible=True
+        )
+        wide = landscape_map.MapClass(
+            width=2,
+            number=7,
+            loss=0.4,
+            index=1,
+            orbit_size=8,
+            label="extension of class 0 at width 1",
+            irreducible=False,
+        )
+        link = landscape_map.MapLink(width=1, start=0, end=7, rise=1, escape=None, verdict=Verdict.CERTIFIED)
+        morse = landscape_map.MorseBalance(width=1, own=4, keeping=0, gaining=4, predicted=4)
+        record = landscape_map.EmbeddingMap(widths=(1, 2), classes=(narrow, wide), links=(link,), morse=(morse,))
+        put_answer(database, landscape_map.QUESTION, record)
         write_report(database, tmp_path / "report", formats=("png",), pdf=False)
         assert "The list is complete" in (tmp_path / "report" / "counts.tex").read_text()
         assert "& 1: 3 &" in (tmp_path / "report" / "classes.tex").read_text()
         table = (tmp_path / "report" / "map.tex").read_text()
-        assert "1 & 0 & $0.40000000$ & 0 & 4 & irreducible & 7 & $+1$ & -- &" in table
-        assert "Every embedded class was found" in table
+        assert "1 & 0 & $0.40000000$ & 0 & 4 & irreducible & 7 & +1 & -- &" in table
+        assert "every embedded class was found" in table
         assert (tmp_path / "report" / "figures" / "map.png").is_file()
-        database.put_analysis("enumeration", {**proof, "by": "T9-xor"})
+        put_answer(database, enumeration.QUESTION, replace(proof, by="T9-xor"))
         write_report(database, tmp_path / "report", formats=(), pdf=False)
-        assert "by Theorem T9-xor" in (tmp_path / "report" / "counts.tex").read_text()
-        database.put_analysis("enumeration", {**proof, "verdict": "undecided", "share": 0.5})
-        record["links"] = [{**link, "end": None}]
-        database.put_analysis("map", record)
+        assert "by theorem T9-xor" in (tmp_path / "report" / "counts.tex").read_text()
+        put_answer(database, enumeration.QUESTION, replace(proof, verdict=Verdict.UNDECIDED, share=0.5))
+        put_answer(database, landscape_map.QUESTION, replace(record, links=(replace(link, end=None),)))
         write_report(database, tmp_path / "report", formats=(), pdf=False)
         assert "The list is complete" not in (tmp_path / "report" / "counts.tex").read_text()
-        assert "missing" in (tmp_path / "report" / "map.tex").read_text()
+        assert "MISSING" in (tmp_path / "report" / "map.tex").read_text()
+
+
+def list_of(tmp_path: Path, spec: LandscapeSpec, orbits: dict[int, int], gauge: int = 0) -> Database:
+    """A list with so many copies of each index, and as many flat gauge directions at every point."""
+    database = Database.create(tmp_path / "list.sqlite", spec)
+    size = spec.n_parameters
+    points = [
+        StationaryPoint(
+            theta=np.full(size, 0.1 * n),
+            loss=0.5 + 0.1 * n,
+            gradient_norm=0.0,
+            spectrum=np.concatenate([-np.ones(index), np.zeros(gauge), np.ones(size - index - gauge)]),
+            index=index,
+            nullity=gauge,
+            orbit_size=copies,
+            outcome=Outcome.CONVERGED,
+        )
+        for n, (index, copies) in enumerate(orbits.items())
+    ]
+    database.put_points(points)
+    return database
+
+
+def test_command_and_report_agree_that_a_broken_morse_inequality_refutes_a_list(tmp_path: Path) -> None:
+    """Copies 2, 0, 0, 1: the sum is 1, but two minima need a transition state between them."""
+    with list_of(tmp_path, XOR, {0: 2, 3: 1}) as database:
+        assert database.landscape().account.counts.morse_sum == 1
+        assert summary(database)["morse"] == "refuted"
+        write_report(database, tmp_path / "r", formats=(), pdf=False)
+    assert "not complete" in (tmp_path / "r" / "summary.tex").read_text()
+    assert "classes are missing" in (tmp_path / "r" / "counts.tex").read_text()
+
+
+def test_gauge_directions_make_no_class_degenerate_anywhere(tmp_path: Path) -> None:
+    with list_of(tmp_path, XOR.with_(penalised=Penalised.WEIGHTS), {0: 2, 1: 1}, gauge=1) as database:
+        assert summary(database)["degenerate"] == 0
+        write_report(database, tmp_path / "r", formats=(), pdf=False)
+    assert "degenerate" not in (tmp_path / "r" / "counts.tex").read_text()
+
+
+def test_a_certificate_of_another_index_certifies_no_class_anywhere(tmp_path: Path) -> None:
+    spec = XOR.with_(hidden=(1,), penalty="1e-2")
+    with list_of(tmp_path, spec, {1: 1}) as database:
+        # The origin is a minimum; the list calls it a transition state.
+        database.put_certificate(0, certify(spec, [0.0] * spec.n_parameters))
+        assert summary(database)["classes"][0]["certified"] is False
+        data = collect(database)
+    assert data.classes[0].certified is False
+    assert data.classes[0].index_verdict is Verdict.REFUTED
+    assert data.certified_by_index == (0, 0)
+
+
+def test_a_list_is_introduced_as_what_is_known_of_it(tmp_path: Path) -> None:
+    with make_database(tmp_path / "a.sqlite", XOR, indices=(0,)) as database:
+        write_report(database, tmp_path / "found", formats=(), pdf=False)
+        assert "were found" in (tmp_path / "found" / "summary.tex").read_text()
+        assert database.landscape().account.wording == "1 found, 0 certified"
 
 
 def test_a_database_with_nothing_in_it_gives_a_report_that_says_so(tmp_path: Path) -> None:
@@ -225,8 +301,8 @@ def test_a_folder_that_cannot_be_made_is_reported_in_one_line(tmp_path: Path) ->
 
 def test_a_record_without_its_keys_is_reported_in_one_line(tmp_path: Path) -> None:
     with make_database(tmp_path / "a.sqlite", XOR) as database:
-        database.put_analysis("program", {"statements": []})
-        with pytest.raises(ReportError, match="run its step again"):
+        database.put_answer("program", {"statements": []})
+        with pytest.raises(DatabaseError, match="ask its question again"):
             write_report(database, tmp_path / "r", formats=(), pdf=False)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from symland.errors import DatabaseError
 from symland.landscape.exchange.files import write_bytes
+from symland.landscape.landscape import Landscape
 from symland.landscape.network import log_det
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
@@ -222,13 +223,7 @@ def _chosen(path: Path) -> tuple[int, ...]:
 
 
 def export_pathsample(
-    points: Sequence[StationaryPoint],
-    pathways: Iterable[Pathway],
-    group: SymmetryGroup,
-    *,
-    descents: Iterable[Descent] = (),
-    a: Sequence[int] | None = None,
-    b: Sequence[int] | None = None,
+    landscape: Landscape, *, a: Sequence[int] | None = None, b: Sequence[int] | None = None
 ) -> PathsampleFiles:
     """Minima and transition states for PATHSAMPLE.
 
@@ -238,8 +233,6 @@ def export_pathsample(
 
     Parameters
     ----------
-    descents : iterable of Descent
-        What lies downhill of saddles of index 2 or more.
     a, b : class numbers of minima
         By default the lowest minimum, and the others.
 
@@ -248,6 +241,7 @@ def export_pathsample(
     DatabaseError
         If `a` or `b` names something else than minima.
     """
+    points = landscape.points
     minima = [n for n, point in enumerate(points) if point.index == 0 and not point.nullity]
     place = {n: k for k, n in enumerate(minima, start=1)}
     lowest = min(minima, key=lambda n: points[n].loss, default=-1)
@@ -258,11 +252,10 @@ def export_pathsample(
         if strange := [n for n in numbers if n not in place]:
             raise DatabaseError(f"min.{name}: class {strange[0]} is not a minimum; name classes of index 0")
         chosen.append(tuple(place[n] for n in numbers))
-    ways = tuple(pathways)
-    bottom = _bottoms(points, ways, descents)
-    ends = [(path, bottom.get(path.minus), bottom.get(path.plus)) for path in ways]
+    bottom = _bottoms(points, landscape.pathways, landscape.descents)
+    ends = [(path, bottom.get(path.minus), bottom.get(path.plus)) for path in landscape.pathways]
     states = [(path, place[minus], place[plus]) for path, minus, plus in ends if minus in place and plus in place]
-    order, size = group.order, group.layout.size
+    order, size = landscape.group.order, landscape.spec.n_parameters
     return PathsampleFiles(
         minima=tuple(
             PathsampleMinimum(loss=p.loss, log_det=log_det(p), order=order // p.orbit_size)

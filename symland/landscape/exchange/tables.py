@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +11,21 @@ import numpy as np
 
 from symland.errors import DatabaseError
 from symland.landscape.exchange.files import write_bytes
-from symland.landscape.network import log_det, transition_network
-from symland.records import Descent, Pathway, StationaryPoint
-from symland.spec import LandscapeSpec
+from symland.landscape.landscape import Landscape
+from symland.landscape.network import log_det
 
 __all__ = ["class_columns", "write_csv", "write_graphml", "write_parquet"]
 
 
-def class_columns(spec: LandscapeSpec, points: Sequence[StationaryPoint]) -> dict[str, list[Any]]:
+def class_columns(landscape: Landscape) -> dict[str, list[Any]]:
     """The columns of the class table, a value for each class."""
-    header, rows = _class_table(spec, points)
+    header, rows = _class_table(landscape)
     return {key: [row[k] for row in rows] for k, key in enumerate(header)}
 
 
-def _class_table(spec: LandscapeSpec, points: Sequence[StationaryPoint]) -> tuple[list[str], list[list[Any]]]:
+def _class_table(landscape: Landscape) -> tuple[list[str], list[list[Any]]]:
     header = ["class", "index", "nullity", "copies", "loss", "gradient_norm", "log_det", "norm", "softest", "outcome"]
-    names = list(spec.layout.names())
+    names = list(landscape.spec.layout.names())
     header += names + [f"eigenvalue_{n}" for n in range(len(names))]
     rows: list[list[Any]] = [
         [
@@ -44,24 +42,22 @@ def _class_table(spec: LandscapeSpec, points: Sequence[StationaryPoint]) -> tupl
             *p.theta.tolist(),
             *p.spectrum.tolist(),
         ]
-        for n, p in enumerate(points)
+        for n, p in enumerate(landscape.points)
     ]
     return header, rows
 
 
-def _pathway_table(points: Sequence[StationaryPoint], pathways: Iterable[Pathway]) -> tuple[list[str], list[list[Any]]]:
+def _pathway_table(landscape: Landscape) -> tuple[list[str], list[list[Any]]]:
     header = ["transition_state", "loss", "minus", "plus", "barrier_minus", "barrier_plus"]
-    rows: list[list[Any]] = []
-    for path in pathways:
+    points, rows = landscape.points, list[list[Any]]()
+    for path in landscape.pathways:
         loss = points[path.transition_state].loss
         barriers = [loss - points[end].loss for end in (path.minus, path.plus)]
         rows.append([path.transition_state, loss, path.minus, path.plus, *barriers])
     return header, rows
 
 
-def write_csv(
-    folder: str | Path, spec: LandscapeSpec, points: Sequence[StationaryPoint], pathways: Iterable[Pathway]
-) -> list[Path]:
+def write_csv(folder: str | Path, landscape: Landscape) -> list[Path]:
     """Write classes.csv (with theta and spectrum) and pathways.csv; floats to the last bit.
 
     Raises
@@ -71,8 +67,8 @@ def write_csv(
     """
     out = []
     for name, (header, rows) in (
-        ("classes", _class_table(spec, points)),
-        ("pathways", _pathway_table(points, pathways)),
+        ("classes", _class_table(landscape)),
+        ("pathways", _pathway_table(landscape)),
     ):
         path = write_bytes(Path(folder, f"{name}.csv"), b"")
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -83,9 +79,7 @@ def write_csv(
     return out
 
 
-def write_parquet(
-    folder: str | Path, spec: LandscapeSpec, points: Sequence[StationaryPoint], pathways: Iterable[Pathway]
-) -> list[Path]:
+def write_parquet(folder: str | Path, landscape: Landscape) -> list[Path]:
     """Write classes.parquet and pathways.parquet, with the columns of `write_csv`.
 
     Raises
@@ -100,8 +94,8 @@ def write_parquet(
         raise DatabaseError("Parquet needs the package pyarrow; install it, or write CSV") from None
     out = []
     for name, (header, rows) in (
-        ("classes", _class_table(spec, points)),
-        ("pathways", _pathway_table(points, pathways)),
+        ("classes", _class_table(landscape)),
+        ("pathways", _pathway_table(landscape)),
     ):
         path = write_bytes(Path(folder, f"{name}.parquet"), b"")
         columns = {key: [row[k] for row in rows] for k, key in enumerate(header)}
@@ -110,12 +104,7 @@ def write_parquet(
     return out
 
 
-def write_graphml(
-    path: str | Path,
-    points: Sequence[StationaryPoint],
-    pathways: Iterable[Pathway],
-    descents: Iterable[Descent] = (),
-) -> Path:
+def write_graphml(path: str | Path, landscape: Landscape) -> Path:
     """Write the transition network as GraphML; several edges between two minima and self-edges are kept.
 
     Raises
@@ -123,6 +112,6 @@ def write_graphml(
     DatabaseError
         If the file cannot be written.
     """
-    network = transition_network(points, pathways, descents)
+    network = landscape.network()
     text = "\n".join(nx.generate_graphml(network, named_key_ids=True, prettyprint=True))
     return write_bytes(Path(path), (text + "\n").encode())

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from symland.errors import ReportError
+from symland.figures.style import empty_figure, index_colour, index_legend, index_mark, index_name, styled
 from symland.records import FloatArray, StationaryPoint
-from symland.report.figures.style import empty_figure, index_colour, index_legend, index_mark, index_name, styled
 
 __all__ = ["level_figure", "spectrum_figure"]
 

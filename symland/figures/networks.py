@@ -10,10 +10,10 @@ from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from symland.figures.style import empty_figure, styled
 from symland.program.floats import NumpyAlgebra
 from symland.program.lower import lower
 from symland.records import FloatArray
-from symland.report.figures.style import empty_figure, styled
 from symland.spec import LandscapeSpec, Loss
 from symland.symbolic.activation import Z, derive_activation
 

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from symland.errors import ReportError
+from symland.figures.style import WIDTH, empty_figure, index_colour, styled
 from symland.landscape.tree import DisconnectivityTree
-from symland.report.figures.style import WIDTH, empty_figure, index_colour, styled
 
 __all__ = ["disconnectivity_figure"]
 

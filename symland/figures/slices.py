@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from symland.errors import ReportError
+from symland.figures.style import empty_figure, index_colour, index_mark, styled
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
 from symland.records import FloatArray, read_only
-from symland.report.figures.style import empty_figure, index_colour, index_mark, styled
 from symland.spec import LandscapeSpec
 
 __all__ = ["Slice", "slice_figure", "take_slice"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from symland.errors import ReportError
-from symland.report.figures.style import empty_figure, index_colour, index_legend, styled
+from symland.figures.style import empty_figure, index_colour, index_legend, styled
 
 __all__ = ["Column", "Link", "embedding_columns", "embedding_figure", "map_columns"]
 
@@ -43,14 +43,14 @@ class Link:
 
 
 def embedding_columns(
-    points: Iterable[tuple[float, int]], rows: Sequence[Mapping[str, Any]], titles: tuple[str, str]
+    points: Iterable[tuple[float, int]], rows: Sequence[Any], titles: tuple[str, str]
 ) -> tuple[tuple[Column, Column], tuple[Link, ...]]:
     """Two columns from the table of one extension: each class, and where it and its escape stand in the wider network.
 
     Parameters
     ----------
     points : (loss, index) of each narrow class
-    rows : the embedding table: `number`, `loss`, `index_after`, and `escape` with `loss` and `index`, or None
+    rows : embedded points with `number`, `loss`, `index_after`, and `escape` with `loss` and `index`, or None
     titles : of the two columns
     """
     narrow = tuple(points)
@@ -65,10 +65,9 @@ def embedding_columns(
         return len(wide) - 1
 
     for row in rows:
-        end = place(row["loss"], row["index_after"])
-        escape = row.get("escape")
-        down = place(escape["loss"], escape["index"]) if escape and escape.get("index") is not None else None
-        links.append(Link(start=row["number"], end=end, escape=down))
+        end = place(row.loss, row.index_after)
+        down = None if row.escape is None else place(row.escape.loss, row.escape.index)
+        links.append(Link(start=row.number, end=end, escape=down))
     columns = [
         Column(title=title, losses=tuple(p[0] for p in column), indices=tuple(p[1] for p in column))
         for title, column in zip(titles, (narrow, wide), strict=True)
@@ -76,25 +75,25 @@ def embedding_columns(
     return (columns[0], columns[1]), tuple(links)
 
 
-def map_columns(record: Mapping[str, Any]) -> tuple[list[Column], list[list[Link]]]:
-    """A column for each width of a stored embedding map, and the links between neighbours."""
+def map_columns(found: Any) -> tuple[list[Column], list[list[Link]]]:
+    """A column for each width of an embedding map, and the links between neighbours."""
     columns, places, links = [], [], []
-    for width in record["widths"]:
-        members = [c for c in record["classes"] if c["width"] == width]
-        places.append({c["number"]: place for place, c in enumerate(members)})
+    for width in found.widths:
+        members = found.column(width)
+        places.append({c.number: place for place, c in enumerate(members)})
         columns.append(
             Column(
                 title=f"$N_h = {width}$",
-                losses=tuple(c["loss"] for c in members),
-                indices=tuple(c["index"] for c in members),
+                losses=tuple(c.loss for c in members),
+                indices=tuple(c.index for c in members),
             )
         )
-    for width, here, there in zip(record["widths"], places, places[1:], strict=False):
+    for width, here, there in zip(found.widths, places, places[1:], strict=False):
         links.append(
             [
-                Link(start=here[k["start"]], end=there[k["end"]], escape=there.get(k["escape"]))
-                for k in record["links"]
-                if k["width"] == width and k["end"] is not None
+                Link(start=here[k.start], end=there[k.end], escape=there.get(k.escape))
+                for k in found.links
+                if k.width == width and k.end is not None
             ]
         )
     return columns, links

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from symland.errors import ReportError
-from symland.report.figures.style import empty_figure, index_colour, index_name, styled
+from symland.figures.style import empty_figure, index_colour, index_name, styled
 
 __all__ = ["completeness_figure"]
 

@@ -1,0 +1,155 @@
+"""Question: are the classes of the list all stationary points, up to symmetry?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, final
+
+import msgspec
+
+from symland.analysis.question import QUIET, Question, Setting
+from symland.landscape.evidence import Audit, Enumeration
+from symland.records import Verdict
+from symland.tables import Column, Table
+from symland.tex import text_tex
+
+if TYPE_CHECKING:
+    from symland.landscape.landscape import Landscape
+    from symland.rigor.enumeration import EnumerationResult, Progress
+
+__all__ = ["QUESTION", "EnumerationOptions", "enumeration_of", "prove_complete"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnumerationOptions:
+    """Which way to go."""
+
+    by: Annotated[
+        Literal["theorem", "boxes"] | None,
+        "The way: a theorem where one speaks of the question (the default there), or the box search.",
+    ] = None
+    audit: Annotated[float, "Share of the closed boxes that the independent checker proves again, such as 0.01."] = 0.0
+    seed: Annotated[int, "Picks the boxes of the audit."] = 0
+
+
+@final
+class _Enumeration(Question[EnumerationOptions, Enumeration]):
+    name: ClassVar[str] = "enumeration"
+    help: ClassVar[str] = "Prove that the list holds all stationary points up to symmetry."
+    options: ClassVar[type] = EnumerationOptions
+    answer: ClassVar[type] = Enumeration
+    paragraph: ClassVar[str] = "counts"
+    resumable: ClassVar[bool] = True
+
+    def ask(
+        self, landscape: Landscape, *others: Landscape, options: EnumerationOptions, setting: Setting = QUIET
+    ) -> Enumeration:
+        import numpy as np
+
+        from symland.rigor.enumeration import audit
+
+        result = prove_complete(landscape, options, setting)
+        answer = enumeration_of(result)
+        if not options.audit or result.theorem is not None:
+            return answer
+        setting.listener.advance("audit")
+        thetas = [p.theta for p in landscape.points]
+        report = audit(landscape.spec, thetas, result.log, options.audit, np.random.default_rng(options.seed))
+        made = Audit(
+            verdict=report.verdict,
+            sampled=report.sampled,
+            proved=report.proved,
+            refuted=len(report.refuted),
+            leaves=len(result.log),
+        )
+        return msgspec.structs.replace(answer, audit=made)
+
+    def sentence(self, answer: Enumeration) -> str:
+        if answer.verdict is Verdict.CERTIFIED:
+            how = (
+                f"by exhausting {answer.boxes} boxes of residuals and {answer.node_boxes} boxes of single nodes"
+                if answer.by == "boxes"
+                else f"by theorem {answer.by}"
+            )
+            return f"The list is complete: that there is no other stationary point was proved {how}."
+        return (
+            f"A proof that there are no others is open: {answer.boxes} boxes were handled, "
+            f"{100 * answer.share:.2f} % of the first box is closed."
+        )
+
+    def tables(self, answer: Enumeration) -> tuple[Table, ...]:
+        document = self.document(answer)
+        rows = tuple((key, str(value)) for key, value in document.items() if value is not None)
+        return (
+            Table(
+                name="enumeration", title="Enumeration", columns=(Column(name="what"), Column(name="value")), rows=rows
+            ),
+        )
+
+    def latex(self, answer: Enumeration, landscape: Landscape) -> str:
+        text = text_tex(self.sentence(answer))
+        if answer.verdict is Verdict.CERTIFIED:
+            text = text.replace("The list is complete", r"\textbf{The list is complete}")
+        return rf"{text} The digest of the proof is \texttt{{{answer.digest[:16]}}}."
+
+    def verdict(self, answer: Enumeration) -> Verdict:
+        return answer.verdict if answer.audit is None else Verdict.all(answer.verdict, answer.audit.verdict)
+
+
+def prove_complete(landscape: Landscape, options: EnumerationOptions, setting: Setting) -> EnumerationResult:
+    """By theorem where one speaks of the question, else by the box search; ``by`` asks for one of them.
+
+    A box search that the budget or Ctrl-C ended goes on where it was; one that was killed, where it was a few minutes
+    before.
+
+    Raises
+    ------
+    DatabaseError
+        If the landscape holds no classes yet.
+    SpecError
+        If the network is not of the kind that can be enumerated.
+    """
+    from symland.rigor.enumeration import enumerate_by_theorem, enumerate_points, theorem_applies
+
+    spec, points = landscape.spec, landscape.explored().points
+
+    def progress(state: Progress) -> None:
+        setting.listener.advance(
+            f"{100 * state.share:.2f} % closed, {state.boxes_handled} boxes, {state.waiting} waiting, "
+            f"{state.undecided} undecided, {state.seconds:.0f} s"
+        )
+
+    if options.by == "theorem" or (options.by is None and theorem_applies(spec)):
+        return enumerate_by_theorem(spec, points, clock=setting.clock)
+    result = enumerate_points(
+        spec,
+        points,
+        budget_seconds=setting.budget,
+        state=setting.state,
+        progress=progress,
+        keep=setting.keep,
+        executor=setting.executor,
+        workers=setting.workers,
+        clock=setting.clock,
+    )
+    setting.keep(result.state)
+    return result
+
+
+def enumeration_of(result: EnumerationResult) -> Enumeration:
+    """The answer that a search gives."""
+    return Enumeration(
+        verdict=result.verdict,
+        by=result.theorem or "boxes",
+        classes=len(result.classes),
+        unproved=result.unproved,
+        undecided=len(result.undecided),
+        boxes=result.boxes_handled,
+        node_boxes=result.node_boxes,
+        share=result.share,
+        seconds=round(result.seconds, 3),
+        digest=result.digest,
+    )
+
+
+QUESTION = _Enumeration()

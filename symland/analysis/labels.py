@@ -1,0 +1,71 @@
+"""Question: which classes are irreducible, and which extend a class of a narrower network?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+import msgspec
+
+from symland.analysis.question import QUIET, NoOptions, Question, Setting
+from symland.codec import plain
+from symland.tables import Column, Table
+
+if TYPE_CHECKING:
+    from symland.landscape.landscape import Landscape
+
+__all__ = ["QUESTION", "ClassLabel", "Labels"]
+
+
+class ClassLabel(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "class"}):
+    """What a class is: irreducible, or the extension of class `narrow_class` at width `width`.
+
+    `narrow_class` is None where it is irreducible, where no list of that width was given, or where that list does not
+    hold it (`missing`). `label` says it in words.
+    """
+
+    number: int
+    width: tuple[int, ...]
+    irreducible: bool
+    narrow_class: int | None
+    label: str
+    missing: bool = False
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
+    """The labels of all classes."""
+
+    classes: tuple[ClassLabel, ...]
+
+
+@final
+class _Labels(Question[NoOptions, Labels]):
+    name: ClassVar[str] = "labels"
+    help: ClassVar[str] = "Label every class: irreducible, or the extension of a narrower network's class."
+    answer: ClassVar[type] = Labels
+    others: ClassVar[str] = "narrower networks, to name their classes"
+
+    def ask(self, landscape: Landscape, *others: Landscape, options: NoOptions, setting: Setting = QUIET) -> Labels:
+        from symland.analysis.pruning import label_classes
+
+        return Labels(classes=label_classes(landscape.explored(), *others))
+
+    def sentence(self, answer: Labels) -> str:
+        own = sum(label.irreducible for label in answer.classes)
+        return (
+            f"{own} of {len(answer.classes)} classes are irreducible at this width; the others extend "
+            f"narrower networks."
+        )
+
+    def tables(self, answer: Labels) -> tuple[Table, ...]:
+        rows = tuple((label.number, label.label) for label in answer.classes)
+        return (Table(name="labels", title="Labels", columns=(Column(name="class"), Column(name="label")), rows=rows),)
+
+    def latex(self, answer: Labels, landscape: Landscape) -> str:
+        # The table of classes has a column for it.
+        return self.sentence(answer)
+
+    def document(self, answer: Labels) -> Any:
+        return plain(answer)["classes"]
+
+
+QUESTION = _Labels()

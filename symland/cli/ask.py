@@ -1,0 +1,92 @@
+"""`symland ask NAME`: every question of `QUESTIONS` as a command, from its declaration alone; and `symland schema`."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+from cyclopts import App, Parameter
+
+from symland.analysis import QUESTIONS
+from symland.analysis.question import Question, Setting
+from symland.cli.account import print_answer
+from symland.cli.app import app
+from symland.cli.display import Progress, print_json
+from symland.cli.options import DatabaseFile, Json
+from symland.errors import DatabaseError
+
+__all__ = ["schema"]
+
+
+def _options(question: Question[Any, Any]) -> list[inspect.Parameter]:
+    """The question's options as parameters of a command, each with its line of help."""
+    hints = get_type_hints(question.options, include_extras=True)
+    found = []
+    for option in fields(question.options):
+        kind, text = get_args(hints[option.name])
+        found.append(_parameter(option.name, Annotated[kind, Parameter(help=text)], option.default))
+    return found
+
+
+def _parameter(name: str, kind: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+
+
+def _command(question: Question[Any, Any]) -> Callable[..., int]:
+    def command(*, db: Path, json: bool = False, other: list[Path] | None = None, **chosen: Any) -> int:
+        from symland.analysis.answers import ask_into
+        from symland.landscape.database import Database
+
+        progress = Progress()
+        with ExitStack() as stack:
+            database = stack.enter_context(Database.open(db))
+            others = [stack.enter_context(Database.open(path)) for path in other or ()]
+            progress.begin(question.name)
+            setting = Setting(listener=progress, clock=time.monotonic)
+            answer = ask_into(database, question, others, options=question.options(**chosen), setting=setting)
+            progress.end("stored")
+        return print_answer(question, answer, json)
+
+    parameters = [_parameter("db", DatabaseFile), *_options(question), _parameter("json", Json, False)]
+    if question.others:
+        kind = Annotated[
+            list[Path] | None,
+            Parameter(name="--other", negative="", help=f"Databases of {question.others}; may be repeated."),
+        ]
+        parameters.append(_parameter("other", kind, None))
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    command.__doc__ = f"{question.help}\n\nExample: `symland ask {question.name} --db xor.sqlite`"
+    return command
+
+
+ask = App(
+    name="ask",
+    help="Ask a question of a landscape; the answer is stored in its database.\n\n"
+    "Example: `symland ask distinctness --db xor.sqlite`",
+)
+app.command(ask)
+for _question in QUESTIONS:
+    ask.command(_command(_question), name=_question.name)
+
+
+@app.command
+def schema(name: str | None = None, /) -> None:
+    """Print the JSON schema of an answer, or the names of all answers.
+
+    Example: `symland schema embedding`
+    """
+    from symland import codec
+
+    if name is None:
+        print_json({question.name: question.schema_name for question in QUESTIONS})
+        return
+    found = [question for question in QUESTIONS if question.name == name]
+    if not found:
+        raise DatabaseError(f"no answer is named {name!r}; write one of {', '.join(q.name for q in QUESTIONS)}")
+    print_json({"title": found[0].schema_name, **codec.schema(found[0].answer)})
