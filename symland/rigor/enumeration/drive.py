@@ -17,17 +17,11 @@ import numpy.typing as npt
 from symland.errors import CertificateError
 from symland.records import StationaryPoint, Verdict
 from symland.rigor.enumeration.by_theorem import origin_alone
+from symland.rigor.enumeration.examine import bisect_nodes, examine_batch
 from symland.rigor.enumeration.known import KnownClass, KnownPoints, prove_known
+from symland.rigor.enumeration.lookout import find_unlisted
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, reduced_problem
-from symland.rigor.enumeration.search import (
-    Counters,
-    Survivors,
-    Task,
-    bisect_nodes,
-    engines,
-    examine_batch,
-    first_task,
-)
+from symland.rigor.enumeration.search import Closed, Counters, Reason, Result, Search, Survivors, Task, first_task
 from symland.spec import LandscapeSpec
 
 BATCH = 8
@@ -50,6 +44,8 @@ PULL_BIAS = 0.25
 """Weight of the width of gamma against that of P / kappa, when a residual box is split."""
 SHRINK_ENOUGH = 0.6
 """A residual box that shrank to this share in some direction is examined again before anything is split."""
+LOOKOUT = 64
+"""Newton searches for a point that the list lacks, before the search begins."""
 LEAST_WIDTH = 1e-8
 """Width (P / kappa, gamma and weights) below which a box is left undecided: it is beyond double precision's use."""
 
@@ -80,8 +76,12 @@ class EnumerationResult:
     boxes_handled, node_boxes, combinations : work.
     share : share of the search tree that is closed (1 at the end).
     seconds : by the caller's clock.
-    log : one row for each closed box: P lo, gamma lo, P hi, gamma hi, reason (index into LOG_REASONS).
+    log : one row for each leaf, which is a closed cell: P lo, gamma lo, P hi, gamma hi, reason, class.  The reason is
+        its place in ``Reason``; the class is the number of the known point that was met in it, -1 for none, -2 for
+        several.  The cells tile the first box.
     digest : SHA-256 of question, classes and log.
+    inconsistent : numbers of classes that the finished search never met; then it proves nothing.
+    unlisted : proved stationary points that the list lacks, in reduced variables; with one the list is not complete.
     state : pass it to ``enumerate_points`` to go on; JSON values only.
     theorem : the theorem that the verdict rests on, None for the box search.
     """
@@ -99,11 +99,13 @@ class EnumerationResult:
     digest: str
     state: dict[str, Any]
     theorem: str | None = None
+    inconsistent: tuple[int, ...] = ()
+    unlisted: tuple[KnownClass, ...] = ()
 
     def __post_init__(self) -> None:
         self.log.flags.writeable = False
-        if self.verdict is Verdict.CERTIFIED and self.undecided:
-            raise CertificateError("an enumeration with undecided boxes is not complete; report the boxes")
+        if self.verdict is Verdict.CERTIFIED and (self.undecided or self.inconsistent or self.unlisted):
+            raise CertificateError("an enumeration that is open, inconsistent or lacks a point is not complete")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +121,7 @@ class Progress:
 
 
 _Weighted = tuple[Task, float]
-_Examined = tuple[list[Survivors | Task | None], Counters]
+_Examined = tuple[list[Result], Counters]
 
 
 @dataclass(slots=True)
@@ -131,6 +133,7 @@ class _Queue:
     log: list[Doubles]
     share: float
     counters: Counters
+    met: set[int] = field(default_factory=set)
     out: dict[Future[_Examined], list[_Weighted]] = field(default_factory=dict)
 
     def waiting(self) -> list[_Weighted]:
@@ -158,8 +161,13 @@ def enumerate_points(
     executor: Executor | None = None,
     workers: int = 1,
     clock: Callable[[], float] = time.process_time,
+    lookout: int = LOOKOUT,
 ) -> EnumerationResult:
     """Prove that a list of stationary points is complete up to symmetry, or say where it may not be.
+
+    Before it begins, a few Newton searches look for a point that the list lacks: if Arb proves one, the verdict is
+    REFUTED and nothing is searched.  While it runs, the known points are witnesses against it, and a finished search
+    must have met each of them (:mod:`symland.rigor.enumeration.witnesses`).
 
     Parameters
     ----------
@@ -171,19 +179,25 @@ def enumerate_points(
     keep : called with a state from which to go on, every KEEP_SECONDS and on Ctrl-C.
     executor, workers : where to examine boxes, this process by default, and how many processes that is.
     clock : seconds; CPU time of this process by default.
+    lookout : Newton searches for a point that the list lacks.
 
     Raises
     ------
     SpecError
         If the network is not of the kind that can be enumerated.
+    WitnessLost
+        If a step of the search drops a known point.
     CertificateError
         If the state belongs to another question or rests on other points, or if a worker ended.
     """
     problem = reduced_problem(spec)
     thetas = [p.theta if isinstance(p, StationaryPoint) else p for p in known_points]
-    known, unproved = prove_known(problem, thetas)
-    queue = _fresh(problem) if state is None else _restore(problem, spec, known, state)
     started = clock()
+    known, unproved = prove_known(problem, thetas)
+    unlisted = find_unlisted(spec, problem, known, lookout)
+    queue = _fresh(problem) if state is None else _restore(problem, spec, known, state)
+    if unlisted:
+        max_boxes = 0
     limit = math.inf if max_boxes is None else max_boxes
     pool, most = (_Here(), 1) if executor is None else (executor, BATCHES_OUT * workers)
     begun, kept = queue.counters.pull_boxes, started
@@ -200,7 +214,7 @@ def enumerate_points(
                 queue.out[future] = batch
                 del queue.tasks[-BATCH:]
             for future in wait(queue.out, return_when=FIRST_COMPLETED).done:
-                _receive(problem, queue, future)
+                _receive(problem, known, queue, future)
             if keep is not None and clock() - kept >= KEEP_SECONDS:
                 keep(_save(spec, known, queue))
                 kept = clock()
@@ -230,12 +244,13 @@ def enumerate_points(
     first = problem.samples + 1
     undecided = tuple(UndecidedBox(pull=t.pull.copy(), states=t.nodes[:, first:].copy()) for t in open_tasks)
     # In an order of its own, whoever examined what first.
-    log = np.array(sorted(map(tuple, queue.log)), dtype=np.float64).reshape(-1, 2 * (problem.samples + 1) + 1)
-    complete = not open_tasks
+    log = np.array(sorted(map(tuple, queue.log)), dtype=np.float64).reshape(-1, 2 * (problem.samples + 1) + 2)
+    inconsistent = () if open_tasks else Search.of(problem, known).witnesses.unmet(queue.met)
+    complete = not (open_tasks or inconsistent or unlisted)
     saved = _save(spec, known, queue)
     text = json.dumps([spec.digest, saved["known"]], sort_keys=True).encode() + log.tobytes()
     return EnumerationResult(
-        verdict=Verdict.CERTIFIED if complete else Verdict.UNDECIDED,
+        verdict=Verdict.CERTIFIED if complete else Verdict.REFUTED if unlisted else Verdict.UNDECIDED,
         classes=known.classes,
         unproved=unproved,
         undecided=undecided,
@@ -247,6 +262,8 @@ def enumerate_points(
         log=log,
         digest=hashlib.sha256(text).hexdigest(),
         state=saved,
+        inconsistent=inconsistent,
+        unlisted=unlisted,
     )
 
 
@@ -292,7 +309,7 @@ def enumerate_by_theorem(
         combinations=0,
         share=float(complete),
         seconds=clock() - started,
-        log=np.empty((0, 2 * (problem.samples + 1) + 1)),
+        log=np.empty((0, 2 * (problem.samples + 1) + 2)),
         digest=hashlib.sha256(text).hexdigest(),
         state=_save(spec, known, queue),
         theorem=proof.theorem,
@@ -304,45 +321,53 @@ def _fresh(problem: ReducedProblem) -> _Queue:
 
 
 def _examined(problem: ReducedProblem, known: KnownPoints, tasks: list[Task]) -> _Examined:
-    counters = Counters()
-    return examine_batch(problem, engines(problem), known, tasks, counters), counters
+    search = Search.of(problem, known)
+    return examine_batch(search, tasks), search.counters
 
 
-def _receive(problem: ReducedProblem, queue: _Queue, future: Future[_Examined]) -> None:
+def _receive(problem: ReducedProblem, known: KnownPoints, queue: _Queue, future: Future[_Examined]) -> None:
     """Put what follows from the tasks of a batch in their place; an interruption leaves the queue as it was."""
     (results, counters), batch = future.result(), queue.out[future]
-    log, undecided, following, share = [], [], [], 0.0
+    log, undecided, following, met, share = [], [], [], set[int](), 0.0
     for (task, weight), result in zip(batch, results, strict=True):
-        if result is None:
-            log.append(np.concatenate([task.pull[0], task.pull[1], [float(task.depth)]]))
+        if isinstance(result, Closed):
+            log.append(np.concatenate([task.cell[0], task.cell[1], _why(known, result)]))
+            met |= result.copies
             share += weight
             continue
         children = _split_pull(problem, result) if isinstance(result, Task) else _next(problem, task, result)
         if children is None:
-            undecided.append(Task(result.pull, result.nodes, task.depth))
+            undecided.append(Task(result.pull, result.nodes, task.cell))
             share += weight
             continue
-        for child in children:
-            child.depth = task.depth + 1
         following += [(child, weight / len(children)) for child in children]
     queue.log += log
     queue.undecided += undecided
     queue.share += share
     queue.counters.add(counters)
     queue.tasks += following
+    queue.met |= met
     del queue.out[future]
 
 
+def _why(known: KnownPoints, closed: Closed) -> list[float]:
+    """The last two columns of a row of the log."""
+    numbers = {int(known.numbers[copy]) for copy in closed.copies}
+    held = -1 if not numbers else numbers.pop() if len(numbers) == 1 else -2
+    return [float(list(Reason).index(closed.reason)), float(held)]
+
+
 def _split_pull(problem: ReducedProblem, task: Task) -> list[Task]:
+    """Halve a task, and its cell at the same place."""
     width = (task.pull[1] - task.pull[0]) * _pull_scale(problem)
     axis = int(np.argmax(width))
     middle = (task.pull[0, axis] + task.pull[1, axis]) * 0.5
     halves = []
     for side in (0, 1):
-        pull = task.pull.copy()
-        pull[1 - side, axis] = middle
+        pull, cell = task.pull.copy(), task.cell.copy()
+        pull[1 - side, axis] = cell[1 - side, axis] = middle
         fits = task.nodes[0, axis] <= middle if side == 0 else task.nodes[1, axis] >= middle
-        halves.append(Task(pull, task.nodes[:, :, fits]))
+        halves.append(Task(pull, task.nodes[:, :, fits], cell))
     return halves
 
 
@@ -361,16 +386,16 @@ def _next(problem: ReducedProblem, task: Task, found: Survivors) -> list[Task] |
     if max(float((width[:d]).max()) / float(problem.scale), float(width[d]), largest) < LEAST_WIDTH:
         return None
     if (width < SHRINK_ENOUGH * (task.pull[1] - task.pull[0])).any():
-        return [Task(found.pull, nodes)]
+        return [Task(found.pull, nodes, task.cell)]
     size = width * _pull_scale(problem)
     # When nodes find many partners, a wide residual box is too wide to tell them apart.
     crowded = problem.nodes > 1 and found.size > CROWD * (number + 1) and CROWD_WIDTH * float(size.max()) > largest
     if number == 0 or crowded or number > NODE_LIMIT[min(problem.nodes, len(NODE_LIMIT)) - 1]:
-        return _split_pull(problem, Task(found.pull, nodes))
+        return _split_pull(problem, Task(found.pull, nodes, task.cell))
     spread = nodes[1] - nodes[0]
     spread[:d] *= PULL_WEIGHT / float(problem.scale)
     spread[d] *= BIAS_WEIGHT
-    return [Task(found.pull, bisect_nodes(nodes, spread))]
+    return [Task(found.pull, bisect_nodes(nodes, spread), task.cell)]
 
 
 def _known_key(known: KnownPoints) -> list[Any]:
@@ -383,8 +408,9 @@ def _save(spec: LandscapeSpec, known: KnownPoints, queue: _Queue) -> dict[str, A
     return {
         "spec": spec.digest,
         "known": _known_key(known),
-        "tasks": [[t.pull.tolist(), t.nodes.tolist(), t.depth, w] for t, w in queue.waiting()],
-        "undecided": [[t.pull.tolist(), t.nodes.tolist(), t.depth] for t in queue.undecided],
+        "tasks": [[t.pull.tolist(), t.nodes.tolist(), t.cell.tolist(), w] for t, w in queue.waiting()],
+        "undecided": [[t.pull.tolist(), t.nodes.tolist(), t.cell.tolist()] for t in queue.undecided],
+        "met": [[known.centres[k].tolist(), float(known.biases[k])] for k in sorted(queue.met)],
         "log": [row.tolist() for row in queue.log],
         "share": queue.share,
         "counters": [counters.pull_boxes, counters.node_boxes, counters.combinations],
@@ -402,8 +428,8 @@ def _restore(problem: ReducedProblem, spec: LandscapeSpec, known: KnownPoints, s
         )
     rows = problem.samples + 1 + problem.inputs + 1
 
-    def task(pull: Any, nodes: Any, depth: int) -> Task:
-        return Task(np.array(pull), np.array(nodes).reshape(2, rows, -1), depth)
+    def task(pull: Any, nodes: Any, cell: Any) -> Task:
+        return Task(np.array(pull), np.array(nodes).reshape(2, rows, -1), np.array(cell))
 
     boxes, nodes_handled, combinations = state["counters"]
     counters = Counters(
@@ -413,4 +439,9 @@ def _restore(problem: ReducedProblem, spec: LandscapeSpec, known: KnownPoints, s
     # Boxes left undecided go back to the queue: a longer list may hold them.
     tasks = [(task(*entry), 0.0) for entry in state["undecided"]]
     tasks += [(task(*entry[:3]), entry[3]) for entry in state["tasks"]]
-    return _Queue(tasks, [], log, state["share"], counters)
+    met = {
+        k
+        for k, (centre, bias) in enumerate(zip(known.centres, known.biases, strict=True))
+        if [centre.tolist(), float(bias)] in state["met"]
+    }
+    return _Queue(tasks, [], log, state["share"], counters, met)

@@ -9,17 +9,13 @@ whose lanes all ended holds no unknown solution.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.pulls import margin_guess
-
-if TYPE_CHECKING:
-    from symland.rigor.enumeration.known import KnownPoints
-    from symland.rigor.enumeration.problem import Doubles, ReducedProblem
-    from symland.rigor.enumeration.search import Counters, Engines
+from symland.rigor.enumeration.search import Engines, Search
 
 Integers = npt.NDArray[np.intp]
 Booleans = npt.NDArray[np.bool_]
@@ -197,53 +193,54 @@ def _halve(lanes: Lanes, axis: Integers) -> Lanes:
 
 @dataclass(slots=True)
 class Sifted:
-    """Lanes after one examination, their widths of P before, looseness (N, k), reach (D, k); owners met by a known
-    point."""
+    """Lanes after one examination, their widths of P before, looseness (N, k), reach (D, k); the owners of lanes that
+    known points hold, and the copies that hold them."""
 
     lanes: Lanes
     before: Doubles
     loose: Doubles
     drive: Doubles
     swallowed: Integers
+    holders: Integers
 
 
-def sift(problem: ReducedProblem, engine: Engines, known: KnownPoints, lanes: Lanes, counters: Counters) -> Sifted:
+def sift(search: Search, lanes: Lanes) -> Sifted:
     """Examine lanes once: what is empty or held by a known point goes."""
+    problem, engine, counters = search.problem, search.engine, search.counters
     d = problem.samples
     counters.lanes += lanes.owner.size
     counters.node_boxes += 2 * problem.nodes * lanes.owner.size
     lanes, before = _contract(problem, engine, lanes)
     if not lanes.owner.size:
-        return Sifted(lanes, before, np.empty((problem.nodes, 0)), np.empty((d, 0)), lanes.owner)
+        return Sifted(lanes, before, np.empty((problem.nodes, 0)), np.empty((d, 0)), lanes.owner, lanes.owner)
     alive, loose, drive = _linear(problem, engine, lanes)
-    holder = known.holders(lanes.states[0], lanes.states[1], lanes.reach[0, d], lanes.reach[1, d])
+    holder = search.known.holders(lanes.states[0], lanes.states[1], lanes.reach[0, d], lanes.reach[1, d])
     held = alive & (holder >= 0)
-    swallowed = lanes.owner[held]
+    swallowed, holders = lanes.owner[held], holder[held]
     alive &= ~held
-    return Sifted(lanes.take(alive), before[:, alive], loose[:, alive], drive[:, alive], swallowed)
+    return Sifted(lanes.take(alive), before[:, alive], loose[:, alive], drive[:, alive], swallowed, holders)
 
 
-def follow(
-    problem: ReducedProblem,
-    engine: Engines,
-    known: KnownPoints,
-    lanes: Lanes,
-    owners: int,
-    counters: Counters,
-    limit: int,
-) -> tuple[Booleans, Booleans]:
-    """Follow lanes to the end: which owners (numbers below ``owners``) were given back, which met a known point."""
+def follow(search: Search, lanes: Lanes, owners: int, limit: int) -> tuple[Booleans, Integers, Integers]:
+    """Follow lanes to the end.
+
+    Returns which owners (numbers below ``owners``) were given back, and for each lane that a known point holds its
+    owner and the copy.
+    """
+    problem = search.problem
     d, m1 = problem.samples, problem.inputs + 1
     rows = d + 1
     work = np.zeros(owners, dtype=np.intp)
-    failed, swallowed = np.zeros(owners, dtype=bool), np.zeros(owners, dtype=bool)
+    failed = np.zeros(owners, dtype=bool)
+    swallowed, holders = [np.empty(0, dtype=np.intp)], [np.empty(0, dtype=np.intp)]
     while lanes.owner.size:
         work += np.bincount(lanes.owner, minlength=owners)
         failed |= work > limit
         lanes = lanes.take(~failed[lanes.owner])
-        found = sift(problem, engine, known, lanes, counters)
+        found = sift(search, lanes)
         lanes, before, loose, drive = found.lanes, found.before, found.loose, found.drive
-        swallowed[found.swallowed] = True
+        swallowed.append(found.swallowed)
+        holders.append(found.holders)
         if not lanes.owner.size:
             break
         width = lanes.reach[1] - lanes.reach[0]
@@ -259,4 +256,4 @@ def follow(
         failed[lanes.owner[tiny]] = True
         split = ~again
         lanes = Lanes.join([lanes.take(again), _halve(lanes.take(split), axis[split])])
-    return failed, swallowed
+    return failed, np.concatenate(swallowed), np.concatenate(holders)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
@@ -210,7 +210,7 @@ class KnownPoints:
     numbers: npt.NDArray[np.intp]
 
     def holders(self, low: Doubles, high: Doubles, bias_low: Doubles, bias_high: Doubles) -> npt.NDArray[np.intp]:
-        """Class whose uniqueness box holds each state box (N, m + 1, k) up to the order of nodes, else -1."""
+        """The copy whose uniqueness box holds each state box (N, m + 1, k) up to the order of nodes, else -1."""
         found = np.full(low.shape[2], -1, dtype=np.intp)
         if not len(self.centres):
             return found
@@ -230,17 +230,38 @@ class KnownPoints:
             for order in permutations(range(low.shape[0])):
                 hit = within[:, range(low.shape[0]), order].all(axis=1)
                 if hit.any():
-                    found[k] = self.numbers[np.flatnonzero(fits)[np.argmax(hit)]]
+                    found[k] = np.flatnonzero(fits)[np.argmax(hit)]
                     break
+        return found
+
+    def same_as(self, copy: int) -> set[int]:
+        """Copies of the same class that are one solution with ``copy``: its point lies in their uniqueness boxes."""
+        slack = EXISTENCE_RADIUS
+        low, high = self.centres[copy, :, :, None] - slack, self.centres[copy, :, :, None] + slack
+        edge, found = self.biases[copy : copy + 1], {copy}
+        for other in range(len(self.centres)):
+            if self.numbers[other] == self.numbers[copy]:
+                alone = replace(
+                    self,
+                    centres=self.centres[other : other + 1],
+                    biases=self.biases[other : other + 1],
+                    radii=self.radii[other : other + 1],
+                )
+                if alone.holders(low, high, edge - slack, edge + slack)[0] >= 0:
+                    found.add(other)
         return found
 
     def distance(self, point: KnownClass) -> float:
         """Largest coordinate by which a point differs from the nearest copy, whatever the order of its nodes."""
+        return self.near(point.centre, point.bias)
+
+    def near(self, states: Doubles, bias: float) -> float:
+        """The same for node states (N, m + 1) with v >= 0 and an output bias."""
         nearest = math.inf
-        for centre, bias in zip(self.centres, self.biases, strict=True):
-            apart = np.abs(centre[:, None, :] - point.centre[None]).max(axis=2)
+        for centre, other in zip(self.centres, self.biases, strict=True):
+            apart = np.abs(centre[:, None, :] - states[None]).max(axis=2)
             for order in permutations(range(len(centre))):
-                nearest = min(nearest, max(float(apart[order, range(len(centre))].max()), abs(bias - point.bias)))
+                nearest = min(nearest, max(float(apart[order, range(len(centre))].max()), abs(other - bias)))
         return nearest
 
 

@@ -224,13 +224,13 @@ def match(
     lower, upper = np.vstack([np.zeros(n), members[0], boxes[0]]), np.vstack([np.arange(n), members[1], boxes[1]])
     most, least = np.vstack([np.zeros(k), limits[0], reach[1]]), np.vstack([first, limits[1], reach[0]])
     rows = len(lower)
-    lists = _padded(np.concatenate([lower, upper]))
+    lists = np.ascontiguousarray(_padded(np.concatenate([lower, upper])))
     strips = lists.shape[1] // WIDTH
     hull = np.empty((2, sides, strips * WIDTH))
     hull[0], hull[1] = np.inf, -np.inf
     own = np.empty((2, sides, k))
     mask = np.zeros((k, strips), dtype=np.uint8)
-    hulls = _padded(_hulls_of_strips(lists, rows))
+    hulls = np.ascontiguousarray(_padded(_hulls_of_strips(lists, rows)))
     limit = np.ascontiguousarray(np.concatenate([most, least]).T)
     start = (first // WIDTH**2).astype(np.int64)
     call, _ = _compiled(rows, sides)

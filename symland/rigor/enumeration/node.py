@@ -58,7 +58,9 @@ Design = tuple[tuple[float, ...], ...]
 
 
 def _combination(coefficients: Sequence[float], terms: Sequence[Interval]) -> Interval:
-    return total([t.scaled(c) for c, t in zip(coefficients, terms, strict=True) if c != 0.0])
+    """Sum of c t over the coefficients that are not 0; 0 where all are, as for an input that is 0 in every sample."""
+    used = [t.scaled(c) for c, t in zip(coefficients, terms, strict=True) if c != 0.0]
+    return total(used) if used else Interval.point(0.0)
 
 
 def _column(design: Design, k: int) -> tuple[float, ...]:
@@ -412,8 +414,10 @@ def zero_program(design: Design) -> LaneText:
         tanh = [tanh_range(_combination(row, around[:m])) for row in design]
         nothing = [0.0] * (m + 1)
         affine = affine_form(linear_form(design, Box(pull, around, tanh), nothing, shifted=False))
-        fails = [e >= r for e, r in zip(affine.error, reach, strict=True)]
-        return [1.0 - flag(fails)]
+        holds = affine.error[0] < reach[0]
+        for e, r in zip(affine.error[1:], reach[1:], strict=True):
+            holds = holds & (e < r)
+        return [choose(holds, 1.0, 0.0)]
 
     return program
 

@@ -50,6 +50,8 @@ MARGIN_PEAK = 0.2784645428
 """Upper bound of max_t t / (1 + e^t) = W(1/e) = 0.27846454276107..."""
 MARGIN_PLACE = (0.2178, 0.2179)
 """q = 1/(1 + e^t) where q t peaks: t = 1 + W(1/e), q = 0.21781..."""
+LARGEST_INPUT = 2.0**64
+"""Size of an input up to which no product in the search overflows: determinants hold ten inputs at most."""
 TWIST_PEAK = 0.44775
 """Upper bound of max_a |a| sech^2 a = 0.4477433..."""
 
@@ -132,6 +134,12 @@ def reduced_problem(spec: LandscapeSpec) -> ReducedProblem:
     rows = tuple((*row, Fraction(1)) for row in spec.data.inputs)
     if any(Fraction(float(cell)) != cell for row in rows for cell in row):
         raise SpecError.at("data.inputs", "an input is not a dyadic number", "use inputs that doubles hold exactly")
+    if any(abs(cell) > LARGEST_INPUT for row in rows for cell in row):
+        raise SpecError.at(
+            "data.inputs",
+            f"an input is larger than {LARGEST_INPUT:.3g} in size",
+            "scale the inputs: complete enumeration computes in doubles",
+        )
     if len(rows[0]) > 4 or len(rows) > 8:
         raise SpecError.at(
             "data",
