@@ -17,23 +17,13 @@ import pytest
 from symland.datasets import make_data
 from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
-from symland.rigor.enumeration import Progress, audit, enumerate_by_theorem, enumerate_points, search, theorem_applies
+from symland.rigor.enumeration import Progress, audit, enumerate_by_theorem, enumerate_points, examine, theorem_applies
+from symland.rigor.enumeration.examine import Members, _clusters, bisect_nodes, choose_nodes, examine_batch
 from symland.rigor.enumeration.joint import Lanes, sift
 from symland.rigor.enumeration.known import prove_known
 from symland.rigor.enumeration.matching import match
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
-from symland.rigor.enumeration.search import (
-    Counters,
-    Engines,
-    Members,
-    Survivors,
-    Task,
-    _clusters,
-    bisect_nodes,
-    choose_nodes,
-    engines,
-    examine_batch,
-)
+from symland.rigor.enumeration.search import Closed, Engines, Search, Survivors, Task, engines
 from symland.spec import builtin
 from tests.rigor.reduced import hundredth, multistart, pulls, solution, swapped
 
@@ -41,7 +31,7 @@ from tests.rigor.reduced import hundredth, multistart, pulls, solution, swapped
 def test_all_that_a_search_compiles_gives_what_numpy_gives_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: dict[str, int] = {}
 
-    def checked(problem: ReducedProblem) -> Engines:
+    def checked(problem: ReducedProblem, compiled: bool = True) -> Engines:
         def both(name: str) -> Any:
             fast, plain = getattr(engines(problem), name), getattr(engines(problem, compiled=False), name)
 
@@ -57,7 +47,7 @@ def test_all_that_a_search_compiles_gives_what_numpy_gives_bit_for_bit(monkeypat
 
         return Engines(**{part.name: both(part.name) for part in fields(Engines)})
 
-    monkeypatch.setattr("symland.rigor.enumeration.drive.engines", checked)
+    monkeypatch.setattr("symland.rigor.enumeration.search.engines", checked)
     result = enumerate_points(builtin("xor").with_(hidden=(2,), penalty="1e-1"), [np.zeros(12)])
     assert result.verdict is Verdict.CERTIFIED
     assert len(result.classes) == 1
@@ -104,7 +94,7 @@ def test_the_search_needs_no_more_work_than_it_did(
     """Its bounds and its rules for splitting decide how far it gets: a change for the better writes new counts here."""
     spec = builtin("xor").with_(hidden=(nodes,), penalty=penalty)
     points = multistart(2, 0.02, 60) if limit else [np.zeros(5 * nodes + 2)]
-    result = enumerate_points(spec, points, max_boxes=limit)
+    result = enumerate_points(spec, points, max_boxes=limit, lookout=0)
     assert result.verdict is (Verdict.UNDECIDED if limit else Verdict.CERTIFIED)
     # Platforms differ in the last digit of a logarithm that guesses.
     assert result.boxes_handled == pytest.approx(boxes, rel=0.01)
@@ -199,7 +189,7 @@ def test_the_audit_does_not_certify_a_box_about_an_unlisted_solution() -> None:
 
 def test_a_deleted_class_leaves_a_box_open_that_holds_it() -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="1e-1")
-    result = enumerate_points(spec, [], budget_seconds=4.0)
+    result = enumerate_points(spec, [], budget_seconds=4.0, lookout=0)
     assert result.verdict is Verdict.UNDECIDED
     origin = np.array([-2.5 / 2, 2.5 / 2, 2.5 / 2, -2.5 / 2, 0.0])
     assert any(((box.pull[0] <= origin) & (origin <= box.pull[1])).all() for box in result.undecided)
@@ -207,7 +197,7 @@ def test_a_deleted_class_leaves_a_box_open_that_holds_it() -> None:
 
 def test_a_point_that_is_not_stationary_holds_nothing() -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="1e-1")
-    result = enumerate_points(spec, [np.full(7, 1e6)], max_boxes=100)
+    result = enumerate_points(spec, [np.full(7, 1e6)], max_boxes=100, lookout=0)
     assert result.unproved == (0,)
     assert result.verdict is Verdict.UNDECIDED
 
@@ -316,10 +306,10 @@ def test_a_residual_box_about_a_pair_of_nodes_is_closed_only_by_the_list(
 ) -> None:
     if clusters:
         for name, value in (("JOINT_LIMIT", 0), ("CLUSTER_PULL", 1.0), ("CLUSTER_WIDTH", 9.0)):
-            monkeypatch.setattr(search, name, value)
+            monkeypatch.setattr(examine, name, value)
     problem = reduced_problem(builtin("xor").with_(hidden=(2,), penalty="1e-2"))
     rng = np.random.default_rng(11)
-    engine, tried = engines(problem), set()
+    tried = set()
     for theta in hundredth(2):
         states, _, bias = solution(theta)
         # One node may be zero: zero nodes are allowed everywhere and have no boxes.
@@ -339,9 +329,9 @@ def test_a_residual_box_about_a_pair_of_nodes_is_closed_only_by_the_list(
         boxes = np.stack(nodes, axis=2)
         boxes[:, -1] = np.maximum(boxes[:, -1], 0.0)
         for known in (prove_known(problem, [])[0], prove_known(problem, [theta])[0]):
-            (left,) = examine_batch(problem, engine, known, [Task(whole, boxes.copy())], Counters())
+            (left,) = examine_batch(Search.of(problem, known), [Task(whole, boxes.copy(), whole)])
             if known.classes:
-                assert left is None or width > 1e-3
+                assert isinstance(left, Closed) or width > 1e-3
                 continue
             assert isinstance(left, Survivors)
             assert (left.pull[0] - 1e-9 <= truth).all()
@@ -368,7 +358,7 @@ def test_a_lane_about_a_solution_is_never_dropped_unless_the_list_holds_it() -> 
         nobody, _ = prove_known(problem, [])
         boxes = np.stack([low, high])
         lanes = Lanes(boxes[:, :5].copy(), boxes[:, None, 5:].copy(), np.arange(40))
-        left = sift(problem, engines(problem), nobody, lanes, Counters()).lanes
+        left = sift(Search.of(problem, nobody), lanes).lanes
         assert np.array_equal(left.owner, np.arange(40))
         assert (left.reach[0] <= truth[:5] + 1e-9).all()
         assert (left.reach[1] >= truth[:5] - 1e-9).all()
