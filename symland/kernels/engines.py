@@ -210,9 +210,7 @@ def _numpy_function(spec: LandscapeSpec, want: Want) -> Function:
     from symland.program.derive import build_program
 
     program = build_program(spec, program_outputs(want))
-    return Function(
-        want=want, shapes=output_shapes(spec, want), call=numpy_call(program, want), cached=False
-    )
+    return Function(want=want, shapes=output_shapes(spec, want), call=numpy_call(program, want), cached=False)
 
 
 def numpy_call(program: Program, want: Want) -> Call:

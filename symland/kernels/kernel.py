@@ -221,9 +221,7 @@ class CompiledKernel:
         points = theta if type(theta) is np.ndarray else admit(theta, name)
         shape = points.shape
         if len(shape) != 2 or shape[1] != self.n_parameters:
-            raise KernelError(
-                f"{name} has shape {shape}; give one row of {self.n_parameters} numbers for each point"
-            )
+            raise KernelError(f"{name} has shape {shape}; give one row of {self.n_parameters} numbers for each point")
         return points
 
     def _run(

@@ -7,7 +7,7 @@ row-major, without gaps, and aligned.
 
 - What is read and not fit is copied; if it is no rectangle of real numbers, or of another shape, it is refused.
 - What is written and not fit, or read-only, is refused: a copy would leave the caller's array as it was.
-- What is read and shares memory with what is written is copied; two ports that are written and share memory are refused.
+- What is read and shares memory with what is written is copied; what is written twice is refused.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ _Known = tuple[Sizes, list[tuple[Shape, np.dtype[Any]]], list[int]]
 class Entry:
     """A function in machine code, called as `entry(sizes, arrays)`: the only place where an array becomes an address.
 
-    Its signature is (i64 size..., [ptr scratch,] ptr array...); it returns an i64 if it `counts`. The first size is that
-    of the loop over all: where it is 0 the arrays are looked at, and no code runs.
+    Its signature is (i64 size..., [ptr scratch,] ptr array...); it returns an i64 if it `counts`. The first size counts
+    the turns of its outermost loop: where it is 0 the arrays are looked at, and no code runs.
 
     Parameters
     ----------

@@ -299,9 +299,7 @@ def test_a_bound_kernel_reads_points_in_any_layout_too() -> None:
 
 @settings(max_examples=24)
 @given(layouts.filter(lambda name: name != "list"), few, draws)
-def test_one_primitive_function_reads_arguments_in_any_layout(
-    layout: str, n: int, draw: np.random.Generator
-) -> None:
+def test_one_primitive_function_reads_arguments_in_any_layout(layout: str, n: int, draw: np.random.Generator) -> None:
     laid = LAYOUTS[layout](draw.normal(size=(n, 1)))
     assert agree(evaluate_primitive("tanh", laid), np.tanh(numbers(laid)[:, 0]))
 
@@ -360,9 +358,7 @@ def plain_match(tables: Sequence[np.ndarray], first: np.ndarray) -> list[list[in
 @example("Fortran", 9, 9, 2, np.random.default_rng(1))
 @example("C", 80, 1, 1, np.random.default_rng(2))
 @example("C", 0, 3, 1, np.random.default_rng(2))
-def test_matching_reads_lists_in_any_layout(
-    layout: str, n: int, k: int, rows: int, draw: np.random.Generator
-) -> None:
+def test_matching_reads_lists_in_any_layout(layout: str, n: int, k: int, rows: int, draw: np.random.Generator) -> None:
     tables = [LAYOUTS[layout](table) for table in lists_of(n, k, rows, 2, draw)]
     first = draw.integers(0, n + 1, size=k)
     plain = [numbers(table) for table in tables]
@@ -384,6 +380,22 @@ def test_matching_reads_lists_in_any_layout(
 
 def columns_first(tables: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [np.asfortranarray(table) for table in tables]
+
+
+@given(st.integers(1, 20), st.integers(1, 9), draws)
+def test_a_bound_that_is_not_a_number_excludes_no_pair(n: int, k: int, draw: np.random.Generator) -> None:
+    tables = lists_of(n, k, 2, 2, draw)
+    first = np.zeros(k, dtype=np.intp)
+    open_ends = (-np.inf, np.inf, np.inf, -np.inf, -np.inf, np.inf, -np.inf, np.inf)
+    unknown, unbounded = [], []
+    for table, end in zip(tables, open_ends, strict=True):
+        lost = draw.random(table.shape) < 0.2
+        unknown.append(np.where(lost, np.nan, table))
+        unbounded.append(np.where(lost, end, table))
+    got, wanted = (match((a, b), (c, d), (e, f), (g, h), first) for a, b, c, d, e, f, g, h in (unknown, unbounded))
+    assert np.column_stack(got.pairs()).tolist() == plain_match(unbounded, first)
+    assert np.array_equal(got.first, wanted.first)
+    assert np.array_equal(got.second, wanted.second)
 
 
 def test_matching_without_the_gate_reads_lists_in_the_wrong_order(monkeypatch: pytest.MonkeyPatch) -> None:

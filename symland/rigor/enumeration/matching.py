@@ -7,6 +7,7 @@ pairs is ever made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -218,6 +219,13 @@ def _padded(array: Doubles) -> Doubles:
     return np.pad(array, ((0, 0), (0, -array.shape[1] % WIDTH)), constant_values=np.nan)
 
 
+def _or(unbounded: float, bounds: Sequence[npt.NDArray[Any]]) -> Doubles:
+    """Rows of bounds, one under the other. A bound that is not a number bounds nothing, so it excludes no pair."""
+    rows: Doubles = np.vstack(bounds).astype(np.float64)
+    rows[np.isnan(rows)] = unbounded
+    return rows
+
+
 def _hulls_of_strips(lists: Doubles, rows: int) -> Doubles:
     """Hulls (2 R, strips) of the members (2 R, 8 strips) of each strip."""
     strips = lists.reshape(2, rows, -1, WIDTH)
@@ -240,8 +248,10 @@ def match(
     """
     n, (sides, k) = members[0].shape[1], reach[0].shape
     # Two more kinds of row: j >= first_i, and the boxes.
-    lower, upper = np.vstack([np.zeros(n), members[0], boxes[0]]), np.vstack([np.arange(n), members[1], boxes[1]])
-    most, least = np.vstack([np.zeros(k), limits[0], reach[1]]), np.vstack([first, limits[1], reach[0]])
+    lower = _or(-np.inf, [np.zeros(n), members[0], boxes[0]])
+    upper = _or(np.inf, [np.arange(n), members[1], boxes[1]])
+    most = _or(np.inf, [np.zeros(k), limits[0], reach[1]])
+    least = _or(-np.inf, [first, limits[1], reach[0]])
     rows = len(lower)
     lists = _padded(np.concatenate([lower, upper]))
     strips = lists.shape[1] // WIDTH
