@@ -6,8 +6,6 @@ numpy   the program run over NumPy arrays
 
 from __future__ import annotations
 
-import ctypes
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -20,6 +18,7 @@ from symland.kernels import inertia
 from symland.kernels.build.cache import entry_key, read_entry, source_digest, write_entry
 from symland.kernels.inertia import add_inertia
 from symland.kernels.lanes import LANES, Kind, LaneCode
+from symland.machine.gate import Entry, Port
 from symland.program.ir import Program, Role
 from symland.records import FloatArray
 from symland.spec import LandscapeSpec
@@ -44,6 +43,10 @@ class Engine(Enum):
 ENGINES = tuple(engine.value for engine in Engine)
 
 
+Call = Callable[[tuple[int, ...], Sequence[FloatArray]], Any]
+"""call((n,), (*data, *inputs, *outputs)) at n points."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Function:
     """A compiled function.
@@ -51,14 +54,16 @@ class Function:
     Attributes
     ----------
     want : outputs
+    shapes : what each output is of one point
     call : callable
-        call(n, data, inputs, outputs): data, inputs and outputs are C-contiguous float64 arrays.
+        call((n,), (*data, *inputs, *outputs)) at n points. Machine code is called through the gate.
     cached : bool
         Whether it was found on disk.
     """
 
     want: Want
-    call: Callable[[int, Sequence[FloatArray], Sequence[FloatArray], Sequence[FloatArray]], None]
+    shapes: tuple[tuple[int, ...], ...]
+    call: Call
     cached: bool
 
 
@@ -70,39 +75,47 @@ class Loaded(Protocol):
         ...
 
 
-def address_of(array: FloatArray) -> int:
-    """Where the entries of a contiguous array start."""
-    try:
-        # Three times as fast as asking NumPy, but for arrays that can be written only.
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
-    except (TypeError, ValueError):
-        return int(array.__array_interface__["data"][0])
+def output_shapes(spec: LandscapeSpec, want: Want) -> tuple[tuple[int, ...], ...]:
+    """The shape of each output of one point."""
+    p = spec.n_parameters
+    shapes = {
+        "gradient": (p,),
+        "hessian": (p, p),
+        "packed": (p * (p + 1) // 2,),
+        "product": (p,),
+        "per_sample": (spec.n_samples, p),
+    }
+    return tuple(shapes.get(name, ()) for name in want)
 
 
-def native(address: int, workspace: int, n_pointers: int, owner: object) -> Callable[..., None]:
-    """A call of machine code with the signature (i64, work, data..., inputs..., outputs...)."""
-    prototype = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * (1 + n_pointers))
-    function = prototype(address)
-
-    # Each thread keeps its own scratch space.
-    scratch = threading.local()
-
-    def call(n: int, data: Sequence[FloatArray], inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
-        try:
-            start = scratch.start
-        except AttributeError:
-            scratch.work = np.empty(workspace + 8)
-            start = address_of(scratch.work)
-            start += -start % 64
-            scratch.start = start
-        function(n, start, *map(address_of, (*data, *inputs, *outputs)))
-
-    call.owner = owner  # type: ignore[attr-defined]
-    return call
+def per_point(*shape: int) -> Callable[[int], tuple[int, ...]]:
+    """The shape of an array with an entry of the given shape for each of n points."""
+    return lambda n: (n, *shape)
 
 
-def pointers(code: LaneCode) -> int:
-    return sum(len(code.named(kind)) for kind in (Kind.DATA, Kind.INPUT, Kind.OUTPUT))
+def kernel_ports(spec: LandscapeSpec, want: Want, data_sizes: Sequence[int] = ()) -> tuple[Port, ...]:
+    """The arrays that the machine code of a function takes: data, theta, the direction of a product, outputs."""
+
+    def constant(size: int) -> Callable[[int], tuple[int, ...]]:
+        return lambda n: (size,)
+
+    outputs = zip(want, output_shapes(spec, want), strict=True)
+    inputs = ("theta", "direction")[: 1 + (want == ("product",))]
+    return (
+        *(Port(name=f"data array {k}", shape=constant(size)) for k, size in enumerate(data_sizes)),
+        *(Port(name=name, shape=per_point(spec.n_parameters)) for name in inputs),
+        *(Port(name=f"out for the {name}", shape=per_point(*shape), written=True) for name, shape in outputs),
+    )
+
+
+def native(loaded: Loaded, workspace: int, ports: Sequence[Port]) -> Entry:
+    """The function of machine code with the signature (i64, work, data..., inputs..., outputs...)."""
+    return Entry(address=loaded.address(ENTRY), n_sizes=1, ports=ports, owner=loaded, workspace=workspace)
+
+
+def data_sizes(code: LaneCode) -> list[int]:
+    """How many numbers each data array of a function holds."""
+    return [b.size for b in code.named(Kind.DATA)]
 
 
 Checker = Callable[[Program, LaneCode, Function], None]
@@ -147,12 +160,12 @@ def make_function(
     found = read_entry(folder, key) if folder is not None else None
     if found is not None:
         held, machine_code = found
-        return _loaded(want, load(machine_code), held, cached=True)
+        return _loaded(spec, want, load(machine_code), held, cached=True)
     program, code = record_code(spec, want, runtime_data)
     inlined = inline_code(code)
     machine_code = make_code(make_text(inlined, ENTRY, packed=want == ("packed",)))
-    held = {**facts, "workspace": workspace(inlined), "pointers": pointers(code), "program": program.digest}
-    function = _loaded(want, load(machine_code), held, cached=False)
+    held = {**facts, "workspace": workspace(inlined), "data": data_sizes(code), "program": program.digest}
+    function = _loaded(spec, want, load(machine_code), held, cached=False)
     if check is not None:
         check(program, code, function)
     if folder is not None:
@@ -160,9 +173,9 @@ def make_function(
     return function
 
 
-def _loaded(want: Want, loaded: Loaded, held: Mapping[str, Any], *, cached: bool) -> Function:
-    call = native(loaded.address(ENTRY), int(held["workspace"]), int(held["pointers"]), loaded)
-    return Function(want=want, call=call, cached=cached)
+def _loaded(spec: LandscapeSpec, want: Want, loaded: Loaded, held: Mapping[str, Any], *, cached: bool) -> Function:
+    call = native(loaded, int(held["workspace"]), kernel_ports(spec, want, held["data"]))
+    return Function(want=want, shapes=output_shapes(spec, want), call=call, cached=cached)
 
 
 def record_code(spec: LandscapeSpec, want: Want, runtime_data: bool = False) -> tuple[Program, LaneCode]:
@@ -197,24 +210,27 @@ def _numpy_function(spec: LandscapeSpec, want: Want) -> Function:
     from symland.program.derive import build_program
 
     program = build_program(spec, program_outputs(want))
-    return Function(want=want, call=numpy_call(program, want), cached=False)
+    return Function(want=want, shapes=output_shapes(spec, want), call=numpy_call(program, want), cached=False)
 
 
-def numpy_call(program: Program, want: Want) -> Callable[..., None]:
+def numpy_call(program: Program, want: Want) -> Call:
     """The call of a function, by running its program over NumPy arrays."""
     from symland.kernels.arrays import evaluate_arrays
 
     names = [a.name for a in program.arrays.values() if a.role is Role.DATA]
     upper = np.triu_indices(program.n_parameters)
 
-    def call(n: int, data: Sequence[FloatArray], inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
+    def call(sizes: tuple[int, ...], arrays: Sequence[FloatArray]) -> None:
+        first = len(arrays) - len(want)
+        n_inputs = 1 + (want == ("product",))
+        data, inputs, outputs = arrays[: first - n_inputs], arrays[first - n_inputs : first], arrays[first:]
         made = evaluate_arrays(program, inputs, dict(zip(names, data, strict=False)))
         if want == ("packed",):
             made["packed"] = made["hessian"][:, *upper]
         elif want == inertia.OUTPUTS:
             spectrum = np.linalg.eigvalsh(made["hessian"])
-            sizes = np.abs(spectrum)
-            made |= {"negative": (spectrum < 0).sum(1), "smallest": sizes.min(1), "largest": sizes.max(1)}
+            magnitude = np.abs(spectrum)
+            made |= {"negative": (spectrum < 0).sum(1), "smallest": magnitude.min(1), "largest": magnitude.max(1)}
         for name, out in zip(want, outputs, strict=True):
             out[...] = made[name]
 

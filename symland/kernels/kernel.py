@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from symland.errors import KernelError, VerificationError
 from symland.kernels import inertia
-from symland.kernels.engines import ENGINES, Engine, Function, Want, address_of, make_function, numpy_call
+from symland.kernels.engines import ENGINES, Engine, Function, Want, kernel_ports, make_function, numpy_call
+from symland.machine.gate import Array, admit, fit, fresh
 from symland.records import FloatArray, Verdict
 from symland.spec import LandscapeSpec
 
@@ -31,9 +31,6 @@ CHECKED_OPERATIONS = 20_000
 THREAD_POINTS = 2048
 """Points that a thread takes at least."""
 
-ALIGNED_ENTRIES = 256
-"""Entries of the shortest array that is aligned."""
-
 ZERO_EIGENVALUE = 1e-14
 """An eigenvalue this many times smaller than the largest counts as zero."""
 
@@ -48,8 +45,9 @@ of the output."""
 class CompiledKernel:
     """Value, gradient and Hessian of a landscape at theta of shape (n, P), float64, row-major.
 
-    Functions are built when they are first called. With an `out` of the right shape, C-contiguous and float64, nothing
-    is allocated for the result.
+    Functions are built when they are first called. Points may come in any layout. With an `out` of the right shape,
+    aligned, C-contiguous and float64, nothing is allocated for the result; it may be an input's own memory, which is
+    copied first.
 
     Attributes
     ----------
@@ -67,7 +65,6 @@ class CompiledKernel:
         "_folder",
         "_functions",
         "_runtime_data",
-        "_shapes",
         "_verify",
         "engine",
         "n_parameters",
@@ -94,14 +91,7 @@ class CompiledKernel:
         self._functions: dict[Want, Function] = {}
         self._code_spec = spec
         self._data: tuple[FloatArray, ...] = data_of(spec) if runtime_data else ()
-        p = self.n_parameters = spec.n_parameters
-        self._shapes = {
-            "gradient": (p,),
-            "hessian": (p, p),
-            "packed": (p * (p + 1) // 2,),
-            "product": (p,),
-            "per_sample": (spec.n_samples, p),
-        }
+        self.n_parameters = spec.n_parameters
 
     def __repr__(self) -> str:
         return f"CompiledKernel({self.spec.name!r}, P={self.n_parameters}, engine={self.engine.value!r})"
@@ -211,8 +201,9 @@ class CompiledKernel:
         VerificationError
             If it does not compute what its program says; it is not kept then.
         """
-        if want not in self._functions:
-            made = make_function(
+        found = self._functions.get(want)
+        if found is None:
+            found = self._functions[want] = make_function(
                 self._code_spec,
                 want,
                 self.engine,
@@ -220,63 +211,52 @@ class CompiledKernel:
                 folder=self._folder,
                 check=self._check if self._verify else None,
             )
-            self._functions[want] = made
-        return self._functions[want]
+        return found
 
     def evaluator(self, want: Want) -> Callable[[FloatArray], list[FloatArray]]:
         """The function of theta (n, P) with these outputs."""
         return lambda theta: self._run(want, theta, [None] * len(want))
 
-    def _points(self, theta: Any, name: str = "theta") -> FloatArray:
-        points = np.ascontiguousarray(theta, dtype=np.float64)
-        if points.ndim != 2 or points.shape[1] != self.n_parameters:
-            raise KernelError(
-                f"{name} has shape {points.shape}; give one row of {self.n_parameters} numbers for each point"
-            )
+    def _points(self, theta: Any, name: str = "theta") -> Array:
+        points = theta if type(theta) is np.ndarray else admit(theta, name)
+        shape = points.shape
+        if len(shape) != 2 or shape[1] != self.n_parameters:
+            raise KernelError(f"{name} has shape {shape}; give one row of {self.n_parameters} numbers for each point")
         return points
 
     def _run(
         self, want: Want, theta: FloatArray, out: Sequence[FloatArray | None], direction: FloatArray | None = None
     ) -> list[FloatArray]:
-        inputs = [self._points(theta)]
+        inputs: tuple[Array, ...] = (self._points(theta),)
         n = len(inputs[0])
         if direction is not None:
             if len(direction) != n:
                 raise KernelError(f"{len(direction)} directions came for {n} points; give one for each")
-            inputs.append(direction)
-        outputs = [self._output(name, n, given) for name, given in zip(want, out, strict=True)]
-        if n:
-            self._share(self.function(want), n, inputs, outputs)
+            inputs = (*inputs, direction)
+        function = self.function(want)
+        outputs = [
+            fresh((n, *shape)) if given is None else given for shape, given in zip(function.shapes, out, strict=True)
+        ]
+        arrays = (*self._data, *inputs, *outputs)
+        if n < 2 * THREAD_POINTS and self.engine is not Engine.NUMPY:
+            function.call((n,), arrays)
+            return outputs
+        # What the threads share out, and what NumPy reads, is looked at as a whole.
+        arrays = tuple(fit(kernel_ports(self.spec, want, [len(d) for d in self._data]), (n,), arrays))
+        parts = min(self.threads, n // THREAD_POINTS)
+        if parts > 1:
+            self._share(function, n, parts, arrays)
+        elif n:
+            function.call((n,), arrays)
         return outputs
 
-    def _output(self, name: str, n: int, given: FloatArray | None) -> FloatArray:
-        shape = (n, *self._shapes.get(name, ()))
-        if given is None:
-            return _aligned(shape)
-        if given.shape != shape or given.dtype != np.float64 or not given.flags.c_contiguous:
-            raise KernelError(
-                f"out for the {name} has shape {given.shape} and type {given.dtype}; "
-                f"give a C-contiguous float64 array of shape {shape}"
-            )
-        if not given.flags.writeable:
-            raise KernelError(f"out for the {name} is read-only; give a writeable array")
-        return given
-
-    def _share(self, function: Function, n: int, inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
-        parts = min(self.threads, n // THREAD_POINTS)
-        if parts < 2:
-            function.call(n, self._data, inputs, outputs)
-            return
-        # Whole strips for every thread but the last.
+    def _share(self, function: Function, n: int, parts: int, arrays: Sequence[FloatArray]) -> None:
+        """Share the points out among threads: whole strips for every thread but the last."""
         step = -(-n // (8 * parts)) * 8
         ranges = [slice(start, min(start + step, n)) for start in range(0, n, step)]
+        data, rest = arrays[: len(self._data)], arrays[len(self._data) :]
         with ThreadPoolExecutor(len(ranges)) as pool:
-            jobs = [
-                pool.submit(
-                    function.call, r.stop - r.start, self._data, [a[r] for a in inputs], [o[r] for o in outputs]
-                )
-                for r in ranges
-            ]
+            jobs = [pool.submit(function.call, (r.stop - r.start,), (*data, *(a[r] for a in rest))) for r in ranges]
             for job in jobs:
                 job.result()
 
@@ -294,10 +274,10 @@ class CompiledKernel:
         scales = np.repeat([0.1, 1.0, 4.0], 3)[:, np.newaxis]
         points = np.concatenate([np.zeros((1, p)), scales * draw.normal(size=(9, p))])
         inputs = [points, draw.normal(size=points.shape)][: 1 + (function.want == ("product",))]
-        outputs = [np.empty((len(points), *self._shapes.get(name, ()))) for name in function.want]
+        outputs = [np.empty((len(points), *shape)) for shape in function.shapes]
         references = [np.empty_like(out) for out in outputs]
-        function.call(len(points), self._data, inputs, outputs)
-        numpy_call(program, function.want)(len(points), self._data, inputs, references)
+        function.call((len(points),), (*self._data, *inputs, *outputs))
+        numpy_call(program, function.want)((len(points),), (*self._data, *inputs, *references))
         if pivots:
             trusted = outputs[1] > inertia.PIVOT_GUARD * outputs[2]
             outputs, references = [outputs[0][trusted]], [references[0][trusted]]
@@ -307,16 +287,6 @@ class CompiledKernel:
                 raise VerificationError(
                     f"the {name} of the {self.engine.value} engine is off by {error:.1e} of its size; {REPORT}"
                 )
-
-
-def _aligned(shape: tuple[int, ...]) -> FloatArray:
-    """An empty array; a long one starts at a multiple of 64 bytes, as vectors that cross a cache line cost twice."""
-    size = math.prod(shape)
-    if size < ALIGNED_ENTRIES:
-        return np.empty(shape)
-    room = np.empty(size + 8)
-    first = -(address_of(room) // 8) % 8
-    return room[first : first + size].reshape(shape)
 
 
 def data_of(spec: LandscapeSpec) -> tuple[FloatArray, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from symland.kernels.elementary import inline
 from symland.kernels.lanes import Address, Buffer, Kind, LaneCode
 from symland.kernels.recorder import Recorder
+from symland.machine.gate import Port
 from symland.records import FloatArray
 
 __all__ = ["evaluate_primitive", "primitive_code"]
@@ -27,11 +28,12 @@ def primitive_code(op: str, arity: int = 1, value: Fraction | None = None) -> La
 def evaluate_primitive(op: str, x: FloatArray, value: Fraction | None = None) -> FloatArray:
     """What the compiled polynomial gives at arguments of shape (n, arity)."""
     from symland.kernels.build.machine import LoadedObject, make_object
-    from symland.kernels.engines import ENTRY, native, workspace
+    from symland.kernels.engines import ENTRY, native, per_point, workspace
     from symland.kernels.llvm import print_llvm
 
     code = inline(primitive_code(op, x.shape[1], value))
     loaded = LoadedObject(make_object(print_llvm(code, ENTRY)))
+    ports = (Port(name="x", shape=per_point(x.shape[1])), Port(name="y", shape=per_point(), written=True))
     y = np.empty(len(x))
-    native(loaded.address(ENTRY), workspace(code), 2, loaded)(len(x), (), (np.ascontiguousarray(x),), (y,))
+    native(loaded, workspace(code), ports)((len(x),), (x, y))
     return y

@@ -21,7 +21,7 @@ from symland.kernels import compile_kernel, elementary, verify_kernel
 from symland.kernels.build.machine import LoadedObject, make_object
 from symland.kernels.checks import check_enclosure, check_primitives, check_recording
 from symland.kernels.elementary import inline
-from symland.kernels.engines import ENTRY, native, pointers, record_code, workspace
+from symland.kernels.engines import ENTRY, kernel_ports, native, record_code, workspace
 from symland.kernels.lanes import Address, Item, LaneCode, Let, Load, Loop, Store
 from symland.kernels.llvm import print_llvm
 from symland.program.derive import build_program
@@ -357,13 +357,13 @@ def verdict_of_text(spec: LandscapeSpec, plant: Callable[[str], str]) -> Verdict
     text = print_llvm(inlined, ENTRY)
     planted = plant(text)
     loaded = LoadedObject(make_object(planted))
-    call = native(loaded.address(ENTRY), workspace(inlined), pointers(code), loaded)
+    call = native(loaded, workspace(inlined), kernel_ports(spec, WANT))
     p = spec.n_parameters
 
     def evaluate(theta: np.ndarray) -> list[np.ndarray]:
         n = len(theta)
         outputs = [np.empty(n), np.empty((n, p)), np.empty((n, p, p))]
-        call(n, (), (theta,), outputs)
+        call((n,), (theta, *outputs))
         return outputs
 
     checks = [*check_enclosure(spec, program, evaluate), *check_primitives(code)]

@@ -8,13 +8,15 @@ maximum are a comparison and a select.)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from ctypes import CFUNCTYPE, c_int64, c_void_p
 from typing import Any
 
 import llvmlite.binding as llvm
 import llvmlite.ir as ir
 import numpy as np
 import numpy.typing as npt
+
+from symland.errors import KernelError
+from symland.machine.gate import Entry, Port, admit
 
 WIDTH = 8
 """Lanes of a strip."""
@@ -198,21 +200,28 @@ class CompiledLanes:
     def __init__(self, name: str, program: LaneProgram, n_in: int) -> None:
         module, self.n_out = lane_ir(name, program, n_in)
         self.n_in = n_in
-        self._engine = load_machine_code(module)
-        address = self._engine.get_function_address(name)
-        self._call = CFUNCTYPE(None, c_int64, c_int64, c_void_p, c_void_p)(address)
+        engine = load_machine_code(module)
+        self._entry = Entry(
+            address=engine.get_function_address(name),
+            n_sizes=2,
+            ports=(
+                Port(name="the lanes", shape=lambda strips, stride: (n_in, stride)),
+                Port(name="the results", shape=lambda strips, stride: (self.n_out, stride), written=True),
+            ),
+            owner=engine,
+        )
 
     def __call__(self, inputs: Lanes) -> Lanes:
         """Run over the columns; they are padded to whole strips by repeating the last one."""
-        n = inputs.shape[1]
+        lanes = admit(inputs, "the input of a lane program")
+        if lanes.ndim != 2 or lanes.shape[0] != self.n_in:
+            raise KernelError(f"lanes of shape {lanes.shape} came; give {self.n_in} rows, a column for each lane")
+        n = lanes.shape[1]
         if n == 0:
             return np.empty((self.n_out, 0))
         strips = -(-n // WIDTH)
-        if strips * WIDTH != n:
-            inputs = np.concatenate([inputs, np.repeat(inputs[:, -1:], strips * WIDTH - n, axis=1)], axis=1)
-        source = np.ascontiguousarray(inputs, dtype=np.float64)
         out = np.empty((self.n_out, strips * WIDTH))
-        self._call(strips, strips * WIDTH, source.ctypes.data, out.ctypes.data)
+        self._entry((strips, strips * WIDTH), (np.pad(lanes, ((0, 0), (0, strips * WIDTH - n)), mode="edge"), out))
         return out[:, :n]
 
 

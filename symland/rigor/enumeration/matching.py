@@ -7,7 +7,7 @@ pairs is ever made.
 
 from __future__ import annotations
 
-from ctypes import CFUNCTYPE, c_int64, c_void_p
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,7 @@ import llvmlite.ir as ir
 import numpy as np
 import numpy.typing as npt
 
+from symland.machine.gate import INTEGER, Entry, Port
 from symland.rigor.enumeration.emit import WIDTH, load_machine_code
 
 Doubles = npt.NDArray[np.float64]
@@ -187,16 +188,42 @@ class _Emitter:
         return self.module
 
 
+def _ports(rows: int, sides: int) -> tuple[Port, ...]:
+    """The arrays of the loops, by k, strips and stride = 8 strips."""
+    groups = WIDTH * WIDTH
+    return (
+        Port(name="lists", shape=lambda k, strips, stride: (2 * rows, stride)),
+        Port(name="hulls", shape=lambda k, strips, stride: (2 * rows, WIDTH * -(-stride // groups))),
+        Port(name="limits", shape=lambda k, strips, stride: (k, 2 * rows)),
+        Port(name="starts", shape=lambda k, strips, stride: (k,), dtype=INTEGER),
+        Port(name="first", shape=lambda k, strips, stride: (2, sides, k), written=True),
+        Port(name="second", shape=lambda k, strips, stride: (2, sides, stride), written=True),
+        Port(name="mask", shape=lambda k, strips, stride: (k, strips), dtype=np.dtype(np.uint8), written=True),
+    )
+
+
 @lru_cache(maxsize=8)
-def _compiled(rows: int, sides: int) -> tuple[Any, Any]:
+def _compiled(rows: int, sides: int) -> Entry:
     engine = load_machine_code(_Emitter(rows, sides).emit())
-    kind = CFUNCTYPE(c_int64, c_int64, c_int64, c_int64, *[c_void_p] * 7)
-    return kind(engine.get_function_address("match")), engine
+    return Entry(
+        address=engine.get_function_address("match"),
+        n_sizes=3,
+        ports=_ports(rows, sides),
+        owner=engine,
+        counts=True,
+    )
 
 
 def _padded(array: Doubles) -> Doubles:
     """Columns of NaN, which fit nothing, up to a whole number of strips."""
     return np.pad(array, ((0, 0), (0, -array.shape[1] % WIDTH)), constant_values=np.nan)
+
+
+def _or(unbounded: float, bounds: Sequence[npt.NDArray[Any]]) -> Doubles:
+    """Rows of bounds, one under the other. A bound that is not a number bounds nothing, so it excludes no pair."""
+    rows: Doubles = np.vstack(bounds).astype(np.float64)
+    rows[np.isnan(rows)] = unbounded
+    return rows
 
 
 def _hulls_of_strips(lists: Doubles, rows: int) -> Doubles:
@@ -221,19 +248,19 @@ def match(
     """
     n, (sides, k) = members[0].shape[1], reach[0].shape
     # Two more kinds of row: j >= first_i, and the boxes.
-    lower, upper = np.vstack([np.zeros(n), members[0], boxes[0]]), np.vstack([np.arange(n), members[1], boxes[1]])
-    most, least = np.vstack([np.zeros(k), limits[0], reach[1]]), np.vstack([first, limits[1], reach[0]])
+    lower = _or(-np.inf, [np.zeros(n), members[0], boxes[0]])
+    upper = _or(np.inf, [np.arange(n), members[1], boxes[1]])
+    most = _or(np.inf, [np.zeros(k), limits[0], reach[1]])
+    least = _or(-np.inf, [first, limits[1], reach[0]])
     rows = len(lower)
-    lists = np.ascontiguousarray(_padded(np.concatenate([lower, upper])))
+    lists = _padded(np.concatenate([lower, upper]))
     strips = lists.shape[1] // WIDTH
     hull = np.empty((2, sides, strips * WIDTH))
     hull[0], hull[1] = np.inf, -np.inf
     own = np.empty((2, sides, k))
     mask = np.zeros((k, strips), dtype=np.uint8)
-    hulls = np.ascontiguousarray(_padded(_hulls_of_strips(lists, rows)))
-    limit = np.ascontiguousarray(np.concatenate([most, least]).T)
-    start = (first // WIDTH**2).astype(np.int64)
-    call, _ = _compiled(rows, sides)
-    arrays = (lists, hulls, limit, start, own, hull, mask)
-    size = call(k, strips, strips * WIDTH, *(array.ctypes.data for array in arrays))
+    # NumPy chooses the order of what it makes; the gate makes it the loops' own. A start below 0 would lie before it.
+    made = (lists, _padded(_hulls_of_strips(lists, rows)), np.concatenate([most, least]).T)
+    starts = np.maximum(first, 0) // WIDTH**2
+    size = _compiled(rows, sides)((k, strips, strips * WIDTH), (*made, starts, own, hull, mask))
     return Matches(mask=mask, first=own, second=hull[:, :, :n], size=size)

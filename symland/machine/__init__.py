@@ -1,0 +1,1 @@
+"""Machine code: how arrays enter it. It knows nothing of networks."""
