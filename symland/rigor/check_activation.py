@@ -3,16 +3,16 @@
     text     := tanh | sigmoid | softplus | sin | erf | sum
     sum      := product (("+" | "-") product)*
     product  := signed (("*" | "/") signed)*
-    signed   := ("+" | "-") signed | power
+    signed   := ("+" | "-")* power
     power    := atom ("**" exponent)?
-    exponent := whole | ("+" | "-") exponent | "(" exponent ")"             at most 64 in size
+    exponent := ("+" | "-")* (whole | "(" exponent ")")                     at most 64 in size
     atom     := z | number | function "(" sum ")" | "(" sum ")"
     number   := (whole ("." digits?)? | "." digits) (("e" | "E") ("+" | "-")? digits)?
     whole    := 0, or digits that begin with none
     function := exp log sqrt sin cos tanh sigmoid softplus erf
 
-The text is ASCII, at most 500 characters long and 30 parentheses and signs deep, with spaces between words and nowhere
-else; a decimal exponent has at most 3 digits. 0.1 is one tenth.
+The text is ASCII, at most 500 characters long and 30 parentheses deep, with spaces between words and nowhere else; a
+decimal exponent has at most 3 digits. 0.1 is one tenth.
 
 sigma is answered over the whole ball or not at all. A logarithm, a root or a quotient whose argument's ball touches its
 singularity, and a ball without bounds, end the reading: no factor, not even 0, takes that away.
@@ -32,7 +32,7 @@ from symland.records import Verdict
 __all__ = ["Refusal", "Sigma", "Three", "need", "read_activation"]
 
 LONGEST_TEXT = 500  # characters
-DEEPEST_TEXT = 30  # parentheses and signs
+DEEPEST_TEXT = 30  # parentheses
 LARGEST_POWER = 64
 
 Three = tuple[arb, arb, arb]
@@ -109,7 +109,7 @@ class _Reader:
 
     def deeper(self) -> None:
         self.depth += 1
-        need(self.depth <= DEEPEST_TEXT, f"the activation is more than {DEEPEST_TEXT} parentheses and signs deep")
+        need(self.depth <= DEEPEST_TEXT, f"the activation is more than {DEEPEST_TEXT} parentheses deep")
 
     def whole_text(self) -> Sigma:
         sigma = self.sum()
@@ -130,32 +130,32 @@ class _Reader:
         return left
 
     def signed(self) -> Sigma:
-        if not (sign := self.take("+", "-")):
-            return self.power()
-        self.deeper()
-        inner = self.signed()
-        self.depth -= 1
-        return inner if sign == "+" else _negated(inner)
+        negative = self.negative()
+        inner = self.power()
+        return _negated(inner) if negative else inner
+
+    def negative(self) -> bool:
+        """Whether the signs that stand next make negative."""
+        negative = False
+        while sign := self.take("+", "-"):
+            negative ^= sign == "-"
+        return negative
 
     def power(self) -> Sigma:
         base = self.atom()
         return _raised(base, self.exponent()) if self.take("**") else base
 
     def exponent(self) -> int:
-        self.deeper()
-        word = self.any()
-        if word in ("+", "-"):
-            n = self.exponent() * (1 if word == "+" else -1)
-        elif word == "(":
+        negative, word = self.negative(), self.any()
+        if word == "(":
+            self.deeper()
             n = self.exponent()
-            if not self.take(")"):
-                self.refuse(self.words[self.next])
+            self.close()
         else:
             need(_WHOLE.fullmatch(word) is not None, "an exponent is not an integer")
             need(len(word) < 3 and int(word) <= LARGEST_POWER, "an exponent is out of range")
             n = int(word)
-        self.depth -= 1
-        return n
+        return -n if negative else n
 
     def atom(self) -> Sigma:
         word = self.any()
