@@ -230,6 +230,24 @@ def _number(end: Fraction | float) -> mpf:
     return mpf(end) if isinstance(end, float) else mpf(end.numerator) / end.denominator
 
 
+def test_every_functions_range_holds_its_values_at_both_ends() -> None:
+    ends = [Fraction(n, 4) for n in (-40, -12, -5, -2, 0, 1, 3, 6, 20)]
+    for name in FUNCTIONS:
+        for low in ends:
+            for high in (e for e in ends if e >= low):
+                try:
+                    found = range_over((name, ("z",)), Range(low=low, high=high))
+                except Singular:
+                    assert name in ("log", "sqrt")
+                    assert low <= 0
+                    continue
+                with mp.workdps(30):
+                    for z in (low, high):
+                        value = _value((name, ("z",)), mpf(z.numerator) / z.denominator)
+                        assert _number(found.low) <= value <= _number(found.high)
+                        assert not (found.positive and value <= 0)
+
+
 def test_open_ends_are_kept_apart_from_closed_ones() -> None:
     for text, positive in (("exp(z)", True), ("z**2", False), ("tanh(z) + 1", True), ("cos(z) + 1", False)):
         found = range_over(parse_activation(text), LINE)
