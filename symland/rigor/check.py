@@ -1,7 +1,8 @@
 """Verify a certificate from its specification alone.
 
-This module shares nothing with the code that makes certificates: it reads the JSON itself, parses the activation
-itself, and differentiates the loss by second-order forward jets (value, gradient, Hessian) carried through every node.
+This module shares nothing with the code that makes certificates: it reads the JSON itself (ASCII, at most 10^7
+characters), the activation by a grammar of its own (`check_activation`), and differentiates the loss by second-order
+forward jets (value, gradient, Hessian) carried through every node.
 
     node       s = sum_j W_ij a_j + b_i,    a = sigma(s):   da = sigma' ds,   d2a = sigma'' ds ds^T + sigma' d2s
     margins    softmax: u_i = z_i - z_c, i != c;   logistic: u = (1 - 2 y) z;   squared: u_i = z_i - y_i
@@ -12,11 +13,10 @@ With K(X) inside X the stationary point lies in K(X), a far smaller box: its eig
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -26,18 +26,20 @@ from typing import Any, NamedTuple
 from flint import acb_mat, arb, arb_mat, ctx, fmpq, fmpz
 
 from symland.records import Verdict
+from symland.rigor.check_activation import Refusal, Sigma, need, read_activation
 
 __all__ = ["CheckResult", "check_certificate"]
 
-LONGEST_FILE = 50_000_000  # characters
+LONGEST_FILE = 10_000_000  # characters, all ASCII
+LONGEST_REMARK = 1000  # characters
 MOST_DIGITS = 25_000  # characters, and decimal exponent, of one number
 LARGEST_WORK = 5 * 10**8  # P^2 times samples times nodes
 SPARE_BITS = 160  # beyond those of the longest number
+LEAST_BITS = 53  # that a certificate may name
 MOST_BITS = 2**15  # taken from a certificate that names them
 
 _DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e-?\d{1,6})?", re.ASCII)
 _EXACT = re.compile(r"-?(0|[1-9]\d*)(/[1-9]\d*)?", re.ASCII)
-_LITERAL = re.compile(r"[\d.]+([eE][+-]?\d{1,3})?", re.ASCII)
 _ZERO, _AROUND = arb(0), arb(0, 1)
 _KEYS = "claims format inclusion_radius midpoint operator precision_bits reason seal spec spec_digest uniqueness_radius"
 _SPEC_KEYS = "activation bias hidden inputs loss outputs penalised penalty targets"
@@ -53,17 +55,8 @@ class CheckResult:
     reason: str
 
 
-class _Refusal(Exception):
-    """Why a certificate is not accepted, and the verdict."""
-
-
-def _need(condition: bool, reason: str, otherwise: Verdict = Verdict.REFUTED) -> None:
-    if not condition:
-        raise _Refusal(reason, otherwise)
-
-
 def _keys(values: Any, keys: str, name: str) -> None:
-    _need(isinstance(values, dict) and " ".join(sorted(values)) == keys, f"the keys are not those of {name}")
+    need(isinstance(values, dict) and " ".join(sorted(values)) == keys, f"the keys are not those of {name}")
 
 
 def check_certificate(source: str | bytes | Mapping[str, Any], spec: Mapping[str, Any] | None = None) -> CheckResult:
@@ -71,9 +64,9 @@ def check_certificate(source: str | bytes | Mapping[str, Any], spec: Mapping[str
     before = ctx.prec
     try:
         values = _read(source if isinstance(source, str | bytes) else json.dumps(source))
-        _need(spec is None or values["spec"] == json.loads(json.dumps(spec)), "it is about another specification")
+        need(spec is None or values["spec"] == json.loads(json.dumps(spec)), "it is about another specification")
         _verify(values)
-    except _Refusal as refusal:
+    except Refusal as refusal:
         return CheckResult(reason=refusal.args[0], verdict=refusal.args[1])
     except ZeroDivisionError:
         return CheckResult(verdict=Verdict.UNDECIDED, reason="the Hessian cannot be inverted at the midpoint")
@@ -86,22 +79,26 @@ def check_certificate(source: str | bytes | Mapping[str, Any], spec: Mapping[str
 
 def _read(text: str | bytes) -> dict[str, Any]:
     """JSON with neither floats nor repeated keys, whose digests are right."""
-    _need(len(text) <= LONGEST_FILE, "the file is too long")
+    need(len(text) <= LONGEST_FILE, f"the file is longer than {LONGEST_FILE} characters")
+    need(text.isascii(), "the file is not ASCII text")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        _need(len(dict(pairs)) == len(pairs), "a key stands twice")
+        need(len(dict(pairs)) == len(pairs), "a key stands twice")
         return dict(pairs)
 
     def no_float(literal: str) -> Any:
-        raise _Refusal(f"a number must be text or an integer, got {literal[:20]}", Verdict.REFUTED)
+        raise Refusal(f"a number must be text or an integer, got {literal[:20]}", Verdict.REFUTED)
 
+    # As text: from bytes json would guess UTF-16 and UTF-32.
+    text = text.decode("ascii") if isinstance(text, bytes) else text
     values = json.loads(text, object_pairs_hook=unique, parse_float=no_float, parse_constant=no_float)
     _keys(values, _KEYS, "a certificate")
     seal = values.pop("seal")
-    _need(seal == _digest(values), "the seal does not fit the content")
-    _need(values["spec_digest"] == _digest(values["spec"]), "the digest does not fit the specification")
-    _need((values["format"], values["operator"]) == ("symland-certificate/1", "krawczyk"), "unknown format")
-    _need(_whole(values["precision_bits"], 2, 10**7) and isinstance(values["reason"], str), "malformed remarks")
+    need(seal == _digest(values), "the seal does not fit the content")
+    need(values["spec_digest"] == _digest(values["spec"]), "the digest does not fit the specification")
+    need((values["format"], values["operator"]) == ("symland-certificate/1", "krawczyk"), "unknown format")
+    need(_whole(values["precision_bits"], LEAST_BITS, 10**7), "malformed remarks: precision_bits")
+    need(isinstance(values["reason"], str) and len(values["reason"]) <= LONGEST_REMARK, "malformed remarks: reason")
     return values
 
 
@@ -115,18 +112,18 @@ def _whole(value: Any, low: int, high: int) -> bool:
 
 def _decimal(text: Any) -> fmpq:
     """The rational n 10^-k that a text says."""
-    _need(isinstance(text, str) and len(text) <= MOST_DIGITS and bool(_DECIMAL.fullmatch(text)), "not a decimal")
+    need(isinstance(text, str) and len(text) <= MOST_DIGITS and bool(_DECIMAL.fullmatch(text)), "not a decimal")
     mantissa, _, exponent = text.partition("e")
     whole, _, fraction = mantissa.partition(".")
     shift = int(exponent or "0") - len(fraction)
-    _need(abs(shift) <= MOST_DIGITS, "a number has too many digits")
+    need(abs(shift) <= MOST_DIGITS, "a number has too many digits")
     return fmpz(whole + fraction) * fmpq(10) ** shift
 
 
 def _rational(text: Any) -> Fraction:
-    _need(isinstance(text, str) and len(text) <= 5000 and bool(_EXACT.fullmatch(text)), "not an exact number")
+    need(isinstance(text, str) and len(text) <= 5000 and bool(_EXACT.fullmatch(text)), "not an exact number")
     value = Fraction(text)
-    _need(str(value) == text, "an exact number is not in lowest terms")
+    need(str(value) == text, "an exact number is not in lowest terms")
     return value
 
 
@@ -138,24 +135,24 @@ class _Network:
         self.loss, self.bias, outputs, targets = (spec[k] for k in ("loss", "bias", "outputs", "targets"))
         self.inputs = [[_rational(x) for x in row] for row in spec["inputs"]]
         self.penalty = _rational(spec["penalty"])
-        _need({(type(r), len(r)) for r in spec["inputs"]} == {(list, len(self.inputs[0]))}, "an input is malformed")
-        _need(self.loss in ("softmax", "logistic", "squared") and self.penalty >= 0, "loss or penalty is malformed")
-        _need(type(self.bias) is bool and spec["penalised"] in ("all", "weights"), "bias or penalised is malformed")
+        need({(type(r), len(r)) for r in spec["inputs"]} == {(list, len(self.inputs[0]))}, "an input is malformed")
+        need(self.loss in ("softmax", "logistic", "squared") and self.penalty >= 0, "loss or penalty is malformed")
+        need(type(self.bias) is bool and spec["penalised"] in ("all", "weights"), "bias or penalised is malformed")
         self.widths = [len(self.inputs[0]), *spec["hidden"], outputs]
-        _need(len(self.widths) > 2 and all(_whole(n, 1, 4096) for n in self.widths), "a width is out of range")
-        _need(isinstance(targets, list) and len(targets) == len(self.inputs), "targets and inputs differ in number")
+        need(len(self.widths) > 2 and all(_whole(n, 1, 4096) for n in self.widths), "a width is out of range")
+        need(isinstance(targets, list) and len(targets) == len(self.inputs), "targets and inputs differ in number")
         if self.loss == "squared":
-            _need(all(isinstance(row, list) and len(row) == outputs for row in targets), "a target is malformed")
+            need(all(isinstance(row, list) and len(row) == outputs for row in targets), "a target is malformed")
             targets = [[_rational(y) for y in row] for row in targets]
         else:
-            _need((outputs == 1) == (self.loss == "logistic"), "the loss does not go with the number of outputs")
-            _need(all(_whole(c, 0, max(outputs, 2) - 1) for c in targets), "a label is out of range")
+            need((outputs == 1) == (self.loss == "logistic"), "the loss does not go with the number of outputs")
+            need(all(_whole(c, 0, max(outputs, 2) - 1) for c in targets), "a label is out of range")
         self.targets, shapes = targets, list(pairwise(self.widths))
         weights = sum(m * n for m, n in shapes)
         self.size = weights + self.bias * sum(self.widths[1:])
         self.penalised = self.size if spec["penalised"] == "all" else weights
-        _need(self.size**2 * len(self.inputs) * sum(self.widths) <= LARGEST_WORK, "too large", Verdict.UNDECIDED)
-        self.tree = _parse(spec["activation"])
+        need(self.size**2 * len(self.inputs) * sum(self.widths) <= LARGEST_WORK, "too large", Verdict.UNDECIDED)
+        self.sigma = read_activation(spec["activation"])
         self.where = [
             (rows, sum(m * n for m, n in shapes[:k]), weights + sum(self.widths[1 : k + 1]))
             for k, (_, rows) in enumerate(shapes)
@@ -186,7 +183,7 @@ class _Network:
         below = [_Jet(_ball(v), arb_mat(p, 1), arb_mat(p, p)) for v in x]
         for rows, offset, end in self.where[:-1]:
             nodes = [self._affine(theta, below, [(1, i)], offset, end) for i in range(rows)]
-            below = [_activated(self.tree, s) for s in nodes]
+            below = [_activated(self.sigma, s) for s in nodes]
         rows, offset, end = self.where[-1]
         sums = [[(1, i)] for i in range(rows)]
         if self.loss != "squared":
@@ -244,85 +241,8 @@ def _head(loss: str, u: list[arb]) -> tuple[arb, list[arb], list[list[arb]]]:
     return value, p[1:], second
 
 
-_Three = tuple[arb, arb, arb]
-
-
-def _monotone(f: Callable[[arb], arb], x: arb) -> arb:
-    return f(x.lower()).union(f(x.upper()))
-
-
-def _power(x: arb, n: int) -> arb:
-    """By products: arb's own power of a ball around zero is NaN."""
-    power = arb(1)
-    for _ in range(abs(n)):
-        power *= x
-    return 1 / power if n < 0 else power
-
-
-def _bell(x: arb) -> arb:
-    least, most = (2 * (-y * y).exp() / arb.pi().sqrt() for y in (x.abs_upper(), x.abs_lower()))
-    return least.union(most)
-
-
-_FUNCTIONS: dict[str, Callable[[arb], _Three]] = {  # f, f', f''
-    "exp": lambda x: ((e := x.exp()), e, e),
-    "log": lambda x: (x.log(), 1 / x, -1 / (x * x)),
-    "sqrt": lambda x: ((r := x.sqrt()), 1 / (2 * r), -1 / (4 * x * r)),
-    "sin": lambda x: ((s := x.sin()), x.cos(), -s),
-    "cos": lambda x: ((c := x.cos()), -x.sin(), -c),
-    "tanh": lambda x: ((t := _monotone(lambda y: y.tanh(), x)), 1 - t * t, -2 * t * (1 - t * t)),
-    "sigmoid": lambda x: ((g := _monotone(lambda y: 1 / (1 + (-y).exp()), x)), g * (1 - g), g * (1 - g) * (1 - 2 * g)),
-    "softplus": lambda x: (_monotone(lambda y: y.exp().log1p(), x), *_FUNCTIONS["sigmoid"](x)[:2]),
-    "erf": lambda x: (_monotone(lambda y: y.erf(), x), (b := _bell(x)), -2 * x * b),
-}
-
-
-def _parse(text: Any) -> ast.expr:
-    _need(isinstance(text, str) and len(text) <= 500, "the activation is not a short text")
-    tree = ast.parse(text, mode="eval").body
-    if isinstance(tree, ast.Name) and tree.id != "z":
-        return ast.Call(func=tree, args=[ast.Name(id="z")], keywords=[])
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant):
-            # The digits as they stand: 0.1 is one tenth.
-            node.kind = ast.get_source_segment(text, node)
-    return tree
-
-
-def _evaluate(node: ast.expr, z: arb) -> _Three:
-    match node:
-        case ast.Name(id="z"):
-            return z, arb(1), _ZERO
-        case ast.Constant(value=int() | float(), kind=str(digits)) if _LITERAL.fullmatch(digits):
-            return _ball(Fraction(digits)), _ZERO, _ZERO
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=inner):
-            a, b, c = _evaluate(inner, z)
-            return (-a, -b, -c) if isinstance(op, ast.USub) else (a, b, c)
-        case ast.BinOp(left=left, op=ast.Pow(), right=right):
-            n, (f, d, e) = ast.literal_eval(right), _evaluate(left, z)
-            _need(_whole(n, -64, 64), "an exponent is out of range")
-            first, second = n * _power(f, n - 1 if n else 0), n * (n - 1) * _power(f, n - 2 if n * n != n else 0)
-            return _power(f, n), first * d, second * d * d + first * e
-        case ast.BinOp(left=left, op=op, right=right):
-            (f, fd, fe), (g, gd, ge) = _evaluate(left, z), _evaluate(right, z)
-            match op:
-                case ast.Add() | ast.Sub():
-                    sign = 1 if isinstance(op, ast.Add) else -1
-                    return f + sign * g, fd + sign * gd, fe + sign * ge
-                case ast.Mult():
-                    return f * g, fd * g + f * gd, fe * g + 2 * fd * gd + f * ge
-                case ast.Div():
-                    h, hd = f / g, (fd - f / g * gd) / g
-                    return h, hd, (fe - 2 * hd * gd - h * ge) / g
-        case ast.Call(func=ast.Name(id=name), args=[inner], keywords=[]) if name in _FUNCTIONS:
-            f, d, e = _evaluate(inner, z)
-            a, b, c = _FUNCTIONS[name](f)
-            return a, b * d, c * d * d + b * e
-    raise _Refusal("the activation holds something that is not allowed", Verdict.REFUTED)
-
-
-def _activated(tree: ast.expr, s: _Jet) -> _Jet:
-    f, d, e = _evaluate(tree, s.value)
+def _activated(sigma: Sigma, s: _Jet) -> _Jet:
+    f, d, e = sigma(s.value)
     return _Jet(f, d * s.gradient, e * (s.gradient * s.gradient.transpose()) + d * s.hessian)
 
 
@@ -333,22 +253,23 @@ def _verify(values: dict[str, Any]) -> None:
     index, loss, bounds = claims["index"], claims["loss"], claims["eigenvalues"]
     _keys(index, "value verdict", "an index")
     answers = {claims["existence"], claims["uniqueness"], index["verdict"]}
-    _need(answers <= {"certified", "refuted", "undecided"}, "unknown verdict")
-    _need(answers == {"certified"}, "it does not claim existence, uniqueness and index", Verdict.UNDECIDED)
-    _need(_whole(index["value"], 0, p), "the index is out of range")
-    _need(all(isinstance(x, list) and len(x) == p for x in (texts, bounds)), "midpoint or eigenvalues are not P long")
-    _need(all(isinstance(b, list) and len(b) == 2 for b in (loss, *bounds)), "a bound is not a pair")
+    need(answers <= {"certified", "refuted", "undecided"}, "unknown verdict")
+    need(answers == {"certified"}, "it does not claim existence, uniqueness and index", Verdict.UNDECIDED)
+    need(_whole(index["value"], 0, p), "the index is out of range")
+    need(all(isinstance(x, list) and len(x) == p for x in (texts, bounds)), "midpoint or eigenvalues are not P long")
+    need(all(isinstance(b, list) and len(b) == 2 for b in (loss, *bounds)), "a bound is not a pair")
     written = [*texts, values["inclusion_radius"], values["uniqueness_radius"], *loss, *(t for b in bounds for t in b)]
     numbers = [_decimal(t) for t in written]
     # A number of n characters with exponent k has at most n + |k| places.
     longest = max(len(t) + abs(int(t.partition("e")[2] or "0")) for t in written)
     ctx.prec = SPARE_BITS + max(int(3.33 * longest), min(values["precision_bits"], MOST_BITS))
-    _need(bool(0 < numbers[p] <= numbers[p + 1]), "the radii are not in order")
+    need(bool(0 < numbers[p] <= numbers[p + 1]), "the radii are not in order")
+    network.sigma(_ZERO)  # every landscape begins at theta = 0: an activation is defined there
     value, box = _krawczyk(network, [arb(n) for n in numbers[:p]], arb(numbers[p]), arb(numbers[p + 1]))
     _inside(value, arb(numbers[p + 2]), arb(numbers[p + 3]), "the loss")
     found = _eigenvalues(network(box)[2])
-    _need(all(bool(x < 0) or bool(x > 0) for x in found), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
-    _need(sum(bool(x < 0) for x in found) == index["value"], "the index is another")
+    need(all(bool(x < 0) or bool(x > 0) for x in found), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
+    need(sum(bool(x < 0) for x in found) == index["value"], "the index is another")
     for k, x in enumerate(found):
         _inside(x, arb(numbers[p + 4 + 2 * k]), arb(numbers[p + 5 + 2 * k]), "an eigenvalue")
 
@@ -363,8 +284,8 @@ def _krawczyk(network: _Network, middle: list[arb], inner: arb, outer: arb) -> t
         _, _, over = network([m + radius * _AROUND for m in middle])
         slope = arb_mat(p, p, 1) - inverse * over
         found = (slope * arb_mat(p, 1, [radius * _AROUND] * p) - moved).entries()
-        _need(not any(abs(x) > radius for x in found), f"no stationary point lies in the {name} cube")
-        _need(all(abs(x) < radius for x in found), f"Krawczyk's test fails on the {name} cube", Verdict.UNDECIDED)
+        need(not any(abs(x) > radius for x in found), f"no stationary point lies in the {name} cube")
+        need(all(abs(x) < radius for x in found), f"Krawczyk's test fails on the {name} cube", Verdict.UNDECIDED)
         return found, over
 
     near, over = image(inner, "inclusion")
@@ -391,5 +312,5 @@ def _eigenvalues(matrix: arb_mat) -> list[arb]:
 
 
 def _inside(found: arb, low: arb, high: arb, name: str) -> None:
-    _need(not (found < low or found > high), f"{name} lies outside its bounds")
-    _need(bool(low <= found) and bool(found <= high), f"{name} is not proved to lie in its bounds", Verdict.UNDECIDED)
+    need(not (found < low or found > high), f"{name} lies outside its bounds")
+    need(bool(low <= found) and bool(found <= high), f"{name} is not proved to lie in its bounds", Verdict.UNDECIDED)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import sympy
-from sympy import Expr, Symbol
+from sympy import Expr, Function, Symbol
 
+from symland.errors import SpecError
 from symland.expression import Node, parse_activation
-from symland.symbolic.functions import Erf, Logistic, Softplus, Tanh, standard
+from symland.symbolic.functions import PRIMITIVES, Erf, Logistic, Softplus, Tanh, standard
 
 __all__ = ["Activation", "Z", "derive_activation"]
 
@@ -27,6 +28,9 @@ _FUNCTIONS: dict[str, Callable[[Expr], Expr]] = {
     "sigmoid": Logistic,
     "softplus": Softplus,
 }
+
+
+_SMOOTH = frozenset({sympy.exp, sympy.log, sympy.sin, sympy.cos, *PRIMITIVES})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +84,20 @@ def derive_activation(text: str) -> Activation:
     Raises
     ------
     SpecError
-        If the text is outside the grammar of `symland.expression`.
+        If the text is outside the grammar of `symland.expression`, or SymPy brings it into a form without a jet.
     """
     value = _stable(_expression(parse_activation(text)))
+    # The square root of a square becomes an absolute value, which has no derivative in the primitives.
+    if strange := {f.func.__name__ for f in value.atoms(Function) if f.func not in _SMOOTH} | _unreal(value):
+        what = f"{text[:60]!r} is brought by SymPy into a form with {', '.join(sorted(strange))}"
+        advice = "write it in a simpler way, without the square root of a square"
+        raise SpecError.at("network.activation", what, advice)
     first = sympy.diff(value, Z)
     return Activation(text=text, jet=(value, first, sympy.diff(first, Z)))
+
+
+def _unreal(expression: Expr) -> set[str]:
+    return {str(n) for n in (sympy.I, sympy.nan, sympy.zoo, sympy.oo, -sympy.oo) if expression.has(n)}
 
 
 def _stable(expression: Expr) -> Expr:
