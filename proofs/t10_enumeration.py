@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, SomePositive, Step, Theorem, at, partial, smooth
+from symland.theorems import Hypothesis, Identity, Positive, SomePositive, Step, Theorem, at, partial, smooth
 
 s, v, w, x, gamma, rest = sp.symbols("s v w x gamma rest")
 sigma = smooth("sigma", 1)

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Count, Hypothesis, Identity, Step, Theorem, smooth
+from symland.theorems import Count, Hypothesis, Identity, Step, Theorem, smooth
 
 # Two nodes of a layer; `rest` is what all others add to an input of the next layer.
 v_i, v_j, a_i, a_j, rest, penalty = sp.symbols("v_i v_j a_i a_j rest lambda")

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, partial, smooth
+from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, partial, smooth
 
 # Class 1 is the sample's; `others` is the sum of exp over all classes beside 1 and 2, any number of them.
 z1, z2, t, penalty, total_w, total_r, h = sp.symbols("z_1 z_2 t lambda W R h")

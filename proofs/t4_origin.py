@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, at, partial
+from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, at, partial
 
 c0, c1, penalty, mean, slope = sp.symbols("c_0 c_1 lambda g s")
 partition = sp.exp(c0) + sp.exp(c1)

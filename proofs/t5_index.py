@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
+from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
 
 penalty, slope, tau, gap = sp.symbols("lambda s tau delta")
 p, q, Cp, CTq = sp.symbols("p_m q_i Cp_i CTq_m")

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
+from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
 
 x, c, v, w, t, q, old = sp.symbols("x c v w t q theta")
 penalty, slope, b_next, mean_r = sp.symbols("lambda s beta R")

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Step, Theorem, at, partial, smooth
+from symland.theorems import Hypothesis, Identity, Step, Theorem, at, partial, smooth
 
 u, v, x, q = sp.symbols("u v x q")
 sigma, g = smooth("sigma", 1), smooth("g", 1)

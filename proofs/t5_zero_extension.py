@@ -12,7 +12,7 @@ samples, so that what holds for each summand holds for the mean.
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Step, Theorem, at, partial, smooth
+from symland.theorems import Hypothesis, Identity, Step, Theorem, at, partial, smooth
 
 t1, t2 = sp.symbols("theta_1 theta_2")
 v_ai, v_ak, v_bi, v_bk = sp.symbols("v_ai v_ak v_bi v_bk")

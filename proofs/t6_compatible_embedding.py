@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Step, Theorem, at, partial, smooth
+from symland.theorems import Hypothesis, Identity, Step, Theorem, at, partial, smooth
 
 # A node j with input s + (change of its own incoming weight) x is replaced by nodes a with outgoing weights
 # mu_a v + n_a; constant nodes have w = 0, any bias t, and outgoing weights p. Two of either kind stand for any number.

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, smooth
+from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, smooth
 
 penalty, v, w, G, m, total, k = sp.symbols("lambda v w G m S k")
 v1, v2 = sp.symbols("v_1 v_2")

@@ -10,7 +10,7 @@ function of any other parameter and of what the node hands on to two inputs i an
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
+from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
 
 old, mu, s, x1, x2 = sp.symbols("theta mu s x_1 x_2")
 o1, o2, e1, e2 = sp.symbols("omega_1 omega_2 eta_1 eta_2")

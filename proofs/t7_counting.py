@@ -4,7 +4,7 @@ from math import comb, factorial
 
 import sympy as sp
 
-from symland.symbolic.theorem import Count, Hypothesis, Identity, Step, Theorem
+from symland.theorems import Count, Hypothesis, Identity, Step, Theorem
 
 r, i, m, B = sp.symbols("r i m B")
 
@@ -77,7 +77,7 @@ COUNTING = Theorem(
             name="all together, enumerated",
             claim=r"$T(1,1..6) = 1, 3, 10, 37, 151, 674$, $T(2,2..6) = 2, 12, 62, 320, 1712$, $T(3,3..6)$.",
             obligations=tuple(
-                Count(kind="reducible copies", arguments=(k, n), value=copies(k, n))
+                Count(kind="named partitions", arguments=(k, n), value=copies(k, n))
                 for k in (1, 2, 3)
                 for n in range(k, 7)
             ),

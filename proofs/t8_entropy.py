@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
+from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
 
 old, t, penalty, size = sp.symbols("theta t lambda Q")
 z1, z2, z3 = sp.symbols("z_1 z_2 z_3")

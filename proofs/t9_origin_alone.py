@@ -27,7 +27,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from symland.symbolic.theorem import Hypothesis, Identity, Positive, SomePositive, Step, Theorem, at, partial, smooth
+from symland.theorems import Hypothesis, Identity, Positive, SomePositive, Step, Theorem, at, partial, smooth
 
 y, u, v, w, x, gamma, penalty, rest, alpha = sp.symbols("y u v w x gamma lambda rest alpha")
 sigma = smooth("sigma", 1)

@@ -16,7 +16,7 @@ from symland.analysis.extension import Extension, extend
 from symland.layout import Layout
 from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.activation import Z, derive_activation
-from symland.symbolic.theorem import Hypothesis, Identity, ProofResult, Step, Theorem, at, partial, prove, smooth
+from symland.theorems import Hypothesis, Identity, ProofResult, Step, Theorem, at, partial, prove, smooth
 
 __all__ = ["extension_theorem", "prove_extension", "shifted_extension_theorem"]
 

@@ -124,7 +124,7 @@ def _check(path: Path) -> tuple[str, str]:
     except OSError as error:
         raise CertificateError(f"{path}: cannot be read ({error.strerror}); give files that are there") from None
     if SAVED_PROOF.search(text):
-        from symland.symbolic.theorem import check_proof
+        from symland.theorems import check_proof
 
         verdicts = check_proof(text.decode("utf-8", "replace"))
         held = sum(verdict is Verdict.CERTIFIED for verdict in verdicts.values())
@@ -150,8 +150,8 @@ def prove(
     Example: `symland prove`
     """
     from symland.landscape.database import Database
-    from symland.symbolic.theorem import save_proof
-    from symland.symbolic.theorem.library import prove_all
+    from symland.theorems import save_proof
+    from symland.theorems.library import prove_all
 
     progress = Progress()
     progress.begin("prove")

@@ -28,7 +28,7 @@ from symland.pipeline.summary import spaced, summary, versions
 from symland.records import Verdict
 from symland.report import write_report
 from symland.spec import LandscapeSpec
-from symland.symbolic.theorem.library import theorem_files
+from symland.theorems.library import theorem_files
 
 __all__ = ["DATABASE_NAME", "FOUNDATIONS", "run"]
 

@@ -32,8 +32,8 @@ from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
 from symland.rigor.refine import RefinedPoint, refine
 from symland.symbolic.symmetry import find_symmetry
-from symland.symbolic.theorem import ProofResult
-from symland.symbolic.theorem.library import prove_all
+from symland.theorems import ProofResult
+from symland.theorems.library import prove_all
 
 __all__ = [
     "certify_into",

@@ -25,7 +25,7 @@ from symland.program.floats import evaluate
 from symland.records import Verdict
 from symland.spec import Penalised, builtin
 from symland.symbolic.symmetry import find_symmetry
-from symland.symbolic.theorem import check_proof, save_proof
+from symland.theorems import check_proof, save_proof
 from tests.rigor.points import newton_points, xor, xor_points
 from tests.strategies import specs
 

@@ -9,8 +9,8 @@ from functools import cache
 import pytest
 
 from symland.records import Verdict
-from symland.symbolic.theorem import check_proof, load_theorems, prove, save_proof, theorem_files
-from symland.symbolic.theorem.decide import decide
+from symland.theorems import check_proof, load_theorems, prove, save_proof, theorem_files
+from symland.theorems.decide import decide
 
 SLOW = {"inputs -1 and +1", "inputs 0 and 1"}
 """Steps on boxes: proved once, in a test of their own, and read again by the checker outside the tests."""

@@ -16,7 +16,7 @@ from symland.errors import ProofError, SpecError
 from symland.records import Verdict
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.spec import LandscapeSpec
-from symland.symbolic.theorem import Theorem, load_theorems, prove, save_proof, theorem_files
+from symland.theorems import Theorem, load_theorems, prove, save_proof, theorem_files
 
 SHARED_STEPS = ("largest g", "g far away", "near zero")
 """Steps of T9-xor that both encodings rest on."""

@@ -9,10 +9,10 @@ import sympy as sp
 
 from symland.errors import ProofError
 from symland.records import Verdict
-from symland.symbolic.theorem.boxes import some_positive
-from symland.symbolic.theorem.counting import enumerate_count
-from symland.symbolic.theorem.record import Count, Identity, Obligation, Positive, SomePositive
-from symland.symbolic.theorem.smooth import At, Smooth
+from symland.theorems.boxes import some_positive
+from symland.theorems.counting import enumerate_count
+from symland.theorems.record import Count, Identity, Obligation, Positive, SomePositive
+from symland.theorems.smooth import At, Smooth
 
 __all__ = ["decide", "evaluate"]
 
@@ -47,7 +47,7 @@ def _normal(expression: Any, rules: Rules) -> tuple[sp.Expr, sp.Expr, dict[sp.Sy
     """(numerator, denominator, atoms): expanded polynomials in symbols, with what each fresh symbol stands for."""
     value = evaluate(expression)
     for left, right in rules:
-        value = value.xreplace({sp.sympify(left): sp.sympify(right)})
+        value = value.xreplace({sp.sympify(left): evaluate(right)})
     atoms: dict[sp.Expr, sp.Symbol] = {}
 
     def atom(node: sp.Expr) -> sp.Symbol:

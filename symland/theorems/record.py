@@ -87,7 +87,7 @@ class SomePositive:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """A finite enumeration gives `value`; the kinds are those of `symland.symbolic.theorem.counting`."""
+    """A finite enumeration gives `value`; the kinds are those of `symland.theorems.counting`."""
 
     kind: str
     arguments: tuple[Any, ...]

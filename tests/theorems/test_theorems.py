@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from symland.errors import ProofError
 from symland.records import Verdict
-from symland.symbolic.theorem import (
+from symland.theorems import (
     Count,
     Hypothesis,
     Identity,
@@ -136,7 +136,7 @@ def test_enumerations_agree_with_recurrences():
         Count(kind="surjections", arguments=(2, 4), value=14),
         Count(kind="set partitions", arguments=(4,), value=15),
         Count(kind="choices", arguments=(2, 5), value=10),
-        Count(kind="reducible copies", arguments=(1, 3), value=10),
+        Count(kind="named partitions", arguments=(1, 3), value=10),
     ]
     assert both(*claims) == (Verdict.CERTIFIED,) * 2
     assert both(Count(kind="surjections", arguments=(2, 4), value=15)) == (Verdict.REFUTED,) * 2
@@ -154,7 +154,7 @@ def test_a_saved_proof_with_one_changed_sign_is_refused():
     assert check_proof(text.replace('["q","-1"]', '["q","1"]', 1))["step"] is not Verdict.CERTIFIED
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format":"other"}', '{"format":"symland proof 1"}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format":"other"}', '{"format":"symland proof 2"}'])
 def test_what_is_no_proof_is_refused_in_one_line(text):
     with pytest.raises(ProofError) as caught:
         check_proof(text)

@@ -1,6 +1,6 @@
 """A second reading of a saved proof, by code that shares nothing with the prover.
 
-The expressions of `symland.symbolic.theorem.saved` are brought to quotients of polynomials over the rationals in
+The expressions of `symland.theorems.saved` are brought to quotients of polynomials over the rationals in
 atoms (symbols, exp, log, tanh and unknown smooth functions at canonical arguments). Derivatives and substitutions are
 carried out here again. An inequality on a box is checked along the recorded bisection, an enumeration by a
 recurrence instead of by enumeration.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from math import comb, factorial
 from typing import Any
@@ -23,7 +23,7 @@ from symland.records import Verdict
 
 __all__ = ["check_proof"]
 
-FORMAT = "symland proof 1"
+FORMAT = "symland proof 2"
 
 DEEPER = 9
 """Bisections of a recorded piece where these enclosures are wider than the prover's."""
@@ -332,11 +332,11 @@ def _check_boxes(saved: Mapping[str, Any]) -> Verdict:
 
 
 @cache
-def _onto(width: int, nodes: int) -> int:
-    # The last node either joins a kind that the others already cover, or covers the only kind that they miss.
-    if nodes == 0:
-        return int(width == 0)
-    return width * (_onto(width, nodes - 1) + _onto(width - 1, nodes - 1)) if width > 0 else 0
+def _onto(kinds: int, elements: int) -> int:
+    # The last element either joins a kind that the others already cover, or covers the only kind that they miss.
+    if elements == 0:
+        return int(kinds == 0)
+    return kinds * (_onto(kinds, elements - 1) + _onto(kinds - 1, elements - 1)) if kinds > 0 else 0
 
 
 @cache
@@ -346,34 +346,37 @@ def _groupings(elements: int) -> int:
     return sum(comb(elements - 1, k) * _groupings(k) for k in range(elements))
 
 
-def _copies(width: int, nodes: int) -> int:
+def _named_groupings(names: int, elements: int) -> int:
     return sum(
-        _onto(groups, nodes) // factorial(groups) * factorial(groups) // factorial(groups - width)
-        for groups in range(width, nodes + 1)
+        _onto(groups, elements) // factorial(groups) * factorial(groups) // factorial(groups - names)
+        for groups in range(names, elements + 1)
     )
 
 
-def _automorphisms(inputs: list[list[int]], labels: list[int]) -> int:
-    size = len(inputs[0])
-    label_of = dict(zip(map(tuple, inputs), labels, strict=True))
+def _automorphisms(points: list[list[int]], labels: list[int], *, kept: bool = False) -> int:
+    """Orthogonal integer matrices that map labelled points to themselves, with labels renamed, or `kept`."""
+    size = len(points[0])
+    label_of = dict(zip(map(tuple, points), labels, strict=True))
     found = 0
     for entries in product((-1, 0, 1), repeat=size * size):
         rows = [entries[k * size : (k + 1) * size] for k in range(size)]
         gram = [[sum(a * b for a, b in zip(r, s, strict=True)) for s in rows] for r in rows]
         if gram != [[int(i == j) for j in range(size)] for i in range(size)]:
             continue
-        images = [tuple(sum(a * b for a, b in zip(r, x, strict=True)) for r in rows) for x in inputs]
+        images = [tuple(sum(a * b for a, b in zip(r, x, strict=True)) for r in rows) for x in points]
         if set(images) != set(label_of):
             continue
         pairs = {(label, label_of[image]) for image, label in zip(images, labels, strict=True)}
-        found += len(pairs) == len(set(labels)) == len({new for _, new in pairs})
+        renamed = len(pairs) == len(set(labels)) == len({new for _, new in pairs})
+        found += all(old == new for old, new in pairs) if kept else renamed
     return found
 
 
 _COUNTS = {
     "automorphisms": _automorphisms,
-    "choices": lambda width, nodes: comb(nodes, width),
-    "reducible copies": _copies,
+    "automorphisms that keep labels": partial(_automorphisms, kept=True),
+    "choices": lambda chosen, elements: comb(elements, chosen),
+    "named partitions": _named_groupings,
     "set partitions": _groupings,
     "surjections": _onto,
 }

@@ -10,7 +10,7 @@ import sympy as sp
 from flint import arb, fmpq
 
 from symland.records import Verdict
-from symland.symbolic.theorem.record import SomePositive
+from symland.theorems.record import SomePositive
 
 __all__ = ["some_positive"]
 

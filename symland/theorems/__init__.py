@@ -1,9 +1,9 @@
 """Theorems as records, the machine that decides their steps, and a second one that reads the saved proofs."""
 
-from symland.symbolic.theorem.check import check_proof
-from symland.symbolic.theorem.library import load_theorems, prove_all, theorem_files
-from symland.symbolic.theorem.prove import prove
-from symland.symbolic.theorem.record import (
+from symland.theorems.check import check_proof
+from symland.theorems.library import load_theorems, prove_all, theorem_files
+from symland.theorems.prove import prove
+from symland.theorems.record import (
     Count,
     Hypothesis,
     Identity,
@@ -15,8 +15,8 @@ from symland.symbolic.theorem.record import (
     StepResult,
     Theorem,
 )
-from symland.symbolic.theorem.saved import save_proof
-from symland.symbolic.theorem.smooth import at, partial, smooth
+from symland.theorems.saved import save_proof
+from symland.theorems.smooth import at, partial, smooth
 
 __all__ = [
     "Count",

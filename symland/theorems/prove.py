@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from symland.records import Verdict
-from symland.symbolic.theorem.decide import decide
-from symland.symbolic.theorem.record import ProofResult, Step, StepResult, Theorem
+from symland.theorems.decide import decide
+from symland.theorems.record import ProofResult, Step, StepResult, Theorem
 
 __all__ = ["prove"]
 

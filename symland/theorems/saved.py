@@ -6,7 +6,7 @@
     ["D", a, "x", "y"]       the derivative of a by x, then y
     ["at", a, ["x", b], ...] a with b in place of x, all at once
 
-`symland.symbolic.theorem.check` reads this and nothing else of the prover.
+`symland.theorems.check` reads this and nothing else of the prover.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 import sympy as sp
 
 from symland.errors import ProofError
-from symland.symbolic.theorem.record import Count, Identity, Obligation, Positive, ProofResult, SomePositive
-from symland.symbolic.theorem.smooth import At, Smooth
+from symland.theorems.record import Count, Identity, Obligation, Positive, ProofResult, SomePositive
+from symland.theorems.smooth import At, Smooth
 
 __all__ = ["PROOF_FORMAT", "expression_tree", "save_proof"]
 
-PROOF_FORMAT = "symland proof 1"
+PROOF_FORMAT = "symland proof 2"
 
 _NAMED = {sp.exp: "exp", sp.log: "log", sp.tanh: "tanh", sp.sin: "sin", sp.cos: "cos", sp.erf: "erf", sp.Abs: "abs"}
 

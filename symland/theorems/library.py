@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from symland.errors import ProofError
-from symland.symbolic.theorem.prove import prove
-from symland.symbolic.theorem.record import ProofResult, Theorem
+from symland.theorems.prove import prove
+from symland.theorems.record import ProofResult, Theorem
 
 __all__ = ["load_theorems", "prove_all", "theorem_files"]
 
@@ -24,7 +24,7 @@ def theorem_files() -> tuple[Path, ...]:
     ProofError
         If there are none.
     """
-    package = Path(__file__).resolve().parents[2]
+    package = Path(__file__).resolve().parents[1]
     for folder in (package / "_proofs", package.parent / "proofs"):
         if files := sorted(folder.glob("t*.py")):
             return tuple(files)
