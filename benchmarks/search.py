@@ -26,10 +26,10 @@ import numpy as np
 
 from benchmarks.lfl import run_pylfl
 from symland.explore import Catalogue, explore
-from symland.landscape.account import Counts
 from symland.explore.newton import newton
 from symland.explore.starts import free_space
 from symland.kernels import CompiledKernel, compile_kernel
+from symland.landscape.account import Counts
 from symland.spec import LandscapeSpec, load_spec
 from symland.symbolic.symmetry import find_symmetry
 from symland.symmetry import SymmetryGroup

@@ -22,6 +22,7 @@ from symland.rigor.enumeration.known import KnownClass, KnownPoints, prove_known
 from symland.rigor.enumeration.lookout import find_unlisted
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, reduced_problem
 from symland.rigor.enumeration.search import Closed, Counters, Reason, Result, Search, Survivors, Task, first_task
+from symland.rigor.enumeration.witnesses import Witnesses
 from symland.spec import LandscapeSpec
 
 BATCH = 8
@@ -162,6 +163,7 @@ def enumerate_points(
     workers: int = 1,
     clock: Callable[[], float] = time.process_time,
     lookout: int = LOOKOUT,
+    compiled: bool = True,
 ) -> EnumerationResult:
     """Prove that a list of stationary points is complete up to symmetry, or say where it may not be.
 
@@ -180,6 +182,7 @@ def enumerate_points(
     executor, workers : where to examine boxes, this process by default, and how many processes that is.
     clock : seconds; CPU time of this process by default.
     lookout : Newton searches for a point that the list lacks.
+    compiled : whether lane programs run as machine code or over NumPy arrays, which is slower and gives the same.
 
     Raises
     ------
@@ -210,7 +213,7 @@ def enumerate_points(
             while queue.tasks and len(queue.out) < most:
                 # Until it is out, a batch stays in the queue: an interruption loses no box.
                 batch = queue.tasks[-BATCH:]
-                future = pool.submit(_examined, problem, known, [task for task, _ in batch])
+                future = pool.submit(_examined, problem, known, [task for task, _ in batch], compiled)
                 queue.out[future] = batch
                 del queue.tasks[-BATCH:]
             for future in wait(queue.out, return_when=FIRST_COMPLETED).done:
@@ -245,7 +248,7 @@ def enumerate_points(
     undecided = tuple(UndecidedBox(pull=t.pull.copy(), states=t.nodes[:, first:].copy()) for t in open_tasks)
     # In an order of its own, whoever examined what first.
     log = np.array(sorted(map(tuple, queue.log)), dtype=np.float64).reshape(-1, 2 * (problem.samples + 1) + 2)
-    inconsistent = () if open_tasks else Search.of(problem, known).witnesses.unmet(queue.met)
+    inconsistent = () if open_tasks else Witnesses.of(problem, known).unmet(queue.met)
     complete = not (open_tasks or inconsistent or unlisted)
     saved = _save(spec, known, queue)
     text = json.dumps([spec.digest, saved["known"]], sort_keys=True).encode() + log.tobytes()
@@ -320,8 +323,8 @@ def _fresh(problem: ReducedProblem) -> _Queue:
     return _Queue([(first_task(problem), 1.0)], [], [], 0.0, Counters())
 
 
-def _examined(problem: ReducedProblem, known: KnownPoints, tasks: list[Task]) -> _Examined:
-    search = Search.of(problem, known)
+def _examined(problem: ReducedProblem, known: KnownPoints, tasks: list[Task], compiled: bool) -> _Examined:
+    search = Search.of(problem, known, compiled)
     return examine_batch(search, tasks), search.counters
 
 
