@@ -100,7 +100,7 @@ def test_the_search_needs_no_more_work_than_it_did(
     assert result.boxes_handled == pytest.approx(boxes, rel=0.01)
     assert result.node_boxes == pytest.approx(node_boxes, rel=0.01)
     assert result.combinations == pytest.approx(choices, rel=0.01)
-    assert result.state["closed"] == pytest.approx(closed, abs=2)
+    assert {**dict.fromkeys(closed, 0), **result.state["closed"]} == pytest.approx(closed, abs=2)
 
 
 def test_an_interruption_loses_no_box_and_the_search_goes_on_to_the_same_proof(

@@ -338,6 +338,7 @@ def _receive(problem: ReducedProblem, known: KnownPoints, queue: _Queue, future:
             met |= result.copies
             share += weight
             continue
+        met |= frozenset() if isinstance(result, Task) else result.copies
         children = _split_pull(problem, result) if isinstance(result, Task) else _next(problem, task, result)
         if children is None:
             undecided.append(Task(result.pull, result.nodes, task.cell))

@@ -239,10 +239,10 @@ def examine_batch(search: Search, tasks: list[Task]) -> list[Result]:
             counters.combinations += choices.size
             if not choices.size:
                 results[i] = Closed(reason=Reason.LOGITS)
-                _keep_result("match", carried[i], results[i], search)
+                _keep_result("match", carried[i], results[i])
                 continue
             results[i] = _in_use(mine.nodes, choices, rows)
-            _keep_result("match", carried[i], results[i], search)
+            _keep_result("match", carried[i], results[i])
             if choices.size <= JOINT_LIMIT:
                 few.append((i, mine.nodes, choices.listed()))
             elif count == 1 and choices.size <= SIFT_LIMIT:
@@ -254,7 +254,7 @@ def examine_batch(search: Search, tasks: list[Task]) -> list[Result]:
             _sift(search, many, results)
         _follow_clusters(search, crowds, results)
     for i, result in enumerate(results):
-        _keep_result("follow", carried[i], result, search)
+        _keep_result("follow", carried[i], result)
         if isinstance(result, Closed):
             counters.close(result.reason.value)
     return results
@@ -265,14 +265,13 @@ def _emptied(box: Doubles, dead: bool) -> Doubles:
     return np.array([[np.inf], [-np.inf]]) * np.ones_like(box[0]) if dead else box
 
 
-def _keep_result(step: str, carried: list[Witness], result: Result, search: Search) -> None:
-    """What is left of a task must meet its witnesses; a closed task must have been closed by them."""
+def _keep_result(step: str, carried: list[Witness], result: Result) -> None:
+    """What is left of a task must meet its witnesses, but for those that held what went."""
+    unheld = [w for w in carried if isinstance(result, Task) or not w.copies & result.copies]
     if not isinstance(result, Closed):
-        keep(step, carried, result.pull, result.nodes)
-        return
-    for witness in carried:
-        if not witness.copies & result.copies:
-            lost(step, witness)
+        keep(step, unheld, result.pull, result.nodes)
+    elif unheld:
+        lost(step, unheld[0])
 
 
 def _members(search: Search, tasks: list[Task], found: Bounds, live: Integers) -> tuple[Members, Integers]:
@@ -332,7 +331,9 @@ def _sift(search: Search, many: list[Listed], results: list[Result]) -> None:
         if not kept.owner.size:
             results[i] = _joint(found.holders[held == number])
         else:
-            results[i] = _hull_of_lanes(kept, choices[kept.owner - (ends[number] - len(choices))])
+            left = _hull_of_lanes(kept, choices[kept.owner - (ends[number] - len(choices))])
+            left.copies = frozenset(found.holders[held == number].tolist())
+            results[i] = left
 
 
 def _joint(holders: Integers) -> Closed:

@@ -136,11 +136,13 @@ class Counters:
 
 @dataclass(slots=True)
 class Survivors:
-    """What a task still allows: the hull (2, D + 1) of (P, gamma), the nodes in use, and how many choices of them."""
+    """What a task still allows: the hull (2, D + 1) of (P, gamma), the nodes in use, and how many choices of them; what
+    lay in the uniqueness boxes of known points went, and ``copies`` are theirs."""
 
     pull: Doubles
     nodes: Doubles
     size: int
+    copies: frozenset[int] = frozenset()
 
 
 Result = Survivors | Task | Closed
