@@ -55,8 +55,8 @@ class CompiledKernel:
     engine : Engine
     n_parameters : int
         P.
-    threads : int
-        Threads at most; a batch is shared out when it has at least `THREAD_POINTS` points for each of two.
+    threads, thread_points : int
+        Threads at most, and points that a thread takes at least; a batch is shared out when there are enough for two.
     """
 
     __slots__ = (
@@ -64,11 +64,12 @@ class CompiledKernel:
         "_data",
         "_folder",
         "_functions",
-        "_runtime_data",
         "_verify",
         "engine",
         "n_parameters",
+        "runtime_data",
         "spec",
+        "thread_points",
         "threads",
     )
 
@@ -78,6 +79,7 @@ class CompiledKernel:
         spec: LandscapeSpec,
         engine: Engine,
         threads: int = 1,
+        thread_points: int = THREAD_POINTS,
         verify: bool = True,
         runtime_data: bool = False,
         folder: Path | None = None,
@@ -85,8 +87,9 @@ class CompiledKernel:
         self.spec = spec
         self.engine = engine
         self.threads = threads
+        self.thread_points = thread_points
         self._verify = verify
-        self._runtime_data = runtime_data
+        self.runtime_data = runtime_data
         self._folder = folder
         self._functions: dict[Want, Function] = {}
         self._code_spec = spec
@@ -174,22 +177,35 @@ class CompiledKernel:
         KernelError
             If this kernel was not compiled with `runtime_data`, or the specification differs in more.
         """
-        if not self._runtime_data:
+        if not self.runtime_data:
             raise KernelError("the samples are baked into this kernel; compile it with runtime_data=True")
         if _shape_of(spec) != _shape_of(self.spec):
             raise KernelError("the specification differs in more than the numbers of its samples and its penalty")
-        bound = CompiledKernel(
-            spec=spec,
+        return self.like(spec=spec)
+
+    def like(
+        self,
+        *,
+        spec: LandscapeSpec | None = None,
+        threads: int | None = None,
+        thread_points: int | None = None,
+        runtime_data: bool | None = None,
+    ) -> CompiledKernel:
+        """This kernel, called in another way."""
+        made = CompiledKernel(
+            spec=spec or self.spec,
             engine=self.engine,
-            threads=self.threads,
+            threads=threads or self.threads,
+            thread_points=thread_points or self.thread_points,
             verify=self._verify,
-            runtime_data=True,
+            runtime_data=self.runtime_data if runtime_data is None else runtime_data,
             folder=self._folder,
         )
-        # The machine code is one and the same: what this kernel has built serves the other too.
-        bound._functions = self._functions
-        bound._code_spec = self._code_spec
-        return bound
+        if made.runtime_data == self.runtime_data:
+            # The machine code is one and the same: what this kernel has built serves the other too.
+            made._functions = self._functions
+            made._code_spec = self._code_spec
+        return made
 
     # -- machinery ------------------------------------------------------------------------------------------------
 
@@ -207,7 +223,7 @@ class CompiledKernel:
                 self._code_spec,
                 want,
                 self.engine,
-                runtime_data=self._runtime_data,
+                runtime_data=self.runtime_data,
                 folder=self._folder,
                 check=self._check if self._verify else None,
             )
@@ -238,12 +254,12 @@ class CompiledKernel:
             fresh((n, *shape)) if given is None else given for shape, given in zip(function.shapes, out, strict=True)
         ]
         arrays = (*self._data, *inputs, *outputs)
-        if n < 2 * THREAD_POINTS and self.engine is not Engine.NUMPY:
+        if n < 2 * self.thread_points and self.engine is not Engine.NUMPY:
             function.call((n,), arrays)
             return outputs
         # What the threads share out, and what NumPy reads, is looked at as a whole.
         arrays = tuple(fit(kernel_ports(self.spec, want, [len(d) for d in self._data]), (n,), arrays))
-        parts = min(self.threads, n // THREAD_POINTS)
+        parts = min(self.threads, n // self.thread_points)
         if parts > 1:
             self._share(function, n, parts, arrays)
         elif n:

@@ -6,6 +6,7 @@ b  identity     GF(2^61 - 1): the program against truncated Taylor arithmetic of
    recording    and the lane code that is printed against the program, with a random function for every primitive
 c  enclosure    Arb: what the machine code returns against enclosures of the exact numbers, at random, saturated,
                 tied and zero points, normwise and component by component, in units of eps = 2^-52
+   calls        what every method gives in any number of points, layout, thread and bound kernel, against these points
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symland.kernels.calls import LARGEST_INDEX, check_calls, check_small_pivots
 from symland.kernels.checks import (
     Check,
     Evaluate,
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     from symland.kernels.kernel import CompiledKernel
 
 __all__ = ["VerificationRecord", "verify_kernel"]
-
-LARGEST_INDEX = 100
-"""Parameters of the largest network whose index is compared with exact pivots."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +67,15 @@ class VerificationRecord:
         return {**head, "verdict": self.verdict.value, "checks": checks}
 
 
-FUNCTIONS = (("value",), ("value", "gradient"), ("hessian",), ("product",), ("per_sample",))
+FUNCTIONS = (
+    ("value",),
+    ("gradient",),
+    ("value", "gradient"),
+    ("hessian",),
+    ("value", "gradient", "hessian"),
+    ("product",),
+    ("per_sample",),
+)
 """Outputs of the functions that are verified, as those of a program; packed Hessians and the index come on top."""
 
 
@@ -110,6 +117,8 @@ def verify_kernel(kernel: CompiledKernel, *, seed: int = 0) -> VerificationRecor
     checks.append(_check_packed(kernel, points))
     if spec.n_parameters <= LARGEST_INDEX:
         checks.append(check_index(hessian, points, kernel.index(points).tolist()))
+        checks.append(check_small_pivots(kernel, seed))
+    checks += check_calls(kernel, seed)
     return VerificationRecord(spec=spec.digest, program=program.digest, engine=engine, checks=tuple(checks))
 
 

@@ -4,6 +4,7 @@ a proof        a fault in the formulas of the activation and the head
 b identity     a fault in the derivation program
 b recording    a fault in the lane code
 c enclosure    a fault in the emitted text or in a polynomial
+c calls, index a fault in the call layer: `tests.kernels.test_calls`
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from symland.program.ir import Apply, Contract, Formula, Program, Ref
 from symland.program.proof import prove_activation, prove_head, prove_structure
 from symland.records import Verdict
 from symland.spec import LandscapeSpec, load_spec
+from tests.kernels.test_calls import CALL_FAULTS
 
 WANT = ("value", "gradient", "hessian")
 
@@ -441,6 +443,8 @@ def test_the_manual_names_every_fault_and_the_check_that_catches_it() -> None:
         "b identity": [*PROGRAM_FAULTS, *DIRECTED_FAULTS],
         "b recording": [*LANE_FAULTS, *LOOP_FAULTS],
         "c enclosure": TEXT_FAULTS,
+        "c calls": [fault for fault, (check, _) in CALL_FAULTS.items() if check.startswith("calls")],
+        "c index": [fault for fault, (check, _) in CALL_FAULTS.items() if check == "index"],
         "c primitives": [f"coefficient {number} of {name}" for name, number, _ in COEFFICIENT_FAULTS],
     }
     assert {(fault, check) for check, faults in expected.items() for fault in faults} <= caught
