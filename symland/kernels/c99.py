@@ -2,6 +2,9 @@
 
 The text uses vectors of eight doubles where the compiler has GNU's (gcc, clang), and the same statements on single
 doubles elsewhere. It calls the C library only for sqrt, and for sin and cos far from zero.
+
+Arguments are reduced by sums that a compiler must not reorder. Pragmas switch that off whatever the command line says;
+a compiler that says that it does otherwise all the same, or that it keeps more digits than a double has, is refused.
 """
 
 from __future__ import annotations
@@ -13,15 +16,36 @@ from symland.kernels.coefficients import FAR
 from symland.kernels.lanes import LANES, Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
 from symland.kernels.recorder import reads
 
-__all__ = ["PRELUDE", "VERSION", "function_text", "print_c", "signature"]
+__all__ = ["PRECISE", "PRELUDE", "VERSION", "function_text", "plain", "print_c", "signature"]
 
-VERSION = 2
+VERSION = 3
 """Raised whenever this module prints other text."""
 
-PRELUDE = f"""\
+PRECISE = """\
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 
+/* Sums must be carried out in their order: the arguments of exp, log and sin are reduced by them. */
+#if defined(__clang__) || defined(_MSC_VER)
+#pragma float_control(precise, on)
+#elif defined(__GNUC__)
+#pragma GCC optimize("no-fast-math", "no-unsafe-math-optimizations", "no-associative-math", "no-reciprocal-math")
+#pragma GCC optimize("no-finite-math-only", "signed-zeros", "trapping-math")
+#endif
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(_M_FP_FAST)
+#error "sums would be reordered: compile without -ffast-math, -Ofast and -funsafe-math-optimizations"
+#endif
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0
+#error "NaN and infinity would be lost: compile without -ffinite-math-only"
+#endif
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 1
+#error "doubles would be kept with more digits: compile with -msse2 -mfpmath=sse"
+#endif
+"""
+
+PRELUDE = f"""\
+{PRECISE}
 #if defined(__GNUC__) && !defined(SYMLAND_SCALAR)
 #define LANES {LANES}
 typedef double lanes __attribute__((vector_size({8 * LANES}), aligned(8), may_alias));
@@ -73,8 +97,8 @@ def _double(value: Fraction | float) -> str:
 
 
 def plain(name: str) -> str:
-    """A C identifier."""
-    return "".join(c if c.isalnum() else "_" for c in name)
+    """A C identifier, but for its first character."""
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
 
 
 def signature(code: LaneCode, name: str) -> str:

@@ -1,9 +1,10 @@
-"""Kernels to take away: C99 source and header with a self-test, LLVM IR, or a NumPy module."""
+"""Kernels to take away: a C99 library with a self-test, LLVM IR, or a NumPy module."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from symland.errors import KernelError, VerificationError
 from symland.kernels import c99, inertia, llvm, numpy_text
+from symland.kernels.c_project import project_files, stem_of
 from symland.kernels.checks import Check, check_enclosure, directions
 from symland.kernels.engines import Want, inline_code, record_code, workspace
 from symland.kernels.kernel import compile_kernel, data_of
@@ -61,7 +63,7 @@ def export_kernel(spec: LandscapeSpec, target: str, directory: str | Path, *, ru
     if target not in TARGETS:
         raise KernelError(f"target {target!r} is not known; write one of {', '.join(TARGETS)}")
     record = verify_kernel(compile_kernel(spec, engine=_engine(target), runtime_data=runtime_data))
-    stem = c99.plain(spec.name).lower() or "kernel"
+    stem = stem_of(spec.name)
     texts = {"c": _c_texts, "llvm": _llvm_texts, "numpy": _numpy_texts}[target](spec, stem, runtime_data)
     if target == "numpy":
         record = replace(record, checks=(*record.checks, *_module_checks(spec, texts[f"{stem}.py"], runtime_data)))
@@ -125,8 +127,10 @@ def _codes(spec: LandscapeSpec, runtime_data: bool) -> dict[str, LaneCode]:
 def _network(spec: LandscapeSpec) -> list[str]:
     """What the kernel computes, in words."""
     penalised = "all parameters" if spec.penalised.value == "all" else "all weights"
+    # A name is text of the user's: nothing in it may end a comment.
+    name = re.sub(r"[^\w .,:+()-]", "_", spec.name)
     lines = [
-        f"{spec.name}: a network of widths {', '.join(map(str, spec.widths))} with the activation {spec.activation},",
+        f"{name}: a network of widths {', '.join(map(str, spec.widths))} with the activation {spec.activation},",
         f"mean {spec.loss.value} loss over {spec.n_samples} samples plus {spec.penalty} times the sum of squares of",
         f"{penalised}. P = {spec.n_parameters} parameters, in this order:",
     ]
@@ -155,6 +159,8 @@ def _c_texts(spec: LandscapeSpec, stem: str, runtime_data: bool) -> dict[str, st
         f" * per_sample (n, {d}, P; without the penalty). pivots: how many pivots of L D L^T are negative, which is",
         f" * the index where smallest > {inertia.PIVOT_GUARD:g} largest; elsewhere take the eigenvalues.",
         f" * `work` is scratch space of {stem.upper()}_WORK doubles, one for each thread. No memory is allocated.",
+        f" * {stem}_self_test returns how many outputs are wrong: call it once, from one thread, where flags for the",
+        " * compiler may come from elsewhere.",
         f" * Specification {spec.digest}.",
         " */",
         f"#ifndef {guard}",
@@ -162,10 +168,19 @@ def _c_texts(spec: LandscapeSpec, stem: str, runtime_data: bool) -> dict[str, st
         "",
         "#include <stdint.h>",
         "",
+        "#ifdef __cplusplus",
+        'extern "C" {',
+        "#endif",
+        "",
         f"#define {stem.upper()}_PARAMETERS {p}",
         f"#define {stem.upper()}_WORK {work}",
         "",
         *(f"{c99.signature(code, f'{stem}_{name}')};" for name, code in codes.items()),
+        f"int {stem}_self_test(void);",
+        "",
+        "#ifdef __cplusplus",
+        "}",
+        "#endif",
         "",
         "#endif",
         "",
@@ -173,9 +188,12 @@ def _c_texts(spec: LandscapeSpec, stem: str, runtime_data: bool) -> dict[str, st
     functions = [
         c99.function_text(code, f"{stem}_{name}", packed=name == "packed_hessian") for name, code in codes.items()
     ]
-    test = self_test(spec, stem, runtime_data)
-    source = "\n".join([f'#include "{stem}.h"\n', c99.PRELUDE, *functions, test])
-    return {f"{stem}.h": "\n".join(header), f"{stem}.c": source}
+    return {
+        f"{stem}.h": "\n".join(header),
+        f"{stem}.c": "\n".join([f'#include "{stem}.h"\n', c99.PRELUDE, *functions]),
+        f"{stem}_self_test.c": self_test(spec, stem, runtime_data),
+        **project_files(spec, stem, codes["value_gradient"]),
+    }
 
 
 def _data_arguments(spec: LandscapeSpec, runtime_data: bool) -> list[str]:
@@ -194,12 +212,21 @@ def _data_arguments(spec: LandscapeSpec, runtime_data: bool) -> list[str]:
 
 
 def _llvm_texts(spec: LandscapeSpec, stem: str, runtime_data: bool) -> dict[str, str]:
+    import llvmlite
+    from llvmlite.binding import llvm_version_info
+
+    # Opaque pointers, `ptr`, came with LLVM 15.
+    needs = [
+        "LLVM 15 or later: llc -O3 -filetype=obj FILE, or clang -O3 -c FILE; no flag may allow sums to be reordered.",
+        f"Checked with LLVM {'.'.join(map(str, llvm_version_info))} of llvmlite {llvmlite.__version__}.",
+    ]
     out: dict[str, str] = {}
     for name, code in _codes(spec, runtime_data).items():
         head = [
             *_network(spec),
             *_data_arguments(spec, runtime_data),
             f"work: {workspace(code)} doubles, aligned to 64 bytes; strips of {LANES} points",
+            *needs,
         ]
         text = llvm.print_llvm(code, f"{stem}_{name}", packed=name == "packed_hessian")
         out[f"{stem}_{name}.ll"] = "\n".join([*(f"; {line}" for line in head), text])

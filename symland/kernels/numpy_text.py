@@ -16,6 +16,22 @@ _FUNCTIONS = """\
 import numpy as np
 
 
+def _rows(name, array, width, like=None):
+    array = np.asarray(array, dtype=float)
+    if array.ndim != 2 or array.shape[1] != width:
+        raise ValueError(f"{name} has shape {array.shape}; give one row of {width} numbers for each point")
+    if like is not None and len(array) != like.shape[1]:
+        raise ValueError(f"{name} has {len(array)} rows for {like.shape[1]} points; give one for each")
+    return array.T
+
+
+def _numbers(name, array, size):
+    array = np.ravel(np.asarray(array, dtype=float))
+    if len(array) != size:
+        raise ValueError(f"{name} holds {len(array)} numbers; give {size}")
+    return array
+
+
 def _sech2(x):
     e = np.exp(-2 * np.abs(x))
     return 4 * e / (1 + e) ** 2
@@ -95,13 +111,14 @@ class _Printer:
         for b in self.code.buffers.values():
             array = self.buffers[b.name]
             if b.kind is Kind.INPUT:
-                head.append(f"    {array} = np.asarray({b.name}, dtype=float).T")
+                like = "" if b is inputs[0] else f", like={self.buffers[inputs[0].name]}"
+                head.append(f'    {array} = _rows("{b.name}", {b.name}, {b.size}{like})')
             elif b.kind is Kind.DATA:
-                head.append(f"    {array} = np.ravel(np.asarray({b.name}, dtype=float))")
+                head.append(f'    {array} = _numbers("{b.name}", {b.name}, {b.size})')
             elif b.kind is Kind.BAKED:
                 head.append(f"    {array} = np.array([{', '.join(repr(float(v)) for v in b.values)}])")
             else:
-                head.append(f"    {array} = np.zeros(({b.size}, {inputs[0].name}.shape[0]))")
+                head.append(f"    {array} = np.zeros(({b.size}, {self.buffers[inputs[0].name]}.shape[1]))")
         self._items(self.code.items, "    ")
         results = [self._result(b.name, b.size) for b in outputs]
         return [*head, *self.lines, f"    return {', '.join(results)}"]

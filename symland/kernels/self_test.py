@@ -1,11 +1,13 @@
-"""The self-test of exported C: a main program with exact numbers at two points."""
+"""The self-test of exported C: a function that compares every output with exact numbers, at two points in turn."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from symland.kernels.c99 import PRECISE
 from symland.kernels.checks import directions, sample_points
 from symland.kernels.kernel import data_of
+from symland.kernels.lanes import LANES
 from symland.records import FloatArray
 from symland.spec import LandscapeSpec
 
@@ -13,6 +15,9 @@ __all__ = ["self_test"]
 
 SELF_TEST_EPS = 4096
 """Difference from the exact numbers that the self-test of an export allows, in units of eps of the largest entry."""
+
+POINTS = 2 * LANES + 3
+"""Of a call: two whole strips, and a part of one."""
 
 
 def _exact(spec: LandscapeSpec, theta: FloatArray) -> dict[str, list[float]]:
@@ -42,11 +47,16 @@ def _exact(spec: LandscapeSpec, theta: FloatArray) -> dict[str, list[float]]:
 
 
 def self_test(spec: LandscapeSpec, stem: str, runtime_data: bool = False) -> str:
-    """A main program that compares with exact numbers: it returns 0 if all outputs agree, else how many do not."""
+    """A source text with the function `STEM_self_test`: how many outputs are wrong, so 0 if all is well.
+
+    It stands in a file of its own, so that a library carries the numbers only where they are asked for.
+    """
     theta = np.round(sample_points(spec)["random"][:2], 3)
     exact = [_exact(spec, t) for t in theta]
     rows = {name: [x for point in exact for x in point[name]] for name in exact[0]}
-    data = [f"test_data{k}" for k in range(len(data_of(spec)))] if runtime_data else []
+    sizes = {name: len(exact[0][name]) for name in rows}
+    data = [f"data{k}" for k in range(len(data_of(spec)))] if runtime_data else []
+    p = spec.n_parameters
 
     def array(name: str, values: list[float]) -> str:
         text = ", ".join(float(v).hex() for v in values)
@@ -54,55 +64,61 @@ def self_test(spec: LandscapeSpec, stem: str, runtime_data: bool = False) -> str
 
     constants = [
         *(array(name, list(values)) for name, values in zip(data, data_of(spec), strict=False)),
-        array("test_theta", list(theta.ravel())),
-        array("test_direction", list(directions(theta).ravel())),
+        array("two_thetas", list(theta.ravel())),
+        array("two_directions", list(directions(theta).ravel())),
         *(array(f"exact_{name}", values) for name, values in rows.items()),
     ]
-    room = [f"got_{name}[{len(values)}]" for name, values in rows.items()]
+    room = [f"got_{name}[POINTS * {size}]" for name, size in sizes.items()]
     calls = []
     for function, inputs, outputs in (
-        ("value", "test_theta", ("value",)),
-        ("value_gradient", "test_theta", ("value", "gradient")),
-        ("hessian", "test_theta", ("hessian",)),
-        ("packed_hessian", "test_theta", ("packed",)),
+        ("value", "theta", ("value",)),
+        ("value_gradient", "theta", ("value", "gradient")),
+        ("hessian", "theta", ("hessian",)),
+        ("packed_hessian", "theta", ("packed",)),
         # The order of the inputs is that of the signature.
-        ("hessian_product", "test_theta, test_direction", ("product",)),
-        ("per_sample_gradient", "test_theta", ("per_sample",)),
+        ("hessian_product", "theta, direction", ("product",)),
+        ("per_sample_gradient", "theta", ("per_sample",)),
     ):
-        arguments = ", ".join(["2", "test_work", *data, inputs, *(f"got_{name}" for name in outputs)])
+        arguments = ", ".join(["POINTS", "work", *data, inputs, *(f"got_{name}" for name in outputs)])
         calls.append(f"    {stem}_{function}({arguments});")
-        calls += [f'    wrong += differ("{name}", got_{name}, exact_{name}, {len(rows[name])});' for name in outputs]
-    pivots = ", ".join(["2", "test_work", *data, "test_theta", "got_negative", "smallest", "largest"])
+        calls += [f"    wrong += differs(got_{name}, exact_{name}, {sizes[name]});" for name in outputs]
+    pivots = ", ".join(["POINTS", "work", *data, "theta", "got_negative", "smallest", "largest"])
     lines = "\n".join
     return f"""\
-#ifdef SYMLAND_SELF_TEST
-/* cc -std=c99 -O2 -DSYMLAND_SELF_TEST {stem}.c -lm && ./a.out */
-#include <float.h>
-#include <stdio.h>
+#include "{stem}.h"
+
+{PRECISE}
+#define POINTS {POINTS}
 
 {lines(constants)}
 
-static double test_work[{stem.upper()}_WORK];
-static double {", ".join(room)}, smallest[2], largest[2];
+static double work[{stem.upper()}_WORK], theta[POINTS * {p}], direction[POINTS * {p}];
+static double {", ".join(room)}, smallest[POINTS], largest[POINTS];
 
-static int differ(const char *name, const double *got, const double *exact, int count) {{
-    double most = 0.0, worst = 0.0;
-    for (int k = 0; k < count; k++) {{
+/* Whether an output of `size` numbers a point is further from the exact numbers than rounding explains. */
+static int differs(const double *got, const double *exact, int size) {{
+    double most = 0.0;
+    for (int k = 0; k < 2 * size; k++)
         most = fmax(most, fabs(exact[k]));
-        worst = fmax(worst, fabs(got[k] - exact[k]));
-    }}
-    const double units = worst / (DBL_EPSILON * (most > 0.0 ? most : 1.0));
-    printf("%s: %.2f eps\\n", name, units);
-    return !(units <= {SELF_TEST_EPS});
+    const double allowed = {SELF_TEST_EPS} * DBL_EPSILON * (most > 0.0 ? most : 1.0);
+    for (int i = 0; i < POINTS; i++)
+        for (int k = 0; k < size; k++)
+            if (!(fabs(got[i * size + k] - exact[i % 2 * size + k]) <= allowed))
+                return 1;
+    return 0;
 }}
 
-int main(void) {{
+int {stem}_self_test(void) {{
     int wrong = 0;
+    for (int i = 0; i < POINTS * {p}; i++) {{
+        theta[i] = two_thetas[i % {2 * p}];
+        direction[i] = two_directions[i % {2 * p}];
+    }}
 {lines(calls)}
     {stem}_pivots({pivots});
-    for (int k = 0; k < 2; k++)
-        wrong += exact_negative[k] >= 0.0 && got_negative[k] != exact_negative[k];
+    for (int i = 0; i < POINTS; i++)
+        if (exact_negative[i % 2] >= 0.0 && got_negative[i] != exact_negative[i % 2])
+            return wrong + 1;
     return wrong;
 }}
-#endif
 """
