@@ -2,41 +2,60 @@
 
 import sympy as sp
 
-from symland.theorems import Count, Hypothesis, Identity, Step, Theorem, smooth
+from symland.theorems import Count, Hypothesis, Identity, Notation, Step, Theorem, smooth
 
 # Two nodes of a layer; `rest` is what all others add to an input of the next layer.
-v_i, v_j, a_i, a_j, rest, penalty = sp.symbols("v_i v_j a_i a_j rest lambda")
-w_i, w_j, b_i, b_j = sp.symbols("w_i w_j b_i b_j")
+v_i, v_j, rest, penalty = sp.symbols("v_i v_j rest lambda")
+w_i, w_j, b_i, b_j, x = sp.symbols("w_i w_j b_i b_j x")
 sigma, g = smooth("sigma", 1), smooth("g", 1)
 
 
 def loss(first, second):
-    (v, w, b, a), (v2, w2, b2, a2) = first, second
-    return g(rest + v * sigma(a) + v2 * sigma(a2)) + penalty * (v**2 + w**2 + b**2 + v2**2 + w2**2 + b2**2)
+    (v, w, b), (v2, w2, b2) = first, second
+    return g(rest + v * sigma(w * x + b) + v2 * sigma(w2 * x + b2)) + penalty * (
+        v**2 + w**2 + b**2 + v2**2 + w2**2 + b2**2
+    )
 
 
-node_i, node_j = (v_i, w_i, b_i, a_i), (v_j, w_j, b_j, a_j)
-flipped = tuple(-part for part in node_i)
+node_i, node_j = (v_i, w_i, b_i), (v_j, w_j, b_j)
+mirrored = sigma(-w_i * x - b_i)
 
-odd = Hypothesis(name="odd activation", statement=r"$\sigma(-z) = -\sigma(z)$", rules=((sigma(-a_i), -sigma(a_i)),))
-even = Hypothesis(name="even activation", statement=r"$\sigma(-z) = \sigma(z)$", rules=((sigma(-a_i), sigma(a_i)),))
+odd = Hypothesis(
+    name="odd activation",
+    statement=r"for (b): $\sigma(-z) = -\sigma(z)$",
+    rules=((mirrored, -sigma(w_i * x + b_i)),),
+)
+even = Hypothesis(
+    name="even activation",
+    statement=r"for (c): $\sigma(-z) = \sigma(z)$",
+    rules=((mirrored, sigma(w_i * x + b_i)),),
+)
 
 HIDDEN = Theorem(
     identifier="T1-hidden",
     title="Permutations and sign flips of hidden nodes",
-    statement=(
-        r"In every hidden layer, exchanging two nodes with all their weights leaves $E$ unchanged, penalty "
-        r"included, so all $N_h!$ permutations do. "
-        r"For an odd $\sigma$ changing the sign of all weights of a node, $2^{N_h}$ ways, leaves $E$ unchanged; for "
-        r"an even one changing the sign of its incoming weights."
-    ),
-    variables=(
-        (r"$a_i$", "the input of node $i$, a linear form in its incoming weights"),
-        (r"rest", "what the other nodes add, any number of them"),
+    setting=(
+        r"A fully connected network with any number of hidden layers, activation $\sigma$, and a loss $E(\theta)$ that "
+        r"depends on the parameters $\theta$ (weights and biases) through the network's outputs on the data and "
+        r"through a penalty $\lambda\sum_p\theta_p^2$, $\lambda \ge 0$, over all parameters or over the weights "
+        r"alone. A node of a hidden layer has the incoming weights $w$, the bias $b$ and the outgoing weights $v$; "
+        r"$N$ is the number of nodes of a hidden layer."
     ),
     hypotheses=(odd, even),
-    rests_on=("transpositions generate the permutations",),
-    source="classical (Hecht-Nielsen 1990)",
+    conclusion=(
+        r"(a) Exchanging two nodes of a hidden layer with all their parameters leaves $E$ unchanged, so all $N!$ "
+        r"permutations of the layer do. "
+        r"(b) If $\sigma$ is odd, $(v, w, b) \mapsto -(v, w, b)$ at a node leaves $E$ unchanged, so all $2^{N}$ choices "
+        r"of signs do. "
+        r"(c) If $\sigma$ is even, $(v, w, b) \mapsto (v, -w, -b)$ at a node leaves $E$ unchanged."
+    ),
+    variables=(
+        (r"x", "one signal that the two nodes read; sums over signals are linear in each"),
+        (r"g", "the loss of a sample as a function of one input of the next layer"),
+        (r"{\rm rest}", "what the other nodes add to that input, any number of them"),
+    ),
+    rests_on=("transpositions generate the permutations", "linearity of the mean over samples"),
+    source=r"classical; see \cite{hechtnielsen1990}",
     steps=(
         Step(
             name="exchange",
@@ -45,31 +64,30 @@ HIDDEN = Theorem(
         ),
         Step(
             name="odd flip",
-            claim=r"$(v, w, b) \mapsto -(v, w, b)$ sends $a$ to $-a$.",
-            obligations=(Identity(left=loss(flipped, node_j), right=loss(node_i, node_j)),),
+            claim=r"$(v, w, b) \mapsto -(v, w, b)$ changes the sign of the node's input and of its output.",
+            obligations=(Identity(left=loss((-v_i, -w_i, -b_i), node_j), right=loss(node_i, node_j)),),
             uses=(odd.name,),
         ),
         Step(
             name="even flip",
-            claim=r"$(v, w, b) \mapsto (v, -w, -b)$ sends $a$ to $-a$.",
-            obligations=(Identity(left=loss((v_i, -w_i, -b_i, -a_i), node_j), right=loss(node_i, node_j)),),
+            claim=r"$(v, w, b) \mapsto (v, -w, -b)$ changes the sign of the node's input and not its output.",
+            obligations=(Identity(left=loss((v_i, -w_i, -b_i), node_j), right=loss(node_i, node_j)),),
             uses=(even.name,),
         ),
     ),
 )
 
-# An orthogonal map of two inputs stands for signed permutations of any number: they are products of such maps.
+# A rotation of two inputs with cosine (1 - t^2) / (1 + t^2), and the exchange of two.
 w1, w2, x1, x2, b = sp.symbols("w_1 w_2 x_1 x_2 b")
-cosine, sine = sp.symbols("c s")
-orthogonal = Hypothesis(
-    name="orthogonal",
-    statement=r"$A$ is orthogonal: $c^2 + s^2 = 1$",
-    rules=((sp.Symbol("s2"), 1 - cosine**2),),
+cosine, sine, t = sp.symbols("c s t")
+rotation = Notation(
+    name="rotation",
+    statement=r"$A$ is the rotation with $c = \frac{1-t^2}{1+t^2}$, $s = \frac{2t}{1+t^2}$",
+    rules=((cosine, (1 - t**2) / (1 + t**2)), (sine, 2 * t / (1 + t**2))),
 )
 turned_w = (cosine * w1 - sine * w2, sine * w1 + cosine * w2)
 turned_x = (cosine * x1 - sine * x2, sine * x1 + cosine * x2)
-s2 = sp.Symbol("s2")
-mirrored_w, mirrored_x = (w2, w1), (x2, x1)
+exchanged_w, exchanged_x = (w2, w1), (x2, x1)
 
 
 def form(w, x):
@@ -83,52 +101,64 @@ xor = (0, 1, 1, 0)
 DATA = Theorem(
     identifier="T1-data",
     title="Automorphisms of the data",
-    statement=(
-        r"If an orthogonal map $A$ of the inputs and a permutation of the classes carry the labelled data to "
-        r"itself, then $W_1 \mapsto W_1 A^{T}$ with the same permutation of the outputs' weights and biases "
-        r"leaves $E$ unchanged. XOR with inputs $\{0,1\}$ has 2 such signed permutations (the exchange of the "
-        r"inputs), with inputs $\{-1,+1\}$ it has 8, the group of the square, half of them with an exchange of the "
-        r"outputs. "
-        r"With inputs $\{0,1\}$ the complement $x \mapsto 1 - x$ keeps the data term and changes the penalty."
+    setting=(
+        r"A fully connected classifier with $K$ outputs, mean softmax cross-entropy over labelled data $(x_d, y_d)$, "
+        r"$y_d \in \{1, \dots, K\}$, and the penalty $\lambda\sum_p\theta_p^2$ over all parameters or over the weights "
+        r"alone: the loss is $E(\theta)$. $W_1$ are the weights of the first layer, $w$ those of one of its nodes and "
+        r"$b$ that node's bias. XOR: $x \in \{0,1\}^2$ or $\{-1,+1\}^2$, class 1 where $x_1 \ne x_2$."
     ),
-    variables=(
-        (r"$A$", "a rotation of two inputs with cosine $c$ and sine $s$, or their exchange"),
-        (r"$w, b$", "incoming weights and bias of a node"),
+    conclusion=(
+        r"(a) If an orthogonal map $A$ of the inputs and a permutation $\pi$ of the classes carry the labelled data to "
+        r"itself, then $W_1 \mapsto W_1 A^{T}$, together with $\pi$ on the outputs' weights and biases, leaves $E$ "
+        r"unchanged. "
+        r"(b) XOR with inputs $\{0,1\}$ has 2 such pairs $(A, \pi)$ in which $A$ is a signed permutation, and $\pi$ "
+        r"is the identity in both: the exchange of the inputs, and the identity. With inputs $\{-1,+1\}$ it has 8, the "
+        r"group of the square; in 4 of them $\pi$ is the identity, in the other 4 it exchanges the outputs. "
+        r"(c) With inputs $\{0,1\}$ the map $(w, b) \mapsto (-w, b + w_1 + w_2)$ at every node of the first layer, which "
+        r"stands for $x \mapsto 1 - x$, keeps the mean cross-entropy, and changes a penalty on the biases by "
+        r"$\lambda (w_1 + w_2)(2b + w_1 + w_2)$ at each node."
     ),
-    hypotheses=(orthogonal,),
+    notation=(rotation,),
     rests_on=(
+        "rotations of two coordinates and the exchange of two generate the orthogonal maps",
         "the mean over samples does not depend on their order",
-        "a permutation of classes relabels the sum in the softmax",
+        "a permutation of the classes relabels the sum in the softmax",
     ),
     source="this package",
     steps=(
         Step(
-            name="inputs of the nodes",
-            claim=r"$(A w)\cdot(A x) = w\cdot x$ and $|A w| = |w|$; $s^2$ is written as a symbol of its own.",
+            name="rotations",
+            claim=r"$(A w)\cdot(A x) = w\cdot x$ and $|A w| = |w|$.",
             obligations=(
-                Identity(left=sp.expand(form(turned_w, turned_x)).subs(sine**2, s2), right=form((w1, w2), (x1, x2))),
-                Identity(left=sp.expand(form(turned_w, turned_w)).subs(sine**2, s2), right=form((w1, w2), (w1, w2))),
+                Identity(left=form(turned_w, turned_x), right=form((w1, w2), (x1, x2))),
+                Identity(left=form(turned_w, turned_w), right=form((w1, w2), (w1, w2))),
             ),
-            uses=(orthogonal.name,),
+            uses=(rotation.name,),
         ),
         Step(
             name="exchange of inputs",
-            claim=r"$(w_2, w_1)\cdot(x_2, x_1) = w\cdot x$.",
-            obligations=(Identity(left=form(mirrored_w, mirrored_x), right=form((w1, w2), (x1, x2))),),
+            claim=r"$(w_2, w_1)\cdot(x_2, x_1) = w\cdot x$ and $|(w_2, w_1)| = |w|$.",
+            obligations=(
+                Identity(left=form(exchanged_w, exchanged_x), right=form((w1, w2), (x1, x2))),
+                Identity(left=form(exchanged_w, exchanged_w), right=form((w1, w2), (w1, w2))),
+            ),
         ),
         Step(
             name="XOR",
-            claim="All signed permutations of two inputs and permutations of two classes, enumerated.",
+            claim="All signed permutations of two inputs, with all permutations of two classes and without, enumerated.",
             obligations=(
                 Count(kind="automorphisms", arguments=(zeroone, xor), value=2),
+                Count(kind="automorphisms that keep labels", arguments=(zeroone, xor), value=2),
                 Count(kind="automorphisms", arguments=(plusminus, xor), value=8),
+                Count(kind="automorphisms that keep labels", arguments=(plusminus, xor), value=4),
             ),
         ),
         Step(
             name="complement",
             claim=(
-                r"$w\cdot(1-x) + b = (-w)\cdot x + (b + w_1 + w_2)$, and the penalty changes by $(b + w_1 + w_2)^2 "
-                r"- b^2$."
+                r"$w\cdot(1-x) + b = (-w)\cdot x + (b + w_1 + w_2)$: the node at the complement is the mapped node at "
+                r"$x$, and the labels of XOR do not change under the complement. The squares change by "
+                r"$(b + w_1 + w_2)^2 - b^2$."
             ),
             obligations=(
                 Identity(left=form((w1, w2), (1 - x1, 1 - x2)) + b, right=form((-w1, -w2), (x1, x2)) + b + w1 + w2),

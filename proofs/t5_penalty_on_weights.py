@@ -1,108 +1,212 @@
-"""T5 where the penalty leaves biases alone, and what holds for sigma(0) != 0."""
+"""T5 where the penalty leaves biases alone, and what holds for sigma(0) != 0.
+
+Two samples, each with a loss f(theta, c_i, c_k) and a signal xi(theta) of its own, stand for any number, and so do two
+inputs of the next layer with the biases c_i and c_k. The new node adds v_i sigma(w xi + t) and v_k sigma(w xi + t).
+"""
 
 import sympy as sp
 
-from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
+from symland.theorems import Hypothesis, Identity, Notation, Positive, Step, Theorem, at, partial, smooth
 
-x, c, v, w, t, q, old = sp.symbols("x c v w t q theta")
-penalty, slope, b_next, mean_r = sp.symbols("lambda s beta R")
-sigma, f, xi = smooth("sigma", 1), smooth("f", 2), smooth("xi", 1)
+old, c_i, c_k, v_i, v_k, w, t, penalty = sp.symbols("theta c_i c_k v_i v_k w t lambda")
+sigma, slope = smooth("sigma", 1), smooth("sigma", 1, 1)
+SAMPLES = tuple((smooth(f"f_{d}", 3), smooth(f"xi_{d}", 1)(old)) for d in (1, 2))
 
-# One sample; c stands for the bias of the next layer, which the new node's output is added to.
-wide = f(old, c + v * sigma(w * xi(old) + t))
-narrow = f(old, c)
-point = {v: 0, w: 0}
-residual = smooth("f", 2, 0, 1)(old, c)
 
-balanced = Hypothesis(
-    name="next bias stationary and free",
+def mean(term):
+    """The mean over samples of what `term` makes of a sample's loss and signal."""
+    return sp.Add(*(term(f, xi) for f, xi in SAMPLES)) / len(SAMPLES)
+
+
+def data(added):
+    """The mean loss when `added(xi)` times v is added to the inputs of the next layer."""
+    return mean(lambda f, xi: f(old, c_i + v_i * added(xi), c_k + v_k * added(xi)))
+
+
+narrow = mean(lambda f, xi: f(old, c_i, c_k))
+squares = penalty * (v_i**2 + v_k**2 + w**2)
+wide = data(lambda xi: sigma(w * xi + t)) + squares
+# The shear takes the constant sigma(t) of the point at hand, bias, off the next layer's bias.
+bias = sp.Symbol("t_0")
+sheared = data(lambda xi: sigma(w * xi + t) - sigma(bias)) + squares
+point = {v_i: 0, v_k: 0, w: 0}
+at_bias = {**point, t: bias}
+C_i = mean(lambda f, xi: partial(f(old, c_i, c_k), c_i) * xi)
+C_k = mean(lambda f, xi: partial(f(old, c_i, c_k), c_k) * xi)
+
+
+def entry(*variables):
+    return at(partial(wide, *variables), point)
+
+
+def sheared_entry(*variables):
+    return at(partial(sheared, *variables), at_bias)
+
+
+def other(*orders):
+    """The second sample's slope as the first's, reversed: their mean vanishes."""
+    return smooth("f_1", 3, *orders)(old, c_i, c_k), -smooth("f_2", 3, *orders)(old, c_i, c_k)
+
+
+stationary = Hypothesis(
+    name="next bias stationary",
     statement=(
-        r"the bias $c$ of the next layer is not penalised and $\partial E/\partial c = \frac1D\sum_d \partial "
-        r"f_d/\partial c = 0$"
+        r"the narrow point is stationary, so $\partial E_{\rm narrow}/\partial c = \frac1D\sum_d \partial f_d/\partial c "
+        r"= 0$"
     ),
-    rules=((mean_r, 0),),
+    rules=(other(0, 1, 0), other(0, 0, 1)),
+)
+
+SETTING = (
+    r"A network of any depth, activation $\sigma$ and smooth loss $\frac1D\sum_d\ell_d$, with biases in every layer, a "
+    r"penalty $\lambda \ge 0$ on the square of each weight, and \emph{no} penalty on biases: its loss is $E_{\rm "
+    r"narrow}(\theta)$. One node is added to a hidden layer, with incoming weights $w$, bias $t$ and outgoing weights "
+    r"$v$: $E(\theta, w, v, t)$. $c$ are the biases of the next layer, $\xi$ the outputs of the layer before, $f_d$ the "
+    r"loss of sample $d$ as a function of $\theta$, and $C_{im} = \frac1D\sum_d (\partial f_d/\partial c_i)\,\xi_m(x_d)$ "
+    r"the residual matrix of T5-extension without its bias column, $\tau_k$ its singular values. "
 )
 
 FLAT = Theorem(
     identifier="T5-flat-bias",
     title="Penalty on the weights alone: the new bias is a flat direction",
-    statement=(
-        r"If biases are not penalised, then at a stationary point the bias column of $C$ vanishes. The extension by "
-        r"a node with $v = w = 0$ and \emph{any} bias $t$ "
-        r"is stationary with the same loss: a line of stationary points. Across the line the new block has the "
-        r"eigenvalues $2\lambda \pm |\sigma'(t)|\tau_k$ and $2\lambda$, "
-        r"with $\tau_k$ the singular values of $C$ without its bias column."
+    setting=SETTING + r"$F = \partial^2 E_{\rm narrow}/\partial c\,\partial c$.",
+    hypotheses=(stationary,),
+    conclusion=(
+        r"(a) For \emph{any} $t$ the extension by $v = 0$, $w = 0$ is stationary with the same loss: a line of stationary "
+        r"points. "
+        r"(b) There the Hessian on $(w, v, t)$ is "
+        r"$\begin{pmatrix} 2\lambda I & \sigma'(t) C^{T} & 0\\ \sigma'(t) C & 2\lambda I + \sigma(t)^2 F & 0\\ 0 & 0 & "
+        r"0\end{pmatrix}$; "
+        r"$v$ is coupled to the old parameters by $\partial^2 E/\partial v\,\partial\theta = "
+        r"\sigma(t)\,\partial^2 E_{\rm narrow}/\partial c\,\partial\theta$, and $w$ and $t$ are not coupled to them. "
+        r"(c) In the variables $(\theta\text{ with }c - \sigma(t) v\text{ for }c,\ w, v, t)$ the Hessian is block diagonal: "
+        r"the narrow network's, the block of T5-spectrum with $\sigma'(t) C$, and $0$ for $t$. So the index rises by the "
+        r"number of $\tau_k$ with $|\sigma'(t)|\tau_k > 2\lambda$, and the nullity by one and the number with equality. "
+        r"Only where $\sigma(t) = 0$ are the eigenvalues of (b) those of T5-spectrum, and $0$."
     ),
     variables=(
-        (r"$t$", "bias of the new node"),
-        (r"$R$", r"$\frac1D\sum_d \partial f_d/\partial c$"),
-        (r"$\xi$", "any signal that the new node reads"),
+        (r"f_d(\theta, c_i, c_k)", "the loss of a sample; two samples and two components of $c$ stand for any number"),
+        (r"\xi_d(\theta)", "a signal that the new node reads"),
+        (r"t_0", "the value of $t$ at the point at hand, which the shear keeps fixed"),
     ),
-    hypotheses=(balanced,),
-    rests_on=("linearity of the mean over samples", "T5-spectrum"),
+    rests_on=("linearity of sums over samples", "T5-spectrum", "Sylvester's law of inertia"),
     source="this package",
     steps=(
         Step(
             name="the loss does not feel t",
-            claim=r"$f(\theta, c + v\,\sigma(w\xi + t)) = f(\theta, c)$ at $v = 0$, for every $t$ and $w$.",
-            obligations=(Identity(left=at(wide, {v: 0}), right=narrow),),
+            claim=r"$E(\theta, w, 0, t) = E_{\rm narrow}(\theta) + \lambda|w|^2$ for every $t$ and $w$.",
+            obligations=(Identity(left=at(wide, {v_i: 0, v_k: 0}), right=narrow + penalty * w**2),),
         ),
         Step(
             name="gradient",
             claim=(
-                r"At $v = w = 0$: $\partial_v f = \sigma(t)\,\partial_c f$, whose mean is $\sigma(t) R = 0$; "
-                r"$\partial_w f = \partial_t f = 0$."
+                r"At $v = w = 0$: $\partial_v E = \sigma(t)\,\partial_c E_{\rm narrow} = 0$ and $\partial_w E = \partial_t E "
+                r"= 0$; $\partial_\theta E$ is the narrow network's."
             ),
             obligations=(
-                Identity(left=at(partial(wide, v), point), right=sigma(t) * residual),
-                Identity(left=sigma(t) * mean_r),
-                Identity(left=at(partial(wide, w), point)),
-                Identity(left=at(partial(wide, t), point)),
+                Identity(left=entry(v_i)),
+                Identity(left=entry(v_k)),
+                Identity(left=entry(w)),
+                Identity(left=entry(t)),
+                Identity(left=entry(old), right=partial(narrow, old)),
+                Identity(left=entry(c_i), right=partial(narrow, c_i)),
             ),
-            uses=(balanced.name,),
+            uses=(stationary.name,),
         ),
         Step(
             name="new block",
             claim=(
-                r"$\partial_w\partial_v f = \sigma'(t)\,\xi\,\partial_c f$, whose mean is $\sigma'(t) C$; "
-                r"$\partial_t\partial_v f = \sigma'(t)\,\partial_c f$, whose mean is $\sigma'(t) R = 0$; "
-                r"$\partial_t^2 = \partial_t\partial_w = \partial_w^2 = 0$."
+                r"$\partial_v\partial_v E = 2\lambda I + \sigma(t)^2 F$, $\partial_v\partial_w E = \sigma'(t) C$, "
+                r"$\partial_w\partial_w E = 2\lambda I$."
             ),
             obligations=(
-                Identity(left=at(partial(wide, v, w), point), right=smooth("sigma", 1, 1)(t) * xi(old) * residual),
-                Identity(left=at(partial(wide, v, t), point), right=smooth("sigma", 1, 1)(t) * residual),
-                Identity(left=smooth("sigma", 1, 1)(t) * mean_r),
-                Identity(left=at(partial(wide, t, t), point)),
-                Identity(left=at(partial(wide, t, w), point)),
-                Identity(left=at(partial(wide, w, w), point)),
+                Identity(left=entry(v_i, v_i), right=2 * penalty + sigma(t) ** 2 * partial(narrow, c_i, c_i)),
+                Identity(left=entry(v_i, v_k), right=sigma(t) ** 2 * partial(narrow, c_i, c_k)),
+                Identity(left=entry(v_i, w), right=slope(t) * C_i),
+                Identity(left=entry(v_k, w), right=slope(t) * C_k),
+                Identity(left=entry(w, w), right=2 * penalty),
             ),
-            uses=(balanced.name,),
+        ),
+        Step(
+            name="flat direction",
+            claim=(
+                r"$\partial_t\partial_v E = \sigma'(t)\,\partial_c E_{\rm narrow} = 0$, and $\partial_t$ with $w$, $t$ and "
+                r"the old parameters vanishes."
+            ),
+            obligations=(
+                Identity(left=entry(t, v_i)),
+                Identity(left=entry(t, v_k)),
+                Identity(left=entry(t, w)),
+                Identity(left=entry(t, t)),
+                Identity(left=entry(t, old)),
+                Identity(left=entry(t, c_i)),
+            ),
+            uses=(stationary.name,),
+        ),
+        Step(
+            name="coupling",
+            claim=r"$\partial_v\partial_\theta E = \sigma(t)\,\partial_c\partial_\theta E_{\rm narrow}$, $\partial_w\partial_\theta E = 0$.",
+            obligations=(
+                Identity(left=entry(v_i, old), right=sigma(t) * partial(narrow, c_i, old)),
+                Identity(left=entry(v_i, c_k), right=sigma(t) * partial(narrow, c_i, c_k)),
+                Identity(left=entry(w, old)),
+                Identity(left=entry(w, c_i)),
+            ),
+        ),
+        Step(
+            name="shear",
+            claim=(
+                r"With $c - \sigma(t_0) v$ in place of $c$, at $t = t_0$: $\partial_v\partial_v = 2\lambda I$, $v$ is no longer "
+                r"coupled to the old parameters, $\partial_v\partial_w = \sigma'(t) C$ stays, and so do the old block and the "
+                r"zeros."
+            ),
+            obligations=(
+                Identity(left=at(wide, {c_i: c_i - sigma(bias) * v_i, c_k: c_k - sigma(bias) * v_k}), right=sheared),
+                Identity(left=sheared_entry(v_i, v_i), right=2 * penalty),
+                Identity(left=sheared_entry(v_i, v_k)),
+                Identity(left=sheared_entry(v_i, old)),
+                Identity(left=sheared_entry(v_i, c_k)),
+                Identity(left=sheared_entry(v_i, w), right=slope(bias) * C_i),
+                Identity(left=sheared_entry(w, w), right=2 * penalty),
+                Identity(left=sheared_entry(t, v_i)),
+                Identity(left=sheared_entry(t, w)),
+                Identity(left=sheared_entry(t, t)),
+                Identity(left=sheared_entry(t, old)),
+                Identity(left=sheared_entry(w, old)),
+                Identity(left=sheared_entry(old, old), right=partial(narrow, old, old)),
+                Identity(left=sheared_entry(c_i, c_k), right=partial(narrow, c_i, c_k)),
+                Identity(left=sheared_entry(c_i, old), right=partial(narrow, c_i, old)),
+            ),
+            uses=(stationary.name,),
         ),
     ),
 )
 
-shear = wide.subs(c, c - v * sigma(t))
+# One sample and one output stand for any number here: the identity holds for each.
+c, v, x, q, kappa = sp.symbols("c v x q kappa")
+f, xi = smooth("f", 2), smooth("xi", 1)
+one = f(old, c + v * sigma(w * xi(old) + t))
+shear = one.subs(c, c - v * sigma(t))
 shifted_network = f(old, c + v * (sigma(w * xi(old) + t) - sigma(t)))
 free = Hypothesis(
     name="next bias free",
-    statement=r"the bias $c$ of the next layer is not penalised: $\kappa = 0$",
-    rules=((sp.Symbol("kappa"), 0),),
+    statement=r"the biases $c$ of the next layer are not penalised: $\kappa = 0$",
+    rules=((kappa, 0),),
 )
-kappa = sp.Symbol("kappa")
 
 SHIFTED = Theorem(
     identifier="T5-shifted",
     title="Shifted extension for any activation",
-    statement=(
-        r"If the bias $c$ of the next layer is not penalised, the linear change of variables $c \mapsto c - "
-        r"\sigma(t)\,v$ turns the wide network into one whose new node has the "
-        r"activation $\tilde\sigma(z) = \sigma(z + t) - \sigma(t)$, which vanishes at $0$. So for \emph{every} "
-        r"activation, sigmoid and softplus among them, the extension by $v = w = 0$ is stationary, "
-        r"and by Sylvester's law the index rises by the number of singular values of $\sigma'(t) C$ above "
-        r"$2\lambda$ (with $C$ without its bias column)."
-    ),
-    variables=((r"$t$", "bias of the new node"), (r"$\kappa$", r"the penalty on $c$")),
+    setting=SETTING,
     hypotheses=(free,),
+    conclusion=(
+        r"For every $t$ the linear change of variables $c \mapsto c - \sigma(t)\,v$ turns $E$ into the loss of the network "
+        r"whose new node has the bias $0$ and the activation $\tilde\sigma(z) = \sigma(z + t) - \sigma(t)$, and "
+        r"$\tilde\sigma(0) = 0$, $\tilde\sigma'(0) = \sigma'(t)$. So for \emph{every} activation, sigmoid and softplus "
+        r"among them, the extension of a stationary point by $v = w = 0$ is stationary with the same loss, and the index "
+        r"rises by the number of $\tau_k$ with $|\sigma'(t)|\tau_k > 2\lambda$."
+    ),
+    variables=((r"t", "bias of the new node"), (r"\kappa", r"the penalty on $c$")),
     rests_on=("Sylvester's law of inertia", "T5-extension", "T5-flat-bias"),
     source="this package",
     steps=(
@@ -125,55 +229,74 @@ SHIFTED = Theorem(
             claim=r"$\tilde\sigma(0) = 0$ and $\tilde\sigma'(0) = \sigma'(t)$.",
             obligations=(
                 Identity(left=at(sigma(q + t) - sigma(t), {q: 0})),
-                Identity(left=at(partial(sigma(q + t) - sigma(t), q), {q: 0}), right=smooth("sigma", 1, 1)(t)),
+                Identity(left=at(partial(sigma(q + t) - sigma(t), q), {q: 0}), right=slope(t)),
             ),
         ),
     ),
 )
 
-stationary = Hypothesis(
+beta, mean_r, value = sp.symbols("beta R sigma_0")
+narrow_stationary = Hypothesis(
     name="narrow point stationary",
-    statement=r"$\partial E/\partial c = R + 2\lambda\beta = 0$ at the narrow point, $c = \beta$ penalised",
-    rules=((mean_r, -2 * penalty * b_next),),
+    statement=r"the narrow point is stationary: $\partial E_{\rm narrow}/\partial c = R + 2\lambda\beta = 0$ at $c = \beta$",
+    rules=((mean_r, -2 * penalty * beta),),
 )
-signs = Hypothesis(
+signs = Notation(
     name="nothing vanishes",
-    statement=r"$\lambda, \beta, \sigma(0) > 0$ (other signs by symmetry)",
-    positive=(penalty, b_next, sp.Symbol("sigma_0")),
+    statement=r"the case $\lambda, \beta, \sigma(0) > 0$ of a component; other signs change that of the product alone",
+    positive=(penalty, beta, value),
 )
+gradient_v = Notation(
+    name="gradient along v",
+    statement=r"$G = \partial E/\partial v = \sigma(0) R$ (step \emph{gradient}, averaged)",
+    rules=((sp.Symbol("G"), value * mean_r),),
+)
+G = sp.Symbol("G")
 
 FAILS = Theorem(
     identifier="T5-nonvanishing",
     title="Zero extension fails for sigma(0) != 0 under a penalty on biases",
-    statement=(
-        r"If $\sigma(0) \ne 0$ and the biases are penalised, the zero extension of a stationary point in hidden "
-        r"layer $l$ is stationary if and only if $\lambda\, b_{l+1} = 0$: "
-        r"$\partial E/\partial v = \sigma(0) R = -2\lambda\,\sigma(0)\,b_{l+1}$. No choice of the new node's bias "
-        r"mends it: at $v = w = 0$ the gradient along its bias $t$ is $2\lambda t$, so $t = 0$."
+    setting=(
+        r"A network of any depth and smooth loss with an activation $\sigma(0) \ne 0$, biases, and the penalty "
+        r"$\lambda\sum_p\theta_p^2$ over all parameters: $E_{\rm narrow}(\theta)$. One node is added to a hidden layer, "
+        r"with incoming weights $w$, bias $t$ and outgoing weights $v$: $E(\theta, w, v, t)$. $c$ are the biases of the "
+        r"next layer, with the value $\beta$ at the point, and $R = \frac1D\sum_d\partial f_d/\partial c$ the mean slope of "
+        r"the samples' losses."
     ),
-    variables=((r"$\beta$", r"a component of $b_{l+1}$"), (r"$R$", r"$\frac1D\sum_d \partial f_d/\partial c$")),
-    hypotheses=(stationary, signs),
+    hypotheses=(narrow_stationary,),
+    conclusion=(
+        r"The extension of a stationary point by $v = w = 0$, $t = 0$ is stationary if and only if $\lambda\beta = 0$: "
+        r"$\partial E/\partial v = \sigma(0) R = -2\lambda\,\sigma(0)\,\beta$, and all other new components of the gradient "
+        r"vanish. No other bias mends it where $\lambda > 0$: at $v = w = 0$ the gradient along $t$ is $2\lambda t$, so $t = "
+        r"0$."
+    ),
+    notation=(gradient_v, signs),
     rests_on=("linearity of the mean over samples",),
     source="this package",
     steps=(
         Step(
             name="gradient",
-            claim=r"$\partial_v f = \sigma(0)\,\partial_c f$ at $v = w = t = 0$ for each sample.",
-            obligations=(Identity(left=at(partial(wide, v), {v: 0, w: 0, t: 0}), right=sigma(0) * residual),),
+            claim=r"$\partial_v f = \sigma(0)\,\partial_c f$ and $\partial_w f = 0$ at $v = w = t = 0$ for each sample.",
+            obligations=(
+                Identity(
+                    left=at(partial(one, v), {v: 0, w: 0, t: 0}), right=sigma(0) * smooth("f", 2, 0, 1)(old, c)
+                ),
+                Identity(left=at(partial(one + penalty * w**2, w), {v: 0, w: 0, t: 0})),
+            ),
         ),
         Step(
             name="its mean",
-            claim=r"$\sigma(0) R = -2\lambda\beta\,\sigma(0)$, which is not zero.",
+            claim=r"$\partial E/\partial v = \sigma(0) R = -2\lambda\beta\,\sigma(0)$, which is not zero where $\lambda\beta$ is not.",
             obligations=(
-                Identity(left=sp.Symbol("sigma_0") * mean_r, right=-2 * penalty * b_next * sp.Symbol("sigma_0")),
-                Positive(expression=-sp.Symbol("sigma_0") * mean_r),
+                Identity(left=G, right=-2 * penalty * beta * value),
+                Positive(expression=-G),
             ),
-            uses=(stationary.name, signs.name),
+            uses=(gradient_v.name, narrow_stationary.name, signs.name),
         ),
         Step(
             name="other biases",
             claim=r"At $v = 0$ the data do not feel $t$, so its gradient is that of $\lambda t^2$.",
-            obligations=(Identity(left=at(partial(wide + penalty * t**2, t), {v: 0}), right=2 * penalty * t),),
+            obligations=(Identity(left=at(partial(one + penalty * t**2, t), {v: 0}), right=2 * penalty * t),),
         ),
     ),
 )

@@ -13,19 +13,23 @@ zero_out = Hypothesis(name="outgoing weights zero", statement="$v = 0$", rules=(
 THEOREM = Theorem(
     identifier="T5-layers",
     title="Zero nodes in several layers",
-    statement=(
-        r"Extending one layer and then another is a zero extension each time. A zero node already there adds to the "
-        r"residual matrix $C$ of the other layer a zero column (it is read as $\sigma(0) = 0$) "
-        r"or a zero row (nothing passes through $v = 0$): the singular values, and so the rise of the index, are "
-        r"those of the narrow network, in any order of extension."
+    setting=(
+        r"A network of any depth with $\sigma(0) = 0$, one hidden layer of which already holds a zero node: incoming "
+        r"weights $u$, bias and outgoing weights $v$ all zero. $C$ is the residual matrix of T5-extension for adding a node "
+        r"to another hidden layer."
+    ),
+    hypotheses=(zero_in, zero_out, vanishing),
+    conclusion=(
+        r"The zero node adds to $C$ a zero column where the new node reads it, and a zero row where the new node feeds "
+        r"it. The non-zero singular values of $C$, and so the rise of the index by a zero node, are those of the network "
+        r"without it, in any order of extension."
     ),
     variables=(
         (r"$u, v$", "weights of a zero node"),
         (r"$g$", "the loss of a sample as a function of what the node hands on"),
         (r"$q$", "something added to the node's input"),
     ),
-    hypotheses=(zero_in, zero_out, vanishing),
-    rests_on=("T5-extension", "a zero row or column changes no non-zero singular value"),
+    rests_on=("T5-extension", "T5-spectrum", "a zero row or column changes no non-zero singular value"),
     source="this package",
     steps=(
         Step(

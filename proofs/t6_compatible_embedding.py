@@ -6,97 +6,135 @@ from symland.theorems import Hypothesis, Identity, Step, Theorem, at, partial, s
 
 # A node j with input s + (change of its own incoming weight) x is replaced by nodes a with outgoing weights
 # mu_a v + n_a; constant nodes have w = 0, any bias t, and outgoing weights p. Two of either kind stand for any number.
-old, x, s, c = sp.symbols("theta x s c")
-mu1, mu2, n1, n2, v = sp.symbols("mu_1 mu_2 n_1 n_2 v")
-u1, u2, p, t, wp = sp.symbols("u_1 u_2 p t w_p")
-V1, V2, C = sp.symbols("V_1 V_2 C")
-f, sigma = smooth("f", 2), smooth("sigma", 1)
-wide = f(old, C + V1 * sigma(s + u1 * x) + V2 * sigma(s + u2 * x) + p * sigma(t + wp * x))
-narrow = f(old, c + v * sigma(s))
-point = {u1: 0, u2: 0, wp: 0, V1: mu1 * v + n1, V2: mu2 * v + n2, C: sp.Symbol("C_0")}
+# f is the loss of a sample; two samples, with s, x and f of their own, stand for any number. Two components of the next
+# layer's inputs, with outgoing weights V and W, stand for any number.
+old, c, b, t, wp = sp.symbols("theta c b t w_p")
+s, x = sp.symbols("s_1 s_2"), sp.symbols("x_1 x_2")
+mu1, mu2, v, w, n1, n2, m1, m2 = sp.symbols("mu_1 mu_2 v w n_1 n_2 m_1 m_2")
+u1, u2, p, q = sp.symbols("u_1 u_2 p q")
+V1, V2, W1, W2, C0, B0 = sp.symbols("V_1 V_2 W_1 W_2 C_0 B_0")
+sigma, slope = smooth("sigma", 1), smooth("sigma", 1, 1)
+f = (smooth("f_1", 3), smooth("f_2", 3))
+
+
+def wide(d):
+    def total(first, second, constant, base):
+        return base + first * sigma(s[d] + u1 * x[d]) + second * sigma(s[d] + u2 * x[d]) + constant * sigma(t + wp * x[d])
+
+    return f[d](old, total(V1, V2, p, C0), total(W1, W2, q, B0))
+
+
+def narrow(d):
+    return f[d](old, c + v * sigma(s[d]), b + w * sigma(s[d]))
+
+
+def r(d, k):
+    """The slope of sample d along component k of the next layer's inputs, at the narrow point."""
+    return smooth(f"f_{d + 1}", 3, 0, int(k == 0), int(k == 1))(old, c + v * sigma(s[d]), b + w * sigma(s[d]))
+
+
+point = {u1: 0, u2: 0, wp: 0, V1: mu1 * v + n1, V2: mu2 * v + n2, W1: mu1 * w + m1, W2: mu2 * w + m2}
+E = (wide(0) + wide(1)) / 2
+
+
+def gradient(variable):
+    return at(partial(E, variable), point)
+
+
+def weighted(weights, factor):
+    """mean_d factor_d x_d (r_d . weights)."""
+    return sum(factor(d) * x[d] * (r(d, 0) * weights[0] + r(d, 1) * weights[1]) for d in (0, 1)) / 2
+
+
+An = weighted((n1, m1), lambda d: slope(s[d]))
+Cp = weighted((p, q), lambda d: 1)
+
 shares = Hypothesis(
-    name="shares sum to one", statement=r"$\sum_a \mu_a = 1$, $\sum_a n_a = 0$", rules=((mu2, 1 - mu1), (n2, -n1))
+    name="shares sum to one",
+    statement=r"$\sum_a \mu_a = 1$, $\sum_a n_a = 0$",
+    rules=((mu2, 1 - mu1), (n2, -n1), (m2, -m1)),
 )
 absorbed = Hypothesis(
     name="constants absorbed",
-    statement=r"the next layer's bias becomes $c - p\,\sigma(t)$",
-    rules=((sp.Symbol("C_0"), c - p * sigma(t)),),
+    statement=r"the next layer's biases $c$ become $c - \sum p\,\sigma(t)$",
+    rules=((C0, c - p * sigma(t)), (B0, b - q * sigma(t))),
 )
-R, Gv, Av, An, Cp = sp.symbols("R G Av An Cp")
 bias = Hypothesis(
-    name="bias stationary", statement=r"$R = \frac1D\sum_d r_d = 0$: the next layer has biases", rules=((R, 0),)
+    name="bias stationary",
+    statement=r"the next layer has biases, and $\partial E/\partial c = \frac1D\sum_d r_d = 0$",
+    rules=((r(1, 0), -r(0, 0)), (r(1, 1), -r(0, 1))),
 )
-node = Hypothesis(
-    name="node stationary",
-    statement=r"$\frac1D\sum_d r_d\sigma(s_d) = 0$ and $A v = \frac1D\sum_d\sigma'(s_d)\xi_d\,(r_d\cdot v) = 0$",
-    rules=((Gv, 0), (Av, 0)),
+outgoing = Hypothesis(
+    name="node stationary, outgoing",
+    statement=r"$\partial E/\partial v_j = \frac1D\sum_d r_d\,\sigma(s_d) = 0$",
+    rules=((r(1, 0), -r(0, 0) * sigma(s[0]) / sigma(s[1])), (r(1, 1), -r(0, 1) * sigma(s[0]) / sigma(s[1]))),
 )
-null = Hypothesis(
-    name="null directions",
-    statement=r"$A n_a = 0$ and $C p = \frac1D\sum_d\xi_d (r_d\cdot p) = 0$",
-    rules=((An, 0), (Cp, 0)),
+incoming = Hypothesis(
+    name="node stationary, incoming",
+    statement=r"$\partial E/\partial w_j = A_j v_j = 0$",
+    rules=((x[1], -slope(s[0]) * x[0] * (r(0, 0) * v + r(0, 1) * w) / (slope(s[1]) * (r(1, 0) * v + r(1, 1) * w))),),
 )
-
-r = smooth("f", 2, 0, 1)(old, c + v * sigma(s))
 
 THEOREM = Theorem(
     identifier="T6-compatible",
     title="Compatible embeddings of one layer",
-    statement=(
-        r"At $\lambda = 0$ let a layer be widened so that each node $(w_j, v_j)$ becomes nodes $(w_j, \mu_a v_j + "
-        r"n_a)$ with $\sum_a\mu_a = 1$, $\sum_a n_a = 0$, $A_j n_a = 0$, and any number of constant nodes $(w, b, "
-        r"v) = (0, t, p)$ with $C^{T}p = 0$ are added, "
-        r"their constants taken off the next layer's bias. Then the network function and all other signals stay, "
-        r"and stationary points go to stationary points; the conditions $A_j n_a = 0$, $C^{T} p = 0$ are also "
-        r"necessary. "
-        r"Zero extension ($p = 0$), splitting ($n_a = 0$) and every composition of them are cases; for one "
-        r"output $n_a$ is a multiple of $v_j$ and only $C = 0$ lets $p \ne 0$."
+    setting=(
+        r"A network of any depth and activation $\sigma$ with biases and a smooth loss $E(\theta) = \frac1D\sum_d\ell_d$, "
+        r"no penalty, at a stationary point. In one hidden layer each node $j$, with incoming weights and bias $w_j$, "
+        r"outgoing weights $v_j$ and input $s_{d}$ on sample $d$, is replaced by nodes with the same $w_j$ and the "
+        r"outgoing weights $\mu_a v_j + n_a$, and any number of constant nodes with incoming weights $0$, any bias $t$ and "
+        r"outgoing weights $p$ are added. $r_d = \partial\ell_d/\partial a$ for the inputs $a$ of the next layer, $\xi_d$ "
+        r"are the outputs of the layer before, and 1 for the bias; $A_j = \frac1D\sum_d\sigma'(s_d)\,\xi_d r_d^{T}$, and $C "
+        r"= \frac1D\sum_d\xi_d r_d^{T}$ without the row of the bias."
+    ),
+    hypotheses=(shares, absorbed, bias, outgoing, incoming),
+    conclusion=(
+        r"(a) The network's function and all signals of other nodes stay. "
+        r"(b) The wide point is stationary if and only if $A_j n_a = 0$ for every copy and $\sigma'(t)\,C p = 0$ for every "
+        r"constant node. "
+        r"(c) So $A_j n_a = 0$ is necessary, and $C p = 0$ is where $\sigma'(t) \ne 0$; where $\sigma'(t) = 0$ a constant "
+        r"node is stationary with any $p$. "
+        r"Zero extension ($p = 0$) and splitting ($n_a = 0$) are cases."
     ),
     variables=(
-        (r"$r$", r"$\partial\ell/\partial a$, $a$ the inputs of the next layer"),
-        (r"$A_j, C$", r"$\frac1D\sum_d\sigma'(s_d)\xi_d r_d^{T}$ and $\frac1D\sum_d\xi_d r_d^{T}$"),
+        (r"f_d", "the loss of a sample; two samples and two inputs of the next layer stand for any number"),
+        (r"u_a, w_p", "changes of incoming weights of a copy and of a constant node, along one signal $x$"),
     ),
-    hypotheses=(shares, absorbed, bias, node, null),
-    rests_on=("linearity of the mean over samples",),
-    source="after Zhang, Zhang, Luo, Xu, NeurIPS 2021; null directions of several outputs: this package",
+    rests_on=("linearity of sums over samples", "a function that equals another one has its derivatives"),
+    source=r"after \cite{zhang2021}; null directions of several outputs and the case $\sigma'(t) = 0$: this package",
     steps=(
         Step(
             name="same function",
-            claim=r"The inputs of the next layer do not change.",
-            obligations=(Identity(left=at(wide, point), right=narrow),),
+            claim=r"The inputs of the next layer do not change, for every $\theta$ and $s$: other gradients stay zero.",
+            obligations=tuple(Identity(left=at(wide(d), point), right=narrow(d)) for d in (0, 1)),
             uses=(shares.name, absorbed.name),
         ),
         Step(
-            name="gradients of one sample",
-            claim=(
-                r"$\partial_{V_a} = r\,\sigma(s)$, $\partial_{u_a} = r\,(\mu_a v + n_a)\,\sigma'(s)\,x$, "
-                r"$\partial_p = r\,\sigma(t)$, $\partial_t = r\,p\,\sigma'(t)$, $\partial_{w_p} = "
-                r"r\,p\,\sigma'(t)\,x$."
-            ),
-            obligations=(
-                Identity(left=at(partial(wide, V1), point), right=r * sigma(s)),
-                Identity(left=at(partial(wide, u1), point), right=r * (mu1 * v + n1) * smooth("sigma", 1, 1)(s) * x),
-                Identity(left=at(partial(wide, p), point), right=r * sigma(t)),
-                Identity(left=at(partial(wide, t), point), right=r * p * smooth("sigma", 1, 1)(t)),
-                Identity(left=at(partial(wide, wp), point), right=r * p * smooth("sigma", 1, 1)(t) * x),
-            ),
-            uses=(shares.name, absorbed.name),
+            name="outgoing weights of a copy",
+            claim=r"$\partial E/\partial V_a = \frac1D\sum_d r_d\,\sigma(s_d) = 0$.",
+            obligations=(Identity(left=gradient(V1)), Identity(left=gradient(W1))),
+            uses=(shares.name, absorbed.name, outgoing.name),
         ),
         Step(
-            name="their means",
+            name="incoming weights of a copy",
+            claim=r"$\partial E/\partial u_a = \mu_a A v + A n_a = A n_a$: it vanishes if and only if $A n_a$ does.",
+            obligations=(Identity(left=gradient(u1), right=An),),
+            uses=(shares.name, absorbed.name, incoming.name),
+        ),
+        Step(
+            name="outgoing weights and bias of a constant node",
             claim=(
-                r"$G_v = 0$; $\mu_a A v + A n_a = 0$; $\sigma(t) R = 0$; $\sigma'(t)\,p\cdot R = 0$; "
-                r"$\sigma'(t)\,C^{T} p = 0$. The terms $A n_a$ and $C^{T}p$ stand alone, so their vanishing is "
-                r"necessary."
+                r"$\partial E/\partial p = \sigma(t)\frac1D\sum_d r_d = 0$ and $\partial E/\partial t = "
+                r"\sigma'(t)\,p\cdot\frac1D\sum_d r_d = 0$."
             ),
-            obligations=(
-                Identity(left=Gv),
-                Identity(left=mu1 * Av + An),
-                Identity(left=sigma(t) * R),
-                Identity(left=smooth("sigma", 1, 1)(t) * p * R),
-                Identity(left=smooth("sigma", 1, 1)(t) * Cp),
-            ),
-            uses=(bias.name, node.name, null.name),
+            obligations=(Identity(left=gradient(p)), Identity(left=gradient(q)), Identity(left=gradient(t))),
+            uses=(shares.name, absorbed.name, bias.name),
+        ),
+        Step(
+            name="incoming weights of a constant node",
+            claim=r"$\partial E/\partial w_p = \sigma'(t)\,C p$: it vanishes if and only if $\sigma'(t) = 0$ or $C p = 0$.",
+            obligations=(Identity(left=gradient(wp), right=slope(t) * Cp),),
+            uses=(shares.name, absorbed.name),
         ),
     ),
 )

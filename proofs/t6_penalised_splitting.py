@@ -2,113 +2,157 @@
 
 import sympy as sp
 
-from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, smooth
+from symland.theorems import Hypothesis, Identity, Notation, Positive, Step, Theorem, at, partial, smooth
 
-penalty, v, w, G, m, total, k = sp.symbols("lambda v w G m S k")
-v1, v2 = sp.symbols("v_1 v_2")
+penalty, v, w, m, total, k = sp.symbols("lambda v w m S k")
+v1, others, old, b, x = sp.symbols("v_1 rest theta b x")
+sigma = smooth("sigma", 1)
+# Copies with the same incoming weights act through the sum of their outgoing weights alone: the mean loss is a function
+# data of that sum and of everything else.
+data = smooth("L", 2)
+V1 = sp.Symbol("V_1")
 
 positive = Hypothesis(name="penalty positive", statement=r"$\lambda > 0$", positive=(penalty,))
 stationary = Hypothesis(
     name="narrow point stationary",
-    statement=r"$G + 2\lambda v = 0$ with $G = \frac1D\sum_d r_d\,\sigma(s_d)$",
-    rules=((G, -2 * penalty * v),),
+    statement=r"the narrow point is stationary along $v$: $\partial_v L(\theta, v) + 2\lambda v = 0$",
+    rules=((smooth("L", 2, 0, 1)(old, v), -2 * penalty * v),),
 )
 split = Hypothesis(
     name="same function",
-    statement=r"the copies have the incoming weights $w$ and $\sum_{a=1}^m v_a = v$",
-    rules=((total, v),),
+    statement=r"the copies have the incoming weights and bias of the node, and $\sum_{a=1}^m v_a = v$",
+    rules=((others, v - v1), (total, v)),
 )
 several = Hypothesis(name="several copies", statement=r"$m = k + 1 \ge 2$", rules=((m, k + 1),), positive=(k,))
+
+one = smooth("f", 2)(old, v * sigma(w * x + b))
 
 NONE = Theorem(
     identifier="T6-penalty-forbids",
     title="No split stays stationary under a penalty",
-    statement=(
-        r"Let $\lambda > 0$ hold the outgoing weights (on all parameters, or on weights alone). If a node $(w, v)$ "
-        r"of a stationary point is split into $m \ge 2$ copies $(w, v_a)$ with $\sum_a v_a = v$, "
-        r"the result is stationary only if $v = 0$, whence $w = 0$ too: the node was a zero node, and the split is "
-        r"a zero extension. For odd $\sigma$ the same holds for copies $(\pm w, \pm v_a)$. "
-        r"So the line of stationary points of Fukumizu and Amari does not survive any $\lambda > 0$."
+    setting=(
+        r"A network of any depth, activation $\sigma$ and data with a smooth loss, and the penalty $\lambda\sum_p\theta_p^2$ "
+        r"over all parameters or over the weights alone. A node of a stationary point, with incoming weights $w$, bias $b$ "
+        r"and outgoing weights $v$, is split into $m$ nodes $(w, b, v_a)$, all other parameters kept. $L(\theta, v)$ is the "
+        r"mean loss of the data as a function of $v$ and of all other parameters $\theta$."
     ),
-    variables=(
-        (r"$G$", r"the data's gradient along the outgoing weights; all copies share it"),
-        (r"$S$", r"$\sum_a v_a$"),
+    hypotheses=(positive, several, stationary, split),
+    conclusion=(
+        r"If the wide point is stationary, then $v_a = 0$ for every copy, $v = 0$ and $w = 0$, and $b = 0$ if the penalty is "
+        r"over all parameters. So a node that is not zero has no split that stays stationary, under either penalty, and the "
+        r"line of stationary points that a split is without a penalty does not survive any $\lambda > 0$. With the penalty "
+        r"over all parameters the node was a zero node, and the split is a zero extension; with the penalty over the weights "
+        r"alone its bias is free (T5-flat-bias). For odd $\sigma$ the same holds for copies $(\pm w, \pm b, \pm v_a)$."
     ),
-    hypotheses=(several, stationary, split, positive),
-    rests_on=("T1-hidden",),
-    source="this package",
+    variables=((r"S", r"$\sum_a v_a$"), (r"{\rm rest}", r"$\sum_{a > 1} v_a$"), (r"f", "the loss of a sample")),
+    rests_on=("T1-hidden for the copies of opposite sign", "linearity of the mean over samples"),
+    source=r"this package; the line without a penalty: \cite{fukumizu2000}",
     steps=(
         Step(
             name="each copy",
             claim=(
-                r"$\partial E/\partial v_a = G + 2\lambda v_a = 2\lambda(v_a - v)$, so that stationarity asks $v_a "
-                r"= v$ of every copy."
+                r"$\partial E/\partial v_a = \partial_v L(\theta, v) + 2\lambda v_a = 2\lambda(v_a - v)$, so that "
+                r"stationarity asks $v_a = v$ of every copy."
             ),
-            obligations=(Identity(left=G + 2 * penalty * v1, right=2 * penalty * (v1 - v)),),
-            uses=(stationary.name,),
+            obligations=(
+                Identity(
+                    left=at(partial(data(old, V1 + others) + penalty * V1**2, V1), {V1: v1}),
+                    right=2 * penalty * (v1 - v),
+                ),
+            ),
+            uses=(split.name, stationary.name),
         ),
         Step(
             name="their sum",
-            claim=r"$\sum_a \partial E/\partial v_a = m G + 2\lambda\sum_a v_a = -2\lambda (m - 1) v$.",
-            obligations=(Identity(left=m * G + 2 * penalty * total, right=-2 * penalty * k * v),),
+            claim=r"$\sum_a \partial E/\partial v_a = m\,\partial_v L + 2\lambda\sum_a v_a = -2\lambda (m - 1) v$.",
+            obligations=(
+                Identity(left=m * partial(data(old, v), v) + 2 * penalty * total, right=-2 * penalty * k * v),
+            ),
             uses=(several.name, stationary.name, split.name),
         ),
         Step(
             name="so v = 0",
-            claim=r"$2\lambda (m-1) \ne 0$.",
+            claim=r"$2\lambda (m-1) \ne 0$; so $v = 0$, and each $v_a = v = 0$.",
             obligations=(Positive(expression=2 * penalty * (m - 1)),),
             uses=(several.name, positive.name),
         ),
         Step(
             name="then w = 0",
-            claim=r"The node's incoming gradient is $\sum_d(\cdots)(v\cdot r_d) + 2\lambda w = 2\lambda w$ at $v = 0$.",
-            obligations=(
-                Identity(left=sp.Symbol("M") * 0 + 2 * penalty * w, right=2 * penalty * w),
-                Positive(expression=2 * penalty),
+            claim=(
+                r"At $v = 0$ the data do not feel $w$ and $b$: the gradient along $w$ is $2\lambda w$, that along a penalised "
+                r"$b$ is $2\lambda b$, that along a free $b$ is zero."
             ),
-            uses=(positive.name,),
+            obligations=(
+                Identity(left=at(partial(one + penalty * (w**2 + b**2), w), {v: 0}), right=2 * penalty * w),
+                Identity(left=at(partial(one + penalty * (w**2 + b**2), b), {v: 0}), right=2 * penalty * b),
+                Identity(left=at(partial(one + penalty * w**2, b), {v: 0})),
+            ),
         ),
     ),
 )
 
-x, r = sp.symbols("x r")
-F = sp.Symbol("F")
+W1, share, rest = sp.symbols("W_1 V rest")
+F, G = sp.symbols("F G")
 outgoing, incoming = sp.symbols("lambda_v lambda_w")
-data_in, data_out = sp.symbols("F G")
-incoming_stationary = Hypothesis(
+f = smooth("f", 2)
+narrow = f(old, v * sigma(w * x))
+copy = f(old, share * sigma(W1 * x) + rest)
+at_copy = {W1: w}
+whole = {v: m * share}
+narrow_stationary = Hypothesis(
     name="narrow point stationary",
-    statement=r"$F + 2\lambda w = 0$, $G + 2\lambda v = 0$ with the data's gradients $F$ along $w$ and $G$ along $v$",
+    statement=r"$F + 2\lambda w = 0$ and $G + 2\lambda v = 0$",
     rules=((F, -2 * penalty * w), (G, -2 * penalty * v)),
 )
 rescaled = Hypothesis(
     name="rescaled penalties",
-    statement=(
-        r"the $m$ copies have the penalties $\lambda_v = m\lambda$ on outgoing and $\lambda_w = \lambda/m$ on "
-        r"incoming weights"
-    ),
+    statement=r"for (a): $\lambda_v = m\lambda$ and $\lambda_w = \lambda/m$",
     rules=((outgoing, m * penalty), (incoming, penalty / m)),
+)
+wide_stationary = Hypothesis(
+    name="wide point stationary",
+    statement=r"for (b): $F/m + 2\lambda_w w = 0$ and $G + 2\lambda_v v/m = 0$, $w, v \ne 0$",
+    rules=((incoming, -F / (2 * m * w)), (outgoing, -m * G / (2 * v))),
+)
+equal = Notation(
+    name="other copies",
+    statement=r"$v = m V$, and the other $m - 1$ copies add $(m - 1) V\sigma(w x)$",
+    rules=((rest, (m - 1) * share * sigma(w * x)),),
 )
 
 REPLACED = Theorem(
     identifier="T6-rescaled-penalty",
     title="The penalty that keeps a split",
-    statement=(
-        r"Splitting a node into $m$ equal copies $(w, v/m)$ keeps a stationary point stationary, with equal loss, "
-        r"if the copies' outgoing weights are penalised by $m\lambda$ and their incoming ones by $\lambda/m$; no "
-        r"other pair of penalties does where $v, w \ne 0$."
+    setting=(
+        r"A network of any depth with a smooth loss and the penalty $\lambda\sum_p\theta_p^2$. A node of a stationary point, "
+        r"with incoming weights and bias $w$ and outgoing weights $v$, is split into $m$ equal copies $(w, v/m)$, whose "
+        r"penalties are $\lambda_w |w|^2$ on incoming and $\lambda_v |v/m|^2$ on outgoing weights. $F$ and $G$ are the "
+        r"gradients of the mean loss of the data along $w$ and along $v$ at the narrow point."
     ),
-    variables=(
-        (r"$F, G$", "the data's gradients along $w$ and $v$ of the node"),
-        (r"$\lambda_v, \lambda_w$", "the copies' penalties"),
+    hypotheses=(narrow_stationary, rescaled, wide_stationary),
+    conclusion=(
+        r"(a) With $\lambda_v = m\lambda$ and $\lambda_w = \lambda/m$ the wide point is stationary, with equal loss. "
+        r"(b) No other pair of penalties keeps it stationary where $v, w \ne 0$."
     ),
-    hypotheses=(incoming_stationary, rescaled),
+    notation=(equal,),
+    variables=((r"f", "the loss of a sample"), (r"W_1, V", "the parameters of one copy")),
+    rests_on=("linearity of the mean over samples",),
     source="this package",
     steps=(
         Step(
-            name="gradients",
-            claim=r"Each copy's data gradients are $F/m$ and $G$.",
+            name="gradients of the data",
+            claim=r"A copy's gradients are $F/m$ along its $w$ and $G$ along its $v$, for each sample.",
+            obligations=(
+                Identity(left=m * at(partial(copy, W1), at_copy), right=at(partial(narrow, w), whole)),
+                Identity(left=at(partial(copy, share), at_copy), right=at(partial(narrow, v), whole)),
+            ),
+            uses=(equal.name,),
+        ),
+        Step(
+            name="stationary",
+            claim=r"$F/m + 2\lambda_w w = 0$ and $G + 2\lambda_v v/m = 0$.",
             obligations=(Identity(left=F / m + 2 * incoming * w), Identity(left=G + 2 * outgoing * v / m)),
-            uses=(incoming_stationary.name, rescaled.name),
+            uses=(narrow_stationary.name, rescaled.name),
         ),
         Step(
             name="equal loss",
@@ -120,21 +164,14 @@ REPLACED = Theorem(
         ),
         Step(
             name="no other",
-            claim=(
-                r"$F/m + 2\lambda_w w = 2 w(\lambda_w - \lambda/m)$ and $G + 2\lambda_v v/m = (2v/m)(\lambda_v - "
-                r"m\lambda)$."
-            ),
-            obligations=(
-                Identity(left=F / m + 2 * incoming * w, right=2 * w * (incoming - penalty / m)),
-                Identity(left=G + 2 * outgoing * v / m, right=2 * v / m * (outgoing - m * penalty)),
-            ),
-            uses=(incoming_stationary.name,),
+            claim=r"$\lambda_w = -F/(2mw) = \lambda/m$ and $\lambda_v = -mG/(2v) = m\lambda$.",
+            obligations=(Identity(left=incoming, right=penalty / m), Identity(left=outgoing, right=m * penalty)),
+            uses=(wide_stationary.name, narrow_stationary.name),
         ),
     ),
 )
 
-c, s, v_i, rest = sp.symbols("c s v_i rest")
-g, sigma = smooth("g", 1), smooth("sigma", 1)
+c, s, t, y, v2 = sp.symbols("c s t y v_2")
 linear = Hypothesis(
     name="linear activation",
     statement=r"$\sigma(z) = \kappa z$",
@@ -144,81 +181,94 @@ linear = Hypothesis(
         (sigma(x), sp.Symbol("kappa") * x),
     ),
 )
-cc, ss = sp.symbols("cc ss")
-unit = Hypothesis(name="unit", statement=r"$c^2 + s^2 = 1$", rules=((cc, 1 - ss),))
+unit = Notation(
+    name="rotation",
+    statement=r"$c = \frac{1-t^2}{1+t^2}$, $s = \frac{2t}{1+t^2}$: every point of the circle but one, which follows by continuity",
+    rules=((c, (1 - t**2) / (1 + t**2)), (s, 2 * t / (1 + t**2))),
+)
 
 CIRCLE = Theorem(
     identifier="T6-linear-circle",
     title="The exception: linear activations",
-    statement=(
-        r"For $\sigma(z) = \kappa z$ a node $(w, v)$ of a stationary point splits into $(c\,w, c\,v)$ and $(s\,w, "
-        r"s\,v)$, $c^2 + s^2 = 1$: a circle of points of equal loss and gradient norm zero, for every $\lambda \ge "
-        r"0$. It is the orbit of a rotation of the two nodes."
+    setting=(
+        r"A network whose hidden layer has the activation $\sigma(z) = \kappa z$, any smooth loss, and the penalty "
+        r"$\lambda\sum_p\theta_p^2$, $\lambda \ge 0$, over all parameters or over the weights alone. A node of a stationary "
+        r"point has the incoming weights and bias $w$ and the outgoing weights $v$."
     ),
-    variables=((r"$x$", "the node's input $w\\cdot\\xi$"), (r"$cc, ss$", "$c^2$ and $s^2$")),
-    hypotheses=(linear, unit),
-    rests_on=("a loss that is invariant under rotations is stationary on the orbit of a zero extension",),
+    hypotheses=(linear,),
+    conclusion=(
+        r"The points at which the node is replaced by the two nodes $(c\,w, c\,v)$ and $(s\,w, s\,v)$, $c^2 + s^2 = 1$, are a "
+        r"circle of stationary points of equal loss, for every $\lambda \ge 0$: the orbit of the zero extension ($c = 1$) "
+        r"under the rotations of the two nodes, which leave the loss unchanged everywhere."
+    ),
+    notation=(unit,),
+    variables=((r"x, y", r"the nodes' inputs $w_1\cdot\xi$ and $w_2\cdot\xi$"), (r"w, y", "in the rotation, their weights")),
+    rests_on=(
+        "T5-extension, as a linear activation vanishes at 0",
+        "an orthogonal map that leaves a function unchanged maps stationary points to stationary points",
+    ),
     source="classical for linear networks",
     steps=(
         Step(
             name="same output",
-            claim=r"$c v\,\sigma(c x) + s v\,\sigma(s x) = (c^2 + s^2)\,v\,\sigma(x)$.",
-            obligations=(
-                Identity(left=c * v * sigma(c * x) + s * v * sigma(s * x), right=(c**2 + s**2) * v * sigma(x)),
-            ),
-            uses=(linear.name,),
-        ),
-        Step(
-            name="same penalty",
-            claim=r"$(c^2 + s^2)(|v|^2 + |w|^2) = |v|^2 + |w|^2$.",
-            obligations=(Identity(left=(cc + ss) * (v**2 + w**2), right=v**2 + w**2),),
-            uses=(unit.name,),
+            claim=r"$c v\,\sigma(c x) + s v\,\sigma(s x) = v\,\sigma(x)$.",
+            obligations=(Identity(left=c * v * sigma(c * x) + s * v * sigma(s * x), right=v * sigma(x)),),
+            uses=(linear.name, unit.name),
         ),
         Step(
             name="rotation",
             claim=(
-                r"For any two nodes, rotating $(w_1, w_2)$ and $(v_1, v_2)$ by one angle keeps $v_1 w_1 + v_2 w_2$: "
-                r"$(c v_1 - s v_2)(c w_1 - s w_2) + (s v_1 + c v_2)(s w_1 + c w_2) = (c^2 + s^2)(v_1 w_1 + v_2 "
-                r"w_2)$."
+                r"Rotating $(w_1, w_2)$ and $(v_1, v_2)$ by one angle keeps $v_1 w_1 + v_2 w_2$, through which alone the "
+                r"two nodes act, and the sums of squares."
             ),
             obligations=(
                 Identity(
-                    left=(c * v1 - s * v2) * (c * w - s * x) + (s * v1 + c * v2) * (s * w + c * x),
-                    right=(c**2 + s**2) * (v1 * w + v2 * x),
+                    left=(c * v1 - s * v2) * (c * w - s * y) + (s * v1 + c * v2) * (s * w + c * y),
+                    right=v1 * w + v2 * y,
                 ),
+                Identity(left=(c * v1 - s * v2) ** 2 + (s * v1 + c * v2) ** 2, right=v1**2 + v2**2),
             ),
+            uses=(unit.name,),
         ),
     ),
 )
 
-share, bias, constant_mean, constant = sp.symbols("p c R sigma_t")
-wide_stationary = Hypothesis(
+p, bias, constant_mean, constant = sp.symbols("p c R sigma_t")
+both_stationary = Hypothesis(
     name="wide point stationary",
-    statement=r"$\sigma(t) R + 2\lambda p = 0$ and $R + 2\lambda c = 0$ with $R = \frac1D\sum_d r_d$",
-    rules=((share, constant * bias), (constant_mean, -2 * penalty * bias)),
+    statement=r"the wide point is stationary: $\sigma(t) R + 2\lambda p = 0$ and $R + 2\lambda c = 0$",
+    rules=((p, -constant * constant_mean / (2 * penalty)), (constant_mean, -2 * penalty * bias)),
 )
-speaking = Hypothesis(
+speaking = Notation(
     name="it says something",
-    statement=r"$\lambda, \sigma(t), c > 0$ (other signs by symmetry), so that $p = \sigma(t) c \ne 0$",
+    statement=r"the case $\lambda, \sigma(t), c > 0$ of a component with $p \ne 0$; the sign of $c$ is that of the product",
     positive=(penalty, constant, bias),
 )
 
 CONSTANT = Theorem(
     identifier="T6-constant-nodes",
     title="A constant node is no extension",
-    statement=(
-        r"Let $\lambda > 0$ hold all parameters, biases too. If a stationary point has a node with $w = 0$ whose "
-        r"output $\sigma(t)$ is handed on by $p \ne 0$, then the narrower network that takes $\sigma(t) p$ into its "
-        r"next bias computes the same "
-        r"function and is \emph{not} stationary: constant nodes share the bias as twins share outgoing weights."
+    setting=(
+        r"A network of any depth with a smooth loss, biases, and the penalty $\lambda\sum_p\theta_p^2$, $\lambda > 0$, over "
+        r"\emph{all} parameters. A stationary point of it has a node with the incoming weights $0$, the bias $t$ and the "
+        r"outgoing weights $p \ne 0$; $c$ are the biases of the next layer, $R = \frac1D\sum_d\partial\ell_d/\partial c$."
     ),
-    variables=(
-        (r"$c$", "the next layer's bias in the wide network"),
-        (r"$p, t$", "outgoing weights and bias of the constant node"),
+    hypotheses=(both_stationary,),
+    conclusion=(
+        r"The narrower network that takes $\sigma(t)\,p$ into its next bias computes the same function and is \emph{not} "
+        r"stationary there: along its bias $c + \sigma(t) p$ the gradient is $2\lambda\,\sigma(t)^2 c \ne 0$, and $p = "
+        r"\sigma(t)\,c$."
     ),
-    hypotheses=(wide_stationary, speaking),
+    notation=(speaking,),
+    rests_on=("linearity of the mean over samples",),
     source="this package",
     steps=(
+        Step(
+            name="the share",
+            claim=r"$p = \sigma(t)\,c$: where $p \ne 0$ neither $\sigma(t)$ nor that component of $c$ vanishes.",
+            obligations=(Identity(left=p, right=constant * bias),),
+            uses=(both_stationary.name,),
+        ),
         Step(
             name="narrow gradient",
             claim=(
@@ -226,12 +276,10 @@ CONSTANT = Theorem(
                 r"2\lambda\,\sigma(t)^2 c$."
             ),
             obligations=(
-                Identity(
-                    left=constant_mean + 2 * penalty * (bias + constant * share), right=2 * penalty * constant**2 * bias
-                ),
-                Positive(expression=constant_mean + 2 * penalty * (bias + constant * share)),
+                Identity(left=constant_mean + 2 * penalty * (bias + constant * p), right=2 * penalty * constant**2 * bias),
+                Positive(expression=constant_mean + 2 * penalty * (bias + constant * p)),
             ),
-            uses=(wide_stationary.name, speaking.name),
+            uses=(both_stationary.name, speaking.name),
         ),
     ),
 )

@@ -10,7 +10,7 @@ function of any other parameter and of what the node hands on to two inputs i an
 
 import sympy as sp
 
-from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
+from symland.theorems import Fact, Hypothesis, Identity, Notation, Positive, Step, Theorem, at, partial, smooth
 
 old, mu, s, x1, x2 = sp.symbols("theta mu s x_1 x_2")
 o1, o2, e1, e2 = sp.symbols("omega_1 omega_2 eta_1 eta_2")
@@ -52,21 +52,26 @@ def entry(*variables):
 SPLIT = Theorem(
     identifier="T6-splitting",
     title="Splitting a node without penalty",
-    statement=(
-        r"At $\lambda = 0$, splitting a node $(w, v)$ of a stationary point into $(w, \mu v)$ and $(w, (1-\mu) v)$ "
-        r"gives a line of stationary points of equal loss, for any depth, widths, data and loss. "
-        r"In suitable coordinates the Hessian is the narrow one and the block $\begin{pmatrix}\mu(1-\mu) B & A\\ "
-        r"A^{T} & 0\end{pmatrix}$ in $(\eta, \zeta)$, "
+    setting=(
+        r"A network of any depth, activation $\sigma$ and data with a smooth loss $E(\theta) = \frac1D\sum_d\ell_d$, no "
+        r"penalty, at a stationary point. A node of a hidden layer with incoming weights and bias $w$ and outgoing weights "
+        r"$v$ is split into two, $(w_1, v_1)$ and $(w_2, v_2)$. $s_d$ is the node's input on sample $d$, $\xi_d$ the signals "
+        r"that it reads, 1 for the bias, and $r_d = \partial\ell_d/\partial a$ for the inputs $a$ of the next layer."
+    ),
+    hypotheses=(same_in, same_out),
+    conclusion=(
+        r"The points $(w, \mu v)$, $(w, (1-\mu) v)$, $\mu$ any real number, are stationary with the same loss: a line. In "
+        r"the coordinates $w = \mu w_1 + (1-\mu) w_2$, $\eta = w_1 - w_2$, $v = v_1 + v_2$, $\zeta = (1-\mu) v_1 - \mu v_2$ "
+        r"the Hessian there is the narrow network's, and the block $\begin{pmatrix}\mu(1-\mu) B & A\\ "
+        r"A^{T} & 0\end{pmatrix}$ in $(\eta, \zeta)$ with "
         r"$B = \frac1D\sum_d (v\cdot r_d)\,\sigma''(s_d)\,\xi_d\xi_d^{T}$, $A = \frac1D\sum_d \sigma'(s_d)\,\xi_d "
         r"r_d^{T}$, where $A v = 0$."
     ),
     variables=(
-        (r"$\omega$", "a change of $w$"),
-        (r"$s_d, \xi_d$", "the node's input and the signals it reads"),
-        (r"$r_d$", r"$\partial\ell_d/\partial a$, $a$ the inputs of the next layer"),
+        (r"\omega", "a change of $w$"),
+        (r"f", "the loss of a sample; two signals and two inputs of the next layer stand for any number"),
     ),
-    hypotheses=(same_in, same_out),
-    source="Fukumizu and Amari, Neural Networks 13, 317 (2000), one output; several outputs: this package",
+    source=r"one output: \cite{fukumizu2000}; several outputs: this package",
     rests_on=("linearity of the mean over samples", "Sylvester's law of inertia"),
     steps=(
         Step(
@@ -134,63 +139,102 @@ SPLIT = Theorem(
     ),
 )
 
-a, b, c, u0, u1, t = sp.symbols("a b c u_0 u_1 t")
-inside = Hypothesis(name="inside", statement=r"$0 < \mu < 1$", rules=((mu, 1 / (1 + t)),), positive=(t,))
-definite = Hypothesis(
-    name="definite",
-    statement=r"$B$ is positive definite: $\eta^{T} B\eta = b > 0$ for the direction at hand",
-    positive=(b,),
+b, u0, u1, t, gap = sp.symbols("b v_0 v_1 t delta")
+alpha, bent, step_length = sp.symbols("alpha beta zeta")
+# One signal and two samples: k_d = sigma'(s_d) xi_d / D, and the residuals r_d of two outputs.
+k1, k2, r10, r11, r20, r21 = sp.symbols("k_1 k_2 r_10 r_11 r_20 r_21")
+inside = Notation(
+    name="inside", statement=r"where $0 < \mu < 1$: $\mu = 1/(1 + t)$, $t > 0$", rules=((mu, 1 / (1 + t)),), positive=(t,)
 )
-opposite = Hypothesis(
+definite = Notation(
+    name="definite", statement=r"a direction $\eta$ with $b = \eta^{T} B\eta > 0$", positive=(b,)
+)
+opposite = Fact(
     name="two outputs",
-    statement=r"$r = (\rho, -\rho)$, so $A = a\,(1,-1)$, and $v_0 \ne v_1$: $A v = a (v_0 - v_1) = 0$",
-    rules=((a, c / (u0 - u1)), (c, 0)),
+    statement=r"for two softmax outputs $r_{d1} = -r_{d0}$",
+    rules=((r11, -r10), (r21, -r20)),
+    after=("T5-classes",),
+    by=r"$\sum_i\partial\ell/\partial z_i = 0$, its step \emph{gauge}",
 )
-coupled = Hypothesis(
-    name="coupled", statement=r"$\eta^{T} A\zeta = a \ne 0$ for some $\eta, \zeta$", positive=(sp.Symbol("alpha"),)
+coupled = Notation(
+    name="coupled",
+    statement=(
+        r"where $A \ne 0$: $\eta$ and $\zeta_0$ with $\alpha = \eta^{T} A\zeta_0 > 0$, $\beta = \mu(1-\mu)\,\eta^{T} "
+        r"B\eta$, and $\zeta = -\frac{\beta + \delta}{2\alpha}\,\zeta_0$ with $\delta > 0$"
+    ),
+    rules=((step_length, -(bent + gap) / (2 * alpha)),),
+    positive=(gap, alpha),
 )
-alpha = sp.Symbol("alpha")
 
 DECIDE = Theorem(
     identifier="T6-deciding-matrix",
     title="Minimum or saddle after a split",
-    statement=(
-        r"For one output, or two softmax outputs with $v_0\ne v_1$, $A = 0$ and the block is $\mu(1-\mu) B$: with "
-        r"$B$ definite a minimum splits into minima for $\mu(1-\mu) B > 0$ (up to the flat line) and into saddles "
-        r"of index $n$ for $\mu(1-\mu) B < 0$; "
-        r"with $B$ indefinite always into saddles. For more outputs, if $A \ne 0$ the block is indefinite for every "
-        r"$\mu$: every split of every stationary point, minima included, is a saddle."
+    setting=(
+        r"As in T6-splitting: a network of any depth with a smooth loss and no penalty; at a stationary point a node "
+        r"with outgoing weights $v$ is split into $(w, \mu v)$ and $(w, (1-\mu) v)$, and the Hessian gains the block "
+        r"$\begin{pmatrix}\mu(1-\mu) B & A\\ A^{T} & 0\end{pmatrix}$ with $A v = 0$. $n$ is the number of incoming "
+        r"parameters of the node, so $B$ is $n \times n$."
     ),
-    variables=(
-        (r"$a, b$", r"values of $A$ and $B$ in one direction"),
-        (r"$\alpha$", r"$|a|$"),
-        (r"$t$", r"$1/\mu - 1$"),
+    conclusion=(
+        r"(a) If the node's layer is followed by one output and $v \ne 0$, or by two softmax outputs and $v_0\ne v_1$, "
+        r"then $A = 0$. "
+        r"(b) If $A = 0$ and $B$ is definite, the split adds $n$ positive eigenvalues for $\mu(1-\mu) B > 0$, and $n$ "
+        r"negative ones for $\mu(1-\mu) B < 0$; all others that it adds are zero, and belong to the affine space $\eta = 0$ "
+        r"of stationary points with the same loss. So the split of a minimum with a positive definite Hessian is a minimum "
+        r"(not strict) in the first case, and a saddle of index $n$ in the second. "
+        r"(c) If $A = 0$ and $B$ is indefinite, the split is a saddle for every $\mu \ne 0, 1$. "
+        r"(d) If $A \ne 0$ the block is indefinite for every $\mu$: every split of every stationary point, minima "
+        r"included, is a saddle."
     ),
-    hypotheses=(inside, definite, opposite, coupled),
-    rests_on=("T6-splitting", "interlacing: a 2 x 2 compression with negative determinant shows a negative eigenvalue"),
-    source="Fukumizu and Amari (2000) for one output; several outputs: this package",
+    notation=(inside, definite, coupled),
+    facts=(opposite,),
+    variables=((r"k_d", r"$\sigma'(s_d)\,\xi_d/D$ for one signal, so that $A_i = \sum_d k_d r_{di}$; two samples stand for any"),),
+    rests_on=(
+        "T6-splitting",
+        "a function that is constant on a manifold of stationary points, and has a positive definite Hessian across it, "
+        "has a local minimum on it",
+        "a symmetric matrix with a negative value of its quadratic form has a negative eigenvalue",
+    ),
+    source=r"one output: \cite{fukumizu2000}; several outputs: this package",
     steps=(
         Step(
             name="A = 0",
-            claim=r"$a = 0/(v_0 - v_1)$; for one output $A v = a v = 0$ says the same.",
-            obligations=(Identity(left=a),),
+            claim=(
+                r"$A v = A_0 v_0 + A_1 v_1 = A_0 (v_0 - v_1)$ and $A_1 = -A_0$; so $A v = 0$ and $v_0 \ne v_1$ give $A = 0$. For "
+                r"one output $A v$ is $A$ times the number $v$."
+            ),
+            obligations=(
+                Identity(
+                    left=k1 * (r10 * u0 + r11 * u1) + k2 * (r20 * u0 + r21 * u1),
+                    right=(k1 * r10 + k2 * r20) * (u0 - u1),
+                ),
+                Identity(left=k1 * r11 + k2 * r21, right=-(k1 * r10 + k2 * r20)),
+            ),
             uses=(opposite.name,),
         ),
         Step(
             name="between the ends",
             claim=(
                 r"$\mu(1-\mu) b > 0$ for $\mu = 1/(1+t)$, $t > 0$; beyond the ends, for $\mu = 1 + t$, it is "
-                r"negative."
+                r"negative, and so it is for $\mu = -t$."
             ),
-            obligations=(Positive(expression=mu * (1 - mu) * b), Positive(expression=-(1 + t) * (1 - (1 + t)) * b)),
+            obligations=(
+                Positive(expression=mu * (1 - mu) * b),
+                Positive(expression=-(1 + t) * (1 - (1 + t)) * b),
+                Positive(expression=-(-t) * (1 - (-t)) * b),
+            ),
             uses=(inside.name, definite.name),
         ),
         Step(
             name="coupled",
-            claim=r"$\det\begin{pmatrix}\mu(1-\mu) b & a\\ a & 0\end{pmatrix} = -a^2 < 0$.",
+            claim=(
+                r"The quadratic form of the block at $(\eta, \zeta)$ is $\beta + 2\,\eta^{T} A\zeta = -\delta < 0$; with "
+                r"$\zeta$ reversed it is $2\beta + \delta > 0$ for large $\delta$."
+            ),
             obligations=(
-                Identity(left=mu * (1 - mu) * b * 0 - alpha**2, right=-(alpha**2)),
-                Positive(expression=-(mu * (1 - mu) * b * 0 - alpha**2)),
+                Identity(left=bent + 2 * step_length * alpha, right=-gap),
+                Identity(left=bent - 2 * step_length * alpha, right=2 * bent + gap),
+                Positive(expression=-(bent + 2 * step_length * alpha)),
             ),
             uses=(coupled.name,),
         ),

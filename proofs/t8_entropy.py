@@ -2,50 +2,72 @@
 
 import sympy as sp
 
-from symland.theorems import Hypothesis, Identity, Positive, Step, Theorem, at, partial, smooth
+from symland.theorems import Fact, Hypothesis, Identity, Notation, Positive, Step, Theorem, at, partial, smooth
 
-old, t, penalty, size = sp.symbols("theta t lambda Q")
-z1, z2, z3 = sp.symbols("z_1 z_2 z_3")
+t, penalty, size = sp.symbols("t lambda Q")
 ell = smooth("ell", 3)
-scaled = ell((1 + t) * z1, (1 + t) * z2, (1 + t) * z3)
-partition = sp.exp(z1) + sp.exp(z2) + sp.exp(z3)
-p1, p2, p3 = (sp.exp(z) / partition for z in (z1, z2, z3))
-log_partition = sp.log(partition)
-loss = log_partition - z1
-entropy = -sum(p * (z - log_partition) for p, z in ((p1, z1), (p2, z2), (p3, z3)))
+
+
+class Sample:
+    """Three logits, of which the first is the sample's class; three classes stand for any number."""
+
+    def __init__(self, name):
+        self.z = sp.symbols(f"z_1{name} z_2{name} z_3{name}")
+        self.log_partition = sp.log(sp.Add(*map(sp.exp, self.z)))
+        self.loss = self.log_partition - self.z[0]
+        self.p = [partial(self.loss, z) + int(k == 0) for k, z in enumerate(self.z)]
+        # -ln p_k = log_partition - z_k.
+        self.entropy = sp.Add(*(p * (self.log_partition - z) for p, z in zip(self.p, self.z, strict=True)))
+        self.slope = sp.Add(*(partial(self.loss, z) * z for z in self.z))
+
+
+first, second = Sample("a"), Sample("b")
+z = first.z
+scaled = ell(*((1 + t) * c for c in z))
 
 data_slope, mean_entropy, mean_loss = sp.symbols("S H L")
 stationary = Hypothesis(
     name="stationary",
     statement=(
-        r"$\theta_{\rm out}\cdot\nabla E = 0$: $S + 2\lambda|\theta_{\rm out}|^2 = 0$ with $S = \frac1D\sum_d "
-        r"r_d\cdot z_d$"
+        r"$\theta$ is a stationary point, so $\theta_{\rm out}\cdot\nabla E = S + 2\lambda|\theta_{\rm out}|^2 = 0$ (step "
+        r"\emph{outputs are linear}), and $\lambda > 0$"
     ),
-    rules=((data_slope, -2 * penalty * size),),
+    rules=((size, -data_slope / (2 * penalty)),),
 )
-softmax = Hypothesis(
-    name="softmax",
-    statement=r"$r_d\cdot z_d = \ell_d - H_d$ (step \emph{residual times logits}), so $L = H + S$ for the means",
-    rules=((mean_loss, mean_entropy + data_slope),),
+means = Notation(
+    name="means",
+    statement=(
+        r"$L = \frac1D\sum_d\ell_d$, $H = \frac1D\sum_d H_d$, $S = \frac1D\sum_d r_d\cdot z_d$; two samples stand for any "
+        r"number"
+    ),
+    rules=(
+        (mean_loss, (first.loss + second.loss) / 2),
+        (mean_entropy, (first.entropy + second.entropy) / 2),
+        (data_slope, (first.slope + second.slope) / 2),
+    ),
 )
 
 ENTROPY = Theorem(
     identifier="T8-entropy",
     title="The loss of a stationary point is an entropy",
-    statement=(
-        r"Softmax outputs, any depth, activation and data; $\theta_{\rm out} = (W_{L+1}, b_{L+1})$ penalised by "
-        r"$\lambda$. At every stationary point, of whatever index, the mean cross-entropy is the mean entropy of "
-        r"the predictions minus $2\lambda|\theta_{\rm out}|^2$. "
-        r"Hence it is at most $\ln K$ — no stationary point is worse than chance — and $|\theta_{\rm out}|^2 \le "
-        r"\ln K/(2\lambda)$."
+    setting=(
+        r"A network of any depth, activation and data, with $K$ outputs $z = W h + c$, $h$ the outputs of its last hidden "
+        r"layer, softmax probabilities $p_k = e^{z_k}/\sum_j e^{z_j}$, mean cross-entropy $L = \frac1D\sum_d\ell_d$, $\ell_d = "
+        r"-\ln p_{d,y_d}$, and a loss $E = L + \lambda|\theta_{\rm out}|^2 + \dots$ whose penalty holds $\theta_{\rm out} = "
+        r"(W, c)$ with $\lambda$, and other parameters in any way. $H = \frac1D\sum_d H_d$ is the mean entropy $H_d = -\sum_k "
+        r"p_{d,k}\ln p_{d,k}$ of the predictions."
     ),
+    hypotheses=(stationary,),
+    conclusion=(
+        r"$L = H - 2\lambda|\theta_{\rm out}|^2$ at every stationary point, of whatever index. Hence $L \le \ln K$: no "
+        r"stationary point is worse than chance; and $|\theta_{\rm out}|^2 \le \ln K/(2\lambda)$."
+    ),
+    notation=(means,),
     variables=(
-        (r"$Q$", r"$|\theta_{\rm out}|^2$"),
-        (r"$H, L$", "mean entropy and mean cross-entropy of the samples"),
-        (r"$p$", "softmax probabilities; three classes stand for any number"),
+        (r"Q", r"$|\theta_{\rm out}|^2$"),
+        (r"r", r"$\nabla_z\ell$"),
     ),
-    hypotheses=(softmax, stationary),
-    rests_on=("an entropy lies between 0 and ln K (Gibbs)", "linearity of the mean over samples"),
+    rests_on=(r"an entropy of $K$ probabilities lies between $0$ and $\ln K$", r"$L \ge 0$"),
     source="this package",
     steps=(
         Step(
@@ -57,10 +79,7 @@ ENTROPY = Theorem(
             obligations=(
                 Identity(
                     left=at(partial(scaled, t), {t: 0}),
-                    right=sum(
-                        smooth("ell", 3, *((k == j) * 1 for k in range(3)))(z1, z2, z3) * z
-                        for j, z in enumerate((z1, z2, z3))
-                    ),
+                    right=sum(smooth("ell", 3, *((k == j) * 1 for k in range(3)))(*z) * c for j, c in enumerate(z)),
                 ),
             ),
         ),
@@ -68,66 +87,78 @@ ENTROPY = Theorem(
             name="residual times logits",
             claim=r"$r\cdot z = \sum_k p_k z_k - z_c = \ell - H(p)$ for $\ell = -\ln p_c$, $H = -\sum_k p_k\ln p_k$.",
             obligations=(
-                Identity(left=sum(partial(loss, z) * z for z in (z1, z2, z3)), right=loss - entropy),
-                Identity(left=partial(loss, z1), right=p1 - 1),
-                Identity(left=partial(loss, z2), right=p2),
+                Identity(left=first.slope, right=first.loss - first.entropy),
+                *(
+                    Identity(
+                        left=p, right=sp.exp(c) / sp.Add(*map(sp.exp, z))
+                    )
+                    for p, c in zip(first.p, z, strict=True)
+                ),
             ),
         ),
         Step(
             name="at a stationary point",
             claim=r"$L = H + S = H - 2\lambda|\theta_{\rm out}|^2$.",
             obligations=(Identity(left=mean_loss, right=mean_entropy - 2 * penalty * size),),
-            uses=(softmax.name, stationary.name),
+            uses=(stationary.name, means.name),
         ),
     ),
 )
 
-q, e2, e3, miss, K, k, X, slope = sp.symbols("q e_2 e_3 delta K k X s")
-probability = Hypothesis(
-    name="probabilities", statement=r"$p_c = 1 - e_2 - e_3$, $e_i \ge 0$", rules=((q, 1 - e2 - e3),), positive=(e2, e3)
+q, e2, e3, miss, K, X, slope = sp.symbols("q e_2 e_3 delta K X s")
+bound, missed, more = sp.symbols("Lambda m more")
+probability = Notation(
+    name="probabilities",
+    statement=r"$q = p_c = 1 - e_2 - e_3$, $e_i > 0$",
+    rules=((q, 1 - e2 - e3),),
+    positive=(e2, e3),
 )
-likelihood = Hypothesis(
-    name="mean loss at most ln K",
+likelihood = Fact(
+    name="mean probability",
     statement=(
-        r"T8-entropy with Jensen: $\frac1D\sum_d p_{d,c_d} \ge e^{-L} \ge 1/K$, so $\frac1D\sum_d(1 - p_{d,c_d}) = "
-        r"1 - \frac1K - \delta$, $\delta \ge 0$"
+        r"$\frac1D\sum_d p_{d,y_d} \ge e^{-L} \ge 1/K$, so $m = \frac1D\sum_d(1 - p_{d,y_d}) = 1 - \frac1K - \delta^2$"
     ),
-    rules=((sp.Symbol("m"), 1 - 1 / K - miss),),
-    positive=(miss, K, X, slope),
+    rules=((missed, 1 - 1 / K - miss**2),),
+    positive=(K, X, slope),
+    after=("T8-entropy",),
+    by="Jensen's inequality for the exponential",
 )
 large = Hypothesis(
     name="large penalty",
-    statement=r"$\lambda\sqrt2 = s X (1 - 1/K)$ or more",
-    rules=((sp.Symbol("Lambda"), slope * X * (1 - 1 / K) + sp.Symbol("more")),),
-    positive=(sp.Symbol("more"),),
+    statement=r"$\Lambda = \sqrt2\lambda > s X (1 - 1/K)$",
+    rules=((bound, slope * X * (1 - 1 / K) + more),),
+    positive=(more,),
 )
 
 NO_GAIN = Theorem(
     identifier="T8-no-gain",
     title="Above this penalty no extension gains an index",
-    statement=(
-        r"One hidden layer, softmax with $K$ classes, penalty on all parameters, $\sigma(0) = 0$. If $\lambda > "
-        r"|\sigma'(0)|\,(1 - \tfrac1K)\,\max_d|(x_d,1)|/\sqrt2$, then $|\sigma'(0)|\,\|C\|_2 < 2\lambda$ at every "
-        r"stationary point of every width: "
-        r"zero extension never raises an index, minima stay minima. For deep networks the same holds for the last "
-        r"hidden layer with $\max_d |\xi_d|$ in place of $\max_d|(x_d,1)|$."
+    setting=(
+        r"A network with one hidden layer of any width, $\sigma(0) = 0$, $K$ softmax outputs, mean cross-entropy, and the "
+        r"penalty $\lambda\sum_p\theta_p^2$ over all parameters. $X = \max_d|(x_d, 1)|$, $s = |\sigma'(0)|$, and $C$ is the "
+        r"residual matrix of T5-extension."
     ),
+    hypotheses=(large,),
+    conclusion=(
+        r"If $\lambda > |\sigma'(0)|\,(1 - \tfrac1K)\,X/\sqrt2$, then $|\sigma'(0)|\,\|C\|_2 < 2\lambda$ at every stationary "
+        r"point of every width: zero extension never raises an index, and non-degenerate minima stay minima. For deeper "
+        r"networks the same holds for nodes added to the last hidden layer at a point where $\max_d|(\xi_d, 1)| \le X$, "
+        r"$\xi_d$ being what they read."
+    ),
+    notation=(probability,),
+    facts=(likelihood,),
     variables=(
-        (r"$q, e_i$", "probabilities of the sample's class and of the others"),
-        (r"$m$", r"$\frac1D\sum_d (1 - p_{d,c_d})$"),
-        (r"$X$", r"$\max_d|(x_d, 1)|$"),
-        (r"$s$", r"$|\sigma'(0)|$"),
-        (r"$\Lambda$", r"$\sqrt2\lambda$"),
+        (r"q, e_i", "probabilities of the sample's class and of the others"),
+        (r"\delta", "any real number"),
     ),
-    hypotheses=(probability, likelihood, large),
-    rests_on=("T8-entropy", "T5-spectrum", "Jensen's inequality", "triangle inequality for the spectral norm"),
+    rests_on=("T5-spectrum", "triangle inequality for the spectral norm"),
     source="this package",
     steps=(
         Step(
             name="residual of a sample",
             claim=(
-                r"$|r|^2 = (1-q)^2 + e_2^2 + e_3^2 \le 2(1-q)^2$: the difference is $2 e_2 e_3 \ge 0$; for more "
-                r"classes, a sum of such products."
+                r"$|r|^2 = (1-q)^2 + e_2^2 + e_3^2 \le 2(1-q)^2$: the difference is $2 e_2 e_3 > 0$; for more "
+                r"classes a sum of such products, for two classes $0$."
             ),
             obligations=(
                 Identity(left=2 * (1 - q) ** 2 - ((1 - q) ** 2 + e2**2 + e3**2), right=2 * e2 * e3),
@@ -141,7 +172,7 @@ NO_GAIN = Theorem(
                 r"$\|C\|_2 \le \frac1D\sum_d |r_d||\xi_d| \le \sqrt2\,m X$ and $\sqrt2\,(2\lambda - s\sqrt2\,m X)/2 "
                 r"= \Lambda - s m X > 0$."
             ),
-            obligations=(Positive(expression=sp.Symbol("Lambda") - slope * sp.Symbol("m") * X),),
+            obligations=(Positive(expression=bound - slope * missed * X),),
             uses=(likelihood.name, large.name),
         ),
     ),

@@ -5,9 +5,11 @@ from symland.theorems.library import load_theorems, prove_all, theorem_files
 from symland.theorems.prove import prove
 from symland.theorems.record import (
     Count,
+    Fact,
     Hypothesis,
     Identity,
     Method,
+    Notation,
     Positive,
     ProofResult,
     SomePositive,
@@ -20,9 +22,11 @@ from symland.theorems.smooth import at, partial, smooth
 
 __all__ = [
     "Count",
+    "Fact",
     "Hypothesis",
     "Identity",
     "Method",
+    "Notation",
     "Positive",
     "ProofResult",
     "SomePositive",

@@ -43,11 +43,21 @@ def evaluate(expression: Any) -> sp.Expr:
     return expression.func(*map(evaluate, expression.args))
 
 
+def _settled(expression: sp.Expr) -> sp.Expr:
+    """Smooth functions at expanded arguments, so that a rule meets its atom however the argument was written."""
+    if not expression.args:
+        return expression
+    parts = [_settled(part) for part in expression.args]
+    if isinstance(expression, Smooth):
+        parts = [sp.expand(part) for part in parts]
+    return expression.func(*parts)
+
+
 def _normal(expression: Any, rules: Rules) -> tuple[sp.Expr, sp.Expr, dict[sp.Symbol, sp.Expr]]:
     """(numerator, denominator, atoms): expanded polynomials in symbols, with what each fresh symbol stands for."""
-    value = evaluate(expression)
+    value = _settled(evaluate(expression))
     for left, right in rules:
-        value = value.xreplace({sp.sympify(left): evaluate(right)})
+        value = _settled(value.xreplace({_settled(sp.sympify(left)): evaluate(right)}))
     atoms: dict[sp.Expr, sp.Symbol] = {}
 
     def atom(node: sp.Expr) -> sp.Symbol:

@@ -1,8 +1,9 @@
-"""Theorems as data: hypotheses, steps, and what a machine must decide for each step.
+"""Theorems as data: setting, hypotheses, conclusion, and steps with what a machine must decide for each.
 
-A hypothesis acts only through what it lets the machine do: rewrite an atom (a *rule*) or know a sign. A step names
-the hypotheses that it uses, so that leaving one out (`Theorem.without`) leaves its rules out as well and the proof
-must break.
+What a step may use is *granted* to it: a hypothesis is assumed, notation defines a symbol, a fact follows from earlier
+steps by a standard theorem that is named. A grant acts only through what it lets the machine do: rewrite an atom (a
+*rule*) or know a sign. A step names the grants that it uses, so that leaving one out (`Theorem.without`) leaves its
+rules out as well and the proof must break.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
-from typing import Any
+from typing import Any, final
 
 import sympy as sp
 
@@ -20,9 +21,11 @@ from symland.records import Verdict
 
 __all__ = [
     "Count",
+    "Fact",
     "Hypothesis",
     "Identity",
     "Method",
+    "Notation",
     "Obligation",
     "Positive",
     "ProofResult",
@@ -100,8 +103,8 @@ Obligation = Identity | Positive | SomePositive | Count
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hypothesis:
-    """A named assumption.
+class _Grant:
+    """What a step may use.
 
     Attributes
     ----------
@@ -109,9 +112,9 @@ class Hypothesis:
     statement : str
         LaTeX.
     rules : tuple of (atom, expression)
-        What the assumption allows to be rewritten.
+        What may be rewritten, one rule after the other; derivatives on the right side are carried out.
     positive : tuple of symbols
-        What it makes positive.
+        What is known to be positive.
     """
 
     name: str
@@ -121,7 +124,42 @@ class Hypothesis:
 
     def __post_init__(self) -> None:
         if not self.rules and not self.positive:
-            raise ProofError(f"hypothesis {self.name!r} says nothing to the machine: give it a rule or a sign")
+            kind = type(self).__name__.lower()
+            raise ProofError(f"{kind} {self.name!r} says nothing to the machine: give it a rule or a sign")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis(_Grant):
+    """What the theorem assumes."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Notation(_Grant):
+    """What a symbol stands for: a definition, or the parameter by which a case is described."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Fact(_Grant):
+    """What follows from earlier steps, or from another theorem, by a standard theorem that the machine does not know.
+
+    Attributes
+    ----------
+    after : tuple of str
+        Earlier steps by name, or theorems by identifier.
+    by : str
+        The standard theorem; LaTeX.
+    """
+
+    after: tuple[str, ...] = ()
+    by: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.by:
+            raise ProofError(f"fact {self.name!r} follows by nothing: name the standard theorem")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +173,7 @@ class Step:
         LaTeX: what follows, and why, from what the machine decides here.
     obligations : tuple of Obligation
     uses : tuple of str
-        Names of hypotheses.
+        Names of hypotheses, notation and facts.
     """
 
     name: str
@@ -157,60 +195,95 @@ class Theorem:
     identifier : str
         Short, unique: "T5-spectrum".
     title : str
-    statement : str
-        LaTeX.
-    variables : tuple of (LaTeX, meaning)
+    setting : str
+        LaTeX: the objects that the conclusion speaks of, so that it can be read by itself.
     hypotheses : tuple of Hypothesis
+    notation : tuple of Notation
+    facts : tuple of Fact
+    conclusion : str
+        LaTeX: what is proved, and nothing else.
+    variables : tuple of (LaTeX, meaning)
+        Symbols of the steps.
     steps : tuple of Step
-    source : str
-        Where the statement was first made, as far as known.
     rests_on : tuple of str
-        Standard facts that join the steps and that the machine takes as known.
+        Standard facts and theorems that join the steps and that the machine takes as known.
+    remarks : tuple of str
+        LaTeX: what is not proved here, such as what was computed.
+    source : str
+        LaTeX: where the theorem was first stated, as far as known; cites keys of the bibliography.
     """
 
     identifier: str
     title: str
-    statement: str
-    variables: tuple[tuple[str, str], ...] = ()
+    setting: str = ""
     hypotheses: tuple[Hypothesis, ...] = ()
+    notation: tuple[Notation, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    conclusion: str
+    variables: tuple[tuple[str, str], ...] = ()
     steps: tuple[Step, ...]
-    source: str = ""
     rests_on: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not self.steps:
             raise ProofError(f"theorem {self.identifier!r} has no steps: a statement alone proves nothing")
-        for kind, names in (("hypotheses", self.hypotheses), ("steps", self.steps)):
+        for kind, names in (("assumptions", self.grants), ("steps", self.steps)):
             if len({item.name for item in names}) != len(names):
                 raise ProofError(f"theorem {self.identifier!r} has two {kind} of one name: rename one")
-        known = {hypothesis.name for hypothesis in self.hypotheses}
+        known = {grant.name for grant in self.grants}
         used = {name for step in self.steps for name in step.uses}
         if used - known:
             raise ProofError(f"theorem {self.identifier!r} uses {sorted(used - known)}, which it does not assume")
         if known - used:
             raise ProofError(f"theorem {self.identifier!r} assumes {sorted(known - used)} and never uses it")
+        names = [step.name for step in self.steps]
+        for fact in self.facts:
+            first = next(k for k, step in enumerate(self.steps) if fact.name in step.uses)
+            if late := [name for name in fact.after if name in names[first:]]:
+                raise ProofError(f"theorem {self.identifier!r}: {fact.name!r} is used before {late}: move the step")
+
+    @property
+    def grants(self) -> tuple[Hypothesis | Notation | Fact, ...]:
+        """Hypotheses, notation and facts."""
+        return (*self.hypotheses, *self.notation, *self.facts)
 
     def without(self, name: str) -> Theorem:
-        """The same claim with the hypothesis called `name` dropped.
+        """The same claim with the hypothesis, notation or fact called `name` dropped.
 
         Raises
         ------
         ProofError
-            If no hypothesis has this name.
+            If there is none of this name.
         """
-        if all(hypothesis.name != name for hypothesis in self.hypotheses):
+        if all(grant.name != name for grant in self.grants):
             raise ProofError(f"theorem {self.identifier!r} has no hypothesis {name!r}")
         return replace(
             self,
             hypotheses=tuple(h for h in self.hypotheses if h.name != name),
+            notation=tuple(n for n in self.notation if n.name != name),
+            facts=tuple(f for f in self.facts if f.name != name),
             steps=tuple(replace(s, uses=tuple(u for u in s.uses if u != name)) for s in self.steps),
         )
 
+    def only(self, steps: tuple[Step, ...]) -> Theorem:
+        """The same theorem with some of its steps, and what they use."""
+        used = {name for step in steps for name in step.uses}
+        return replace(
+            self,
+            steps=steps,
+            hypotheses=tuple(h for h in self.hypotheses if h.name in used),
+            notation=tuple(n for n in self.notation if n.name in used),
+            facts=tuple(f for f in self.facts if f.name in used),
+        )
+
     def granted(self, step: Step) -> tuple[tuple[tuple[Any, Any], ...], frozenset[sp.Symbol]]:
-        """The rules and the positive symbols that a step may use."""
-        used = [hypothesis for hypothesis in self.hypotheses if hypothesis.name in step.uses]
-        rules = tuple(rule for hypothesis in used for rule in hypothesis.rules)
-        return rules, frozenset(symbol for hypothesis in used for symbol in hypothesis.positive)
+        """The rules and the positive symbols that a step may use, in the order in which the step names their grants."""
+        named = {grant.name: grant for grant in self.grants}
+        used = [named[name] for name in step.uses]
+        rules = tuple(rule for grant in used for rule in grant.rules)
+        return rules, frozenset(symbol for grant in used for symbol in grant.positive)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,16 +333,22 @@ class ProofResult:
         return sum(step.seconds for step in self.steps)
 
     def to_dict(self) -> dict[str, Any]:
-        """Statement, steps and verdicts as JSON values; `saved.save_proof` adds the expressions."""
+        """Theorem, steps and verdicts as JSON values; `saved.save_proof` adds the expressions."""
         theorem = self.theorem
         return {
             "identifier": theorem.identifier,
             "title": theorem.title,
-            "statement": theorem.statement,
-            "variables": [list(pair) for pair in theorem.variables],
+            "setting": theorem.setting,
             "hypotheses": [{"name": h.name, "statement": h.statement} for h in theorem.hypotheses],
-            "source": theorem.source,
+            "notation": [{"name": n.name, "statement": n.statement} for n in theorem.notation],
+            "facts": [
+                {"name": f.name, "statement": f.statement, "after": list(f.after), "by": f.by} for f in theorem.facts
+            ],
+            "conclusion": theorem.conclusion,
+            "variables": [list(pair) for pair in theorem.variables],
             "rests_on": list(theorem.rests_on),
+            "remarks": list(theorem.remarks),
+            "source": theorem.source,
             "verdict": self.verdict.value,
             "seconds": self.seconds,
             "steps": [
