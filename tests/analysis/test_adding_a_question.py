@@ -1,0 +1,68 @@
+"""The manual's question is added to a copy of the package by its own words, in two files, and does all that it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "adding-a-question.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package with the question in it."""
+    folder = tmp_path_factory.mktemp("copy")
+    shutil.copytree(ROOT / "symland", folder / "symland", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "proofs", folder / "proofs", ignore=shutil.ignore_patterns("__pycache__"))
+    module, listing = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (folder / "symland" / "analysis" / "stiffness.py").write_text(module, encoding="utf-8")
+    with (folder / "symland" / "analysis" / "__init__.py").open("a", encoding="utf-8") as file:
+        file.write(listing)
+    shutil.copy(ROOT / "tests" / "landscape" / "data" / "layout-1.sqlite", folder / "xor.sqlite")
+    return folder
+
+
+def symland(copy: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONWARNINGS": "error"}
+    code = "from symland.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_files_change(copy: Path) -> None:
+    def texts(root: Path) -> dict[Path, bytes]:
+        files = (p for p in (root / "symland").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        return {p.relative_to(root): p.read_bytes() for p in files}
+
+    ours, theirs = texts(ROOT), texts(copy)
+    changed = {path for path in theirs if theirs[path] != ours.get(path)}
+    assert changed == {Path("symland/analysis/stiffness.py"), Path("symland/analysis/__init__.py")}
+
+
+def test_the_question_does_all_that_the_page_says(copy: Path) -> None:
+    database = ("--db", "xor.sqlite")
+    assert "ratio" in symland(copy, "ask", "stiffness", *database)
+    answer = json.loads(symland(copy, "ask", "stiffness", *database, "--flat", "1e-6", "--json"))
+    assert answer["schema"] == "symland-stiffness/1"
+    # At the origin the spectrum is 2 lambda, six times over, and 2 lambda + 1/2.
+    assert answer["ratios"][answer["minima"].index(2)] == pytest.approx(26, rel=1e-6)
+    schema = json.loads(symland(copy, "schema", "stiffness"))
+    assert set(schema["$defs"]["Stiffness"]["properties"]) == {"minima", "ratios"}
+    symland(copy, "draw", "stiffness", *database, "-o", "stiffness.png")
+    assert (copy / "stiffness.png").stat().st_size > 1000
+    assert json.loads(symland(copy, "show", *database, "--json"))["answers"]["stiffness"].startswith("The stiffest of 4")
+    symland(copy, "report", *database, "-o", "report")
+    report = (copy / "report" / "report.tex").read_text(encoding="utf-8")
+    assert r"\input{stiffness}" in report
+    assert "How stiff the minima are" in report
