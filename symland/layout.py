@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from symland.records import FloatArray
 
 __all__ = ["Block", "Layout"]
 
@@ -26,6 +30,10 @@ class Block:
     @property
     def slice(self) -> slice:
         return slice(self.offset, self.offset + self.size)
+
+    def of(self, theta: FloatArray) -> FloatArray:
+        """The block's entries (..., *shape) of parameter vectors (..., P): a view where that is possible."""
+        return theta[..., self.slice].reshape(*theta.shape[:-1], *self.shape)
 
 
 @dataclass(frozen=True, kw_only=True)

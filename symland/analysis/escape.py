@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -10,12 +9,11 @@ from scipy.optimize import minimize
 
 from symland.analysis.embedding import Escape
 from symland.analysis.extension import Extension
-from symland.analysis.matching import find_class
 from symland.analysis.prediction import BlockPrediction
 from symland.kernels import CompiledKernel, compile_kernel
-from symland.records import FloatArray, StationaryPoint
+from symland.landscape.landscape import Landscape
+from symland.records import FloatArray
 from symland.spec import LandscapeSpec
-from symland.symmetry import SymmetryGroup
 
 __all__ = ["follow_escape"]
 
@@ -41,8 +39,7 @@ def follow_escape(
     extension: Extension,
     embedded: FloatArray,
     prediction: BlockPrediction,
-    wide_points: Sequence[StationaryPoint] = (),
-    wide_group: SymmetryGroup | None = None,
+    wide: Landscape | None = None,
 ) -> Escape:
     """Step off an extended point along its most negative new direction and go down with a trust region.
 
@@ -77,5 +74,5 @@ def follow_escape(
         loss=float(value),
         gradient_norm=float(np.abs(gradient).max()),
         index=int((np.linalg.eigvalsh(curvature) < -FLAT).sum()),
-        wide_class=find_class(found.x, wide_points, wide_group),
+        wide_class=None if wide is None else wide.find(found.x),
     )

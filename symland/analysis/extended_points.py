@@ -21,10 +21,10 @@ from symland.analysis.escape import follow_escape
 from symland.analysis.extension import Extension, extend
 from symland.analysis.extension_proof import prove_extension
 from symland.analysis.inertia import Inertia, inertia
-from symland.analysis.matching import find_class
 from symland.analysis.prediction import BlockPrediction, predict_block
 from symland.analysis.residuals import layer_residuals
 from symland.errors import RefinementError
+from symland.landscape.landscape import Landscape
 from symland.program.balls import evaluate_balls, working_precision
 from symland.program.derive import build_program
 from symland.program.ir import Program
@@ -33,7 +33,6 @@ from symland.rigor.certificate import Certificate
 from symland.rigor.decimals import parse_decimal
 from symland.rigor.krawczyk import cube
 from symland.spec import LandscapeSpec
-from symland.symmetry import SymmetryGroup
 
 __all__ = ["certified_cubes", "check_embedding"]
 
@@ -163,8 +162,7 @@ def check_embedding(
     layer: int = 1,
     nodes: int = 1,
     boxes: Sequence[Sequence[arb]] | None = None,
-    wide_points: Sequence[StationaryPoint] = (),
-    wide_group: SymmetryGroup | None = None,
+    wide: Landscape | None = None,
     escapes: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Embedding:
@@ -176,8 +174,8 @@ def check_embedding(
     points : stationary points, or parameter vectors (P,)
     boxes : for each point a box of balls that holds exactly one stationary point
         By default Newton's method over balls gives a box of half-width `SHARP`.
-    wide_points, wide_group
-        The wide network's own list and symmetry group, in which the embedded points and the ends of the escapes are
+    wide : Landscape
+        The wide network's own, in which the embedded points and the ends of the escapes are
         looked up.
     escapes : bool
         Whether to follow the escape directions downhill.
@@ -203,8 +201,8 @@ def check_embedding(
         embedded = np.array(extension.embed(theta.tolist(), 0.0))
         escape = None
         if escapes and prediction.rise:
-            escape = follow_escape(extension, embedded, prediction, wide_points, wide_group)
-        where = find_class(embedded, wide_points, wide_group)
+            escape = follow_escape(extension, embedded, prediction, wide)
+        where = None if wide is None else wide.find(embedded)
         checked.append(msgspec.structs.replace(found, wide_class=where, escape=escape))
         if progress:
             progress(number + 1, len(points))

@@ -236,8 +236,7 @@ def embedding_map(
         embedding = check_embedding(
             land.spec,
             land.points,
-            wide_points=following.points if following else (),
-            wide_group=following.group if following else None,
+            wide=following,
             escapes=escapes and following is not None,
         )
         embeddings.append(embedding)

@@ -20,7 +20,6 @@ import numpy as np
 from flint import arb
 
 from symland.analysis.labels import ClassLabel
-from symland.analysis.matching import find_class
 from symland.landscape.landscape import Landscape
 from symland.program.balls import evaluate_balls, working_precision
 from symland.program.derive import build_program
@@ -104,10 +103,10 @@ class _Network:
         layout = spec.layout
         layers = range(1, layout.n_layers + 1)
         self.bias = spec.bias
-        self.weights = [theta[layout.weight(n).slice].reshape(layout.weight(n).shape).copy() for n in layers]
+        self.weights = [layout.weight(n).of(theta).copy() for n in layers]
         blocks = [layout.biases(n) for n in layers]
         self.biases = [
-            np.zeros(len(w)) if b is None else theta[b.slice].copy() for w, b in zip(self.weights, blocks, strict=True)
+            np.zeros(len(w)) if b is None else b.of(theta).copy() for w, b in zip(self.weights, blocks, strict=True)
         ]
         self.names = [list(range(n)) for n in spec.hidden]
 
@@ -262,7 +261,7 @@ def label_classes(landscape: Landscape, *narrower: Landscape, tolerance: float =
         known = lists.get(pruned.width)
         found = None
         if not pruned.irreducible and known is not None and pruned.theta is not None:
-            found = find_class(pruned.theta, known.points, known.group)
+            found = known.find(pruned.theta)
         at = ", ".join(map(str, pruned.width))
         if pruned.irreducible:
             label = f"irreducible at width {at}"

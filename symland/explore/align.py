@@ -70,7 +70,7 @@ def _nodes(group: SymmetryGroup, layer: int, theta: FloatArray) -> tuple[FloatAr
     """Incoming weights with bias, and outgoing weights, of the nodes of a hidden layer, one row each."""
     block, after = group.layout.weight(layer + 1), group.layout.weight(layer + 2)
     bias = group.layout.biases(layer + 1)
-    incoming = theta[block.slice].reshape(block.shape)
+    incoming = block.of(theta)
     if bias is not None:
-        incoming = np.column_stack((incoming, theta[bias.slice]))
-    return incoming, theta[after.slice].reshape(after.shape).T
+        incoming = np.column_stack((incoming, bias.of(theta)))
+    return incoming, after.of(theta).T

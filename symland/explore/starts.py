@@ -189,8 +189,8 @@ def zero_extension(small: Layout, large: Layout, theta: FloatArray) -> FloatArra
         raise ValueError(f"widths {small.widths} do not extend to {large.widths}")
     out = np.zeros((len(theta), large.size))
     for old, new in zip(small.blocks, large.blocks, strict=True):
-        target = out[:, new.slice].reshape(-1, *new.shape)
-        target[(slice(None), *(slice(n) for n in old.shape))] = theta[:, old.slice].reshape(-1, *old.shape)
+        target = new.of(out)
+        target[(slice(None), *(slice(n) for n in old.shape))] = old.of(theta)
     return out
 
 
@@ -203,8 +203,8 @@ def split_nodes(small: Layout, large: Layout, theta: FloatArray, rng: np.random.
     out = zero_extension(small, large, theta)
     for layer, (old, new) in enumerate(zip(small.widths[1:-1], large.widths[1:-1], strict=True), start=1):
         block, after, bias = large.weight(layer), large.weight(layer + 1), large.biases(layer)
-        rows = out[:, block.slice].reshape(-1, *block.shape)
-        columns = out[:, after.slice].reshape(-1, *after.shape)
+        rows = block.of(out)
+        columns = after.of(out)
         for node in range(old, new):
             parent = rng.integers(node, size=len(out))
             each = np.arange(len(out))

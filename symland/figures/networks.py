@@ -44,9 +44,9 @@ def network_outputs(spec: LandscapeSpec, theta: FloatArray, inputs: FloatArray) 
     signal = inputs
     for layer in range(1, spec.layout.n_layers + 1):
         weight, bias = spec.layout.weight(layer), spec.layout.biases(layer)
-        signal = signal @ theta[weight.slice].reshape(weight.shape).T
+        signal = signal @ weight.of(theta).T
         if bias is not None:
-            signal = signal + theta[bias.slice]
+            signal = signal + bias.of(theta)
         if layer < spec.layout.n_layers:
             (signal,) = NumpyAlgebra().apply(sigma, [signal])
     return signal
@@ -81,7 +81,7 @@ def _draw_network(axes: Axes, spec: LandscapeSpec, theta: FloatArray) -> None:
     places = [[(float(layer), (n - 1) / 2 - i) for i in range(n)] for layer, n in enumerate(spec.widths)]
     for layer in range(1, spec.layout.n_layers + 1):
         block = spec.layout.weight(layer)
-        weight = theta[block.slice].reshape(block.shape)
+        weight = block.of(theta)
         for i, j in np.ndindex(*block.shape):
             share = abs(weight[i, j]) / largest
             (x0, y0), (x1, y1) = places[layer - 1][j], places[layer][i]

@@ -135,7 +135,7 @@ def sample_points(spec: LandscapeSpec, seed: int = 0) -> dict[str, FloatArray]:
     p = spec.n_parameters
     tied = draw.normal(size=(2, p))
     for block in spec.layout.blocks:
-        part = tied[0, block.slice].reshape(block.shape)
+        part = block.of(tied)[0]
         part[...] = part[:1]
         tied[1, block.slice] = tied[1, block.offset]
     return {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from symland.errors import DatabaseError
 from symland.landscape.account import Account
 from symland.landscape.evidence import Evidence
-from symland.records import Descent, Pathway, StationaryPoint, Verdict
+from symland.records import Descent, FloatArray, Pathway, StationaryPoint, Verdict
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -104,6 +104,12 @@ class Landscape:
         if not 0 <= number < len(self.points):
             raise DatabaseError(f"class {number} of {len(self.points)}; count from 0, as `symland show` does")
         return self.points[number]
+
+    def find(self, theta: FloatArray) -> int | None:
+        """The number of the class whose orbit holds a parameter vector (P,), or None."""
+        return next(
+            (n for n, point in enumerate(self.points) if self.group.match(theta, point.theta) is not None), None
+        )
 
     def explored(self) -> Landscape:
         """This landscape.

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from symland.errors import DatabaseError
 from symland.records import Descent, FloatArray, Pathway, StationaryPoint
-from symland.symmetry import MATCH_TOLERANCE, GroupElement, Parity, SymmetryGroup
+from symland.symmetry import MATCH_TOLERANCE, GroupElement, SymmetryGroup
 
-__all__ = ["LARGEST_UNFOLDING", "Copy", "Unfolded", "generators", "unfold"]
+__all__ = ["LARGEST_UNFOLDING", "Copy", "Unfolded", "unfold"]
 
 LARGEST_UNFOLDING = 200_000
 """Connections of labelled copies that are listed at most."""
@@ -61,26 +61,6 @@ class Unfolded:
         return frozenset(end for _, minus, plus in self.edges for end in (minus, plus))
 
 
-def generators(group: SymmetryGroup) -> list[GroupElement]:
-    """Neighbour swaps and one flip in each hidden layer, and every data automorphism: they generate the group."""
-    still = group.identity
-    out = [
-        GroupElement(data=number, places=still.places, signs=still.signs)
-        for number in range(1, len(group.data_automorphisms))
-    ]
-    for layer, width in enumerate(group.hidden):
-        for i in range(width - 1):
-            swapped = list(range(width))
-            swapped[i], swapped[i + 1] = i + 1, i
-            places = (*still.places[:layer], tuple(swapped), *still.places[layer + 1 :])
-            out.append(GroupElement(data=0, places=places, signs=still.signs))
-        if group.parity is not Parity.NONE:
-            flipped = (-1,) + (1,) * (width - 1)
-            signs = (*still.signs[:layer], flipped, *still.signs[layer + 1 :])
-            out.append(GroupElement(data=0, places=still.places, signs=signs))
-    return out
-
-
 def unfold(
     points: Sequence[StationaryPoint],
     pathways: Iterable[Pathway],
@@ -96,7 +76,7 @@ def unfold(
         If a pathway carries no group elements, a number of copies differs from the orbit size of its class, or there
         are more than `largest` connections.
     """
-    actions = [_action(group, element) for element in generators(group)]
+    actions = [_action(group, element) for element in group.generators()]
     names: dict[int, dict[bytes, int]] = {}
     edges: dict[tuple[int, Copy], tuple[Copy, Copy, Copy]] = {}
 

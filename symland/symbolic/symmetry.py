@@ -30,7 +30,7 @@ from symland.symbolic.activation import derive_activation
 from symland.symbolic.loss import outputs, parameter_symbols
 from symland.symmetry import DataAutomorphism, GroupElement, Parity, SymmetryGroup
 
-__all__ = ["MOST_AUTOMORPHISMS", "data_automorphisms", "find_symmetry", "generators", "verify_element"]
+__all__ = ["MOST_AUTOMORPHISMS", "data_automorphisms", "find_symmetry", "verify_element"]
 
 MOST_AUTOMORPHISMS = 10_000
 """Data automorphisms beyond which a data set is refused; they are listed one by one."""
@@ -66,26 +66,10 @@ def find_symmetry(spec: LandscapeSpec, *, verify: bool = True) -> SymmetryGroup:
         shift_invariant=spec.loss is Loss.SOFTMAX,
     )
     if verify:
-        for element in generators(group):
+        for element in group.generators():
             if verify_element(spec, group, element) is not Verdict.CERTIFIED:
                 raise AssertionError(f"{spec.name}: {element} is not a symmetry")
     return group
-
-
-def generators(group: SymmetryGroup) -> Iterator[GroupElement]:
-    """Neighbouring transpositions and one flip in every hidden layer, and every data automorphism."""
-    still = group.identity
-    for layer, width in enumerate(group.hidden):
-        for i in range(width - 1):
-            places = list(range(width))
-            places[i], places[i + 1] = i + 1, i
-            moved = (*still.places[:layer], tuple(places), *still.places[layer + 1 :])
-            yield GroupElement(data=0, places=moved, signs=still.signs)
-        if group.parity is not Parity.NONE:
-            flipped = (*still.signs[:layer], (-1,) + (1,) * (width - 1), *still.signs[layer + 1 :])
-            yield GroupElement(data=0, places=still.places, signs=flipped)
-    for number in range(1, len(group.data_automorphisms)):
-        yield GroupElement(data=number, places=still.places, signs=still.signs)
 
 
 def verify_element(spec: LandscapeSpec, group: SymmetryGroup, element: GroupElement) -> Verdict:

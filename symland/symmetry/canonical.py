@@ -22,9 +22,9 @@ def sort_nodes(layout: Layout, parity: Parity, theta: FloatArray) -> FloatArray:
     for layer in range(1, layout.n_layers):
         block, after, bias = layout.weight(layer), layout.weight(layer + 1), layout.biases(layer)
         # Views of the image: (n, nodes, inputs), (n, nodes), (n, outputs, nodes).
-        incoming = image[:, block.slice].reshape(-1, *block.shape)
-        own = np.zeros(incoming.shape[:2]) if bias is None else image[:, bias.slice]
-        outgoing = image[:, after.slice].reshape(-1, *after.shape)
+        incoming = block.of(image)
+        own = np.zeros(incoming.shape[:2]) if bias is None else bias.of(image)
+        outgoing = after.of(image)
         form = linear_form(incoming.shape[2] + 1 + outgoing.shape[1])
         argument = incoming @ form[: incoming.shape[2]] + own * form[incoming.shape[2]]
         response = np.swapaxes(outgoing, 1, 2)

@@ -110,6 +110,22 @@ class SymmetryGroup:
             signs=tuple((1,) * n for n in self.hidden),
         )
 
+    def generators(self) -> tuple[GroupElement, ...]:
+        """Neighbouring transpositions and one flip in every hidden layer, and every data automorphism."""
+        still, found = self.identity, list[GroupElement]()
+        for layer, width in enumerate(self.hidden):
+            for i in range(width - 1):
+                places = list(range(width))
+                places[i], places[i + 1] = i + 1, i
+                moved = (*still.places[:layer], tuple(places), *still.places[layer + 1 :])
+                found.append(GroupElement(data=0, places=moved, signs=still.signs))
+            if self.parity is not Parity.NONE:
+                flipped = (*still.signs[:layer], (-1,) + (1,) * (width - 1), *still.signs[layer + 1 :])
+                found.append(GroupElement(data=0, places=still.places, signs=flipped))
+        for number in range(1, len(self.data_automorphisms)):
+            found.append(GroupElement(data=number, places=still.places, signs=still.signs))
+        return tuple(found)
+
     def signed_permutation(self, element: GroupElement) -> tuple[IntArray, FloatArray]:
         """(places, signs) with (g theta)[places[p]] = signs[p] theta[p]."""
         data = self.data_automorphisms[element.data]

@@ -33,11 +33,11 @@ def sign_choices(parity: Parity) -> tuple[int, ...]:
 def read_network(layout: Layout, theta: FloatArray) -> Network:
     """The blocks of theta (P,), zeros for biases that the network does not have."""
     layers = range(1, layout.n_layers + 1)
-    weights = tuple(theta[layout.weight(l).slice].reshape(layout.weight(l).shape) for l in layers)
+    weights = tuple(layout.weight(l).of(theta) for l in layers)
     biases = []
     for layer, weight in zip(layers, weights, strict=True):
         block = layout.biases(layer)
-        biases.append(np.zeros(len(weight)) if block is None else theta[block.slice])
+        biases.append(np.zeros(len(weight)) if block is None else block.of(theta))
     return Network(weights=weights, biases=tuple(biases))
 
 

@@ -61,7 +61,9 @@ def test_the_question_does_all_that_the_page_says(copy: Path) -> None:
     assert set(schema["$defs"]["Stiffness"]["properties"]) == {"minima", "ratios"}
     symland(copy, "draw", "stiffness", *database, "-o", "stiffness.png")
     assert (copy / "stiffness.png").stat().st_size > 1000
-    assert json.loads(symland(copy, "show", *database, "--json"))["answers"]["stiffness"].startswith("The stiffest of 4")
+    assert json.loads(symland(copy, "show", *database, "--json"))["answers"]["stiffness"].startswith(
+        "The stiffest of 4"
+    )
     symland(copy, "report", *database, "-o", "report")
     report = (copy / "report" / "report.tex").read_text(encoding="utf-8")
     assert r"\input{stiffness}" in report

@@ -8,7 +8,6 @@ from scipy.optimize import approx_fprime
 
 from benchmarks.gauntlet import draw_case, gradient, loss, run_case
 
-
 SEEDS = (2, 3, 12)
 """Small ones: two samples; the second is asked again in other words."""
 

@@ -14,7 +14,7 @@ from symland.datasets import Dataset
 from symland.errors import SpecError
 from symland.records import Verdict
 from symland.spec import LandscapeSpec, Loss, builtin
-from symland.symbolic.symmetry import data_automorphisms, find_symmetry, generators, verify_element
+from symland.symbolic.symmetry import data_automorphisms, find_symmetry, verify_element
 from symland.symmetry import DataAutomorphism, Parity, SymmetryGroup
 
 
@@ -46,7 +46,7 @@ def test_the_parity_of_the_activation_decides_the_flips(activation, parity):
 def test_elements_of_a_deep_network_verify():
     spec = builtin("xor-pm").with_(hidden=(2, 3))
     group = find_symmetry(spec, verify=False)
-    elements = list(generators(group))
+    elements = list(group.generators())
     assert len(elements) == (1 + 1) + (2 + 1) + 7
     assert all(verify_element(spec, group, e) is Verdict.CERTIFIED for e in elements)
 
@@ -58,10 +58,10 @@ def test_what_is_no_symmetry_does_not_verify():
     identity = DataAutomorphism.identity(2, 2)
     for false in (complement, swap_labels):
         group = SymmetryGroup(layout=spec.layout, parity=Parity.ODD, data_automorphisms=(identity, false))
-        *_, element = generators(group)
+        *_, element = group.generators()
         assert verify_element(spec, group, element) is Verdict.REFUTED
     odd = SymmetryGroup(layout=spec.layout, parity=Parity.ODD, data_automorphisms=(identity,))
-    flip = next(e for e in generators(odd) if min(e.signs[0]) < 0)
+    flip = next(e for e in odd.generators() if min(e.signs[0]) < 0)
     none = SymmetryGroup(layout=spec.layout, parity=Parity.NONE, data_automorphisms=(identity,))
     assert verify_element(spec, odd, flip) is Verdict.CERTIFIED
     assert verify_element(spec, none, flip) is Verdict.UNDECIDED
