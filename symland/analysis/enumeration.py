@@ -54,13 +54,13 @@ class _Enumeration(Question[EnumerationOptions, Enumeration]):
             return answer
         setting.listener.advance("audit")
         thetas = [p.theta for p in landscape.points]
-        report = audit(landscape.spec, thetas, result.log, options.audit, np.random.default_rng(options.seed))
+        report = audit(landscape.spec, thetas, result.leaves.ends(), options.audit, np.random.default_rng(options.seed))
         made = Audit(
             verdict=report.verdict,
             sampled=report.sampled,
             proved=report.proved,
             refuted=len(report.refuted),
-            leaves=len(result.log),
+            leaves=len(result.leaves),
         )
         return msgspec.structs.replace(answer, audit=made)
 

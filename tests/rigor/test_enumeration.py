@@ -18,12 +18,13 @@ from symland.datasets import make_data
 from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
 from symland.rigor.enumeration import Progress, audit, enumerate_by_theorem, enumerate_points, examine, theorem_applies
-from symland.rigor.enumeration.examine import Members, _clusters, bisect_nodes, choose_nodes, examine_batch
+from symland.rigor.enumeration.examine import Members, _clusters, choose_nodes, examine_batch
 from symland.rigor.enumeration.joint import Lanes, sift
 from symland.rigor.enumeration.known import prove_known
 from symland.rigor.enumeration.matching import match
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.rigor.enumeration.search import Closed, Engines, Search, Survivors, Task, engines
+from symland.rigor.enumeration.splitting import bisect_nodes
 from symland.spec import builtin
 from tests.rigor.reduced import hundredth, multistart, pulls, solution, swapped
 
@@ -61,7 +62,7 @@ def test_one_node_at_a_tenth_has_only_the_origin() -> None:
     assert result.verdict is Verdict.CERTIFIED
     assert len(result.classes) == 1
     assert result.share == 1.0
-    report = audit(spec, [np.zeros(7)], result.log, 1.0, np.random.default_rng(0))
+    report = audit(spec, [np.zeros(7)], result.leaves.ends(), 1.0, np.random.default_rng(0))
     assert report.verdict is Verdict.CERTIFIED
 
 
@@ -75,7 +76,7 @@ def test_one_node_at_a_hundredth_has_seven_classes_and_the_proof_resumes() -> No
     again = enumerate_points(spec, [*points, points[0]], state=json.loads(json.dumps(part.state)))
     assert again.verdict is Verdict.CERTIFIED
     assert len(again.classes) == 7
-    report = audit(spec, points, again.log, 0.02, np.random.default_rng(0))
+    report = audit(spec, points, again.leaves.ends(), 0.02, np.random.default_rng(0))
     assert report.verdict is Verdict.CERTIFIED
 
 

@@ -15,14 +15,16 @@ import pytest
 from symland.datasets import make_data
 from symland.errors import CertificateError, SpecError
 from symland.records import Outcome, StationaryPoint, Verdict
-from symland.rigor.enumeration import drive, enumerate_by_theorem, enumerate_points, examine, joint, matching
+from symland.rigor.enumeration import drive, enumerate_by_theorem, enumerate_points, examine, joint, matching, splitting
 from symland.rigor.enumeration.by_theorem import OriginAlone, _timeless
 from symland.rigor.enumeration.drive import EnumerationResult, UndecidedBox
 from symland.rigor.enumeration.examine import examine_batch
 from symland.rigor.enumeration.joint import Lanes, _halve
 from symland.rigor.enumeration.known import prove_known
+from symland.rigor.enumeration.leaves import NOBODY, SEVERAL, Leaves
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
-from symland.rigor.enumeration.search import Closed, Search, Survivors, Task, first_task
+from symland.rigor.enumeration.search import Closed, Reason, Search, Survivors, Task, first_task
+from symland.rigor.enumeration.splitting import followers
 from symland.rigor.enumeration.witnesses import WitnessLost
 from symland.spec import LandscapeSpec, builtin
 from tests.rigor.points import newton_points
@@ -87,7 +89,7 @@ def test_a_list_is_complete_whole_and_never_with_classes_removed(name: str) -> N
 def test_the_leaves_tile_the_first_box_and_say_why_they_closed() -> None:
     result = enumerate_points(TWO, listed(TWO))
     first = first_task(reduced_problem(TWO)).cell
-    low, high = result.log[:, :3], result.log[:, 3:6]
+    low, high = result.leaves.cells.swapaxes(0, 1)
     assert np.array_equal(low.min(axis=0), first[0])
     assert np.array_equal(high.max(axis=0), first[1])
 
@@ -98,10 +100,9 @@ def test_the_leaves_tile_the_first_box_and_say_why_they_closed() -> None:
     assert sum((volume(a, b) for a, b in zip(low, high, strict=True)), Fraction(0)) == volume(*first)
     overlaps = ((low[:, None] < high) & (low < high[:, None])).all(axis=2)
     assert overlaps.sum() == len(low)
-    reasons, held = result.log[:, 6], result.log[:, 7]
-    assert set(reasons) <= {0, 1, 2, 3}
-    assert ((held != -1) == (reasons == 3)).all()
-    assert {int(k) for k in held if k >= 0} | {-2} >= {c.number for c in result.classes}
+    known = np.array([result.leaves.reason(k) is Reason.KNOWN for k in range(len(low))])
+    assert ((result.leaves.held_by != NOBODY) == known).all()
+    assert set(result.leaves.held_by.tolist()) - {NOBODY, SEVERAL} <= {c.number for c in result.classes}
 
 
 # Faults planted on purpose, the look before the search switched off -----------------------------------------------
@@ -171,8 +172,8 @@ def test_the_witnesses_end_a_search_whose_step_is_wrong(
 
 def test_a_forgotten_leaf_makes_the_run_inconsistent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of every box that is split goes: no step is wrong, but some class is never met."""
-    points, right = listed(TWO), drive._split_pull
-    monkeypatch.setattr(drive, "_split_pull", lambda problem, task: right(problem, task)[:1])
+    points, right = listed(TWO), splitting.split_pull
+    monkeypatch.setattr(splitting, "split_pull", lambda problem, task: right(problem, task)[:1])
     result = enumerate_points(TWO, points, lookout=0)
     assert not result.undecided
     assert result.inconsistent
@@ -241,12 +242,7 @@ def test_boxes_about_a_solution_are_never_closed_by_a_list_without_it(nodes: int
                 for task, result in zip(tasks, examine_batch(search, tasks), strict=True):
                     if isinstance(result, Closed):
                         continue
-                    parts = (
-                        drive._split_pull(problem, result)
-                        if isinstance(result, Task)
-                        else drive._next(problem, task, result)
-                    )
-                    following += parts or [task]
+                    following += followers(problem, task, result) or [task]
                 tasks = [t for t in following if _holds(t, truth, whose)]
                 assert tasks
 
@@ -315,9 +311,9 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     assert all(a.seconds <= b.seconds for a, b in pairwise(reports))
     assert 0 < reports[-1].seconds <= result.seconds
     assert result.share == 1.0
-    assert len(result.log) == sum(result.state["closed"].values())
+    assert len(result.leaves) == sum(result.state["closed"].values())
     with pytest.raises(ValueError, match="read-only"):
-        result.log[0] = 0
+        result.leaves.cells[0] = 0
     ticks = iter(range(100, 1000))
     part = enumerate_points(spec, [np.zeros(7)], budget_seconds=4.0, clock=lambda: float(next(ticks)))
     assert 0 < part.boxes_handled < result.boxes_handled
@@ -332,7 +328,7 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     with pytest.raises(CertificateError, match="is not complete"):
         EnumerationResult(
             verdict=Verdict.CERTIFIED, classes=(), unproved=(), undecided=part.undecided, boxes_handled=0, node_boxes=0,
-            combinations=0, share=1.0, seconds=0.0, log=np.empty((0, 12)), digest="", state={})  # fmt: skip
+            combinations=0, share=1.0, seconds=0.0, leaves=Leaves.of((), 4), digest="", state={})  # fmt: skip
     # A limit counts the boxes of this run, not those of the state.
     first = enumerate_points(spec, [np.zeros(7)], max_boxes=40)
     further = enumerate_points(spec, [np.zeros(7)], state=first.state, max_boxes=40)
@@ -361,7 +357,7 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     questions = product((spec, spec.with_(penalty="0.04")), ([], [np.zeros(7)]))
     assert len({enumerate_points(*question, max_boxes=0, lookout=0).digest for question in questions}) == 4
     # A box below double precision's use stays undecided, and the list is never called complete.
-    monkeypatch.setattr(drive, "LEAST_WIDTH", 1e3)
+    monkeypatch.setattr(splitting, "LEAST_WIDTH", 1e3)
     none = enumerate_points(spec, [np.zeros(7)])
     assert none.verdict is Verdict.UNDECIDED
     assert len(none.undecided) == len(none.state["undecided"]) == 1
@@ -392,7 +388,7 @@ def test_the_theorem_answers_for_the_origin_only() -> None:
     ticks = iter((1.0, 3.5))
     result = enumerate_by_theorem(spec, [np.zeros(12)], clock=lambda: next(ticks))
     assert (result.verdict, result.theorem, result.share, result.seconds) == (Verdict.CERTIFIED, "T9-xor", 1.0, 2.5)
-    assert (result.boxes_handled, result.node_boxes, result.combinations, result.log.shape) == (0, 0, 0, (0, 12))
+    assert (result.boxes_handled, result.node_boxes, result.combinations, len(result.leaves)) == (0, 0, 0, 0)
     assert (len(result.classes), result.unproved, result.undecided, result.state["tasks"]) == (1, (), (), [])
     assert enumerate_by_theorem(spec, [_origin(12)]).digest == result.digest
     nobody = enumerate_by_theorem(spec, [np.full(12, 9.0)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -24,7 +24,7 @@ from symland.rigor.enumeration.joint import (
 from symland.rigor.enumeration.matching import match
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.search import Closed, Reason, Result, Search, Survivors, Task
-from symland.rigor.enumeration.witnesses import Witness, keep, lost
+from symland.rigor.enumeration.witnesses import Witness, keep
 
 Integers = npt.NDArray[np.intp]
 Listed = tuple[int, Doubles, Integers]
@@ -69,23 +69,6 @@ def contract_nodes(search: Search, nodes: Doubles, owner: Integers) -> tuple[Dou
     if not keep.all():
         owner, nodes, share = owner[keep], nodes[:, :, keep], share[:, :, keep]
     return nodes, owner, share
-
-
-def bisect_nodes(nodes: Doubles, width: Doubles) -> Doubles:
-    """Halve each node box across the row where ``width`` (rows, n) is largest; where it is 0 the box stays.
-
-    Halves stand side by side, so that neighbours in the list are neighbours in space (``match`` lives on that).
-    """
-    axis, split = width.argmax(axis=0), width.any(axis=0)
-    origin = np.repeat(np.arange(axis.size), np.where(split, 2, 1))
-    halves, axis = nodes[:, :, origin], axis[origin]
-    rows = np.arange(origin.size)
-    middle = (halves[0, axis, rows] + halves[1, axis, rows]) * 0.5
-    twin = origin[1:] == origin[:-1]
-    left, right = np.append(twin, False), np.append(False, twin)
-    halves[1, axis[left], rows[left]] = middle[left]
-    halves[0, axis[right], rows[right]] = middle[right]
-    return halves
 
 
 @dataclass(slots=True)
@@ -221,7 +204,7 @@ def examine_batch(search: Search, tasks: list[Task]) -> list[Result]:
     carried = [search.witnesses.carried(t.pull, t.nodes) for t in tasks]
     found = bound(problem, search.engine, np.stack([t.pull for t in tasks], axis=2))
     for i, witnesses in enumerate(carried):
-        keep("bound", witnesses, _emptied(found.pull[:, :, i], bool(found.dead[i])))
+        keep("bound", witnesses, *([] if found.dead[i] else [(found.pull[:, :, i], None)]))
     results: list[Result] = [Closed(reason=Reason.RESIDUALS)] * len(tasks)
     live = np.flatnonzero(~found.dead)
     if live.size:
@@ -231,10 +214,10 @@ def examine_batch(search: Search, tasks: list[Task]) -> list[Result]:
         crowds: list[int] = []
         for place, i in enumerate(live.tolist()):
             mine = members.take(slice(starts[place], starts[place + 1]))
-            keep("contract", carried[i], found.pull[:, :, i], mine.nodes)
+            keep("contract", carried[i], (found.pull[:, :, i], mine.nodes))
             choices = choose_nodes(mine, rows, count)
             if choices is None:
-                results[i] = Task(found.pull[:, :, i], mine.nodes[:, :, :-1], tasks[i].cell)
+                results[i] = replace(tasks[i], pull=found.pull[:, :, i], nodes=mine.nodes[:, :, :-1])
                 continue
             counters.combinations += choices.size
             if not choices.size:
@@ -260,18 +243,11 @@ def examine_batch(search: Search, tasks: list[Task]) -> list[Result]:
     return results
 
 
-def _emptied(box: Doubles, dead: bool) -> Doubles:
-    """The box, or one that holds nothing."""
-    return np.array([[np.inf], [-np.inf]]) * np.ones_like(box[0]) if dead else box
-
-
 def _keep_result(step: str, carried: list[Witness], result: Result) -> None:
-    """What is left of a task must meet its witnesses, but for those that held what went."""
-    unheld = [w for w in carried if isinstance(result, Task) or not w.copies & result.copies]
-    if not isinstance(result, Closed):
-        keep(step, unheld, result.pull, result.nodes)
-    elif unheld:
-        lost(step, unheld[0])
+    """What is left of a task must meet its witnesses, but for those in whose own uniqueness boxes the rest lay."""
+    copies = result.met if isinstance(result, Task) else result.copies
+    left = [] if isinstance(result, Closed) else [(result.pull, result.nodes)]
+    keep(step, [w for w in carried if not w.copies & copies], *left)
 
 
 def _members(search: Search, tasks: list[Task], found: Bounds, live: Integers) -> tuple[Members, Integers]:
@@ -331,9 +307,8 @@ def _sift(search: Search, many: list[Listed], results: list[Result]) -> None:
         if not kept.owner.size:
             results[i] = _joint(found.holders[held == number])
         else:
-            left = _hull_of_lanes(kept, choices[kept.owner - (ends[number] - len(choices))])
-            left.copies = frozenset(found.holders[held == number].tolist())
-            results[i] = left
+            left = choices[kept.owner - (ends[number] - len(choices))]
+            results[i] = _hull_of_lanes(kept, left, frozenset(found.holders[held == number].tolist()))
 
 
 def _joint(holders: Integers) -> Closed:
@@ -371,7 +346,7 @@ def _follow_clusters(search: Search, crowds: list[int], results: list[Result]) -
     _follow(search, tried, results, CLUSTER_LANES)
 
 
-def _hull_of_lanes(lanes: Lanes, choices: Integers) -> Survivors:
+def _hull_of_lanes(lanes: Lanes, choices: Integers, held: frozenset[int]) -> Survivors:
     """Every node in the hull of the lanes in which it stands."""
     used, node = np.unique(choices, return_inverse=True)
     boxes = _nobody(lanes.reach.shape[1] + lanes.states.shape[2], used.size)
@@ -379,7 +354,7 @@ def _hull_of_lanes(lanes: Lanes, choices: Integers) -> Survivors:
         boxes = _join(boxes, _hulls(column, np.concatenate([lanes.reach, lanes.states[:, j]], axis=1), used.size))
     pull = np.stack([lanes.reach[0].min(axis=1), lanes.reach[1].max(axis=1)])
     zero = (boxes[:, lanes.reach.shape[1] :] == 0.0).all(axis=(0, 1))
-    return Survivors(pull, boxes[:, :, ~zero], len(choices))
+    return Survivors(pull, boxes[:, :, ~zero], len(choices), held)
 
 
 def _follow(search: Search, few: list[Listed], results: list[Result], limit: int = LANE_LIMIT) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import lru_cache
 
@@ -83,12 +83,14 @@ class Task:
     """A box of (P, gamma), shape (2, D + 1), with the node boxes (2, D + 1 + m + 1, n) of every non-zero node state.
 
     The rows of a node box are P, gamma, U, v: each node carries the residuals under which it may stand.  ``cell`` is
-    the box before anything was contracted away: cells are halved where boxes are, and tile the first one.
+    the box before anything was contracted away: cells are halved where boxes are, and tile the first one.  ``met`` are
+    copies of known points whose uniqueness boxes held what was taken away on the way here.
     """
 
     pull: Doubles
     nodes: Doubles
     cell: Doubles
+    met: frozenset[int] = frozenset()
 
 
 class Reason(Enum):
@@ -136,8 +138,8 @@ class Counters:
 
 @dataclass(slots=True)
 class Survivors:
-    """What a task still allows: the hull (2, D + 1) of (P, gamma), the nodes in use, and how many choices of them; what
-    lay in the uniqueness boxes of known points went, and ``copies`` are theirs."""
+    """What a task still allows: the hull (2, D + 1) of (P, gamma), the nodes in use, how many choices of them, and the
+    copies of known points that held what it no longer allows."""
 
     pull: Doubles
     nodes: Doubles
@@ -151,24 +153,30 @@ Result = Survivors | Task | Closed
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Search:
-    """What every step of a search needs: the problem, its programs, the known points as holders and as witnesses."""
+    """What every step of a search needs: the problem, its programs, the known points as holders and as witnesses.
+
+    It travels to other processes, which compile the programs for themselves.
+    """
 
     problem: ReducedProblem
-    engine: Engines
     known: KnownPoints
     witnesses: Witnesses
-    counters: Counters
+    compiled: bool = True
+    counters: Counters = field(default_factory=Counters)
 
     @staticmethod
     def of(problem: ReducedProblem, known: KnownPoints, compiled: bool = True) -> Search:
         """A search with counters at zero."""
-        return Search(
-            problem=problem,
-            engine=engines(problem, compiled),
-            known=known,
-            witnesses=Witnesses.of(problem, known),
-            counters=Counters(),
-        )
+        return Search(problem=problem, known=known, witnesses=Witnesses.of(problem, known), compiled=compiled)
+
+    @property
+    def engine(self) -> Engines:
+        """The compiled programs; a process makes them once."""
+        return engines(self.problem, self.compiled)
+
+    def afresh(self) -> Search:
+        """The same search with counters at zero."""
+        return replace(self, counters=Counters())
 
 
 def first_task(problem: ReducedProblem) -> Task:

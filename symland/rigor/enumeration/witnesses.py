@@ -11,7 +11,7 @@ each class, and the box in which that copy lies can only have been closed by tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +101,10 @@ class Witnesses:
         """The witnesses that lie whole in a task: (P, gamma) in ``pull`` (2, D + 1), each node in one of its boxes."""
         return [w for w in self.all if _inside(w.box, pull) and _each(w.nodes, nodes, _inside)]
 
+    def within(self, cell: Doubles, copies: frozenset[int]) -> frozenset[int]:
+        """Those of some copies whose (P, gamma) meets a cell."""
+        return frozenset[int]().union(*(w.copies & copies for w in self.all if _meets(w.box, cell)))
+
     def unmet(self, met: Iterable[int]) -> tuple[int, ...]:
         """Numbers of the classes that a finished search should have met and did not, by the copies that it met."""
         seen = set(met)
@@ -109,16 +113,19 @@ class Witnesses:
         return tuple(sorted(wanting | ({w.number for w in self.all} - reached)))
 
 
-def keep(step: str, carried: Iterable[Witness], pull: Doubles, nodes: Doubles | None = None) -> None:
-    """Hold what a step left against the witnesses that it was given.
+def keep(step: str, carried: Iterable[Witness], *parts: tuple[Doubles, Doubles | None]) -> None:
+    """Hold what a step left, boxes of (P, gamma) with node boxes (or None), against the witnesses it was given.
 
     Raises
     ------
     WitnessLost
-        If (P, gamma), or a node, of one of them lies in nothing that is left.
+        If one of them lies in none of the parts: its (P, gamma) beside the box, or one of its nodes in no node box.
     """
     for witness in carried:
-        if not (_meets(witness.box, pull) and (nodes is None or _each(witness.nodes, nodes, _meets))):
+        if not any(
+            _meets(witness.box, pull) and (nodes is None or _each(witness.nodes, nodes, _meets))
+            for pull, nodes in parts
+        ):
             lost(step, witness)
 
 
@@ -143,7 +150,6 @@ def _meets(box: Doubles, outer: Doubles) -> np.bool_:
     return ((outer[0] <= box[1]) & (box[0] <= outer[1])).all(axis=0)
 
 
-def _each(states: Doubles, nodes: Doubles, fits: object) -> bool:
+def _each(states: Doubles, nodes: Doubles, fits: Callable[[Doubles, Doubles], np.bool_]) -> bool:
     """Whether every node of a witness fits one of the node boxes (2, rows, n)."""
-    assert callable(fits)
     return all(bool(np.any(fits(states[:, :, k : k + 1], nodes))) for k in range(states.shape[2]))

@@ -1,0 +1,95 @@
+"""The leaves of a search: closed cells of (P, gamma), which tile the first box, each with the reason why it closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from symland.errors import CertificateError
+from symland.rigor.enumeration.problem import Doubles
+from symland.rigor.enumeration.search import Reason
+
+__all__ = ["NOBODY", "SEVERAL", "Leaf", "Leaves"]
+
+NOBODY = -1
+"""In place of a class: no known point was met in the cell."""
+SEVERAL = -2
+"""In place of a class: points of different classes were."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Leaf:
+    """One closed cell: its box (2, D + 1), why it closed, and the class that was met in it, NOBODY or SEVERAL.
+
+    A class may have been met before the cell closed for another reason: what it held was taken away first.
+    """
+
+    cell: Doubles
+    reason: Reason
+    held_by: int
+
+    def __post_init__(self) -> None:
+        if self.reason is Reason.KNOWN and self.held_by == NOBODY:
+            raise CertificateError("a leaf that known points closed names the class")
+
+    def saved(self) -> list[Any]:
+        """JSON values."""
+        return [*self.cell.ravel().tolist(), self.reason.value, self.held_by]
+
+    @staticmethod
+    def of(row: list[Any]) -> Leaf:
+        """Read what ``saved`` wrote."""
+        return Leaf(cell=np.array(row[:-2]).reshape(2, -1), reason=Reason(row[-2]), held_by=row[-1])
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Leaves:
+    """All leaves, in an order of their own, whoever examined what first.
+
+    Attributes
+    ----------
+    cells : (n, 2, D + 1) lower and upper ends of P and gamma
+    reasons : (n,) places in ``Reason``
+    held_by : (n,) classes, by their places in the list that was given; NOBODY, or SEVERAL
+    """
+
+    cells: Doubles
+    reasons: npt.NDArray[np.intp]
+    held_by: npt.NDArray[np.intp]
+
+    def __post_init__(self) -> None:
+        for array in (self.cells, self.reasons, self.held_by):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    @staticmethod
+    def of(leaves: Iterable[Leaf], samples: int) -> Leaves:
+        """Sort and pack."""
+        places = {reason: place for place, reason in enumerate(Reason)}
+        rows = sorted((*leaf.cell.ravel().tolist(), places[leaf.reason], leaf.held_by) for leaf in leaves)
+        table = np.array(rows, dtype=np.float64).reshape(-1, 2 * (samples + 1) + 2)
+        return Leaves(
+            cells=table[:, :-2].reshape(-1, 2, samples + 1).copy(),
+            reasons=table[:, -2].astype(np.intp),
+            held_by=table[:, -1].astype(np.intp),
+        )
+
+    def reason(self, number: int) -> Reason:
+        """Why a cell closed."""
+        return tuple(Reason)[self.reasons[number]]
+
+    def ends(self) -> Doubles:
+        """Rows P lo, gamma lo, P hi, gamma hi, one a leaf."""
+        return self.cells.reshape(len(self), -1)
+
+    def content(self) -> bytes:
+        """What a digest speaks of."""
+        return self.cells.tobytes() + self.reasons.tobytes() + self.held_by.tobytes()
