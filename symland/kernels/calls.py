@@ -44,16 +44,16 @@ LARGEST_INDEX = 100
 MOST_POINTS = 17
 """Points of the longest short call: two strips and one."""
 
-LONG_ENTRIES = 2_000_000
+LONG_ENTRIES = 500_000
 """Entries of the largest result of a long call."""
 
 ROUNDS = 8
-"""Long calls of each method that two threads share: they disturb each other only while both run."""
+"""Long calls of each method that two threads of machine code share: they disturb each other only while both run."""
 
 PIVOT_POINTS = 8
 """Points with a small pivot that are looked for, ..."""
 
-PAIRS = 64
+PAIRS = 32
 """... and pairs of points between which they are looked for."""
 
 BISECTIONS = 60
@@ -142,7 +142,8 @@ def _long_calls(kernel: CompiledKernel, reference: _Reference) -> list[str]:
         n = min(2 * THREAD_POINTS + 5, max(2 * MOST_POINTS, LONG_ENTRIES // max(largest, kernel.n_parameters)))
         shared = kernel.like(threads=2, thread_points=n // 2)
         points = reference.points(n)
-        if any(reference.differs(shared, method, points) for _ in range(ROUNDS)):
+        rounds = ROUNDS if reference.exact_bits else 1
+        if any(reference.differs(shared, method, points) for _ in range(rounds)):
             wrong.append(f"{method} at {n} points")
     return wrong
 
@@ -233,7 +234,8 @@ def small_pivots(kernel: CompiledKernel, seed: int = 0) -> FloatArray:
     low, high, sign = low[pairs], high[pairs], signs[pairs, minors]
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        before = _minor_signs(kernel.hessian(middle))[np.arange(len(pairs)), minors] == sign
+        blocks = [h[: k + 1, : k + 1] for h, k in zip(kernel.hessian(middle), minors, strict=True)]
+        before = np.array([np.linalg.slogdet(block)[0] for block in blocks]) == sign
         low, high = np.where(before[:, np.newaxis], middle, low), np.where(before[:, np.newaxis], high, middle)
     negative, smallest, _ = kernel.evaluator(inertia.OUTPUTS)(low)
     wrong = (negative != (np.linalg.eigvalsh(kernel.hessian(low)) < 0).sum(axis=1)) & (smallest > 0)
@@ -250,7 +252,8 @@ def check_small_pivots(kernel: CompiledKernel, seed: int = 0) -> Check:
     """The index where a pivot is too small to trust, among points where none is."""
     name = "index, small pivots"
     try:
-        small = small_pivots(kernel, seed)
+        with np.errstate(invalid="ignore"):
+            small = small_pivots(kernel, seed)
         plain = sample_points(kernel.spec, seed)["random"]
         points = np.concatenate([plain[:1], small[::2], plain[1:], small[1::2]])
         index = kernel.index(points)
