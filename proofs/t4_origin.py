@@ -44,9 +44,20 @@ matrix = Notation(
 )
 
 
-def residual_mean(inputs, labels, k):
-    """sum_d y_d x_d[k], with 1 for the last."""
-    return sum((2 * y - 1) * (x[k] if k < 2 else 1) for x, y in zip(inputs, labels, strict=True))
+G0, G1 = sp.symbols("G_0 G_1")
+gradient = Notation(
+    name="gradient",
+    statement=r"$G_i = \partial E/\partial c_i$ at $c = 0$, for the network without nodes",
+    rules=((G0, at(partial(bias_only, c0), origin)), (G1, at(partial(bias_only, c1), origin))),
+)
+label_mean = sp.Add(*labels)
+moment = sp.Add(*(y * x for y, x in zip(labels, signals, strict=True)))
+
+
+def xor_values(inputs, k):
+    """XOR's labels +-1 in place of y, and component k of its inputs in place of x."""
+    values = [x[k] for x in inputs]
+    return dict(zip((*labels, *signals), (*(2 * y - 1 for y in XOR), *values), strict=True))
 
 
 XOR = (0, 1, 1, 0)
@@ -67,7 +78,7 @@ THEOREM = Theorem(
         r"2\lambda + \tfrac12\}$: a minimum for every width and every $\lambda > 0$. Both encodings of XOR satisfy the "
         r"hypotheses on the data, with $P = 5N + 2$."
     ),
-    notation=(matrix,),
+    notation=(gradient, matrix),
     variables=(
         (r"c_0, c_1", "the output biases, which are the logits of the network without nodes"),
         (r"C", "the residual matrix of T5-extension, one column for each input, and one for the new node's bias"),
@@ -80,10 +91,10 @@ THEOREM = Theorem(
             claim=r"At $c = 0$ the loss is $\ln 2$ and its gradient is zero.",
             obligations=(
                 Identity(left=at(bias_only, origin), right=sp.log(2)),
-                Identity(left=at(partial(bias_only, c0), origin)),
-                Identity(left=at(partial(bias_only, c1), origin)),
+                Identity(left=G0),
+                Identity(left=G1),
             ),
-            uses=(balanced.name,),
+            uses=(gradient.name, balanced.name),
         ),
         Step(
             name="its Hessian",
@@ -111,8 +122,13 @@ THEOREM = Theorem(
         ),
         Step(
             name="XOR is balanced and uncorrelated",
-            claim=r"$\sum_d y_d (x_d, 1) = 0$ in both encodings.",
-            obligations=tuple(Identity(left=residual_mean(inputs, XOR, k)) for inputs in ENCODINGS for k in range(3)),
+            claim=r"$\sum_d y_d = 0$ and $\sum_d y_d x_d = 0$ in both encodings.",
+            obligations=tuple(
+                Identity(left=at(whole, xor_values(inputs, k)))
+                for inputs in ENCODINGS
+                for k in (0, 1)
+                for whole in (label_mean, moment)
+            ),
         ),
         Step(
             name="count and sign",

@@ -26,9 +26,10 @@ class Escape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     Attributes
     ----------
     direction : (P_wide,) unit vector
-        (v, u) = (singular vector, -sign * singular vector) of sigma'(0) C at the first new node.
+        (v, u) = (singular vector, -sign * singular vector) of sigma'(0) C at the first new node, and -sigma(0) v in the
+        next layer's biases.
     curvature : float
-        2 lambda - tau, the Hessian's eigenvalue along it.
+        Of the loss along it: 2 lambda - tau where sigma(0) = 0, else 2 (2 lambda - tau) / (2 + sigma(0)^2).
     theta : (P_wide,)
         Where the descent ends.
     loss : float
@@ -63,9 +64,10 @@ class EmbeddedPoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     singular_values, threshold :
         What T5 says of each new node: each singular value above the threshold raises the index.
     predicted_eigenvalues, new_eigenvalues : ascending float64
-        Of the new block of the wide Hessian, by T5 for one node, and computed.
+        Of the new block of the wide Hessian, by T5 for one node, and computed; in the variables in which sigma(0) v is
+        taken off the next layer's biases (T5-flat-bias).
     eigenvalue_error : float or None
-        Largest difference of the two; None where T5 predicts only signs (sigma(0) != 0).
+        Largest difference of the two; None where T5 predicts nothing: sigma(0) != 0 and next biases that are not free.
     gradient_bound : float
         Largest upper bound of |gradient component| over the box.
     exact_zeros : int
@@ -255,8 +257,9 @@ class _Embedding(Question[EmbeddingOptions, Embedding]):
             else ""
         )
         block = (
-            r"Where $\sigma(0) = 0$ the new block of the Hessian has the eigenvalues $2\lambda \pm \tau$ and "
-            r"$2\lambda$; "
+            r"The new block of the Hessian has the eigenvalues $2\lambda \pm \tau$ and $2\lambda$ (and $0$ for a free "
+            r"bias) where $\sigma(0) = 0$; where it is not and biases are free, it has them in the variables in which "
+            r"$\sigma(0) v$ is taken off the next biases; "
             r"each $\tau > 2\lambda$ raises the index by one. Each class was checked on a box of balls in the "
             r"wider network: "
             r"the gradient, the block structure, and the index by an interval $LDL^{T}$."

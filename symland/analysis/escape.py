@@ -43,12 +43,16 @@ def follow_escape(
 ) -> Escape:
     """Step off an extended point along its most negative new direction and go down with a trust region.
 
-    Along (v, u) = t (q, -p) / sqrt 2 the loss changes by t^2 (2 lambda - tau) / 2 + O(t^3).
+    With s = sigma(0), (v, u, c) = t (q, -p, -s q) changes the loss by t^2 (2 lambda - tau) + O(t^3), c the next layer's
+    biases; the direction has the length sqrt(2 + s^2).
     """
     direction = np.zeros(extension.wide.n_parameters)
     direction[list(extension.outgoing[0])] = prediction.outgoing
     direction[list(extension.incoming[0])] = -prediction.incoming
-    direction /= np.linalg.norm(direction)
+    if prediction.shear:
+        direction[list(extension.next_biases)] = -prediction.shear * prediction.outgoing
+    length = np.linalg.norm(direction)
+    direction /= length
     kernel = _kernel(extension.wide.digest, extension.wide)
 
     def value_gradient(theta: FloatArray) -> tuple[float, FloatArray]:
@@ -69,7 +73,7 @@ def follow_escape(
     value, gradient, curvature = (part[0] for part in kernel.value_gradient_hessian(found.x[None]))
     return Escape(
         direction=direction,
-        curvature=float(prediction.threshold - prediction.singular_values[0]),
+        curvature=float(2 * (prediction.threshold - prediction.singular_values[0]) / length**2),
         theta=found.x,
         loss=float(value),
         gradient_norm=float(np.abs(gradient).max()),

@@ -85,12 +85,17 @@ def _sharpened(program: Program, theta: FloatArray) -> list[arb]:
     raise RefinementError("Newton's method does not settle here: the point is degenerate or not stationary")
 
 
-def _blocks(matrix: Sequence[Sequence[arb]], places: Sequence[int]) -> list[list[arb]]:
-    return [[matrix[p][q] for q in places] for p in places]
-
-
 def _middle(matrix: Sequence[Sequence[arb]]) -> FloatArray:
     return np.array([[float(entry.mid()) for entry in row] for row in matrix])
+
+
+def _sheared_block(hessian: Sequence[Sequence[arb]], extension: Extension, shear: float) -> FloatArray:
+    """The Hessian on the new parameters, in the variables with c - shear sum_a v_a for the next layer's biases c."""
+    turned = _middle(hessian)
+    for node in extension.outgoing if shear else ():
+        turned[:, node] -= shear * turned[:, extension.next_biases]
+        turned[node, :] -= shear * turned[extension.next_biases, :]
+    return turned[np.ix_(extension.new_places, extension.new_places)]
 
 
 def _check_point(
@@ -109,9 +114,8 @@ def _check_point(
     residuals = layer_residuals(spec, box, extension.layer)
     prediction = predict_block(spec, residuals)
     new = extension.new_places
-    new_block = _blocks(after.hessian, new)
     vanishing = residuals.sigma == 0
-    computed: FloatArray = np.linalg.eigvalsh(_middle(new_block)).astype(np.float64)
+    computed = np.linalg.eigvalsh(_sheared_block(after.hessian, extension, prediction.shear)).astype(np.float64)
     predicted = np.sort(np.tile(prediction.eigenvalues, extension.nodes))
     old, whole = inertia(before.hessian), inertia(after.hessian)
     rise = prediction.rise * extension.nodes
@@ -130,7 +134,7 @@ def _check_point(
         threshold=prediction.threshold,
         predicted_eigenvalues=prediction.eigenvalues,
         new_eigenvalues=computed,
-        eigenvalue_error=float(np.abs(computed - predicted).max()) if vanishing else None,
+        eigenvalue_error=float(np.abs(computed - predicted).max()) if prediction.applies else None,
         gradient_bound=max(float(abs(g).upper()) for g in after.gradient),
         exact_zeros=sum(after.gradient[p] == 0 for p in new),
         stationary=stationary,

@@ -62,6 +62,12 @@ class Extension:
         )
 
     @cached_property
+    def next_biases(self) -> tuple[int, ...]:
+        """The places of the biases of the layer after, none where there are no biases."""
+        bias = self.wide.layout.biases(self.layer + 1)
+        return tuple(range(bias.offset, bias.offset + bias.size)) if bias else ()
+
+    @cached_property
     def new_places(self) -> tuple[int, ...]:
         """The places of all new parameters, ascending."""
         return tuple(sorted(set(range(self.wide.n_parameters)) - set(self.old_places)))

@@ -67,6 +67,18 @@ def _some(places: Sequence[int], whole: int) -> list[int]:
     return list(places) if whole <= REPRESENTATIVES else list(places[:2])
 
 
+def _setting(spec: LandscapeSpec, layer: int) -> str:
+    """The network and its extension, in LaTeX."""
+    held = "all parameters" if spec.penalised is Penalised.ALL else "the weights"
+    bias = " and bias" if spec.bias else ""
+    return (
+        rf"The fully connected {'-'.join(map(str, spec.widths))} network with $\sigma(z) = "
+        rf"{sp.latex(derive_activation(spec.activation).expression)}$, any smooth loss $\ell$ of the outputs, and the "
+        rf"penalty $\lambda\sum_p\theta_p^2$ over {held}: $E_{{\rm narrow}}(\theta)$, a mean over any samples. Nodes with "
+        rf"the incoming weights{bias} $u$ and the outgoing weights $v$ are added to hidden layer {layer}: $E(\theta, u, v)$."
+    )
+
+
 def extension_theorem(extension: Extension) -> Theorem:
     """The theorem for this architecture; with more than two new nodes, two of them stand for any two."""
     if extension.nodes > 2:
@@ -170,10 +182,13 @@ def extension_theorem(extension: Extension) -> Theorem:
     return Theorem(
         identifier=f"extension-{widths}-layer{layer}",
         title=f"Zero extension of the {widths} network in hidden layer {layer}",
-        statement=(
-            r"With all weights of the new nodes zero, the loss is the narrow network's, its gradient is $(\nabla "
-            r"E_{\rm narrow}, 0)$, and its "
-            r"Hessian is that of the narrow network and, for each new node, the block of T5."
+        setting=_setting(extension.narrow, layer),
+        conclusion=(
+            r"At $u = v = 0$ the loss is the narrow network's, its gradient is $(\nabla E_{\rm narrow}, 0)$, and its "
+            r"Hessian is that of the narrow network and, for each new node, "
+            r"$\begin{pmatrix} 2\Lambda_u & \sigma'(0) C^{T} \\ \sigma'(0) C & 2\Lambda_v \end{pmatrix}$ with $C_{im} = "
+            r"\frac1D\sum_d(\partial\ell_d/\partial a_i)\,\xi_m$, $a$ the inputs of the next layer, $\xi$ what the node "
+            r"reads, and $\Lambda$ the penalties on its parameters."
         ),
         variables=(
             (r"$W_l, b_l, x$", "symbols, one for each weight, bias and input"),
@@ -223,12 +238,12 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
     return Theorem(
         identifier=f"shifted-extension-{widths}-layer{layer}",
         title=f"Shifted extension of the {widths} network in hidden layer {layer}",
-        statement=(
-            r"For any $\sigma$ and a penalty on the weights alone: with all weights of the new nodes zero the loss "
-            r"is the narrow "
-            r"network's and a stationary point stays stationary; in the variables $(b_{l+1} - \sigma(0) v, v, u)$ "
-            r"the Hessian is "
-            r"that of T5 with $\sigma - \sigma(0)$, so the index rises as T5 predicts."
+        setting=_setting(extension.narrow, layer),
+        conclusion=(
+            r"At $u = v = 0$ the loss is the narrow network's, and stationary where it is. In the variables $(b_{l+1} - "
+            r"\sigma(0)\sum_a v_a, v, u)$ the loss is that of the network whose new nodes have the activation $\sigma - "
+            r"\sigma(0)$, so the Hessian is block diagonal as for $\sigma(0) = 0$, and the index rises by the number of "
+            r"eigenvalues of its new blocks that are negative (Sylvester)."
         ),
         variables=((r"$W_l, b_l, x$", "symbols, one for each weight, bias and input"),),
         source="T5-shifted, written out for this architecture",

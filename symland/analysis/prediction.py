@@ -4,8 +4,11 @@ With s = sigma'(0) and every new parameter penalised, the block ((2 lambda I, s 
 eigenvalues 2 lambda +- tau for the singular values tau of s C, and 2 lambda otherwise. So its negative eigenvalues are
 as many as those of 4 lambda^2 I - s^2 C C^T.
 
-With biases that the penalty leaves alone, stationarity makes the bias column of C vanish, the new bias is a flat
-direction (eigenvalue 0), and the rest is as above without that column.
+With biases that the penalty leaves alone, stationarity makes the bias column of C vanish, and the new bias is a flat
+direction (eigenvalue 0). The rest is as above without that column, in the variables in which sigma(0) v is taken off
+the next layer's bias c (T5-flat-bias): the index is the Hessian's, and so are the eigenvalues where sigma(0) = 0. Where
+it is not, the block of the Hessian itself holds sigma(0)^2 d2E/dc dc besides, and v is coupled to the old parameters.
+Where sigma(0) != 0 and the next biases are penalised, or missing, T5 predicts nothing.
 """
 
 from __future__ import annotations
@@ -35,19 +38,26 @@ class BlockPrediction:
     threshold : float
         2 lambda: each singular value above it raises the index by one.
     eigenvalues : ascending
+        Of the block in the variables with c - shear v for the next layer's bias c.
+    applies : bool
+        Whether T5 speaks of this network: sigma(0) = 0, or free biases.
+    shear : float
+        sigma(0) where it need not vanish, which takes free next biases; else 0.
     rise : int
         Negative eigenvalues, as far as proved.
     flat : int
         Eigenvalues that are exactly zero.
     verdict : Verdict
-        CERTIFIED when the signs of all others are proved.
+        CERTIFIED when T5 applies and the signs of all others are proved.
     outgoing, incoming : singular vectors of the largest singular value
-        The escape direction is (v, u) = (outgoing, -incoming) for a positive slope.
+        The escape direction is (v, u, c) = (outgoing, -incoming, -shear outgoing) for a positive slope.
     """
 
     singular_values: FloatArray
     threshold: float
     eigenvalues: FloatArray
+    applies: bool
+    shear: float
     rise: int
     flat: int
     verdict: Verdict
@@ -62,6 +72,8 @@ class BlockPrediction:
 def predict_block(spec: LandscapeSpec, residuals: LayerResiduals) -> BlockPrediction:
     """The new block of one added node, from C of the narrow network at a stationary point."""
     loose_bias = spec.bias and spec.penalised is Penalised.WEIGHTS
+    vanishing = bool(residuals.sigma == 0)
+    applies = vanishing or loose_bias
     full = residuals.matrix
     matrix = [[residuals.slope * c for c in (row[:-1] if loose_bias else row)] for row in full]
     rows, columns = len(matrix), len(matrix[0])
@@ -90,9 +102,11 @@ def predict_block(spec: LandscapeSpec, residuals: LayerResiduals) -> BlockPredic
         singular_values=values,
         threshold=bound,
         eigenvalues=np.sort(spectrum),
+        applies=applies,
+        shear=float(residuals.sigma.mid()) if applies and not vanishing else 0.0,
         rise=signs.negative,
         flat=int(loose_bias),
-        verdict=Verdict.CERTIFIED if signs.decided and spec.penalty > 0 else Verdict.UNDECIDED,
+        verdict=Verdict.CERTIFIED if applies and signs.decided and spec.penalty > 0 else Verdict.UNDECIDED,
         outgoing=left[:, 0],
         incoming=sign * incoming,
     )

@@ -6,6 +6,7 @@ A theorem file is Python that the user chooses to run; it exposes `THEOREM`, or 
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ __all__ = ["load_theorems", "prove_all", "theorem_files"]
 
 
 def theorem_files() -> tuple[Path, ...]:
-    """The files that come with the package: beside it in a checkout, inside it once installed.
+    """The files that come with the package, T1 first: beside it in a checkout, inside it once installed.
 
     Raises
     ------
@@ -26,9 +27,15 @@ def theorem_files() -> tuple[Path, ...]:
     """
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "_proofs", package.parent / "proofs"):
-        if files := sorted(folder.glob("t*.py")):
+        if files := sorted(folder.glob("t*.py"), key=_number):
             return tuple(files)
     raise ProofError(f"no theorem files beside or in {package}: install symland again")
+
+
+def _number(path: Path) -> tuple[int, str]:
+    """t10_... after t9_..."""
+    found = re.match(r"t(\d+)", path.name)
+    return (int(found[1]) if found else 0, path.name)
 
 
 def load_theorems(path: Path) -> tuple[Theorem, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -109,6 +110,39 @@ def test_any_activation_extends_where_the_penalty_leaves_biases_alone():
     assert proof.identifier.startswith("shifted")
     assert proof.verdict is Verdict.CERTIFIED
     assert set(check_proof(save_proof(proof)).values()) == {Verdict.CERTIFIED}
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus"])
+def test_the_spectrum_under_a_penalty_on_weights_is_that_of_t5_in_sheared_variables(activation, nodes):
+    spec = builtin("xor").with_(hidden=(1,), activation=activation, penalised=Penalised.WEIGHTS, penalty="1e-3")
+    found = explore(compile_kernel(spec), find_symmetry(spec), seed=1)
+    answer = check_embedding(spec, found.points, nodes=nodes, escapes=nodes == 1)
+    assert any(p.rise for p in answer.points)
+    for point in answer.points:
+        assert point.stationary is Verdict.CERTIFIED
+        assert point.eigenvalue_error < 1e-9
+        # Not one negative eigenvalue more or less; the balls leave the flat directions open.
+        assert point.index_after == point.predicted_index
+        if point.escape:
+            wide = build_program(extend(spec, 1, nodes).wide)
+            at = np.array(extend(spec, 1, nodes).embed(list(found.points[point.number].theta), 0.0))
+            h = evaluate(wide, at[None])[2][0]
+            assert point.escape.curvature < 0
+            assert abs(point.escape.direction @ h @ point.escape.direction - point.escape.curvature) < 1e-6
+
+
+def test_no_index_is_predicted_where_sigma_of_zero_is_not_zero_and_next_biases_are_penalised():
+    # At the origin the residuals of these labels are balanced, so the extension is stationary although sigma(0) = 1/2.
+    # |sigma'(0)| tau = 0.1768 > 2 lambda = 0.156, and yet the index does not rise: v shares the curvature of the bias.
+    spec = builtin("xor-pm").with_(hidden=(1,), activation="sigmoid", penalty="0.078")
+    first = replace(spec.data, labels=tuple(int(x[0] > 0) for x in spec.data.inputs))
+    spec = spec.with_(data=first)
+    (point,) = check_embedding(spec, [np.zeros(spec.n_parameters)], escapes=False).points
+    assert point.singular_values.max() > point.threshold
+    assert (point.index_before, point.index_after) == (1, 1)
+    assert point.index_holds is Verdict.UNDECIDED
+    assert point.eigenvalue_error is None
 
 
 @pytest.mark.parametrize(("hidden", "layer", "nodes"), [((2,), 1, 2), ((2,), 1, 5), ((2, 2), 1, 1), ((2, 2), 2, 1)])

@@ -115,6 +115,49 @@ def test_t5_shear_is_needed_for_the_hessian_of_a_shifted_extension():
     assert np.abs((shear.T @ h @ shear)[v0, -2:]).max() < 1e-7  # and uncoupled after c -> c - sigma(0) v.
 
 
+FREE = {"penalty": 1e-2, "on_biases": False}
+NEW = [2, 3, 5, 7, 9]
+"""W1 and the two outgoing weights and the bias of the second of two nodes."""
+
+
+@pytest.fixture(scope="module")
+def weights_only():
+    theta = stationary(1, [1.694, -1.694, -1.08, 1.08, -1.532, 0.901, 2.43], **FREE)
+    assert abs(loss(theta, 1, **FREE) - 0.628573) < 1e-6
+    return theta
+
+
+def test_t5_flat_bias_the_new_block_holds_the_curvature_of_the_next_bias(weights_only):
+    wide = widened(weights_only, 1, new=(np.zeros(2), np.zeros(2), 1.0))
+    assert np.abs(gradient(wide, 2, **FREE)).max() < 1e-11
+    h = hessian(wide, 2, **FREE)
+    block = np.linalg.eigvalsh(h[np.ix_(NEW, NEW)])
+    assert np.allclose(block, [0, 0.0081, 0.02, 0.02, 0.2694], atol=1e-4)
+    # 2 lambda +- |sigma'(t)| tau and 2 lambda are the spectrum after c -> c - sigma(t) v, and of no part of h itself.
+    shear = np.eye(12)
+    shear[[10, 11], [5, 7]] = -np.tanh(1.0)
+    sheared = shear.T @ h @ shear
+    assert np.allclose(np.linalg.eigvalsh(sheared[np.ix_(NEW, NEW)]), [-0.0344, 0, 0.02, 0.02, 0.0744], atol=1e-4)
+    old = [k for k in range(12) if k not in NEW]
+    assert np.abs(sheared[np.ix_(old, NEW)]).max() < 1e-8
+    assert np.abs(h[np.ix_(old, NEW)]).max() > 1e-2
+    # The block has no negative eigenvalue, and yet the index rises by one.
+    assert block.min() > -1e-9
+    assert (np.linalg.eigvalsh(hessian(weights_only, 1, **FREE)) < -1e-7).sum() == 0
+    assert (np.linalg.eigvalsh(h) < -1e-7).sum() == 1
+
+
+def test_t5_flat_bias_has_the_spectrum_of_t5_where_sigma_of_t_vanishes(weights_only):
+    h = hessian(widened(weights_only, 1), 2, **FREE)
+    h1 = hessian(weights_only, 1, **FREE)
+    data = h[np.ix_([2, 3], [5, 7])]  # sigma'(0) C
+    tau = np.linalg.svd(data, compute_uv=False)
+    expected = sorted([0, 0.02 - tau[0], 0.02 - tau[1], 0.02 + tau[0], 0.02 + tau[1]])
+    assert np.allclose(np.linalg.eigvalsh(h[np.ix_(NEW, NEW)]), expected, atol=1e-8)
+    old = [k for k in range(12) if k not in NEW]
+    assert np.allclose(h[np.ix_(old, old)], h1, atol=1e-8)
+
+
 def test_t5_three_classes_can_gain_two_indices():
     x = np.array([[2.0, 0.0], [-1.0, 2.0], [-1.0, -2.0]])
     labels = np.array([0, 1, 2])
@@ -170,6 +213,91 @@ def test_t6_a_split_is_stationary_without_penalty_and_not_with_one(point):
         assert np.allclose(parts[2:4], share * whole[2:4], atol=1e-14)
         assert np.allclose(parts[4:6], (1 - share) * whole[2:4], atol=1e-14)
         assert np.allclose(parts[[7, 8, 10, 11]], whole[[5, 5, 7, 7]], atol=1e-14)
+
+
+def squared_gradient(theta, sigma, slope, x, y):
+    """Of the mean squared error of c + sum_j v_j sigma(w_j x + t_j); theta = (w, t, v) of each node, then c."""
+    *nodes, c = theta
+    nodes = np.reshape(nodes, (-1, 3))
+    r = 2 * (c + sum(v * sigma(w * x + t) for w, t, v in nodes) - y)
+    parts = [
+        part
+        for w, t, v in nodes
+        for part in (r * v * slope(w * x + t) * x, r * v * slope(w * x + t), r * sigma(w * x + t))
+    ]
+    return np.array([np.mean(part) for part in (*parts, r)])
+
+
+def test_t6_compatible_a_null_direction_is_not_necessary_where_sigma_has_no_slope():
+    x = y = np.array([-1.0, 0.0, 1.0])
+    residual = -2 * y  # the network without nodes and c = 0
+    assert np.mean(residual) == 0
+    assert np.isclose(np.mean(x * residual), -4 / 3)  # C, so that C p is not zero for p = 1
+    flat, steep = (0, np.pi / 2, 1.0, -1.0), (0, 0.7, 1.0, -np.sin(0.7))
+    assert np.abs(squared_gradient(flat, np.sin, np.cos, x, y)).max() < 1e-15
+    assert np.abs(squared_gradient(steep, np.sin, np.cos, x, y)).max() > 0.5
+
+
+def test_t6_under_a_penalty_on_weights_a_node_that_splits_need_not_be_a_zero_node(weights_only):
+    # Two copies of the node v = w = 0 with any bias: no zero node, and stationary.
+    once = widened(weights_only, 1, new=(np.zeros(2), np.zeros(2), 0.9))
+    twice = widened(once, 2, new=(np.zeros(2), np.zeros(2), 0.9))
+    assert np.abs(gradient(twice, 3, **FREE)).max() < 1e-11
+    # Under a penalty on all parameters the bias has to go.
+    assert np.abs(gradient(once, 2, penalty=1e-2)).max() > 1e-3
+
+
+SAMPLES = np.linspace(-1.5, 1.5, 13)
+TEACHER = (1.5, 0.3, 0.8, 0.1)
+
+
+def tanh_slope(z):
+    return 1 - np.tanh(z) ** 2
+
+
+def teacher_gradient(theta, noise):
+    """squared_gradient for data from a network of one node, plus noise that no such network fits."""
+    w, t, v, c = TEACHER
+    y = c + v * np.tanh(w * SAMPLES + t) + noise * np.cos(7 * SAMPLES)
+    return squared_gradient(theta, np.tanh, tanh_slope, SAMPLES, y)
+
+
+def teacher_hessian(theta, noise):
+    theta = np.array(theta)
+    steps = 1e-5 * np.eye(theta.size)
+    return np.array([(teacher_gradient(theta + e, noise) - teacher_gradient(theta - e, noise)) / 2e-5 for e in steps])
+
+
+def fitted(noise):
+    """The minimum beside the teacher."""
+    theta = np.array(TEACHER)
+    for _ in range(20):
+        theta = theta - np.linalg.solve(teacher_hessian(theta, noise), teacher_gradient(theta, noise))
+    assert np.abs(teacher_gradient(theta, noise)).max() < 1e-12
+    assert np.linalg.eigvalsh(teacher_hessian(theta, noise)).min() > 1e-3
+    return theta
+
+
+def test_t6_a_split_of_a_minimum_is_a_minimum_or_a_saddle_by_mu_and_undecided_at_the_ends():
+    w, t, v, c = fitted(0.2)
+    signs = {}
+    for mu in (0.0, 0.5, 1.5):
+        values = np.linalg.eigvalsh(teacher_hessian([w, t, mu * v, w, t, (1 - mu) * v, c], 0.2))
+        signs[mu] = ((values < -1e-6).sum(), (np.abs(values) < 1e-6).sum())
+    # At the ends nothing is decided; between and beyond them B or -B is added, and one flat direction.
+    assert signs[0.0] == (0, 3)
+    assert signs[0.5][1] == signs[1.5][1] == 1
+    assert signs[0.5][0] + signs[1.5][0] == 2
+
+
+def test_t7_groups_that_cancel_are_not_stationary_unless_residuals_vanish():
+    pair = [0.6, -0.2, 1.0, 0.6, -0.2, -1.0]
+    for noise in (0.0, 0.2):
+        w, t, v, c = fitted(noise)
+        copies = teacher_gradient([w, t, v / 3, w, t, 2 * v / 3, c], noise)
+        cancelling = teacher_gradient([w, t, v, *pair, c], noise)
+        assert np.abs(copies).max() < 1e-12
+        assert np.abs(cancelling).max() > 1e-3 if noise else np.abs(cancelling).max() < 1e-12
 
 
 def test_t8_no_stationary_point_is_worse_than_chance(point):

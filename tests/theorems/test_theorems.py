@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -14,8 +15,10 @@ from symland.errors import ProofError
 from symland.records import Verdict
 from symland.theorems import (
     Count,
+    Fact,
     Hypothesis,
     Identity,
+    Notation,
     Positive,
     SomePositive,
     Step,
@@ -36,7 +39,7 @@ f, sigma = smooth("f", 2), smooth("sigma", 1)
 def theorem(*obligations, hypotheses=(), uses=None):
     names = tuple(h.name for h in hypotheses) if uses is None else uses
     step = Step(name="step", claim="", obligations=obligations, uses=names)
-    return Theorem(identifier="test", title="", statement="", hypotheses=tuple(hypotheses), steps=(step,))
+    return Theorem(identifier="test", title="", conclusion="", hypotheses=tuple(hypotheses), steps=(step,))
 
 
 def both(*obligations, hypotheses=()):
@@ -131,12 +134,19 @@ def test_a_box_whose_witness_was_shortened_is_refused():
     assert check_proof(json.dumps(record))["step"] is not Verdict.CERTIFIED
 
 
+SQUARE = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+
+
 def test_enumerations_agree_with_recurrences():
     claims = [
         Count(kind="surjections", arguments=(2, 4), value=14),
         Count(kind="set partitions", arguments=(4,), value=15),
         Count(kind="choices", arguments=(2, 5), value=10),
         Count(kind="named partitions", arguments=(1, 3), value=10),
+        Count(kind="named partitions", arguments=(0, 4), value=15),
+        Count(kind="automorphisms", arguments=(SQUARE, (0, 1, 1, 0)), value=8),
+        Count(kind="automorphisms that keep labels", arguments=(SQUARE, (0, 1, 1, 0)), value=4),
+        Count(kind="automorphisms that keep labels", arguments=(SQUARE, (0, 0, 0, 0)), value=8),
     ]
     assert both(*claims) == (Verdict.CERTIFIED,) * 2
     assert both(Count(kind="surjections", arguments=(2, 4), value=15)) == (Verdict.REFUTED,) * 2
@@ -171,6 +181,35 @@ def test_a_theorem_must_use_what_it_assumes_and_assume_what_it_uses():
         Hypothesis(name="empty", statement="")
     with pytest.raises(ProofError, match="no hypothesis"):
         theorem(Identity(left=y, right=y)).without("h")
+
+
+def test_a_fact_follows_from_steps_before_it_by_something():
+    fact = Fact(name="f", statement="", rules=((x, 0),), after=("first",), by="a theorem")
+    first = Step(name="first", claim="", obligations=(Identity(left=y, right=y),))
+    second = Step(name="second", claim="", obligations=(Identity(left=x * y),), uses=("f",))
+    record = {"identifier": "test", "title": "", "conclusion": "", "facts": (fact,)}
+    assert prove(Theorem(**record, steps=(first, second))).verdict is Verdict.CERTIFIED
+    with pytest.raises(ProofError, match="used before"):
+        Theorem(**record, steps=(second, first))
+    with pytest.raises(ProofError, match="follows by nothing"):
+        replace(fact, by="")
+
+
+def test_rules_act_in_the_order_in_which_a_step_names_them_and_carry_out_derivatives():
+    first = Hypothesis(name="first", statement="", rules=((x, y),))
+    second = Notation(name="second", statement="", rules=((y, partial(t**2, t)),))
+    record = {"identifier": "test", "title": "", "conclusion": "", "hypotheses": (first,), "notation": (second,)}
+    for names, outcome in ((("first", "second"), True), (("second", "first"), False)):
+        step = Step(name="step", claim="", obligations=(Identity(left=x, right=2 * t),), uses=names)
+        result = prove(Theorem(**record, steps=(step,)))
+        verdicts = (result.verdict, check_proof(save_proof(result))["step"])
+        assert [v is Verdict.CERTIFIED for v in verdicts] == [outcome] * 2
+
+
+def test_a_rule_meets_its_atom_however_the_argument_is_written():
+    rule = Hypothesis(name="h", statement="", rules=((sigma(x * y + x), 0),))
+    assert both(Identity(left=t * sigma(x * (y + 1))), hypotheses=(rule,)) == (Verdict.CERTIFIED,) * 2
+    assert Verdict.CERTIFIED not in both(Identity(left=t * sigma(x * (y + 2))), hypotheses=(rule,))
 
 
 def test_a_function_unknown_to_the_format_cannot_be_saved_nor_certified():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
@@ -113,11 +113,9 @@ def _decide(encoding: Encoding) -> OriginAlone:
     special = found["T9-xor"]
     wanted = (*SHARED_STEPS, encoding.step)
     steps = tuple(step for step in special.steps if step.name in wanted)
-    if {step.name for step in steps} != set(wanted) or str(float(encoding.penalty)) not in special.statement:
+    if {step.name for step in steps} != set(wanted) or str(float(encoding.penalty)) not in special.conclusion:
         raise ProofError(f"T9-xor does not have the steps {', '.join(wanted)}; install symland again")
-    used = {name for step in steps for name in step.uses}
-    cut = replace(special, steps=steps, hypotheses=tuple(h for h in special.hypotheses if h.name in used))
-    results = [prove(found["T9-origin-alone"]), prove(cut)]
+    results = [prove(found["T9-origin-alone"]), prove(special.only(steps))]
     text = "\n".join(_timeless(save_proof(result)) for result in results)
     return OriginAlone(
         verdict=Verdict.all(*(result.verdict for result in results)),
