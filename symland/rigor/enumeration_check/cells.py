@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from symland.rigor.enumeration_check.balls import Balls, Doubles
 from symland.rigor.enumeration_check.fields import SLACK, Booleans, Fields, empty
@@ -30,6 +33,9 @@ FOLLOWED = 200
 """Multisets of one cell up to which they are followed, ..."""
 FOLLOW_LIMIT = 1000
 """... for so many lanes."""
+MOST_CLUSTERS, CLUSTER_WIDTH = 6, 0.5
+"""Where there are more, and the boxes of the nodes hang together in so few clusters, none of them wider than this (weights),
+the multisets of the clusters are followed."""
 PULL_WEIGHT, BIAS_WEIGHT = 0.3, 0.25
 """Weights of the widths of P / kappa and of g against that of a weight, when a node is halved."""
 CROWD, CROWD_WIDTH = 40.0, 2.0
@@ -188,6 +194,24 @@ def _lanes(fields: Fields, nodes: _Nodes, parts: _Parts, owner: int) -> Lanes:
     return Lanes(z, parts.reach, np.full(len(parts.chosen), owner))
 
 
+def _clusters(fields: Fields, cell: Cell, owner: int) -> Lanes | None:
+    """Near a point each node has many boxes, which hang together: the multisets of their hulls; None if many or wide."""
+    low, high = cell.states
+    if float((high.max(axis=0) - low.min(axis=0)).max()) > CLUSTER_WIDTH * MOST_CLUSTERS or len(low) > MOST_NODES // 8:
+        return None
+    touch = (low[:, None] <= high).all(axis=2) & (low <= high[:, None]).all(axis=2)
+    count, label = connected_components(coo_array(touch), directed=False)
+    if count > MOST_CLUSTERS:
+        return None
+    hulls = np.array([[low[label == c].min(axis=0), high[label == c].max(axis=0)] for c in range(count)])
+    if float((hulls[:, 1] - hulls[:, 0]).max()) > CLUSTER_WIDTH:
+        return None
+    chosen = np.array(list(combinations_with_replacement(range(count), fields.nodes)))
+    states = hulls.swapaxes(0, 1)[:, chosen].reshape(2, len(chosen), -1)
+    box = np.repeat(cell.box[:, None], len(chosen), axis=1)
+    return Lanes(np.concatenate([states, box[:, :, -1:]], axis=2), box, np.full(len(chosen), owner))
+
+
 def _in_use(cell: Cell, nodes: _Nodes, parts: _Parts) -> Cell:
     """The cell with the nodes that are in a multiset, each with the hull of the residuals of its multisets."""
     owner = parts.chosen.T.ravel()
@@ -279,9 +303,12 @@ def search_cells(fields: Fields, listed: Listed, boxes: Sequence[Doubles], limit
                 continue
             if not len(parts.chosen):
                 continue
-            if len(parts.chosen) <= FOLLOWED:
-                lanes.append(_lanes(fields, mine, parts, len(waiting)))
-            waiting.append((cell, _in_use(cell, mine, parts), len(parts.chosen)))
+            rest = _in_use(cell, mine, parts)
+            few = len(parts.chosen) <= FOLLOWED
+            followed = _lanes(fields, mine, parts, len(waiting)) if few else _clusters(fields, rest, len(waiting))
+            if followed is not None:
+                lanes.append(followed)
+            waiting.append((cell, rest, len(parts.chosen)))
         done = np.zeros(len(waiting), dtype=bool)
         if lanes:
             found = follow(fields, listed, Lanes.join(lanes), len(waiting), FOLLOW_LIMIT)

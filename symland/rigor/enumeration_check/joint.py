@@ -21,7 +21,7 @@ import numpy as np
 from symland.rigor.enumeration_check.balls import Balls, Doubles
 from symland.rigor.enumeration_check.fields import SLACK, Booleans, Fields, empty, meet, near_inverse
 
-__all__ = ["contract_outputs", "regular", "solve_jointly"]
+__all__ = ["contract_outputs", "gradient", "hessian", "regular", "solve_jointly"]
 
 
 def split(fields: Fields, z: Balls) -> tuple[Balls, Balls, Balls]:
@@ -64,7 +64,7 @@ def contract_outputs(fields: Fields, z: Doubles, reach: Doubles) -> tuple[Double
     return z, reach, empty(z) | empty(reach)
 
 
-def _gradient(fields: Fields, centre: Doubles) -> Balls:
+def gradient(fields: Fields, centre: Doubles) -> Balls:
     """grad Psi at points (k, size)."""
     weights, output, bias = split(fields, Balls.exact(centre))
     jet = fields.jet(weights)
@@ -76,7 +76,7 @@ def _gradient(fields: Fields, centre: Doubles) -> Balls:
     )
 
 
-def _hessian(fields: Fields, z: Balls) -> Balls:
+def hessian(fields: Fields, z: Balls) -> Balls:
     """J over boxes, balls (k, size, size)."""
     m, d = fields.question.width, fields.question.samples
     weights, output, bias = split(fields, z)
@@ -111,7 +111,7 @@ def solve_jointly(fields: Fields, z: Doubles) -> tuple[Doubles, Booleans, Double
     m = fields.question.width
     box = Balls.between(*z)
     size = box.mid.shape[1]
-    over, value = _hessian(fields, box), _gradient(fields, box.mid)[:, :, None]
+    over, value = hessian(fields, box), gradient(fields, box.mid)[:, :, None]
     step = Balls(np.zeros_like(box.mid), box.rad)[:, :, None]
     outs = np.append(np.arange(m, size - 1, m + 1), size - 1)
     weights = np.setdiff1d(np.arange(size), outs)
@@ -135,7 +135,7 @@ def solve_jointly(fields: Fields, z: Doubles) -> tuple[Doubles, Booleans, Double
 def regular(fields: Fields, z: Doubles) -> Booleans:
     """Which boxes (2, k, size) hold one stationary point of Psi at the most."""
     box = Balls.between(*z)
-    over = _hessian(fields, box)
+    over = hessian(fields, box)
     rest = Balls.exact(np.eye(box.mid.shape[1])) - Balls.exact(near_inverse(over.mid)) @ over
     found: Booleans = ((rest.size @ box.rad[:, :, None])[:, :, 0] * SLACK < box.rad).all(axis=1)
     return found
