@@ -1,0 +1,184 @@
+r"""What is needed over many boxes at once: residuals, logits and the smaller loss's second derivatives, as balls.
+
+Boxes are pairs of doubles, arrays (2, k, ...) of lower and upper ends; a lane is one of the k.  ``R`` holds ranges of
+(P_1, ..., P_D, g), ``X`` ranges of nodes (U, v).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from flint import arb, ctx
+
+from symland.rigor.enumeration_check.balls import Balls, Doubles, sech2, tanh, tanh_curve
+from symland.rigor.enumeration_check.question import PRECISION, Question, ball
+
+__all__ = ["Fields", "Jet", "cut", "empty", "meet", "near_inverse", "upper"]
+
+Booleans = npt.NDArray[np.bool_]
+
+SLACK = 1.0 + 2.0**-30
+"""Relative slack of a bound that is made from few doubles: a million times their rounding."""
+LOGIT_SLACK = 2.0**-40
+"""Slack of a guessed logit, in units of what an error of the residual makes of it; the guess is proved or discarded."""
+
+
+def upper(x: arb) -> float:
+    """A double above an arb."""
+    return float(np.nextafter(float(x.upper()), np.inf))
+
+
+def meet(box: Doubles, found: Balls) -> Doubles:
+    """The part (2, ...) of a box that lies in balls; an end that is not a number cuts nothing."""
+    return np.stack([np.fmax(box[0], found.low), np.fmin(box[1], found.high)])
+
+
+def cut(box: Doubles, low: Doubles, high: Doubles) -> Doubles:
+    """The part of a box between two bounds."""
+    return np.stack([np.fmax(box[0], low), np.fmin(box[1], high)])
+
+
+def empty(box: Doubles) -> Booleans:
+    """Which lanes of (2, k, n) have an empty range; what is not a number is not empty."""
+    found: Booleans = (box[0] > box[1]).any(axis=-1)
+    return found
+
+
+def near_inverse(matrices: Doubles) -> Doubles:
+    """Some matrices near the inverses; what they are is no matter of proof."""
+    try:
+        return np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        size = np.abs(matrices).max(axis=(1, 2), keepdims=True) + 1e-3
+        return np.linalg.pinv(matrices + 1e-7 * size * np.eye(matrices.shape[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Jet:
+    """tanh, tanh' and tanh'' of U.x_d over boxes of U, balls (..., D)."""
+
+    value: Balls
+    slope: Balls
+    curve: Balls
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Doubles of a question.
+
+    Attributes
+    ----------
+    question : the question.
+    nodes : nodes that are not zero in the points looked for.
+    """
+
+    question: Question
+    nodes: int
+
+    @cached_property
+    def design(self) -> Doubles:
+        """x, (D, m)."""
+        return np.array([[float(c) for c in row] for row in self.question.design])
+
+    @cached_property
+    def signs(self) -> Doubles:
+        return np.array(self.question.signs, dtype=np.float64)
+
+    @cached_property
+    def squares(self) -> Balls:
+        """x x^T, (D, m m)."""
+        x = self.design
+        return (Balls.exact(x[:, :, None]) * Balls.exact(x[:, None, :])).reshaped(len(x), x.shape[1] ** 2)
+
+    @cached_property
+    def half_scale(self) -> Balls:
+        """kappa / 2."""
+        before, ctx.prec = ctx.prec, PRECISION
+        try:
+            exact = ball(self.question.scale) / 2
+            mid = float(exact.mid())
+            return Balls(np.array(mid), np.array(upper(abs(exact - mid))))
+        finally:
+            ctx.prec = before
+
+    @cached_property
+    def scale(self) -> float:
+        """kappa, about."""
+        return float(self.question.scale)
+
+    @cached_property
+    def energy(self) -> float:
+        """Upper bound of sum v^2 + g^2."""
+        return upper(self.question.energy())
+
+    @cached_property
+    def largest_term(self) -> float:
+        """Upper bound of P_d Delta_d."""
+        return upper(self.question.energy() / self.question.samples)
+
+    @cached_property
+    def largest_logit(self) -> float:
+        return upper(self.question.largest_logit())
+
+    def first_state(self, energy: float) -> Doubles:
+        """The box (2, m + 1) of (U, v) of every node, given a bound of sum v^2."""
+        output = energy**0.5 * SLACK
+        weight = (output / (4.0 * float(self.question.penalty))) ** 0.5 * SLACK
+        m = self.question.width
+        return np.array([[-weight] * m + [0.0], [weight] * m + [output]])
+
+    def jet(self, weights: Balls) -> Jet:
+        """Over boxes of U, balls (..., m)."""
+        t = tanh(weights @ Balls.exact(self.design.T))
+        return Jet(Balls.between(*t), Balls.between(*sech2(*t)), Balls.between(*tanh_curve(*t)))
+
+    def pulls(self, logits: Balls) -> tuple[Balls, Balls]:
+        """P_d and w_d = -dP_d/dDelta_d at logits, balls (..., D)."""
+        t = tanh(logits.scaled(0.5))
+        pull = self.half_scale * (Balls.exact(self.signs) - Balls.between(*t))
+        return pull, self.half_scale.scaled(0.5) * Balls.between(*sech2(*t))
+
+    def logits(self, pulls: Doubles) -> Doubles:
+        """Ranges (2, k, D) of Delta_d for ranges of P_d: it falls as P_d rises.
+
+        A guess b is an upper bound if P(b) lies below the range, as P falls with Delta too; a guess that fails, or is
+        not a number, gives way to the bound L of all logits.
+        """
+        q = np.clip(self.signs * pulls / self.scale, 2.0**-50, 1.0 - 2.0**-50)
+        guess = self.signs * np.log((1.0 - q) / q)
+        slack = LOGIT_SLACK * (1.0 / (q * (1.0 - q)) + np.abs(guess))
+        low, high = guess[1] - slack[1], guess[0] + slack[0]
+        most = self.largest_logit
+        low = np.where(self.pulls(Balls.exact(low))[0].low >= pulls[1], low, -most)
+        high = np.where(self.pulls(Balls.exact(high))[0].high <= pulls[0], high, most)
+        return np.stack([low, high])
+
+    def work(self, pulls: Doubles, logits: Doubles) -> Doubles:
+        """Upper bounds (k,) of sum_d P_d Delta_d = sum v^2 + g^2 over ranges of P and of the logits."""
+        products = [p * t for p in pulls for t in logits]
+        terms = np.fmin(np.maximum.reduce(products), self.largest_term)
+        bound: Doubles = terms.sum(axis=-1) * SLACK
+        return bound
+
+    def balanced(self, box: Doubles) -> Doubles:
+        """Ranges (2, k, D + 1) of (P, g) that g = sum P and the order of q leave."""
+        d = self.question.samples
+        q = [np.fmax(self.signs * end, 0.0) for end in (box[0, :, :d], box[1, :, :d])]
+        least, most = np.minimum(*q), np.maximum(*q)
+        for big, small in self.question.orders:
+            most[:, small] = np.fmin(most[:, small], most[:, big])
+            least[:, big] = np.fmax(least[:, big], least[:, small])
+        low, high = np.where(self.signs > 0, least, -most), np.where(self.signs > 0, most, -least)
+        box = np.concatenate([np.stack([low, high]), box[:, :, d:]], axis=2)
+        ends = Balls.between(*box)
+        box[:, :, d:] = meet(box[:, :, d:], ends[:, :d].sum(axis=1)[:, None])
+        rest = ends * Balls.exact(np.append(np.full(d, -1.0), 1.0))
+        total = rest.sum(axis=1)[:, None]
+        # P_d = g - sum of the others: the sum with P_d taken out again, whose radius is the others'.
+        rad = total.rad - ends.rad[:, :d] * (2.0 - SLACK) + np.abs(ends.mid).sum(axis=1)[:, None] * 2.0**-40
+        others = Balls(total.mid + ends.mid[:, :d], rad)
+        box[:, :, :d] = meet(box[:, :, :d], others)
+        return box
