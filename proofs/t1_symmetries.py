@@ -45,7 +45,8 @@ HIDDEN = Theorem(
     conclusion=(
         r"(a) Exchanging two nodes of a hidden layer with all their parameters leaves $E$ unchanged, so all $N!$ "
         r"permutations of the layer do. "
-        r"(b) If $\sigma$ is odd, $(v, w, b) \mapsto -(v, w, b)$ at a node leaves $E$ unchanged, so all $2^{N}$ choices "
+        r"(b) If $\sigma$ is odd, $(v, w, b) \mapsto -(v, w, b)$ at a node leaves $E$ unchanged, so all $2^{N}$ "
+        r"choices "
         r"of signs do. "
         r"(c) If $\sigma$ is even, $(v, w, b) \mapsto (v, -w, -b)$ at a node leaves $E$ unchanged."
     ),
@@ -114,7 +115,8 @@ DATA = Theorem(
         r"(b) XOR with inputs $\{0,1\}$ has 2 such pairs $(A, \pi)$ in which $A$ is a signed permutation, and $\pi$ "
         r"is the identity in both: the exchange of the inputs, and the identity. With inputs $\{-1,+1\}$ it has 8, the "
         r"group of the square; in 4 of them $\pi$ is the identity, in the other 4 it exchanges the outputs. "
-        r"(c) With inputs $\{0,1\}$ the map $(w, b) \mapsto (-w, b + w_1 + w_2)$ at every node of the first layer, which "
+        r"(c) With inputs $\{0,1\}$ the map $(w, b) \mapsto (-w, b + w_1 + w_2)$ at every node of the first "
+        r"layer, which "
         r"stands for $x \mapsto 1 - x$, keeps the mean cross-entropy, and changes a penalty on the biases by "
         r"$\lambda (w_1 + w_2)(2b + w_1 + w_2)$ at each node."
     ),

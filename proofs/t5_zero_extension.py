@@ -59,8 +59,10 @@ THEOREM = Theorem(
     title="Zero extension",
     setting=(
         r"A network of any depth and activation $\sigma$, with a loss $E_{\rm narrow}(\theta) = \frac1D\sum_d\ell_d + "
-        r"R(\theta)$: $\ell_d$ any smooth loss of the outputs on sample $d$, $R$ any smooth penalty. Any number of nodes is "
-        r"added to one hidden layer; $u$ are a new node's incoming weights, and its bias if there are biases, and $v$ its "
+        r"R(\theta)$: $\ell_d$ any smooth loss of the outputs on sample $d$, $R$ any smooth penalty. Any number "
+        r"of nodes is "
+        r"added to one hidden layer; $u$ are a new node's incoming weights, and its bias if there are biases, "
+        r"and $v$ its "
         r"outgoing weights. The wide loss is $E(\theta, u, v)$, with the additional penalty $\sum_m \Lambda_m u_m^2 + "
         r"\Lambda_v |v|^2$ for each new node, any $\Lambda_m, \Lambda_v \ge 0$."
     ),
@@ -71,7 +73,8 @@ THEOREM = Theorem(
         r"narrow network's, and for each new node "
         r"$\begin{pmatrix} 2\Lambda_u & \sigma'(0) C^{T} \\ \sigma'(0) C & 2\Lambda_v \end{pmatrix}$ in $(u, v)$ with "
         r"$\Lambda_u = \operatorname{diag}(\Lambda_m)$ and the residual matrix $C_{im} = \frac1D\sum_d (\partial "
-        r"\ell_d/\partial a_i)\,\xi_m(x_d)$, where $a$ are the inputs of the next layer and $\xi$ the outputs of the layer "
+        r"\ell_d/\partial a_i)\,\xi_m(x_d)$, where $a$ are the inputs of the next layer and $\xi$ the outputs "
+        r"of the layer "
         r"before, followed by 1 if there are biases."
     ),
     variables=(

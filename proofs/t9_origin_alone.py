@@ -27,7 +27,19 @@ from fractions import Fraction
 
 import sympy as sp
 
-from symland.theorems import Fact, Hypothesis, Identity, Notation, Positive, SomePositive, Step, Theorem, at, partial, smooth
+from symland.theorems import (
+    Fact,
+    Hypothesis,
+    Identity,
+    Notation,
+    Positive,
+    SomePositive,
+    Step,
+    Theorem,
+    at,
+    partial,
+    smooth,
+)
 
 y, u, v, w, x, gamma, penalty, rest, alpha = sp.symbols("y u v w x gamma lambda rest alpha")
 sigma = smooth("sigma", 1)
@@ -95,8 +107,10 @@ THEOREM = Theorem(
     identifier="T9-origin-alone",
     title="A penalty above which the origin is the only stationary point",
     setting=(
-        r"A network with one hidden layer of any width, an activation with $\sigma(0) = 0$, two softmax outputs, labels "
-        r"$y_d = \pm1$, and $E(\theta) = \frac1D\sum_d\ell_d + \lambda\sum_p\theta_p^2$ with the cross-entropy $\ell_d$ and "
+        r"A network with one hidden layer of any width, an activation with $\sigma(0) = 0$, two softmax "
+        r"outputs, labels "
+        r"$y_d = \pm1$, and $E(\theta) = \frac1D\sum_d\ell_d + \lambda\sum_p\theta_p^2$ with the cross-entropy "
+        r"$\ell_d$ and "
         r"the penalty over all parameters. For a vector $w$ of incoming weights and bias, $\xi = (x, 1)$ and $g(s) = "
         r"s\,\sigma'(s)$: $a(w) = \frac1D\sum_d y_d\,\sigma(w\cdot\xi_d)$, $b(w) = \frac1D\sum_d y_d\,g(w\cdot\xi_d)$, "
         r"$c(w)^2 = \frac1D\sum_d g(w\cdot\xi_d)^2$, $c \ge 0$."
@@ -111,7 +125,8 @@ THEOREM = Theorem(
     variables=(
         (
             r"u, r, \tau",
-            r"contrast $z_1 - z_0 = 2(\sum_j v_j h_j + \gamma)$ by T2-gauge, residual $y(1-\tau)/2$, $\tau = \tanh(yu/2)$",
+            r"contrast $z_1 - z_0 = 2(\sum_j v_j h_j + \gamma)$ by T2-gauge, residual $y(1-\tau)/2$, $\tau = "
+            r"\tanh(yu/2)$",
         ),
         (
             r"X, Y, T, A^2",
@@ -156,7 +171,8 @@ THEOREM = Theorem(
         Step(
             name="equation (3)",
             claim=(
-                r"$2 R_j = b_j - \frac1D\sum_d\tau_d\,y_d\,g(s_{jd})$, so $2\lambda|w_j|^2 = 2 v_j R_j \le |v_j|(|b_j| + T "
+                r"$2 R_j = b_j - \frac1D\sum_d\tau_d\,y_d\,g(s_{jd})$, so $2\lambda|w_j|^2 = 2 v_j R_j \le "
+                r"|v_j|(|b_j| + T "
                 r"c_j)$. Where $c_j = 0$ this is $w_j = 0$, and then $a_j = 0$."
             ),
             obligations=(Identity(left=2 * pull, right=b_j - (tau1 * y1 * g1 + tau2 * y2 * g2) / 2),),
@@ -166,7 +182,8 @@ THEOREM = Theorem(
             name="bound of a node",
             claim=(
                 r"$|v_j a_j| \le v_j^2\,|a_j|\,(|b_j| + T c_j)/(2\lambda|w_j|^2)$: the difference is "
-                r"$|v_j a_j|\,\xi/(2\lambda n_j) \ge 0$. With $M$ the largest $|a_j|(|b_j| + T c_j)/|w_j|^2$ of the nodes and (1), $Y \le M A^2/(2\lambda) "
+                r"$|v_j a_j|\,\xi/(2\lambda n_j) \ge 0$. With $M$ the largest $|a_j|(|b_j| + T c_j)/|w_j|^2$ of "
+                r"the nodes and (1), $Y \le M A^2/(2\lambda) "
                 r"= M (Y - X)/(8\lambda^2)$."
             ),
             obligations=(
@@ -217,7 +234,8 @@ THEOREM = Theorem(
         Step(
             name="equation (4)",
             claim=(
-                r"$(1-T)\,Y - (Y - X) = (1-T)\,\xi_1 + T\,\xi_2 \ge 0$. So $8\lambda^2 Y \le M (1 - T) Y$; $Y > 0$ at every "
+                r"$(1-T)\,Y - (Y - X) = (1-T)\,\xi_1 + T\,\xi_2 \ge 0$. So $8\lambda^2 Y \le M (1 - T) Y$; $Y > "
+                r"0$ at every "
                 r"stationary point but the origin, as $Y \ge Y - X = 4\lambda A^2$, and $A = 0$ gives $w_j = 0$."
             ),
             obligations=(
@@ -288,12 +306,15 @@ XOR = Theorem(
     identifier="T9-xor",
     title="XOR: the origin is alone",
     setting=(
-        r"The XOR data, inputs $x \in \{0,1\}^2$ or $\{-1,+1\}^2$, label $y = 1$ where $x_1 \ne x_2$ and $-1$ else, and a "
-        r"network with one hidden layer of \emph{any} number of $\tanh$ nodes, two softmax outputs, mean cross-entropy, and the "
+        r"The XOR data, inputs $x \in \{0,1\}^2$ or $\{-1,+1\}^2$, label $y = 1$ where $x_1 \ne x_2$ and $-1$ "
+        r"else, and a "
+        r"network with one hidden layer of \emph{any} number of $\tanh$ nodes, two softmax outputs, mean "
+        r"cross-entropy, and the "
         r"penalty $\lambda\sum_p\theta_p^2$ over all parameters, biases too."
     ),
     conclusion=(
-        r"The origin is the only stationary point of the loss, of whatever index, for every $\lambda \ge 0.048$ (inputs "
+        r"The origin is the only stationary point of the loss, of whatever index, for every $\lambda \ge 0.048$ "
+        r"(inputs "
         r"$\{0,1\}$) and every $\lambda \ge 0.075$ (inputs $\{-1,+1\}$)."
     ),
     notation=(outer, inner),

@@ -44,25 +44,32 @@ class _Enumeration(Question[EnumerationOptions, Enumeration]):
     def ask(
         self, landscape: Landscape, *others: Landscape, options: EnumerationOptions, setting: Setting = QUIET
     ) -> Enumeration:
-        import numpy as np
-
-        from symland.rigor.enumeration import audit
+        from symland.rigor.enumeration import certificate_text
+        from symland.rigor.enumeration_check import check_enumeration
 
         result = prove_complete(landscape, options, setting)
         answer = enumeration_of(result)
-        if not options.audit or result.theorem is not None:
+        if not options.audit or answer.verdict is not Verdict.CERTIFIED:
             return answer
-        setting.listener.advance("audit")
-        thetas = [p.theta for p in landscape.points]
-        report = audit(landscape.spec, thetas, result.leaves.ends(), options.audit, np.random.default_rng(options.seed))
-        made = Audit(
-            verdict=report.verdict,
-            sampled=report.sampled,
-            proved=report.proved,
-            refuted=len(report.refuted),
-            leaves=len(result.leaves),
+        setting.listener.advance("the independent checker")
+        checked = check_enumeration(
+            certificate_text(landscape.spec, result),
+            landscape.spec.canonical(),
+            seed=str(options.seed) if options.audit < 1 else None,
+            share=options.audit,
         )
-        return msgspec.structs.replace(answer, audit=made)
+        proved = checked.checked > 0 and checked.proved == checked.checked
+        held = Verdict.CERTIFIED if proved else Verdict.UNDECIDED
+        audit = Audit(
+            verdict=Verdict.REFUTED if checked.verdict is Verdict.REFUTED else held,
+            sampled=checked.checked,
+            proved=checked.proved,
+            leaves=checked.leaves,
+            seed=checked.seed,
+            reason=checked.reason,
+        )
+        refuted = audit.verdict is Verdict.REFUTED
+        return msgspec.structs.replace(answer, audit=audit, verdict=Verdict.REFUTED if refuted else answer.verdict)
 
     def sentence(self, answer: Enumeration) -> str:
         if answer.verdict is Verdict.CERTIFIED:
@@ -72,6 +79,16 @@ class _Enumeration(Question[EnumerationOptions, Enumeration]):
                 else f"by theorem {answer.by}"
             )
             return f"The list is complete: that there is no other stationary point was proved {how}."
+        if answer.audit is not None and answer.verdict is Verdict.REFUTED:
+            return f"The independent checker refutes the proof that the list is complete: {answer.audit.reason}."
+        if answer.unlisted:
+            return "The list is NOT complete: a stationary point that it lacks was found and proved."
+        if answer.inconsistent:
+            return (
+                f"The search is INCONSISTENT: it never met the known classes {', '.join(map(str, "
+                f"answer.inconsistent))}, "
+                "so it proves nothing; report the question."
+            )
         return (
             f"A proof that there are no others is open: {answer.boxes} boxes were handled, "
             f"{100 * answer.share:.2f} % of the first box is closed."
@@ -149,6 +166,8 @@ def enumeration_of(result: EnumerationResult) -> Enumeration:
         share=result.share,
         seconds=round(result.seconds, 3),
         digest=result.digest,
+        inconsistent=result.inconsistent,
+        unlisted=len(result.unlisted),
     )
 
 

@@ -42,12 +42,18 @@ def enumerate_points(
         Parameter(help="The way: a theorem where one speaks of the question (the default there), or the box search."),
     ] = None,
     audit: Annotated[
-        float | None, Parameter(help="Fraction of the closed boxes to prove again in Arb, such as 0.01.")
+        float | None,
+        Parameter(help="Share of the closed boxes that the independent checker proves again, such as 0.1; 1 is all."),
     ] = None,
-    seed: Annotated[int, Parameter(help="Picks the boxes of the audit.")] = 0,
+    seed: Annotated[int, Parameter(help="Picks the leaves of the audit, with the certificate's digest.")] = 0,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="File for the certificate of a complete enumeration.")
+    ] = None,
     json: Json = False,
 ) -> int:
-    """Prove that a list of stationary points is all there are; exit status 1 while that is open.
+    """Prove that a list of stationary points is all there are; exit status 1 while that is open or refuted.
+
+    With `-o` the proof is written as a certificate, which `symland check` proves again with code of its own.
 
     For one hidden layer of tanh nodes, two classes, and the penalty on all parameters. The list is that of the
     database; a SPEC is explored first, into the database or into a file that is named after it.
@@ -80,6 +86,13 @@ def enumerate_points(
         answer = ask_into(database, enumeration.QUESTION, options=options, setting=setting)
         complete = answer.verdict is Verdict.CERTIFIED
         progress.end("COMPLETE: there are no others" if complete else f"open: {answer.undecided} boxes undecided")
+        if output is not None and complete:
+            from symland.rigor.enumeration import certificate_text
+
+            kept = Setting(state=database.state(enumeration.QUESTION.name))
+            result = enumeration.prove_complete(database.landscape(), options, kept)
+            output.write_text(certificate_text(database.spec, result), encoding="utf-8")
+            say(f"certificate {output}")
     return print_answer(enumeration.QUESTION, answer, json)
 
 

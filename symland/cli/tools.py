@@ -16,7 +16,10 @@ from symland.errors import CertificateError, KernelError
 __all__ = ["check", "derive", "kernel", "prove"]
 
 SAVED_PROOF = re.compile(rb'"format"\s*:\s*"symland proof')
-"""What tells a saved proof from a certificate."""
+"""What tells a saved proof from a certificate, ..."""
+
+SAVED_ENUMERATION = re.compile(rb'"format"\s*:\s*"symland-enumeration')
+"""... and the certificate of an enumeration from that of a point."""
 
 
 @app.command
@@ -98,16 +101,29 @@ def _eps(number: float | None) -> str:
 
 
 @app.command
-def check(*files: Path, json: Json = False) -> int:
+def check(
+    *files: Path,
+    seed: Annotated[
+        str | None, Parameter(help="Picks the leaves of an enumeration, with the file's digest; random by default.")
+    ] = None,
+    share: Annotated[
+        float | None, Parameter(help="Share of an enumeration's leaves to prove again, such as 0.1; 1 is all.")
+    ] = None,
+    json: Json = False,
+) -> int:
     """Check saved certificates, each from the specification inside it alone, and saved proofs, from their expressions.
 
-    Exit status 1 if one does not hold.
+    A certificate of a point, of a complete enumeration, or a proof: the file says what it is. Of an enumeration with one
+    node, or with few leaves, all is proved again; of others a random share of the leaves, and the chance that a file
+    with false leaves passes is printed. Exit status 1 if one does not hold or is open.
 
     Example: `symland check certificates/*.json proofs/*.json`
     """
     if not files:
         raise CertificateError("no files: give the certificates or proofs to check")
-    results = [(path, *_check(path)) for path in files]
+    if share is not None and not 0 < share <= 1:
+        raise CertificateError(f"--share: {share}; write a fraction above 0 and at most 1")
+    results = [(path, *_check(path, seed, share)) for path in files]
     if json:
         print_json([{"file": str(path), "verdict": verdict, "reason": reason} for path, verdict, reason in results])
     else:
@@ -115,7 +131,7 @@ def check(*files: Path, json: Json = False) -> int:
     return 0 if all(verdict == "certified" for _, verdict, _ in results) else 1
 
 
-def _check(path: Path) -> tuple[str, str]:
+def _check(path: Path, seed: str | None, share: float | None) -> tuple[str, str]:
     """Verdict and reason for one file."""
     from symland.records import Verdict
 
@@ -130,10 +146,22 @@ def _check(path: Path) -> tuple[str, str]:
         held = sum(verdict is Verdict.CERTIFIED for verdict in verdicts.values())
         whole = Verdict.all(*verdicts.values()) if verdicts else Verdict.UNDECIDED
         return whole.value, f"{held} of {len(verdicts)} steps hold"
+    if SAVED_ENUMERATION.search(text):
+        from symland.rigor.enumeration_check import check_enumeration
+
+        checked = check_enumeration(text, seed=seed, share=share)
+        for false in _false_leaves(checked.leaves) if checked.seed else ():
+            say(f"{path}: with {false} false leaves it would pass with probability {checked.passes(false):.3g}")
+        return checked.verdict.value, checked.reason + (f", seed {checked.seed}" if checked.seed else "")
     from symland.rigor.check import check_certificate
 
     result = check_certificate(text)
     return result.verdict.value, result.reason
+
+
+def _false_leaves(leaves: int) -> list[int]:
+    """Numbers of false leaves whose chance to pass is printed: 1, 10 and one in a hundred."""
+    return sorted({1, min(10, leaves), max(1, leaves // 100)})
 
 
 @app.command

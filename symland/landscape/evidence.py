@@ -71,14 +71,27 @@ class Distinctness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
-    """A share of the leaves of an enumeration, proved again by the independent checker."""
+    """What the independent checker proved again of an enumeration.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        CERTIFIED: every leaf that it looked at was proved again, whole. REFUTED: it proved a point that the list lacks,
+        or found the certificate wrong.
+    sampled, proved, leaves : int
+        Leaves looked at, those proved again, and all.
+    seed : str
+        What picked the leaves, with the certificate's digest; empty where all were looked at.
+    reason : str
+        One line.
+    """
 
     verdict: Verdict
     sampled: int
     proved: int
-    refuted: int = 0
     leaves: int = 0
     seed: str = ""
+    reason: str = ""
 
 
 class Enumeration(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +114,10 @@ class Enumeration(msgspec.Struct, frozen=True, kw_only=True):
     digest : str
         Of question, list and log.
     audit : Audit or None
+    inconsistent : tuple of int
+        Known classes that a finished search never met: it proves nothing then.
+    unlisted : int
+        Proved stationary points that the list lacks.
     """
 
     verdict: Verdict
@@ -114,6 +131,8 @@ class Enumeration(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     digest: str
     audit: Audit | None = None
+    inconsistent: tuple[int, ...] = ()
+    unlisted: int = 0
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

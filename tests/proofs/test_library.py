@@ -173,7 +173,11 @@ FAULTS = [
     ("t10_enumeration.py", "TWIST = sp.Rational(44775", "TWIST = sp.Rational(44774"),
     ("t10_enumeration.py", "rules=((h11, (v1 - P2 * h12) / P1)", "rules=((h11, (v1 + P2 * h12) / P1)"),
     ("t10_enumeration.py", "penalty * (v**2 / 2", "penalty * (v**2"),
-    ("t1_symmetries.py", 'labels", arguments=(plusminus, xor), value=4', 'labels", arguments=(plusminus, xor), value=8'),
+    (
+        "t1_symmetries.py",
+        'labels", arguments=(plusminus, xor), value=4',
+        'labels", arguments=(plusminus, xor), value=8',
+    ),
 ]
 
 

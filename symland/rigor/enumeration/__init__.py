@@ -35,7 +35,7 @@ __all__ = [
     "EnumerationResult",
     "Progress",
     "UndecidedBox",
-    "audit",
+    "certificate_text",
     "enumerate_by_theorem",
     "enumerate_points",
     "theorem_applies",
@@ -43,10 +43,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "audit":
-        from symland.rigor.enumeration.auditing import audit
+    if name == "certificate_text":
+        from symland.rigor.enumeration.writing import certificate_text
 
-        return audit
+        return certificate_text
     if name == "theorem_applies":
         from symland.rigor.enumeration.by_theorem import theorem_applies
 

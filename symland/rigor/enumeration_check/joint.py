@@ -40,7 +40,9 @@ def _columns(weights: Balls, outputs: Balls, bias: Balls) -> Balls:
     k = len(bias.mid)
 
     def join(u: Doubles, v: Doubles, g: Doubles) -> Doubles:
-        return np.concatenate([np.concatenate([u, v[:, :, None]], axis=2).reshape(k, u.shape[1] * (u.shape[2] + 1)), g[:, None]], axis=1)
+        return np.concatenate(
+            [np.concatenate([u, v[:, :, None]], axis=2).reshape(k, u.shape[1] * (u.shape[2] + 1)), g[:, None]], axis=1
+        )
 
     return Balls(join(weights.mid, outputs.mid, bias.mid), join(weights.rad, outputs.rad, bias.rad))
 
@@ -51,7 +53,11 @@ def contract_outputs(fields: Fields, z: Doubles, reach: Doubles) -> tuple[Double
     weights, output, bias = split(fields, Balls.between(*z))
     jet = fields.jet(weights)
     pulls = meet(reach[:, :, :d], fields.pulls(_logits(output, jet.value, bias))[0])
-    reach = fields.balanced(np.concatenate([pulls, np.stack([np.fmax(reach[0, :, d:], z[0, :, -1:]), np.fmin(reach[1, :, d:], z[1, :, -1:])])], axis=2))
+    reach = fields.balanced(
+        np.concatenate(
+            [pulls, np.stack([np.fmax(reach[0, :, d:], z[0, :, -1:]), np.fmin(reach[1, :, d:], z[1, :, -1:])])], axis=2
+        )
+    )
     pull = Balls.between(*reach[:, :, :d])[:, None]
     z = z.copy()
     z[:, :, -1] = reach[:, :, d]
@@ -72,7 +78,9 @@ def gradient(fields: Fields, centre: Doubles) -> Balls:
     each = pull[:, None]
     lean = (each * jet.slope) @ Balls.exact(fields.design)
     return _columns(
-        weights.scaled(2.0) - output[:, :, None] * lean, output - (each * jet.value).sum(axis=2), bias - pull.sum(axis=1)
+        weights.scaled(2.0) - output[:, :, None] * lean,
+        output - (each * jet.value).sum(axis=2),
+        bias - pull.sum(axis=1),
     )
 
 

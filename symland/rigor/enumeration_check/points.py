@@ -140,7 +140,9 @@ def _newton(fields: Fields, z: Doubles) -> Doubles:
     """Points near which Newton's method comes to rest, from each of z (k, size); no claim."""
     with np.errstate(all="ignore"):
         for _ in range(NEWTON_STEPS):
-            step = near_inverse(np.nan_to_num(hessian(fields, Balls.exact(z)).mid)) @ gradient(fields, z).mid[:, :, None]
+            step = (
+                near_inverse(np.nan_to_num(hessian(fields, Balls.exact(z)).mid)) @ gradient(fields, z).mid[:, :, None]
+            )
             size = np.abs(step).max(axis=1, keepdims=True)
             z = z - (step * np.minimum(1.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP)))[:, :, 0]
             z = np.where(np.isfinite(z) & (np.abs(z) < 1e3), z, 0.0)

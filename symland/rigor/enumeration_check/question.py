@@ -42,7 +42,7 @@ from typing import Any
 from flint import arb, arb_mat, ctx, fmpq
 
 from symland.records import Verdict
-from symland.rigor.strict import Refusal, digest, need, need_keys, whole_number
+from symland.rigor.strict import need, need_keys, whole_number
 
 __all__ = ["Element", "Question", "ball", "krawczyk", "read_question", "residuals"]
 
@@ -166,7 +166,9 @@ def read_question(spec: Any) -> Question:
     open_ = Verdict.UNDECIDED
     need(kind == ("tanh", True, 2, "softmax", "all") and len(hidden) == 1, "this checker knows other networks", open_)
     need(all(whole_number(c, 0, 1) for c in targets), "a label is not 0 or 1")
-    need(len(inputs) <= MOST_SAMPLES and hidden[0] <= MOST_NODES, "more samples or nodes than this checker takes", open_)
+    need(
+        len(inputs) <= MOST_SAMPLES and hidden[0] <= MOST_NODES, "more samples or nodes than this checker takes", open_
+    )
     need(all(isinstance(row, list) and len(row) == len(inputs[0]) for row in inputs), "an input is malformed")
     need(1 <= len(inputs[0]) <= MOST_INPUTS, "more inputs than this checker takes", open_)
     rows = tuple((*(_rational(x) for x in row), Fraction(1)) for row in inputs)
@@ -177,9 +179,7 @@ def read_question(spec: Any) -> Question:
     need(penalty > 0, "without a penalty there are no isolated points", open_)
     need(SMALLEST_PENALTY <= penalty <= LARGEST_PENALTY, "the penalty is out of this checker's range", open_)
     signs = tuple(1 if c else -1 for c in targets)
-    return Question(
-        design=rows, signs=signs, penalty=penalty, nodes=hidden[0], group=_automorphisms(rows, signs)
-    )
+    return Question(design=rows, signs=signs, penalty=penalty, nodes=hidden[0], group=_automorphisms(rows, signs))
 
 
 def _automorphisms(rows: tuple[tuple[Fraction, ...], ...], signs: tuple[int, ...]) -> tuple[Element, ...]:
@@ -188,7 +188,9 @@ def _automorphisms(rows: tuple[tuple[Fraction, ...], ...], signs: tuple[int, ...
     found = []
     for places in permutations(range(inputs)):
         for flips in product((1, -1), repeat=inputs):
-            moved = [number.get((*(f * row[p] for f, p in zip(flips, places, strict=True)), Fraction(1))) for row in rows]
+            moved = [
+                number.get((*(f * row[p] for f, p in zip(flips, places, strict=True)), Fraction(1))) for row in rows
+            ]
             order = tuple(d for d in moved if d is not None)
             changes = {signs[k] * s for k, s in zip(order, signs, strict=False)}
             if len(order) == len(rows) and len(changes) == 1:
@@ -225,7 +227,9 @@ def gradient(question: Question, z: Sequence[arb]) -> arb_mat:
     for j, row in enumerate(t):
         at, v = j * (m + 1), z[j * (m + 1) + m]
         for k in range(m):
-            pull = sum((p * (1 - h * h) * ball(x[k]) for p, h, x in zip(pulls, row, question.design, strict=True)), arb(0))
+            pull = sum(
+                (p * (1 - h * h) * ball(x[k]) for p, h, x in zip(pulls, row, question.design, strict=True)), arb(0)
+            )
             out.append(2 * z[at + k] - v * pull)
         out.append(v - sum((p * h for p, h in zip(pulls, row, strict=True)), arb(0)))
     out.append(z[-1] - sum(pulls, arb(0)))

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import arb, ctx
+from flint import ctx
 
 from symland.records import Verdict
 from symland.rigor.enumeration_check.balls import Doubles
@@ -203,7 +203,11 @@ def _searched(question: Question, proved: Sequence[Proved], tree: Tree, sample: 
             found = find_unlisted(question, proved, nodes, starts)
         if found is not None:
             return _refuted(question, found, tree, sample)
-    open_ = tuple(range(count)) if whole and failed.any() else tuple(n for n, f in zip(sample.leaves, failed, strict=False) if f)
+    open_ = (
+        tuple(range(count))
+        if whole and failed.any()
+        else tuple(n for n, f in zip(sample.leaves, failed, strict=False) if f)
+    )
     done = len(sample.leaves) - len(open_)
     if whole and not open_:
         reason = f"no other stationary points than the {len(proved)} of the list, proved again as a whole"
@@ -212,7 +216,13 @@ def _searched(question: Question, proved: Sequence[Proved], tree: Tree, sample: 
         reason = f"{done} of {count} leaves proved again" + (f", {len(open_)} left open" if open_ else "")
         verdict = Verdict.UNDECIDED
     return CheckedEnumeration(
-        verdict=verdict, reason=reason, leaves=count, checked=len(sample.leaves), proved=done, open=open_, seed=sample.seed
+        verdict=verdict,
+        reason=reason,
+        leaves=count,
+        checked=len(sample.leaves),
+        proved=done,
+        open=open_,
+        seed=sample.seed,
     )
 
 
