@@ -264,7 +264,10 @@ THEOREM = Theorem(
         ),
         Step(
             name="automorphisms that exchange labels",
-            claim=r"The same with $s$, $\Delta$, $P$ and $v$ reversed: $q$ stays, and the equation of $v$ changes its sign.",
+            claim=(
+                r"The same with $s$, $\Delta$, $P$ and $v$ reversed: $q$ stays, and the equation of $v$ "
+                r"changes its sign."
+            ),
             obligations=moved(-1),
         ),
         Step(

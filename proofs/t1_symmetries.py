@@ -147,7 +147,9 @@ DATA = Theorem(
         ),
         Step(
             name="XOR",
-            claim="All signed permutations of two inputs, with all permutations of two classes and without, enumerated.",
+            claim=(
+                "All signed permutations of two inputs, with all permutations of two classes and without, enumerated."
+            ),
             obligations=(
                 Count(kind="automorphisms", arguments=(zeroone, xor), value=2),
                 Count(kind="automorphisms that keep labels", arguments=(zeroone, xor), value=2),

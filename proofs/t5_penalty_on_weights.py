@@ -154,7 +154,10 @@ FLAT = Theorem(
         ),
         Step(
             name="coupling",
-            claim=r"$\partial_v\partial_\theta E = \sigma(t)\,\partial_c\partial_\theta E_{\rm narrow}$, $\partial_w\partial_\theta E = 0$.",
+            claim=(
+                r"$\partial_v\partial_\theta E = \sigma(t)\,\partial_c\partial_\theta E_{\rm narrow}$, "
+                r"$\partial_w\partial_\theta E = 0$."
+            ),
             obligations=(
                 Identity(left=entry(v_i, old), right=sigma(t) * partial(narrow, c_i, old)),
                 Identity(left=entry(v_i, c_k), right=sigma(t) * partial(narrow, c_i, c_k)),
@@ -251,7 +254,10 @@ SHIFTED = Theorem(
 beta, mean_r, value = sp.symbols("beta R sigma_0")
 narrow_stationary = Hypothesis(
     name="narrow point stationary",
-    statement=r"the narrow point is stationary: $\partial E_{\rm narrow}/\partial c = R + 2\lambda\beta = 0$ at $c = \beta$",
+    statement=(
+        r"the narrow point is stationary: $\partial E_{\rm narrow}/\partial c = R + 2\lambda\beta = 0$ at "
+        r"$c = \beta$"
+    ),
     rules=((mean_r, -2 * penalty * beta),),
 )
 signs = Notation(
@@ -294,7 +300,10 @@ FAILS = Theorem(
     steps=(
         Step(
             name="gradient",
-            claim=r"$\partial_v f = \sigma(0)\,\partial_c f$ and $\partial_w f = 0$ at $v = w = t = 0$ for each sample.",
+            claim=(
+                r"$\partial_v f = \sigma(0)\,\partial_c f$ and $\partial_w f = 0$ at $v = w = t = 0$ for "
+                r"each sample."
+            ),
             obligations=(
                 Identity(left=at(partial(one, v), {v: 0, w: 0, t: 0}), right=sigma(0) * smooth("f", 2, 0, 1)(old, c)),
                 Identity(left=at(partial(one + penalty * w**2, w), {v: 0, w: 0, t: 0})),
@@ -302,7 +311,10 @@ FAILS = Theorem(
         ),
         Step(
             name="its mean",
-            claim=r"$\partial E/\partial v = \sigma(0) R = -2\lambda\beta\,\sigma(0)$, which is not zero where $\lambda\beta$ is not.",
+            claim=(
+                r"$\partial E/\partial v = \sigma(0) R = -2\lambda\beta\,\sigma(0)$, which is not zero "
+                r"where $\lambda\beta$ is not."
+            ),
             obligations=(
                 Identity(left=G, right=-2 * penalty * beta * value),
                 Positive(expression=-G),

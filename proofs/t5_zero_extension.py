@@ -83,7 +83,10 @@ THEOREM = Theorem(
         (r"u_a, v_a", "incoming and outgoing weights of the new node $a$"),
         (r"R(\theta)", "the penalty on the old parameters"),
     ),
-    source=r"stationarity of one hidden layer: \cite{mehta2018}; $\lambda = 0$: \cite{zhang2021}; the rest: this package",
+    source=(
+        r"stationarity of one hidden layer: \cite{mehta2018}; $\lambda = 0$: \cite{zhang2021}; the rest: "
+        r"this package"
+    ),
     rests_on=("linearity of the mean over samples", "chain rule"),
     steps=(
         Step(

@@ -140,7 +140,10 @@ THEOREM = Theorem(
         ),
         Step(
             name="incoming weights of a constant node",
-            claim=r"$\partial E/\partial w_p = \sigma'(t)\,C p$: it vanishes if and only if $\sigma'(t) = 0$ or $C p = 0$.",
+            claim=(
+                r"$\partial E/\partial w_p = \sigma'(t)\,C p$: it vanishes if and only if $\sigma'(t) = "
+                r"0$ or $C p = 0$."
+            ),
             obligations=(Identity(left=gradient(wp), right=slope(t) * Cp),),
             uses=(shares.name, absorbed.name),
         ),

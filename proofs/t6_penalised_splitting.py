@@ -193,7 +193,10 @@ linear = Hypothesis(
 )
 unit = Notation(
     name="rotation",
-    statement=r"$c = \frac{1-t^2}{1+t^2}$, $s = \frac{2t}{1+t^2}$: every point of the circle but one, which follows by continuity",
+    statement=(
+        r"$c = \frac{1-t^2}{1+t^2}$, $s = \frac{2t}{1+t^2}$: every point of the circle but one, which "
+        r"follows by continuity"
+    ),
     rules=((c, (1 - t**2) / (1 + t**2)), (s, 2 * t / (1 + t**2))),
 )
 
@@ -258,7 +261,10 @@ both_stationary = Hypothesis(
 )
 speaking = Notation(
     name="it says something",
-    statement=r"the case $\lambda, \sigma(t), c > 0$ of a component with $p \ne 0$; the sign of $c$ is that of the product",
+    statement=(
+        r"the case $\lambda, \sigma(t), c > 0$ of a component with $p \ne 0$; the sign of $c$ is that of "
+        r"the product"
+    ),
     positive=(penalty, constant, bias),
 )
 

@@ -236,7 +236,7 @@ DECIDE = Theorem(
             obligations=(
                 Positive(expression=mu * (1 - mu) * b),
                 Positive(expression=-(1 + t) * (1 - (1 + t)) * b),
-                Positive(expression=-(-t) * (1 - (-t)) * b),
+                Positive(expression=t * (1 + t) * b),
             ),
             uses=(inside.name, definite.name),
         ),

@@ -220,7 +220,10 @@ PENALISED = Theorem(
 plus, minus, M0, M2, rho, sign, node_sign = sp.symbols("M_1^+ M_1^- M_0 M_2 rho e_n d")
 one_node = Notation(
     name="rise",
-    statement=r"a zero node raises the index of the point at hand by $\rho \in \{0, 1\}$ (T5-classes), and $d = 1 - 2\rho$",
+    statement=(
+        r"a zero node raises the index of the point at hand by $\rho \in \{0, 1\}$ (T5-classes), and $d = "
+        r"1 - 2\rho$"
+    ),
     rules=((node_sign, 1 - 2 * rho),),
 )
 sum_1 = Fact(

@@ -55,7 +55,10 @@ A = smooth("artanh", 1)
 tau_s = sp.Symbol("tau")
 derivative = Notation(
     name="artanh",
-    statement=r"$\alpha = \operatorname{artanh}\tau$: $\frac{d\alpha}{d\tau} = 1/(1-\tau^2)$, $\operatorname{artanh} 0 = 0$",
+    statement=(
+        r"$\alpha = \operatorname{artanh}\tau$: $\frac{d\alpha}{d\tau} = 1/(1-\tau^2)$, "
+        r"$\operatorname{artanh} 0 = 0$"
+    ),
     rules=((smooth("artanh", 1, 1)(tau_s), 1 / (1 - tau_s**2)), (A(0), 0)),
 )
 between = Notation(
@@ -65,7 +68,10 @@ between = Notation(
 X, Y, T, aT, xi1, xi2, b, c = sp.symbols("X Y T a xi_1 xi_2 b c")
 jensen = Fact(
     name="Jensen",
-    statement=r"with $a = \operatorname{artanh} T$: $X = T a + \xi_1$ and $Y - X = (1-T) a - \xi_2$, $\xi_1, \xi_2 \ge 0$",
+    statement=(
+        r"with $a = \operatorname{artanh} T$: $X = T a + \xi_1$ and $Y - X = (1-T) a - \xi_2$, $\xi_1, "
+        r"\xi_2 \ge 0$"
+    ),
     rules=((Y, X + (1 - T) * aT - xi2), (X, T * aT + xi1)),
     after=("convexity", "signs of the slopes"),
     by="Jensen's inequality",

@@ -84,10 +84,10 @@ class _Enumeration(Question[EnumerationOptions, Enumeration]):
         if answer.unlisted:
             return "The list is NOT complete: a stationary point that it lacks was found and proved."
         if answer.inconsistent:
+            unmet = ", ".join(map(str, answer.inconsistent))
             return (
-                f"The search is INCONSISTENT: it never met the known classes {', '.join(map(str, "
-                f"answer.inconsistent))}, "
-                "so it proves nothing; report the question."
+                f"The search is INCONSISTENT: it never met the known classes {unmet}, so it proves nothing; "
+                "report the question."
             )
         return (
             f"A proof that there are no others is open: {answer.boxes} boxes were handled, "

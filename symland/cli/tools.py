@@ -113,9 +113,9 @@ def check(
 ) -> int:
     """Check saved certificates, each from the specification inside it alone, and saved proofs, from their expressions.
 
-    A certificate of a point, of a complete enumeration, or a proof: the file says what it is. Of an enumeration with one
-    node, or with few leaves, all is proved again; of others a random share of the leaves, and the chance that a file
-    with false leaves passes is printed. Exit status 1 if one does not hold or is open.
+    A certificate of a point, of a complete enumeration, or a proof: the file says what it is. Of an enumeration with
+    one node, or with few leaves, all is proved again; of others a random share of the leaves, and the chance that a
+    file with false leaves passes is printed. Exit status 1 if one does not hold or is open.
 
     Example: `symland check certificates/*.json proofs/*.json`
     """

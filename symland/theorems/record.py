@@ -229,8 +229,8 @@ class Theorem:
     def __post_init__(self) -> None:
         if not self.steps:
             raise ProofError(f"theorem {self.identifier!r} has no steps: a statement alone proves nothing")
-        for kind, names in (("assumptions", self.grants), ("steps", self.steps)):
-            if len({item.name for item in names}) != len(names):
+        for kind, items in (("assumptions", self.grants), ("steps", self.steps)):
+            if len({item.name for item in items}) != len(items):
                 raise ProofError(f"theorem {self.identifier!r} has two {kind} of one name: rename one")
         known = {grant.name for grant in self.grants}
         used = {name for step in self.steps for name in step.uses}

@@ -39,10 +39,7 @@ def certificate_text(spec: LandscapeSpec, result: EnumerationResult) -> str:
         raise CertificateError("the enumeration is not complete; only a complete one has a certificate")
     box = first_task(reduced_problem(spec)).cell
     places = {c.number: place for place, c in enumerate(result.classes)}
-    if result.theorem is None:
-        tree = _tree(box, result.leaves, places)
-    else:
-        tree = ["theorem"]
+    tree = _tree(box, result.leaves, places) if result.theorem is None else ["theorem"]
     body: dict[str, Any] = {
         "format": FORMAT,
         "spec": spec.canonical(),

@@ -26,6 +26,7 @@ TANH_ERROR = 2^-49 = 16 u bounds all of it.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -108,8 +109,8 @@ class Balls:
     def __neg__(self) -> Balls:
         return Balls(-self.mid, self.rad)
 
-    def __getitem__(self, key: object) -> Balls:
-        return Balls(self.mid[key], self.rad[key])  # type: ignore[index]
+    def __getitem__(self, key: Any) -> Balls:
+        return Balls(self.mid[key], self.rad[key])
 
     def sum(self, axis: int) -> Balls:
         """Sum along an axis."""

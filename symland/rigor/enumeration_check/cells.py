@@ -1,6 +1,7 @@
 """Boxes of residuals searched for points with n >= 2 nodes that are not zero.
 
-A *cell* is a box of (P, g) with boxes (node, P, g) that hold every node which is not zero and which the residuals allow.
+A *cell* is a box of (P, g) with boxes (node, P, g) that hold every node which is not zero and which the residuals
+allow.
 The nodes are contracted one by one; the multisets of n of them that can meet are those which share residuals and whose
 v_j tanh(U_j.x_d) add up to the logits less g.  Few multisets are followed to the end (``follow``); otherwise what is in
 no multiset goes, and the nodes are halved, or the cell is, where its nodes find too many partners.
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -34,8 +36,8 @@ FOLLOWED = 200
 FOLLOW_LIMIT = 1000
 """... for so many lanes."""
 MOST_CLUSTERS, CLUSTER_WIDTH = 6, 0.5
-"""Where there are more, and the boxes of the nodes hang together in so few clusters, none of them wider than this (weights),
-the multisets of the clusters are followed."""
+"""Where there are more, and the boxes of the nodes hang together in so few clusters, none of them wider than this
+(weights), the multisets of the clusters are followed."""
 PULL_WEIGHT, BIAS_WEIGHT = 0.3, 0.25
 """Weights of the widths of P / kappa and of g against that of a weight, when a node is halved."""
 CROWD, CROWD_WIDTH = 40.0, 2.0
@@ -195,7 +197,7 @@ def _lanes(fields: Fields, nodes: _Nodes, parts: _Parts, owner: int) -> Lanes:
 
 
 def _clusters(fields: Fields, cell: Cell, owner: int) -> Lanes | None:
-    """Near a point each node has many boxes, which hang together: the multisets of their hulls; None if many or wide."""
+    """Near a point a node has many boxes, which hang together: the multisets of their hulls; None if many or wide."""
     low, high = cell.states
     if float((high.max(axis=0) - low.min(axis=0)).max()) > CLUSTER_WIDTH * MOST_CLUSTERS or len(low) > MOST_NODES // 8:
         return None
@@ -276,7 +278,7 @@ def search_cells(fields: Fields, listed: Listed, boxes: Sequence[Doubles], limit
     Each box has ``limit`` node boxes and lanes at the most.
     """
     count = len(boxes)
-    failed, work, left = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.intp), []
+    failed, work, left = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.intp), list[Any]()
     stack = [cell for i, box in enumerate(boxes) if (cell := _first(fields, box, i)) is not None]
     while stack:
         failed |= work > limit

@@ -50,10 +50,10 @@ def empty(box: Doubles) -> Booleans:
 def near_inverse(matrices: Doubles) -> Doubles:
     """Some matrices near the inverses; what they are is no matter of proof."""
     try:
-        return np.linalg.inv(matrices)
+        return np.asarray(np.linalg.inv(matrices), dtype=np.float64)
     except np.linalg.LinAlgError:
         size = np.abs(matrices).max(axis=(1, 2), keepdims=True) + 1e-3
-        return np.linalg.pinv(matrices + 1e-7 * size * np.eye(matrices.shape[1]))
+        return np.asarray(np.linalg.pinv(matrices + 1e-7 * size * np.eye(matrices.shape[1])), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _examined(fields: Fields, listed: Listed, lanes: Lanes) -> tuple[Lanes, Doub
     axis = worst * (m + 1) + spread[k, worst, :m].argmax(axis=1)
     weight[k, axis] = loose[k, worst]
     weight[:, n * (m + 1) + 1 :] = drive
-    return lanes, weight, again
+    return lanes, weight, np.asarray(again)
 
 
 def _halves(lanes: Lanes, weight: Doubles) -> Lanes:

@@ -10,8 +10,8 @@ those of U, C = [[I, -J_uS J_SS^-1], [0, J_SS^-1]] solves the outputs and leaves
 outputs gone; a row of it that cannot be zero drops the box.  The second C is near J^-1.
 
 *At most one.*  Two points z, z' of one box have z - z' = (I - C J~) (z - z') for some J~ in the range, which is convex.
-If |I - C J~| r < r in every row, r the half widths, they are equal.  So a box whose hull with a little more room passes,
-and which has in that room a point that is in the list, holds nothing but this point.
+If |I - C J~| r < r in every row, r the half widths, they are equal.  So a box whose hull with a little more room
+passes, and which has in that room a point that is in the list, holds nothing but this point.
 """
 
 from __future__ import annotations
@@ -145,5 +145,4 @@ def regular(fields: Fields, z: Doubles) -> Booleans:
     box = Balls.between(*z)
     over = hessian(fields, box)
     rest = Balls.exact(np.eye(box.mid.shape[1])) - Balls.exact(near_inverse(over.mid)) @ over
-    found: Booleans = ((rest.size @ box.rad[:, :, None])[:, :, 0] * SLACK < box.rad).all(axis=1)
-    return found
+    return np.asarray(((rest.size @ box.rad[:, :, None])[:, :, 0] * SLACK < box.rad).all(axis=1))

@@ -24,8 +24,10 @@ and, with q_d = |P_d|/kappa, q'_d = q_p(d).  Each orbit has a point whose vector
 the first place i that p moves it has q_i >= q_p(i).  Only such points are looked for.
 
 *Bounds.*  Multiply the last two equations by v_j and g and add: sum v_j^2 + g^2 = sum_d P_d Delta_d.  With
-t = s_d Delta_d a term is kappa t/(1 + e^t), largest where (t - 1) e^(t-1) = 1/e, so at t = 1 + w with w e^w = 1/e, where
-it is kappa e^-t = kappa w.  Hence sum v_j^2 + g^2 <= w/lambda, and by Cauchy-Schwarz |Delta_d| < L, L^2 = (N + 1) w/lambda.
+t = s_d Delta_d a term is kappa t/(1 + e^t), largest where (t - 1) e^(t-1) = 1/e, so at t = 1 + w with w e^w = 1/e,
+where
+it is kappa e^-t = kappa w.  Hence sum v_j^2 + g^2 <= w/lambda, and by Cauchy-Schwarz |Delta_d| < L, L^2 = (N + 1)
+w/lambda.
 Multiply the first by U_j: |U_j|^2 = (v_j/2) sum_d P_d a sech^2 a with a = U_j.x_d; cosh^2 a >= 1 + a^2 >= 2 |a|, so
 |U_j|^2 <= (v_j/4) sum_d |P_d| < v_j/(4 lambda).
 """

@@ -98,8 +98,7 @@ def read_tree(box: Box, rows: Any, classes: int) -> Tree:
     every middle lies strictly inside its cell makes them a tiling, and that no row is missing or left over a tree.
     """
     need(isinstance(rows, list) and 0 < len(rows) <= MOST_NODES, "the tree is no list, or too long")
-    waiting, leaves = [box], []
-    tree: list[Row] = []
+    waiting, leaves, tree = [box], list[Leaf](), list[Row]()
     for row in rows:
         need(bool(waiting), "the tree goes on after its last leaf")
         cell = waiting.pop()
@@ -120,7 +119,7 @@ def read_tree(box: Box, rows: Any, classes: int) -> Tree:
         tree.append(len(leaves))
         leaves.append(Leaf(cell, found[1], met))
     need(not waiting, "the tree ends before its last leaf: a part of the first box is not covered")
-    ends, open_ends = [0] * len(tree), []
+    ends, open_ends = [0] * len(tree), list[int]()
     for place in range(len(tree) - 1, -1, -1):
         if isinstance(tree[place], int):
             ends[place] = place + 1

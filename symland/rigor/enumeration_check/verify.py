@@ -15,9 +15,9 @@ from flint import ctx
 
 from symland.records import Verdict
 from symland.rigor.enumeration_check.balls import Doubles
-from symland.rigor.enumeration_check.cells import search_cells
+from symland.rigor.enumeration_check.cells import Searched, search_cells
 from symland.rigor.enumeration_check.fields import Fields
-from symland.rigor.enumeration_check.follow import Lanes, follow
+from symland.rigor.enumeration_check.follow import Followed, Lanes, follow
 from symland.rigor.enumeration_check.points import (
     Proved,
     copies,
@@ -194,6 +194,7 @@ def _searched(question: Question, proved: Sequence[Proved], tree: Tree, sample: 
         found = find_unlisted(question, proved, nodes, _starts(question, nodes))
         if found is None:
             fields, points = Fields(question, nodes), listed(question, proved, nodes)
+            searched: Followed | Searched
             if nodes == 1:
                 searched = follow(fields, points, _one_node(fields, cells), len(cells), limit)
             else:
@@ -243,7 +244,9 @@ def _refuted(question: Question, found: Proved, tree: Tree, sample: _Sample) -> 
     where = ", ".join(map(str, sorted(places)[:4]))
     return CheckedEnumeration(
         verdict=Verdict.REFUTED,
-        reason=f"a proved stationary point with {found.nodes(question.width)} nodes, in leaf {where}, is not in the list",
+        reason=(
+            f"a proved stationary point with {found.nodes(question.width)} nodes, in leaf {where}, is not in the list"
+        ),
         leaves=len(tree.leaves),
         checked=len(sample.leaves),
         seed=sample.seed,
