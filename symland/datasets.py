@@ -11,7 +11,7 @@ from importlib import resources
 from itertools import product
 
 from symland.errors import SpecError
-from symland.exact import parse_exact
+from symland.exact import need_float64, parse_exact
 
 __all__ = ["BUILTIN_DATA", "Dataset", "builtin_data", "make_data", "parse_csv"]
 
@@ -49,6 +49,10 @@ class Dataset:
             )
         _same_width(self.inputs, "data.inputs")
         _same_width(self.values, "data.targets")
+        for path, rows in (("data.inputs", self.inputs), ("data.targets", self.values)):
+            for d, row in enumerate(rows):
+                for k, cell in enumerate(row):
+                    need_float64(cell, f"{path}[{d}][{k}]")
 
     @property
     def n_samples(self) -> int:

@@ -7,13 +7,16 @@ from fractions import Fraction
 
 from symland.errors import SpecError
 
-__all__ = ["exact_text", "parse_exact"]
+__all__ = ["exact_text", "need_float64", "parse_exact"]
 
 LONGEST_NUMBER = 2000
 """Characters in the text of one number."""
 
 LARGEST_EXPONENT = 1000
 """Decimal exponent, in absolute value, of one number."""
+
+LEAST_SIZE, LARGEST_SIZE = Fraction(10) ** -300, Fraction(10) ** 300
+"""Of a number of a question that is not 0: float64 holds it with all its digits, and with room around."""
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _RATIO = re.compile(r"[+-]?\d+\s*/\s*\d+")
@@ -51,6 +54,19 @@ def parse_exact(value: str | int, path: str) -> Fraction:
             raise SpecError.at(path, f"{text!r} divides by zero", advice)
         return Fraction(numerator, denominator)
     raise SpecError.at(path, f"{text[:60]!r} is not a finite number", advice)
+
+
+def need_float64(value: Fraction, path: str) -> None:
+    """Refuse a number that the kernels would take for 0 or for infinity.
+
+    Raises
+    ------
+    SpecError
+        If the number is neither 0 nor between LEAST_SIZE and LARGEST_SIZE in size.
+    """
+    if value and not LEAST_SIZE <= abs(value) <= LARGEST_SIZE:
+        what = "infinite" if abs(value) > 1 else "zero"
+        raise SpecError.at(path, f"the number is (nearly) {what} in float64", "write 0, or 1e-300 to 1e300 in size")
 
 
 def exact_text(value: Fraction) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from symland.domain import LINE, ORIGIN, Singular, range_over
 from symland.errors import SpecError
-from symland.exact import parse_exact
+from symland.exact import need_float64, parse_exact
 
 __all__ = ["FUNCTIONS", "NAMED_ACTIVATIONS", "Node", "parse_activation", "standard_text"]
 
@@ -152,7 +152,9 @@ def _read(node: ast.expr, text: str, path: str) -> Node:
         case ast.Constant(value=bool()):
             raise _refused(text, path)
         case ast.Constant(value=int() | float()):
-            return ("number", parse_exact(ast.get_source_segment(text, node) or "", path))
+            number = parse_exact(ast.get_source_segment(text, node) or "", path)
+            need_float64(number, path)
+            return ("number", number)
         case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
             negative, inner = _without_signs(node)
             return ("neg", _read(inner, text, path)) if negative else _read(inner, text, path)

@@ -25,7 +25,7 @@ import msgspec
 
 from symland.datasets import BUILTIN_DATA, Dataset, builtin_data, make_data, parse_csv
 from symland.errors import SpecError
-from symland.exact import exact_text, parse_exact
+from symland.exact import exact_text, need_float64, parse_exact
 from symland.expression import parse_activation, standard_text
 from symland.layout import Layout
 
@@ -33,6 +33,9 @@ __all__ = ["BUILTIN_SPECS", "LandscapeSpec", "Loss", "Penalised", "builtin", "lo
 
 WIDEST_LAYER = 4096
 """Nodes in one layer."""
+
+LONGEST_NAME = 100
+"""Characters of a name."""
 
 DEEPEST_NETWORK = 32
 """Hidden layers."""
@@ -113,6 +116,9 @@ class LandscapeSpec:
             raise SpecError.at(
                 "loss.penalty", f"{self.penalty} is negative", "write 0 or more: the loss has no minimum"
             )
+        need_float64(self.penalty, "loss.penalty")
+        if not self.name.isprintable() or not 0 < len(self.name) <= LONGEST_NAME:
+            raise SpecError.at("name", f"{self.name[:40]!r}", f"write one line of 1 to {LONGEST_NAME} characters")
         object.__setattr__(self, "outputs", self._checked_outputs())
 
     def _checked_outputs(self) -> int:
@@ -136,6 +142,12 @@ class LandscapeSpec:
                 )
             return 1
         outputs = given or max(top + 1, 2)
+        if not given and outputs > 2 and (missing := set(range(top)) - set(data.labels)):
+            raise SpecError.at(
+                f"data.targets[{data.labels.index(top)}]",
+                f"label {top} makes {outputs} classes, but none is {min(missing)}",
+                f"number the classes 0, 1, 2, ... without a gap, or write network.outputs = {outputs}",
+            )
         if outputs < 2:
             raise SpecError.at(path, f"{outputs} outputs", "the loss softmax takes at least 2")
         if top >= outputs:
@@ -343,7 +355,7 @@ def _data(raw: _Data, name: str, classify: bool, read: Callable[[str], str]) -> 
     if raw.name is not None:
         return builtin_data(raw.name, classify)
     if raw.csv is not None:
-        return parse_csv(read(raw.csv), name, classify)
+        return parse_csv(read(raw.csv), name, classify, raw.csv)
     if raw.inputs is None or raw.targets is None:
         raise SpecError.at("data", "inputs and targets come together", "give both")
     return make_data(name, raw.inputs, raw.targets, classify)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from fractions import Fraction
 from math import ceil, floor, isfinite
 
@@ -46,17 +47,57 @@ _UNICODE = {
     "\u2019": "'",
     "\u201c": "``",
     "\u201d": "''",
-    "\u03bb": r"$\lambda$",
-    "\u03c3": r"$\sigma$",
-    "\u03b8": r"$\theta$",
+}
+_GREEK_NAMES = (
+    r"\alpha \beta \gamma \delta \varepsilon \zeta \eta \theta \iota \kappa \lambda \mu \nu \xi o \pi \rho "
+    r"\varsigma \sigma \tau \upsilon \varphi \chi \psi \omega \Gamma \Delta \Theta \Lambda \Xi \Pi \Sigma \Upsilon "
+    r"\Phi \Psi \Omega"
+)
+_GREEK = dict(zip("αβγδεζηθικλμνξοπρςστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", _GREEK_NAMES.split(), strict=True))
+_LATIN_ALIKE = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True))
+_ACCENTS = {
+    "\u0300": "`",
+    "\u0301": "'",
+    "\u0302": "^",
+    "\u0303": "~",
+    "\u0304": "=",
+    "\u0306": "u",
+    "\u0307": ".",
+    "\u0308": '"',
+    "\u030a": "r",
+    "\u030b": "H",
+    "\u030c": "v",
+    "\u0323": "d",
+    "\u0326": "textcommabelow",
+    "\u0327": "c",
+    "\u0328": "k",
+    "\u0331": "b",
 }
 
 
 def text_tex(text: object) -> str:
-    """Plain text as LaTeX; characters that a LaTeX without fonts for them would stop at become `?`."""
+    """Plain text as LaTeX: Latin and Greek letters with their accents; other characters as their number, U+4E2D.
+
+    A LaTeX without fonts for these would stop at them.
+    """
     special = {**_SPECIAL, '"': "''", **_UNICODE}
-    out = "".join(special.get(c, c) for c in str(text))
-    return "".join(c if ord(c) < 0x180 else "?" for c in out)
+    return "".join(special.get(c) or _letter_tex(c) for c in str(text))
+
+
+def _letter_tex(character: str) -> str:
+    if ord(character) < 0x180:
+        return character
+    if character in _GREEK:
+        return f"${_GREEK[character]}$"
+    if character in _LATIN_ALIKE:
+        return _LATIN_ALIKE[character]
+    base, *marks = unicodedata.normalize("NFD", character)
+    if not marks or not all(mark in _ACCENTS for mark in marks):
+        return rf"\texttt{{U+{ord(character):04X}}}"
+    out = _letter_tex(base)
+    for mark in marks:
+        out = rf"\{_ACCENTS[mark]}{{{out}}}"
+    return out
 
 
 def mixed_tex(text: object) -> str:

@@ -10,6 +10,7 @@ from cyclopts import CycloptsError
 
 from symland.cli import ask, chain, exchange, paths, questions, tools  # noqa: F401 - their verbs register themselves
 from symland.cli.app import app
+from symland.cli.display import Progress
 from symland.errors import SymlandError
 
 __all__ = ["app", "main"]
@@ -54,6 +55,8 @@ def _status(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("symland: interrupted; the same command goes on where it was", file=sys.stderr)
         return INTERRUPTED
+    finally:
+        Progress.stop_all()
     return result if isinstance(result, int) else 0
 
 

@@ -134,12 +134,13 @@ def certify(*, db: DatabaseFile, output: OptionalFolder = None, json: Json = Fal
 
     progress = Progress()
     with Database.open(db) as database:
+        if output is not None:
+            output.mkdir(parents=True, exist_ok=True)
         progress.begin("certify")
         made = pipeline.certify_into(database, listener=progress)
         certified = sum(database.landscape().account.certified)
         progress.end(f"{certified} of {len(made)} classes certified")
         if output is not None:
-            output.mkdir(parents=True, exist_ok=True)
             for number, certificate in enumerate(made):
                 (output / f"class-{number}.json").write_text(certificate.to_json(), encoding="utf-8")
         if json:

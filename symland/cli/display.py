@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import chain, repeat
+from threading import Event, Thread
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.console import Console
 from rich.table import Table
 
 __all__ = ["Progress", "print_json", "print_table", "say"]
 
-LOG_SECONDS = 60.0
-"""Between two lines of progress in a log."""
+LOG_SECONDS = (2.0, 8.0, 20.0, 30.0, 60.0)
+"""Before the first lines of progress in a log, and between all that follow."""
 
 _errors = Console(stderr=True, highlight=False)
 
@@ -59,30 +61,50 @@ def _box() -> Any:
 class Progress:
     """A line for each step: a spinner while it runs on a terminal, its result when it has ended.
 
-    Where standard error is a file, a step that takes long says every LOG_SECONDS how far it is.
+    Where standard error is a file, a step that takes long says after LOG_SECONDS how far it is, from a thread of its
+    own: also where it is long at one thing.
     """
+
+    _running: ClassVar[set[Event]] = set()
 
     def __init__(self) -> None:
         self._status: Any = None
         self._step = ""
-        self._said = 0.0
+        self._note = ""
+        self._ended = Event()
 
     def begin(self, step: str) -> None:
-        self._step, self._said = step, monotonic()
+        self._step, self._note = step, ""
         if _errors.is_terminal:
             self._status = _errors.status(f"{step} ...")
             self._status.start()
+            return
+        self._ended.set()
+        self._ended = Event()
+        self._running.add(self._ended)
+        Thread(target=self._beat, args=(self._ended, monotonic()), daemon=True).start()
+
+    def _beat(self, ended: Event, began: float) -> None:
+        waits = chain(LOG_SECONDS, repeat(LOG_SECONDS[-1]))
+        while not ended.wait(next(waits)):
+            say(f"{self._step:<8}{self._note or ' at work'} ({monotonic() - began:.0f} s)")
 
     def advance(self, note: str, done: int = 0, total: int = 0) -> None:
         count = f" {done} of {total}" if total else ""
+        self._note = f"{count} {note}"
         if self._status is not None:
             self._status.update(f"{self._step}{count}: {note}")
-        elif monotonic() >= self._said + LOG_SECONDS:
-            self._said = monotonic()
-            say(f"{self._step:<8}{count} {note}")
 
     def end(self, result: str) -> None:
         if self._status is not None:
             self._status.stop()
             self._status = None
+        self._ended.set()
+        self._running.discard(self._ended)
         say(f"{self._step:<8} {result}")
+
+    @classmethod
+    def stop_all(cls) -> None:
+        """Say nothing more of steps that an error has ended."""
+        while cls._running:
+            cls._running.pop().set()

@@ -80,7 +80,7 @@ def read_spec(source: str, overrides: Overrides) -> LandscapeSpec:
 def read_widths(text: str) -> tuple[int, ...]:
     """Widths from "3" or "4,4"."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and len(part) < 6 for part in parts):
+    if not all(part.isdecimal() and len(part) < 20 for part in parts):
         raise SpecError.at("--hidden", f"{text!r} is not a list of widths", "write integers, such as 3 or 4,4")
     return tuple(int(part) for part in parts)
 

@@ -133,12 +133,10 @@ def check(
 
 def _check(path: Path, seed: str | None, share: float | None) -> tuple[str, str]:
     """Verdict and reason for one file."""
+    from symland.pipeline.saved import read_saved
     from symland.records import Verdict
 
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise CertificateError(f"{path}: cannot be read ({error.strerror}); give files that are there") from None
+    text = read_saved(path)
     if SAVED_PROOF.search(text):
         from symland.theorems import check_proof
 

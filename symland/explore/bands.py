@@ -10,7 +10,7 @@ the last term being the part of the springs' pull across the band that does not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,21 +147,28 @@ def components(connections: Connections) -> NDArray[np.intp]:
 
 
 def bridge(
-    kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint], *, attempts: int = ATTEMPTS
+    kernel: Kernel,
+    group: SymmetryGroup,
+    points: Sequence[StationaryPoint],
+    *,
+    attempts: int = ATTEMPTS,
+    progress: Callable[[str, int, int], None] = lambda note, done, total: None,
 ) -> Connections:
     """Pathways of `points`; where minima remain unconnected, double-ended searches between the nearest of them.
 
     Each attempt takes the closest pair of minima, up to symmetry, among the lowest few of each two components, and adds
     the transition states found between them. It ends when all minima are connected, no pair is left or the attempts are
-    used up: compare `components`.
+    used up: compare `components`. Before each step `progress` is told what it is, and how many of how many are done.
     """
+    progress(f"{sum(p.index == 1 for p in points)} transition states", 0, 0)
     connections = connect(kernel, group, points)
     copies: dict[tuple[int, int], tuple[float, FloatArray]] = {}
     tried: set[tuple[int, int]] = set()
-    for _ in range(attempts):
+    for attempt in range(attempts):
         pairs = _apart(connections) - tried
         if not pairs:
             break
+        progress(f"double-ended searches, {len(connections.points)} classes", attempt, attempts)
         for i, j in sorted(pairs - copies.keys()):
             here, there = connections.points[i].theta, connections.points[j].theta
             copy = group.apply(nearest_copy(group, there, here), there)

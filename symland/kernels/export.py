@@ -62,6 +62,9 @@ def export_kernel(spec: LandscapeSpec, target: str, directory: str | Path, *, ru
     """
     if target not in TARGETS:
         raise KernelError(f"target {target!r} is not known; write one of {', '.join(TARGETS)}")
+    folder = Path(directory)
+    if folder.exists() and not folder.is_dir():
+        raise KernelError(f"{folder} is a file; give a directory")
     record = verify_kernel(compile_kernel(spec, engine=_engine(target), runtime_data=runtime_data))
     stem = stem_of(spec.name)
     texts = {"c": _c_texts, "llvm": _llvm_texts, "numpy": _numpy_texts}[target](spec, stem, runtime_data)
@@ -72,7 +75,6 @@ def export_kernel(spec: LandscapeSpec, target: str, directory: str | Path, *, ru
         raise VerificationError(f"the kernel fails the check {failed.name!r} ({failed.detail}); nothing was written")
     sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
     texts[f"{stem}.verification.json"] = json.dumps({**record.to_dict(), "files": sums}, indent=1) + "\n"
-    folder = Path(directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / name for name in texts]

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from symland.errors import KernelError
 from symland.kernels.lanes import Address, Buffer, Carried, Item, Kind, LaneCode, Let, Load, Loop, Store
 
 __all__ = ["Recorder", "reads"]
 
 _COMMUTES = frozenset(("add", "mul"))
+
+
+LARGEST = Fraction(2) ** 1024 * (1 - Fraction(1, 2**53))
+"""The largest double."""
 
 
 @dataclass
@@ -60,6 +65,10 @@ class Recorder:
         return known[key]
 
     def constant(self, value: Fraction | int) -> int:
+        if abs(Fraction(value)) > LARGEST:
+            raise KernelError(
+                "a number that follows from the data, penalty or activation is infinite in float64; scale them down"
+            )
         return self.op("constant", value=Fraction(value))
 
     def exact(self, number: int) -> Fraction | None:

@@ -83,6 +83,8 @@ class Database:
             If there is a file already, or none can be made.
         """
         path = Path(path)
+        if path.is_dir():
+            raise DatabaseError(f"{path} is a directory; name a file")
         if path.exists() and (not path.is_file() or path.stat().st_size):
             raise DatabaseError(f"{path} exists already; open it to go on with it, or name another file")
         with _clear_errors(path):

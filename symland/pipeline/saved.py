@@ -16,7 +16,33 @@ from symland.rigor.check import check_certificate
 from symland.rigor.decimals import parse_decimal
 from symland.spec import LandscapeSpec
 
-__all__ = ["embed_saved", "read_certificates"]
+__all__ = ["embed_saved", "read_certificates", "read_saved"]
+
+LONGEST_FILE = 50_000_000
+"""Bytes of a file that is looked into; the checkers have limits of their own."""
+
+
+def read_saved(path: Path) -> bytes:
+    """What stands in a certificate or a saved proof.
+
+    Raises
+    ------
+    CertificateError
+        If the file cannot be read or is neither: nothing in it could be refuted then.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(LONGEST_FILE + 1)
+    except OSError as error:
+        raise CertificateError(f"{path}: cannot be read ({error.strerror}); give certificates or proofs") from None
+    try:
+        values = json.loads(text) if len(text) <= LONGEST_FILE else None
+    except (ValueError, RecursionError):
+        values = None
+    if not (isinstance(values, dict) and str(values.get("format", "")).startswith("symland")):
+        what = f"{path}: neither a certificate nor a saved proof"
+        raise CertificateError(f"{what}; give a file that `symland certify -o` or `symland prove -o` wrote")
+    return text
 
 
 def read_certificates(files: Sequence[Path]) -> tuple[LandscapeSpec, list[Certificate]]:
@@ -29,10 +55,7 @@ def read_certificates(files: Sequence[Path]) -> tuple[LandscapeSpec, list[Certif
     """
     made: list[Certificate] = []
     for file in files:
-        try:
-            text = file.read_bytes()
-        except OSError as error:
-            raise CertificateError(f"{file}: cannot be read ({error.strerror}); give certificate files") from None
+        text = read_saved(file)
         result = check_certificate(text)
         if result.verdict is not Verdict.CERTIFIED:
             raise CertificateError(f"{file}: {result.verdict.value}, {result.reason}; give a certificate that holds")

@@ -30,7 +30,7 @@ from symland.pipeline.summary import spaced
 from symland.records import FloatArray
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
-from symland.rigor.refine import RefinedPoint, refine
+from symland.rigor.refine import RefinedPoint, need_digits, refine
 from symland.symbolic.symmetry import find_symmetry
 from symland.theorems import ProofResult
 from symland.theorems.library import prove_all
@@ -179,13 +179,15 @@ def connect_into(
     """
     landscape = database.landscape().explored()
     points, kernel, group = list(landscape.points), compile_kernel(database.spec), landscape.group
-    listener.advance(f"{sum(p.index == 1 for p in points)} transition states")
     if between is not None:
+        if between[0] == between[1]:
+            raise DatabaseError(f"{database.path}: class {between[0]} twice; name two classes")
         for number in between:
             if not 0 <= number < len(points) or points[number].index or points[number].nullity:
                 raise DatabaseError(f"{database.path}: class {number} is not a minimum; name classes of index 0")
+        listener.advance(f"a search between {between[0]} and {between[1]}")
         points = search_between(kernel, group, points, *between)
-    found = bridge(kernel, group, points, attempts=attempts)
+    found = bridge(kernel, group, points, attempts=attempts, progress=listener.advance)
     if len(found.points) > len(database.points()):
         database.put_points(found.points)
     database.put_pathways(found.pathways)
@@ -200,12 +202,12 @@ def refine_into(database: Database, *, digits: int = 50, listener: Listener = SI
     Raises
     ------
     RefinementError
-        If `digits` is not positive.
+        If `digits` is not between 1 and the most that are allowed.
     """
-    if digits < 1:
-        raise RefinementError(f"--digits: {digits}; write 1 or more")
+    need_digits(digits)
     points, out = database.landscape().explored().points, list[RefinedPoint | None]()
     for number, point in enumerate(points):
+        listener.advance(f"classes to {digits} digits", number, len(points))
         try:
             refined: RefinedPoint | None = refine(database.spec, point.theta.tolist(), digits=digits)
         except RefinementError:
@@ -213,7 +215,6 @@ def refine_into(database: Database, *, digits: int = 50, listener: Listener = SI
         if refined is not None:
             database.put_refined(number, refined)
         out.append(refined)
-        listener.advance(f"{digits} digits", number + 1, len(points))
     return out
 
 

@@ -55,6 +55,7 @@ def summary(database: Database) -> dict[str, Any]:
     return {
         "schema": "symland-landscape/1",
         "spec": database.spec.canonical(),
+        "name": database.spec.name,
         "digest": database.spec.digest,
         "classes": rows,
         "standing": account.wording,

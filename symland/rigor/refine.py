@@ -31,10 +31,13 @@ from symland.rigor.krawczyk import (
 from symland.rigor.matrices import approximate_solution, identity, largest
 from symland.spec import LandscapeSpec
 
-__all__ = ["NewtonStep", "RefinedPoint", "refine"]
+__all__ = ["NewtonStep", "RefinedPoint", "need_digits", "refine"]
 
 FIRST_DIGITS = 30
 """Decimal digits of the first steps, which start from float64."""
+
+MOST_DIGITS = 1_000_000
+"""Decimal digits that can be asked for."""
 
 GUARD_DIGITS = 12
 """Decimal digits carried beyond those asked for."""
@@ -135,8 +138,7 @@ def refine(spec: LandscapeSpec, theta: Sequence[float | str | Fraction], digits:
     RefinementError
         If theta has the wrong length, Newton's method leaves the neighbourhood of theta, or it does not converge.
     """
-    if digits < 1:
-        raise RefinementError(f"{digits} digits; ask for at least 1")
+    need_digits(digits)
     if len(theta) != spec.n_parameters:
         raise RefinementError(f"{len(theta)} numbers for {spec.n_parameters} parameters; give one for each")
     start = [exact_decimal(t if isinstance(t, str | Fraction) else float(t)) for t in theta]
@@ -157,6 +159,12 @@ def refine(spec: LandscapeSpec, theta: Sequence[float | str | Fraction], digits:
             residual=short_above(residual),
             steps=tuple(steps),
         )
+
+
+def need_digits(digits: int) -> None:
+    """Refuse a number of digits that is not between 1 and MOST_DIGITS."""
+    if not 1 <= digits <= MOST_DIGITS:
+        raise RefinementError(f"{digits} digits; ask for 1 to {MOST_DIGITS}")
 
 
 def _bits(digits: int) -> int:

@@ -53,9 +53,22 @@ def test_enclosures_in_print(ends: tuple[str, str], tex: str) -> None:
 def test_text_holds_no_bare_special_character_and_nothing_that_pdflatex_lacks(text: str) -> None:
     tex = text_tex(text)
     bare = re.sub(r"\\(textbackslash|textasciicircum|textasciitilde|textless|textgreater)\{\}|\\[{}$&#%_]", "", tex)
-    bare = re.sub(r"\$\\(lambda|sigma|theta)\$", "", bare)
+    bare = re.sub(r"\$\\[A-Za-z]+\$|\\texttt\{U\+[0-9A-F]{4,6}\}", "", bare)
+    while (less := re.sub(r"\\([`'^~=u.\"rHvdckb]|textcommabelow)\{([^{}\\]*)\}", r"\2", bare)) != bare:
+        bare = less
     assert not set(bare) & set("\\{}$&#%_^~<>")
     assert all(ord(c) < 0x180 for c in tex)
+
+
+def test_names_in_other_letters_come_through() -> None:
+    for text, tex in (
+        ("Größe", "Größe"),
+        ("λ_Ω", r"$\lambda$\_$\Omega$"),
+        ("Ελλάδα", r"E$\lambda$$\lambda$\'{$\alpha$}$\delta$$\alpha$"),
+        ("Việt ș", r"Vi\^{\d{e}}t \textcommabelow{s}"),
+        ("中", r"\texttt{U+4E2D}"),
+    ):
+        assert text_tex(text) == tex
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ def write_parquet(folder: str | Path, landscape: Landscape) -> list[Path]:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise DatabaseError("Parquet needs the package pyarrow; install it, or write CSV") from None
+        what = 'Parquet needs the package pyarrow; run `pip install "symland[parquet]"`, or write CSV'
+        raise DatabaseError(what) from None
     out = []
     for name, (header, rows) in (
         ("classes", _class_table(landscape)),
