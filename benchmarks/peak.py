@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import time
 
-from symland.kernels.build.machine import LoadedObject, make_object
 from symland.kernels.lanes import LANES
+from symland.machine.llvm import LoadedObject, make_object
 
 CHAINS = 12
 """Independent sums: more than the latency of a multiply-add times its throughput."""

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from symland.kernels import inertia
-from symland.kernels.build.cache import entry_key, read_entry, source_digest, write_entry
 from symland.kernels.inertia import add_inertia
 from symland.kernels.lanes import LANES, Kind, LaneCode
+from symland.machine.cache import entry_key, read_entry, source_digest, write_entry
 from symland.machine.gate import Entry, Port
 from symland.program.ir import Program, Role
 from symland.records import FloatArray
@@ -30,6 +30,10 @@ Want = tuple[str, ...]
 
 ENTRY = "symland_kernel"
 """Name of the function in the machine code."""
+
+
+ROOMS = ("spec.py", "layout.py", "symbolic", "program", "kernels", "machine")
+"""What decides what a kernel is: derivation, lowering, recording, printing, compiling."""
 
 
 class Engine(Enum):
@@ -136,20 +140,20 @@ def make_function(
         return _numpy_function(spec, want)
     if engine is Engine.C:
         from symland.kernels import c99
-        from symland.kernels.build.library import LoadedLibrary, compiler_facts, make_library
+        from symland.machine.library import LoadedLibrary, compiler_facts, make_library
 
         version, make_text, make_code, made_for = c99.VERSION, c99.print_c, make_library, compiler_facts()
         load: Callable[[bytes], Loaded] = LoadedLibrary
     else:
         from symland.kernels import llvm
-        from symland.kernels.build.machine import LoadedObject, host, make_object
+        from symland.machine.llvm import LoadedObject, host, make_object
 
         version, make_text, make_code, made_for = llvm.VERSION, llvm.print_llvm, make_object, host()
         load = LoadedObject
     facts = {
         "engine": engine.value,
         "printer": version,
-        "source": source_digest(),
+        "source": source_digest(*ROOMS),
         "spec": spec.digest,
         "want": list(want),
         "runtime data": runtime_data,

@@ -87,7 +87,7 @@ def export_kernel(spec: LandscapeSpec, target: str, directory: str | Path, *, ru
 
 def _engine(target: str) -> str:
     """The engine that runs the lane code of a target: that of C where there is a compiler, else LLVM."""
-    from symland.kernels.build.library import compiler
+    from symland.machine.library import compiler
 
     if target == "c":
         try:

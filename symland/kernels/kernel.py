@@ -353,7 +353,7 @@ def compile_kernel(
     if isinstance(cache, Path):
         folder = cache
     elif cache:
-        from symland.kernels.build.cache import cache_folder
+        from symland.machine.cache import cache_folder
 
         folder = cache_folder()
     return CompiledKernel(

@@ -15,11 +15,9 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from symland.machine.text import LANES
+
 __all__ = ["LANES", "Address", "Buffer", "Carried", "Item", "Kind", "LaneCode", "Let", "Load", "Loop", "Store"]
-
-
-LANES = 8
-"""Points of a strip."""
 
 
 class Kind(Enum):

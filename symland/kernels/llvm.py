@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from symland.kernels.coefficients import FAR
-from symland.kernels.emit import VECTOR, plain
-from symland.kernels.lanes import LANES, Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
+from symland.kernels.lanes import Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
 from symland.kernels.rows import RowEmitter
+from symland.machine.text import LANES, MASK, VECTOR, double, plain, splat
 
 __all__ = ["VERSION", "print_llvm"]
 
@@ -27,22 +27,13 @@ STACK_ENTRIES = 1024
 """Lane values that a kernel without loops keeps on the stack."""
 
 _I = f"<{LANES} x i64>"
-_M = f"<{LANES} x i1>"
 _BITS_OF_SQRT_HALF = struct.unpack("<q", struct.pack("<d", 0.5**0.5))[0]
 _EXPONENT = -(1 << 52)
 _HIGH = -(1 << 27)
 
 
-def _double(value: Fraction | float) -> str:
-    return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
-
-
-def _splat(kind: str, text: str) -> str:
-    return f"<{', '.join([f'{kind} {text}'] * LANES)}>"
-
-
 def _integers(value: int) -> str:
-    return _splat("i64", str(value))
+    return splat("i64", str(value))
 
 
 _SHIFT = struct.unpack("<q", struct.pack("<d", 1.5 * 2**52))[0]
@@ -148,7 +139,7 @@ class _Printer(RowEmitter):
 
     def _global(self, buffer: Buffer) -> None:
         name = f"@{self.name}.{plain(buffer.name)}"
-        values = ", ".join(f"double {_double(v)}" for v in buffer.values)
+        values = ", ".join(f"double {double(v)}" for v in buffer.values)
         self.globals.append(f"{name} = private unnamed_addr constant [{buffer.size} x double] [{values}], align 64")
         self.pointers[buffer.name] = name
 
@@ -203,9 +194,9 @@ class _Printer(RowEmitter):
         args = [self.names[a] for a in item.args]
         match item.op:
             case "constant":
-                return _splat("double", _double(item.value or Fraction(0)))
+                return splat("double", double(item.value or Fraction(0)))
             case "infinity":
-                return _splat("double", _double(float("inf")))
+                return splat("double", double(float("inf")))
             case "add" | "sub" | "mul":
                 return self.put(f"f{item.op} contract {VECTOR} {args[0]}, {args[1]}")
             case "div":
@@ -235,8 +226,8 @@ class _Printer(RowEmitter):
         self.counter += 1
         slow, after, before = f"far{self.counter}", f"near{self.counter}", self.label
         size = self.put(f"call {VECTOR} @llvm.fabs.v{LANES}f64({VECTOR} {x})")
-        far = self.put(f"fcmp ogt {VECTOR} {size}, {_splat('double', _double(FAR))}")
-        bits = self.put(f"bitcast {_M} {far} to i{LANES}")
+        far = self.put(f"fcmp ogt {VECTOR} {size}, {splat('double', double(FAR))}")
+        bits = self.put(f"bitcast {MASK} {far} to i{LANES}")
         some = self.put(f"icmp ne i{LANES} {bits}, 0")
         self.do(f"br i1 {some}, label %{slow}, label %{after}")
         self.block(slow)
@@ -252,7 +243,7 @@ class _Printer(RowEmitter):
         return self.put(f"phi {VECTOR} [ {near}, %{before} ], [ {vector}, %{slow} ]")
 
     def _select(self, mask: str, a: str, b: str) -> str:
-        return self.put(f"select {_M} {mask}, {VECTOR} {a}, {VECTOR} {b}")
+        return self.put(f"select {MASK} {mask}, {VECTOR} {a}, {VECTOR} {b}")
 
     def _integer(self, a: str) -> str:
         return self.put(f"bitcast {VECTOR} {a} to {_I}")
@@ -273,7 +264,7 @@ class _Printer(RowEmitter):
         if op == "octave":
             octaves = self.put(f"ashr {_I} {above}, {_integers(52)}")
             moved = self._number(self.put(f"add {_I} {octaves}, {_integers(_SHIFT)}"))
-            return self.put(f"fsub {VECTOR} {moved}, {_splat('double', _double(1.5 * 2**52))}")
+            return self.put(f"fsub {VECTOR} {moved}, {splat('double', double(1.5 * 2**52))}")
         if op == "reduced":
             octaves = self.put(f"and {_I} {above}, {_integers(_EXPONENT)}")
             return self._number(self.put(f"sub {_I} {bits}, {octaves}"))

@@ -1,59 +1,20 @@
-"""From a derivation program to lane code: which indices become loops, and which arrays live in registers.
-
-Samples are taken in blocks: every index "d" runs over the samples of one block, which are written out, and one loop
-over the blocks holds all statements with a "d". Arrays with an entry for each sample are then needed for one block at
-a time. If what remains is long, wide indices become loops too, with a tile of neighbouring entries written out in the
-body; so the length of the code is bounded whatever the widths.
-"""
+"""From a schedule to lane code: every step is written down as the schedule has planned it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from math import prod
 
-import numpy as np
-from numpy.typing import NDArray
-
-from symland.kernels.lanes import Address, Buffer, Kind, LaneCode
+from symland.kernels.lanes import Address, LaneCode
 from symland.kernels.recorder import Recorder
-from symland.program.ir import Apply, Array, Contract, Program, Ref, Role, Statement
-from symland.program.plan import positions, unroll
+from symland.kernels.schedule import Part, Schedule, Step, make_schedule
+from symland.program.ir import Apply, Array, Contract, Program, Ref
 
-__all__ = ["STRAIGHT_LINE_TERMS", "record"]
-
-STRAIGHT_LINE_TERMS = 1200
-"""Terms of a program that are written out without loops over nodes."""
-
-FORMULA_TERMS = 12
-"""Terms that a formula counts for: a polynomial is as long as so many products."""
-
-BODY_TERMS = 48
-"""Terms of one statement that are written out in the body of its loops."""
-
-COUNTED_TERMS = 20_000
-"""Terms of the longest statement that is written out to count those that do not vanish."""
-
-SAMPLE_BLOCK = 8
-"""Samples that are all taken in one block; more are taken at most `NARROW` at a time."""
-
-NARROW = 4
-"""Indices with at most this many values are written out before wider ones."""
-
-_KINDS = {Role.INPUT: Kind.INPUT, Role.LOCAL: Kind.LOCAL, Role.OUTPUT: Kind.OUTPUT}
+__all__ = ["record"]
 
 Environment = dict[str, Address]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A range of an index: `turns` turns of a loop over tiles of `tile` entries, from `start`."""
-
-    start: int
-    turns: int
-    tile: int
+"""Where each letter stands; "in block" is the place of the sample in its block."""
 
 
 def record(
@@ -68,120 +29,35 @@ def record(
     finish : callable
         Records what is done with the outputs in the end; it is given P.
     """
-    return _Recording(program, runtime_data).record(finish)
+    return _Recording(make_schedule(program, runtime_data=runtime_data)).record(finish)
 
 
 class _Recording:
-    def __init__(self, program: Program, runtime_data: bool) -> None:
-        self.program = program
+    """Follows a schedule. What changes on the way is the code so far, and the values of the entries in registers."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule, self.program = schedule, schedule.program
         self.rec = Recorder()
-        self.baked = [] if runtime_data else [a.name for a in program.arrays.values() if a.role is Role.DATA]
-        self.runtime_data = runtime_data
-        terms = {id(s): self._terms(s) for s in program.statements}
-        self.block = self._block(sum(n for s, n in zip(program.statements, terms.values(), strict=True) if _samples(s)))
-        share = Fraction(self.block, program.n_samples)
-        total = sum(n * (share if _samples(s) else 1) for s, n in zip(program.statements, terms.values(), strict=True))
-        self.straight = total <= STRAIGHT_LINE_TERMS
-        self.tiles = {id(s): self._tiles(s) for s in program.statements}
-        self.private = self._private()
-        self.entries: dict[str, list[int | None]] = {}
-        self.covered: dict[str, NDArray[np.bool_]] = {}
-        self.added = False
-        self._declare()
-
-    # -- plan -----------------------------------------------------------------------------------------------------
-
-    def _terms(self, statement: Statement) -> int:
-        """How many terms a statement has when it is written out; zeros among the data count where there are many."""
-        count = prod(self.program.sizes[x] for x in statement.letters)
-        if isinstance(statement, Apply):
-            return FORMULA_TERMS * count
-        return count if count > COUNTED_TERMS else len(unroll(self.program, statement, self.baked)[0])
-
-    def _block(self, terms: int) -> int:
-        """Samples of a block: all if they are few, else a divisor of their number that keeps the code short."""
-        count = self.program.n_samples
-        if count <= SAMPLE_BLOCK:
-            return count
-        fits = [k for k in range(1, NARROW + 1) if count % k == 0 and terms * k <= count * STRAIGHT_LINE_TERMS]
-        return max(fits, default=1)
-
-    def _tiles(self, statement: Statement) -> Mapping[str, int]:
-        """For each index of a statement that becomes a loop, the entries written out in its body."""
-        sizes = {x: self.block if x == "d" else self.program.sizes[x] for x in statement.letters}
-        if self.straight:
-            return {}
-        out = statement.out.letters if isinstance(statement, Contract) else statement.letters
-        tiles = {x: 1 for x, n in sizes.items() if n > NARROW and x != "d"}
-        whole = {x: n for x, n in sizes.items() if x not in tiles}
-        for x in sorted((x for x in whole if x != "d"), key=lambda x: whole[x], reverse=True):
-            if prod(whole.values()) > BODY_TERMS:
-                tiles[x] = 1
-                del whole[x]
-        limit = BODY_TERMS if isinstance(statement, Contract) else max(self.block, NARROW)
-        for tile in (2, 4):
-            for x in [x for x in tiles if x in out]:
-                if sizes[x] % tile == 0 and prod(whole.values()) * prod(tiles.values()) // tiles[x] * tile <= limit:
-                    tiles[x] = tile
-        if isinstance(statement, Contract) and statement.triangle:
-            row, column = str(statement.out.index[0]), str(statement.out.index[len(statement.out.index) // 2])
-            if row in tiles and column in tiles:
-                tiles[row] = tiles[column] = min(tiles[row], tiles[column])
-            else:
-                tiles.pop(row, None), tiles.pop(column, None)
-        return tiles
-
-    def _private(self) -> set[str]:
-        """Local arrays that are always referred to sample by sample."""
-        refs = [ref for s in self.program.statements for ref in _refs(s)]
-        held = {a.name for a in self.program.arrays.values() if a.role is Role.LOCAL}
-        return held - {ref.array for ref in refs if not ref.index or ref.index[0] != "d"}
-
-    def _declare(self) -> None:
-        looped: set[str] = set()
-        in_blocks: set[str] = set()
-        for s in self.program.statements:
-            for ref in _refs(s):
-                if set(ref.letters) & set(self.tiles[id(s)]):
-                    looped.add(self._array(ref).base)
-            if _samples(s) and self.block < self.program.n_samples:
-                in_blocks |= {self._array(ref).base for ref in _outs(s)} - self.private
-        self.zeroed = in_blocks
-        for array in self.program.arrays.values():
-            if array.base != array.name:
-                continue
-            if array.role is Role.DATA:
-                values = () if self.runtime_data else array.values or ()
-                kind = Kind.DATA if self.runtime_data else Kind.BAKED
-                self.rec.buffer(Buffer(name=array.name, kind=kind, size=array.size, values=values))
-                continue
-            size = array.size
-            if array.name in self.private:
-                size = size // self.program.n_samples * self.block
-            memory = array.role is not Role.LOCAL or array.name in looped | in_blocks
-            if memory:
-                self.rec.buffer(Buffer(name=array.name, kind=_KINDS[array.role], size=size))
-            if array.role is not Role.INPUT and array.name not in looped | in_blocks:
-                self.entries[array.name] = [None] * size
-
-    # -- recording ------------------------------------------------------------------------------------------------
+        self.entries: dict[str, list[int | None]] = {name: [None] * n for name, n in schedule.registers.items()}
+        for buffer in schedule.buffers:
+            self.rec.buffer(buffer)
 
     def record(self, finish: Callable[[Recorder, int], None] | None) -> LaneCode:
-        before, during, after = self._split()
-        for s in before:
-            self._statement(s, Address(0))
-        if self.block == self.program.n_samples:
-            for s in during:
-                self._statement(s, Address(0))
+        plan, samples = self.schedule, self.program.n_samples
+        for step in plan.before:
+            self._step(step, Address(0))
+        if plan.block == samples:
+            for step in plan.during:
+                self._step(step, Address(0))
         else:
-            for name in sorted(self.zeroed):
+            for name in plan.zeroed:
                 self._zero(name)
             variable = self.rec.open()
-            for s in during:
-                self._statement(s, Address(0, ((variable, self.block),)))
-            self.rec.close(self.program.n_samples // self.block)
-        for s in after:
-            self._statement(s, Address(0))
+            for step in plan.during:
+                self._step(step, Address(0, ((variable, plan.block),)))
+            self.rec.close(samples // plan.block)
+        for step in plan.after:
+            self._step(step, Address(0))
         for name in self.program.outputs:
             for place, value in enumerate(self.entries.get(name, ())):
                 if value is not None:
@@ -190,32 +66,27 @@ class _Recording:
             finish(self.rec, self.program.n_parameters)
         return self.rec.code()
 
-    def _split(self) -> tuple[list[Statement], list[Statement], list[Statement]]:
-        """Statements before, inside and after the loop over the samples; sums may be added in any order."""
-        before: list[Statement] = []
-        during: list[Statement] = []
-        after: list[Statement] = []
-        from_samples: set[str] = set()
-        for s in self.program.statements:
-            ins = {self._array(ref).base for ref in _refs(s)} - {self._array(ref).base for ref in _outs(s)}
-            outs = {self._array(ref).base for ref in _outs(s)}
-            if _samples(s):
-                during.append(s)
-                from_samples |= outs
-            elif ins & from_samples or any(self.program.arrays[o].role is Role.OUTPUT for o in outs):
-                after.append(s)
-                from_samples |= outs
-            else:
-                before.append(s)
-        return before, during, after
-
     def _zero(self, name: str) -> None:
-        size = self.rec.buffers[name].size
         zero = self.rec.constant(0)
         variable = self.rec.open()
         self.rec.store(name, Address(0, ((variable, 1),)), zero)
-        self.rec.close(size)
-        self.covered[name] = np.ones(size, dtype=bool)
+        self.rec.close(self.rec.buffers[name].size)
+
+    def _step(self, step: Step, first: Address) -> None:
+        """A step for the samples from `first` on."""
+        statement = step.statement
+        if isinstance(statement, Apply):
+            for parts in step.parts:
+                self._apply(statement, parts, first)
+            return
+        if step.zeros:
+            zero = self.rec.constant(0)
+            for place in step.zeros:
+                self.rec.store(self._array(statement.out).base, Address(place), zero)
+        for parts in step.parts:
+            # A second part of the summed indices adds to what the first one stored.
+            whole = all(parts[x].start == 0 for x in statement.letters if x not in statement.out.letters)
+            self._contract(statement, parts, first, step.added or not whole)
 
     def _array(self, ref: Ref) -> Array:
         return self.program.arrays[ref.array]
@@ -226,7 +97,7 @@ class _Recording:
         for axis, (index, step) in enumerate(zip(ref.index, array.strides, strict=True)):
             if isinstance(index, int):
                 out = out.plus(Address(index), step)
-            elif axis == 0 and index == "d" and array.name in self.private:
+            elif axis == 0 and index == "d" and array.name in self.schedule.private:
                 out = out.plus(env["in block"], step)
             else:
                 out = out.plus(env[index], step)
@@ -239,67 +110,8 @@ class _Recording:
             return self.rec.constant(0) if value is None else value
         return self.rec.load(base, address)
 
-    def _statement(self, statement: Statement, first: Address) -> None:
-        if isinstance(statement, Contract):
-            self._cover(statement)
-        for parts in self._parts(statement):
-            if isinstance(statement, Apply):
-                self._apply(statement, parts, first)
-            else:
-                # A second part of the summed indices adds to what the first one stored.
-                whole = all(parts[x].start == 0 for x in statement.letters if x not in statement.out.letters)
-                self._contract(statement, parts, first, self.added or not whole)
-        for ref in _outs(statement):
-            base = self._array(ref).base
-            if base not in self.entries:
-                places = self._places(statement, ref)
-                self.covered.setdefault(base, np.zeros(self.rec.buffers[base].size, dtype=bool))[places] = True
-
-    def _parts(self, statement: Statement) -> Iterator[dict[str, _Part]]:
-        """Ways to take for each index either its whole tiles or what remains."""
-        tiles = self.tiles[id(statement)]
-        choices: list[list[_Part]] = []
-        for x in statement.letters:
-            n = self.program.sizes[x]
-            if x == "d":
-                choices.append([_Part(0, 1, self.block)])
-            elif x not in tiles:
-                choices.append([_Part(0, 1, n)])
-            else:
-                whole = _Part(0, n // tiles[x], tiles[x])
-                rest = _Part(n - n % tiles[x], 1, n % tiles[x])
-                choices.append([part for part in (whole, rest) if part.turns and part.tile])
-        for parts in product(*choices):
-            yield dict(zip(statement.letters, parts, strict=True))
-
-    def _places(self, statement: Statement, ref: Ref) -> NDArray[np.int64]:
-        """Entries of the base that a statement writes."""
-        array = self._array(ref)
-        letters = ref.letters
-        places = positions(self.program, ref, letters)
-        if isinstance(statement, Contract) and statement.triangle:
-            row, column = np.divmod(places, self.program.n_parameters)
-            places = places[row <= column]
-        if array.name in self.private:
-            places = np.unique(places[places < self.rec.buffers[array.base].size])
-        return places
-
-    def _cover(self, statement: Contract) -> None:
-        """Give a zero to entries that would be added to before they have a value, if others of them have one."""
-        base = self._array(statement.out).base
-        if base in self.entries:
-            return
-        covered = self.covered.setdefault(base, np.zeros(self.rec.buffers[base].size, dtype=bool))
-        places = self._places(statement, statement.out)
-        held = covered[places]
-        if held.any() and not held.all():
-            zero = self.rec.constant(0)
-            for place in np.unique(places[~held]):
-                self.rec.store(base, Address(int(place)), zero)
-        self.added = bool(held.any())
-
     def _environments(
-        self, parts: Mapping[str, _Part], letters: Sequence[str], loops: Mapping[str, int], first: Address
+        self, parts: Mapping[str, Part], letters: Sequence[str], loops: Mapping[str, int], first: Address
     ) -> Iterator[Environment]:
         """Where each letter stands, for every entry that is written out."""
         for offsets in product(*(range(parts[x].tile) for x in letters)):
@@ -312,7 +124,7 @@ class _Recording:
                     env[x] = Address(parts[x].start + k, steps)
             yield env
 
-    def _apply(self, statement: Apply, parts: Mapping[str, _Part], first: Address) -> None:
+    def _apply(self, statement: Apply, parts: Mapping[str, Part], first: Address) -> None:
         looped = [x for x in statement.letters if parts[x].turns > 1]
         loops = {x: self.rec.open() for x in looped}
         formula = self.program.formulas[statement.formula]
@@ -343,7 +155,7 @@ class _Recording:
         else:
             self.rec.store(base, address, value)
 
-    def _contract(self, statement: Contract, parts: Mapping[str, _Part], first: Address, added: bool) -> None:
+    def _contract(self, statement: Contract, parts: Mapping[str, Part], first: Address, added: bool) -> None:
         rec, out = self.rec, statement.out
         summed = [x for x in statement.letters if x not in out.letters]
         rows = len(out.index) // 2
@@ -380,7 +192,7 @@ class _Recording:
             follows = diagonal is not None and x == diagonal[1] and diagonal[0] in outer
             rec.close(parts[x].turns, from_=loops[str(diagonal[0])] if follows and diagonal else None)
 
-    def _below(self, parts: Mapping[str, _Part], diagonal: tuple[str | int, str | int]) -> bool:
+    def _below(self, parts: Mapping[str, Part], diagonal: tuple[str | int, str | int]) -> bool:
         """Whether all entries of these parts lie below the diagonal."""
         row, column = parts[str(diagonal[0])], parts[str(diagonal[1])]
         return column.start + column.turns * column.tile <= row.start
@@ -422,16 +234,3 @@ class _Recording:
         if added:
             value = self.rec.add(self.rec.load(base, address, stay=True), value)
         self.rec.store(base, address, value)
-
-
-def _samples(statement: Statement) -> bool:
-    return "d" in statement.letters
-
-
-def _outs(statement: Statement) -> tuple[Ref, ...]:
-    return (statement.out,) if isinstance(statement, Contract) else statement.outs
-
-
-def _refs(statement: Statement) -> tuple[Ref, ...]:
-    rest = statement.factors if isinstance(statement, Contract) else statement.ins
-    return _outs(statement) + rest

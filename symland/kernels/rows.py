@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from symland.kernels.emit import VECTOR, Emitter, plain
 from symland.kernels.lanes import LANES, Buffer
+from symland.machine.text import VECTOR, Emitter, plain
 
 __all__ = ["RowEmitter"]
 

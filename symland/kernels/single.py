@@ -27,9 +27,9 @@ def primitive_code(op: str, arity: int = 1, value: Fraction | None = None) -> La
 
 def evaluate_primitive(op: str, x: FloatArray, value: Fraction | None = None) -> FloatArray:
     """What the compiled polynomial gives at arguments of shape (n, arity)."""
-    from symland.kernels.build.machine import LoadedObject, make_object
     from symland.kernels.engines import ENTRY, native, per_point, workspace
     from symland.kernels.llvm import print_llvm
+    from symland.machine.llvm import LoadedObject, make_object
 
     code = inline(primitive_code(op, x.shape[1], value))
     loaded = LoadedObject(make_object(print_llvm(code, ENTRY)))

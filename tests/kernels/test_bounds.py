@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from symland.kernels import inertia
-from symland.kernels.build.machine import LoadedObject, make_object
 from symland.kernels.engines import ENTRY, inline_code, record_code, workspace
 from symland.kernels.llvm import print_llvm
+from symland.machine.llvm import LoadedObject, make_object
 from symland.spec import load_spec
 
 GUARD = 2048

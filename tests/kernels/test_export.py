@@ -243,7 +243,7 @@ def test_c_is_exported_where_there_is_no_compiler(tmp_path: Path, monkeypatch: p
     def none() -> tuple[str, ...]:
         raise KernelError("none")
 
-    monkeypatch.setattr("symland.kernels.build.library.compiler", none)
+    monkeypatch.setattr("symland.machine.library.compiler", none)
     export_kernel(load_spec("xor", hidden=(1,)), "c", tmp_path)
     assert json.loads((tmp_path / "xor.verification.json").read_text())["engine"] == "llvm"
 

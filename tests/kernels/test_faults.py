@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 
 from symland.kernels import compile_kernel, elementary, verify_kernel
-from symland.kernels.build.machine import LoadedObject, make_object
 from symland.kernels.checks import check_enclosure, check_primitives, check_recording
 from symland.kernels.elementary import inline
 from symland.kernels.engines import ENTRY, kernel_ports, native, record_code, workspace
 from symland.kernels.lanes import Address, Item, LaneCode, Let, Load, Loop, Store
 from symland.kernels.llvm import print_llvm
+from symland.machine.llvm import LoadedObject, make_object
 from symland.program.derive import build_program
 from symland.program.identity import check_identity
 from symland.program.ir import Apply, Contract, Formula, Program, Ref

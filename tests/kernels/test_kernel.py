@@ -12,7 +12,7 @@ import pytest
 
 from symland.errors import KernelError
 from symland.kernels import CompiledKernel, compile_kernel
-from symland.kernels.build.cache import read_entry
+from symland.machine.cache import read_entry
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
 from symland.spec import LandscapeSpec, load_spec

@@ -58,9 +58,9 @@ def test_recorded_code_is_its_program_for_random_networks(spec: LandscapeSpec) -
 @pytest.mark.parametrize("limit", [1, 8])
 def test_recorded_code_with_loops_is_its_program(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     # With low limits every index of a small network becomes a loop.
-    monkeypatch.setattr("symland.kernels.record.STRAIGHT_LINE_TERMS", 0)
-    monkeypatch.setattr("symland.kernels.record.BODY_TERMS", limit)
-    monkeypatch.setattr("symland.kernels.record.NARROW", 1)
+    monkeypatch.setattr("symland.kernels.schedule.STRAIGHT_LINE_TERMS", 0)
+    monkeypatch.setattr("symland.kernels.schedule.BODY_TERMS", limit)
+    monkeypatch.setattr("symland.kernels.schedule.NARROW", 1)
     for name, changes in (("xor", {"hidden": (3, 2, 4)}), ("xor-pm", {"hidden": (5,), "bias": False})):
         program = build_program(load_spec(name).with_(**changes))
         assert check_recording(program, record(program)).verdict is Verdict.CERTIFIED

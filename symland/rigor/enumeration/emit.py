@@ -10,205 +10,172 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import llvmlite.binding as llvm
-import llvmlite.ir as ir
 import numpy as np
 import numpy.typing as npt
 
 from symland.errors import KernelError
+from symland.machine.cache import cache_folder
 from symland.machine.gate import Entry, Port, admit
+from symland.machine.llvm import Passes, load_text
+from symland.machine.text import LANES as WIDTH
+from symland.machine.text import MASK, VECTOR, Emitter, double, splat
 
-WIDTH = 8
-"""Lanes of a strip."""
-_DOUBLE = ir.DoubleType()
-_LONG = ir.IntType(64)
-_STRIP = ir.VectorType(_DOUBLE, WIDTH)
-_LONGS = ir.VectorType(_LONG, WIDTH)
+__all__ = ["WIDTH", "CompiledLanes", "LaneProgram", "Lanes", "Mask", "NumpyLanes", "Vector", "lane_text"]
+
+LONGS = f"<{WIDTH} x i64>"
+"""The type of whole numbers in lanes."""
 
 Lanes = npt.NDArray[np.float64]
 LaneProgram = Callable[[Sequence[Any]], Sequence[Any]]
 """Straight-line text: a list of input lanes to a list of output lanes."""
 
 
-def _constant(x: float) -> ir.Constant:
-    return ir.Constant(_STRIP, [float(x)] * WIDTH)
+def _name(lane: Vector | float) -> str:
+    return lane.name if isinstance(lane, Vector) else splat("double", double(lane))
 
 
 class Vector:
     """A recorded strip of doubles."""
 
-    __slots__ = ("builder", "value")
+    __slots__ = ("emitter", "name")
     __array_ufunc__ = None
 
-    def __init__(self, builder: ir.IRBuilder, value: Any) -> None:
-        self.builder = builder
-        self.value = value
+    def __init__(self, emitter: Emitter, name: str) -> None:
+        self.emitter = emitter
+        self.name = name
 
-    def _other(self, other: Vector | float) -> Any:
-        return other.value if isinstance(other, Vector) else _constant(other)
+    def _put(self, text: str) -> Vector:
+        return Vector(self.emitter, self.emitter.put(text))
 
-    def _wrap(self, value: Any) -> Vector:
-        return Vector(self.builder, value)
+    def _operation(self, op: str, first: Vector | float, second: Vector | float) -> Vector:
+        return self._put(f"{op} {VECTOR} {_name(first)}, {_name(second)}")
 
     def __add__(self, other: Vector | float) -> Vector:
-        return self._wrap(self.builder.fadd(self.value, self._other(other)))
+        return self._operation("fadd", self, other)
 
     def __sub__(self, other: Vector | float) -> Vector:
-        return self._wrap(self.builder.fsub(self.value, self._other(other)))
+        return self._operation("fsub", self, other)
 
     def __rsub__(self, other: float) -> Vector:
-        return self._wrap(self.builder.fsub(_constant(other), self.value))
+        return self._operation("fsub", other, self)
 
     def __mul__(self, other: Vector | float) -> Vector:
-        return self._wrap(self.builder.fmul(self.value, self._other(other)))
+        return self._operation("fmul", self, other)
 
     __radd__ = __add__
     __rmul__ = __mul__
 
     def __truediv__(self, other: Vector | float) -> Vector:
-        return self._wrap(self.builder.fdiv(self.value, self._other(other)))
+        return self._operation("fdiv", self, other)
 
     def __rtruediv__(self, other: float) -> Vector:
-        return self._wrap(self.builder.fdiv(_constant(other), self.value))
+        return self._operation("fdiv", other, self)
 
     def __neg__(self) -> Vector:
-        return self._wrap(self.builder.fneg(self.value))
+        return self._put(f"fneg {VECTOR} {self.name}")
 
-    def _compare(self, sign: str, other: Vector | float) -> Mask:
-        return Mask(self.builder, self.builder.fcmp_ordered(sign, self.value, self._other(other)))
+    def _compare(self, test: str, other: Vector | float) -> Mask:
+        return Mask(self.emitter, self.emitter.put(f"fcmp {test} {VECTOR} {self.name}, {_name(other)}"))
 
     def __lt__(self, other: Vector | float) -> Mask:
-        return self._compare("<", other)
+        return self._compare("olt", other)
 
     def __le__(self, other: Vector | float) -> Mask:
-        return self._compare("<=", other)
+        return self._compare("ole", other)
 
     def __gt__(self, other: Vector | float) -> Mask:
-        return self._compare(">", other)
+        return self._compare("ogt", other)
 
     def __ge__(self, other: Vector | float) -> Mask:
-        return self._compare(">=", other)
+        return self._compare("oge", other)
 
     def lane_min(self, other: Vector | float) -> Vector:
-        rhs = self._other(other)
-        return self._wrap(self.builder.select(self.builder.fcmp_ordered("<", self.value, rhs), self.value, rhs))
+        return (self < other).lane_choose(self, other)
 
     def lane_max(self, other: Vector | float) -> Vector:
-        rhs = self._other(other)
-        return self._wrap(self.builder.select(self.builder.fcmp_ordered(">", self.value, rhs), self.value, rhs))
+        return (self > other).lane_choose(self, other)
 
-    def _intrinsic(self, name: str) -> Any:
-        kind = ir.FunctionType(_STRIP, [_STRIP])
-        module = self.builder.module
-        full = f"llvm.{name}.v{WIDTH}f64"
-        found = module.globals.get(full) or ir.Function(module, kind, full)
-        return self.builder.call(found, [self.value])
+    def _intrinsic(self, name: str) -> Vector:
+        return self._put(f"call {VECTOR} @llvm.{name}.v{WIDTH}f64({VECTOR} {self.name})")
 
     def lane_abs(self) -> Vector:
-        return self._wrap(self._intrinsic("fabs"))
+        return self._intrinsic("fabs")
 
     def lane_rint(self) -> Vector:
-        return self._wrap(self._intrinsic("rint"))
+        return self._intrinsic("rint")
 
     def lane_exp2(self) -> Vector:
-        whole = self.builder.fptosi(self.value, _LONGS)
-        biased = self.builder.add(whole, ir.Constant(_LONGS, [1023] * WIDTH))
-        return self._wrap(self.builder.bitcast(self.builder.shl(biased, ir.Constant(_LONGS, [52] * WIDTH)), _STRIP))
+        put = self.emitter.put
+        whole = put(f"fptosi {VECTOR} {self.name} to {LONGS}")
+        biased = put(f"add {LONGS} {whole}, {splat('i64', '1023')}")
+        shifted = put(f"shl {LONGS} {biased}, {splat('i64', '52')}")
+        return self._put(f"bitcast {LONGS} {shifted} to {VECTOR}")
 
 
 class Mask:
     """A recorded strip of truth values."""
 
-    __slots__ = ("builder", "value")
+    __slots__ = ("emitter", "name")
 
-    def __init__(self, builder: ir.IRBuilder, value: Any) -> None:
-        self.builder = builder
-        self.value = value
+    def __init__(self, emitter: Emitter, name: str) -> None:
+        self.emitter = emitter
+        self.name = name
+
+    def _operation(self, op: str, second: str) -> Mask:
+        return Mask(self.emitter, self.emitter.put(f"{op} {MASK} {self.name}, {second}"))
 
     def __and__(self, other: Mask) -> Mask:
-        return Mask(self.builder, self.builder.and_(self.value, other.value))
+        return self._operation("and", other.name)
 
     def __or__(self, other: Mask) -> Mask:
-        return Mask(self.builder, self.builder.or_(self.value, other.value))
+        return self._operation("or", other.name)
 
     def __invert__(self) -> Mask:
-        return Mask(self.builder, self.builder.not_(self.value))
+        return self._operation("xor", splat("i1", "true"))
 
     def lane_choose(self, a: Vector | float, b: Vector | float) -> Vector:
-        left = a.value if isinstance(a, Vector) else _constant(a)
-        right = b.value if isinstance(b, Vector) else _constant(b)
-        return Vector(self.builder, self.builder.select(self.value, left, right))
+        text = f"select {MASK} {self.name}, {VECTOR} {_name(a)}, {VECTOR} {_name(b)}"
+        return Vector(self.emitter, self.emitter.put(text))
 
 
-def lane_ir(name: str, program: LaneProgram, n_in: int) -> tuple[ir.Module, int]:
-    """LLVM module of ``void name(int64 strips, int64 stride, double *in, double *out)`` and the number of outputs.
+def lane_text(name: str, program: LaneProgram, n_in: int) -> tuple[str, int]:
+    """LLVM IR of ``void name(int64 strips, int64 stride, double *in, double *out)`` and the number of outputs.
 
-    Slot s of lane i lies at ``[s * stride + i]`` of both arrays.
+    There is one strip at least. Slot s of lane i lies at ``[s * stride + i]`` of both arrays.
     """
-    module = ir.Module(name=name)
-    pointer = ir.PointerType(_DOUBLE)
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_LONG, _LONG, pointer, pointer]), name)
-    strips, stride, source, target = function.args
-    entry, loop, leave = (function.append_basic_block(label) for label in ("entry", "loop", "leave"))
-    builder = ir.IRBuilder(entry)
-    builder.cbranch(builder.icmp_signed(">", strips, ir.Constant(_LONG, 0)), loop, leave)
-    builder.position_at_end(loop)
-    index = builder.phi(_LONG)
-    index.add_incoming(ir.Constant(_LONG, 0), entry)
-    first = builder.mul(index, ir.Constant(_LONG, WIDTH))
+    emitter = Emitter()
+    strip = emitter.begin("strip", "%strips")
+    first = emitter.multiply(strip, WIDTH)
 
-    def place(base: Any, slot: int) -> Any:
-        offset = builder.add(builder.mul(ir.Constant(_LONG, slot), stride), first)
-        return builder.bitcast(builder.gep(base, [offset]), ir.PointerType(_STRIP))
+    def place(base: str, slot: int) -> str:
+        return emitter.entry(base, emitter.add(emitter.multiply("%stride", slot), first), "double")
 
-    inputs = []
-    for slot in range(n_in):
-        load = builder.load(place(source, slot), typ=_STRIP)
-        load.align = 8
-        inputs.append(Vector(builder, load))
+    inputs = [Vector(emitter, emitter.load(place("%in", slot), align=8)) for slot in range(n_in)]
     outputs = program(inputs)
     for slot, lane in enumerate(outputs):
-        value = lane.value if isinstance(lane, Vector) else _constant(lane)
-        builder.store(value, place(target, slot), align=8)
-    following = builder.add(index, ir.Constant(_LONG, 1))
-    index.add_incoming(following, loop)
-    builder.cbranch(builder.icmp_signed("<", following, strips), loop, leave)
-    builder.position_at_end(leave)
-    builder.ret_void()
-    return module, len(outputs)
-
-
-def load_machine_code(module: ir.Module) -> Any:
-    """Optimise a module for this processor (no fast-math: every rounding stays) and load it; keep what is returned."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    host = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
-    )
-    text = llvm.parse_assembly(str(module))
-    text.verify()
-    builder = llvm.create_pass_builder(host, llvm.create_pipeline_tuning_options(speed_level=1))
-    builder.getModulePassManager().run(text, builder)
-    engine = llvm.create_mcjit_compiler(text, host)
-    engine.finalize_object()
-    return engine
+        emitter.store(_name(lane), place("%out", slot), align=8)
+    emitter.end()
+    emitter.do("ret void")
+    declared = [f"declare {VECTOR} @llvm.{function}.v{WIDTH}f64({VECTOR})" for function in ("fabs", "rint")]
+    head = f"define void @{name}(i64 %strips, i64 %stride, ptr %in, ptr %out) {{\nentry:"
+    return "\n".join([head, *emitter.lines, "}", *declared, ""]), len(outputs)
 
 
 class CompiledLanes:
     """A lane program as machine code: ``run(inputs (n_in, n)) -> (n_out, n)``."""
 
     def __init__(self, name: str, program: LaneProgram, n_in: int) -> None:
-        module, self.n_out = lane_ir(name, program, n_in)
+        text, self.n_out = lane_text(name, program, n_in)
         self.n_in = n_in
-        engine = load_machine_code(module)
+        loaded = load_text(text, Passes.MANY, cache_folder())
         self._entry = Entry(
-            address=engine.get_function_address(name),
+            address=loaded.address(name),
             n_sizes=2,
             ports=(
                 Port(name="the lanes", shape=lambda strips, stride: (n_in, stride)),
                 Port(name="the results", shape=lambda strips, stride: (self.n_out, stride), written=True),
             ),
-            owner=engine,
+            owner=loaded,
         )
 
     def __call__(self, inputs: Lanes) -> Lanes:

@@ -16,8 +16,10 @@ import llvmlite.ir as ir
 import numpy as np
 import numpy.typing as npt
 
+from symland.machine.cache import cache_folder
 from symland.machine.gate import INTEGER, Entry, Port
-from symland.rigor.enumeration.emit import WIDTH, load_machine_code
+from symland.machine.llvm import Passes, load_text
+from symland.machine.text import LANES as WIDTH
 
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
@@ -204,12 +206,12 @@ def _ports(rows: int, sides: int) -> tuple[Port, ...]:
 
 @lru_cache(maxsize=8)
 def _compiled(rows: int, sides: int) -> Entry:
-    engine = load_machine_code(_Emitter(rows, sides).emit())
+    loaded = load_text(str(_Emitter(rows, sides).emit()), Passes.MANY, cache_folder())
     return Entry(
-        address=engine.get_function_address("match"),
+        address=loaded.address("match"),
         n_sizes=3,
         ports=_ports(rows, sides),
-        owner=engine,
+        owner=loaded,
         counts=True,
     )
 

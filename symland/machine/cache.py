@@ -1,8 +1,9 @@
 """The cache of machine code on disk.
 
-A cached object is one file: a line of JSON (format, key, SHA-256 and size of the object, facts about its making) and
-the object. The key holds everything that the machine code depends on; a file whose key or checksum does not fit is made
-again. Files appear by an atomic rename, so processes may race: each finds a whole file or none.
+A cached object, of a kernel or an interval program, is one file: a line of JSON (format, key, SHA-256 and size of the
+object, facts about its making) and the object. The key holds everything that the machine code depends on; a file whose
+key or checksum does not fit is made again. Files appear by an atomic rename, so processes may race: each finds a whole
+file or none.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ FORMAT = 1
 
 
 @cache
-def source_digest() -> str:
-    """SHA-256 of the modules that decide what a kernel is: derivation, lowering, recording, printing."""
-    root = Path(__file__).parent.parent.parent
-    files = [root / "spec.py", root / "layout.py", *sorted((root / "symbolic").glob("*.py"))]
-    files += [*sorted((root / "program").glob("*.py")), *sorted((root / "kernels").rglob("*.py"))]
+def source_digest(*places: str) -> str:
+    """SHA-256 of the source of files and rooms of the package: what decides what a piece of code is."""
+    root = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
+    for place in places:
+        found = root / place
+        for file in sorted(found.rglob("*.py")) if found.is_dir() else [found]:
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -41,7 +42,7 @@ def cache_folder() -> Path:
         return Path(given)
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("symland")) / "kernels"
+    return Path(platformdirs.user_cache_dir("symland")) / "code"
 
 
 def entry_key(facts: Mapping[str, Any]) -> str:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from symland.kernels.lanes import LANES
+import struct
+from fractions import Fraction
 
-__all__ = ["VECTOR", "Emitter", "plain"]
+__all__ = ["LANES", "MASK", "VECTOR", "Emitter", "double", "plain", "splat"]
+
+LANES = 8
+"""Doubles of a vector: one cache line."""
 
 VECTOR = f"<{LANES} x double>"
 """The type of a lane value."""
+
+MASK = f"<{LANES} x i1>"
+"""The type of the truth values of lanes."""
+
+
+def double(value: Fraction | float) -> str:
+    """A double as a constant."""
+    return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
+
+
+def splat(kind: str, text: str) -> str:
+    """A constant in every lane."""
+    return f"<{', '.join([f'{kind} {text}'] * LANES)}>"
 
 
 def plain(name: str) -> str:

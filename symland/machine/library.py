@@ -41,7 +41,7 @@ def compiler() -> tuple[str, ...]:
 @cache
 def compiler_facts() -> Mapping[str, str]:
     """What machine code of the C engine depends on."""
-    from symland.kernels.build.machine import host
+    from symland.machine.llvm import host
 
     version = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, check=False).stdout
     first = version.splitlines()[0] if version else ""

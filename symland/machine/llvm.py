@@ -1,0 +1,111 @@
+"""Machine code by LLVM, keeping it on disk, and loading it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from symland.errors import KernelError
+from symland.machine.cache import entry_key, read_entry, source_digest, write_entry
+
+__all__ = ["LoadedObject", "Passes", "host", "load_text", "make_object"]
+
+
+class Passes(Enum):
+    """What LLVM does before it makes code. No pass may reorder or fuse what the text does not allow."""
+
+    FEW = "sroa, instcombine"
+    """For text that is shared, hoisted and folded as far as it can be: keep the stack in registers, fuse products into
+    sums."""
+    MANY = "level 1"
+    """For text as it was recorded, which computes many things twice."""
+
+
+@cache
+def _llvm() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+@cache
+def host() -> Mapping[str, str]:
+    """The compiler and the processor that machine code is made for."""
+    llvm = _llvm()
+    return {
+        "llvm": ".".join(map(str, llvm.llvm_version_info)),
+        "triple": llvm.get_default_triple(),
+        "cpu": llvm.get_host_cpu_name(),
+        "features": llvm.get_host_cpu_features().flatten(),
+    }
+
+
+def make_object(text: str, passes: Passes = Passes.FEW) -> bytes:
+    """Machine code of an LLVM module for this processor.
+
+    Raises
+    ------
+    KernelError
+        If LLVM does not take the text.
+    """
+    llvm = _llvm()
+    try:
+        module = llvm.parse_assembly(text)
+    except RuntimeError as error:
+        line = " ".join(str(error).split())[:200]
+        raise KernelError(f"LLVM does not take its text ({line}); report it with the specification") from None
+    target = llvm.Target.from_default_triple()
+    machine = target.create_target_machine(cpu=host()["cpu"], features=host()["features"], opt=2, jit=True)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    if passes is Passes.MANY:
+        manager = builder.getModulePassManager()
+    else:
+        manager = llvm.create_new_module_pass_manager()
+        manager.add_sroa_pass()
+        manager.add_instruction_combine_pass()
+    manager.run(module, builder)
+    return bytes(machine.emit_object(module))
+
+
+_ENGINES: list[Any] = []
+"""Every engine that was made: machine code is small, and an address that was handed out stays good."""
+
+
+class LoadedObject:
+    """Machine code in memory."""
+
+    def __init__(self, machine_code: bytes) -> None:
+        llvm = _llvm()
+        machine = llvm.Target.from_default_triple().create_target_machine(jit=True)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(machine_code))
+        self._engine.finalize_object()
+        _ENGINES.append(self._engine)
+
+    def address(self, name: str) -> int:
+        return int(self._engine.get_function_address(name))
+
+
+def load_text(text: str, passes: Passes, folder: Path | None) -> LoadedObject:
+    """The machine code of an LLVM module, from the cache if it was made before.
+
+    The key is the text itself with all that makes code of it, so what is found is what would be made: nothing that the
+    text was written from needs to be known.
+    """
+    if folder is None:
+        return LoadedObject(make_object(text, passes))
+    made_by = {"passes": passes.value, "source": source_digest("machine"), **host()}
+    facts = {"engine": "text", "text": hashlib.sha256(text.encode()).hexdigest(), **made_by}
+    key = entry_key(facts)
+    found = read_entry(folder, key)
+    if found is not None:
+        return LoadedObject(found[1])
+    machine_code = make_object(text, passes)
+    write_entry(folder, key, facts, machine_code)
+    return LoadedObject(machine_code)

@@ -1,0 +1,129 @@
+"""Machine code on disk: what is found is what would be made, else it is made again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symland.errors import KernelError
+from symland.machine import llvm
+from symland.machine.cache import cache_folder, read_entry, source_digest
+from symland.machine.llvm import Passes, load_text, make_object
+from symland.rigor.enumeration import matching
+from symland.rigor.enumeration.emit import CompiledLanes, lane_text
+from symland.rigor.enumeration.node import contract_program
+from symland.rigor.enumeration.problem import reduced_problem
+from symland.spec import load_spec
+
+TEXT, _ = lane_text("f", lambda lanes: [lanes[0] * 2.0], 1)
+COLUMN = np.array([[3.0]])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SYMLAND_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was compiled."""
+    calls: list[Any] = []
+
+    def make(*given: Any) -> bytes:
+        calls.append(given)
+        return make_object(*given)
+
+    monkeypatch.setattr(llvm, "make_object", make)
+    return calls
+
+
+def times(factor: float) -> float:
+    """Three times a factor, by a program whose name is that of every other."""
+    return float(CompiledLanes("f", lambda lanes: [lanes[0] * factor], 1)(COLUMN)[0, 0])
+
+
+def test_a_text_is_compiled_once_and_each_text_has_its_own_code(folder: Path, made: list[Any]) -> None:
+    assert [times(factor) for factor in (2.0, 5.0, 2.0, 5.0)] == [6.0, 15.0, 6.0, 15.0]
+    assert len(made) == len(list(folder.glob("*.o"))) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [bytes.upper, lambda content: content[:-5], lambda content: b"", lambda content: content + b"x"],
+    ids=["changed", "cut", "empty", "longer"],
+)
+def test_a_damaged_entry_is_made_again(folder: Path, made: list[Any], damage: Callable[[bytes], bytes]) -> None:
+    times(2.0)
+    (entry,) = folder.glob("*.o")
+    entry.write_bytes(damage(entry.read_bytes()))
+    assert times(2.0) == 6.0
+    assert len(made) == 2
+    assert read_entry(folder, entry.stem) is not None
+
+
+def test_an_entry_of_another_text_is_foreign_under_whatever_name_it_lies(folder: Path, made: list[Any]) -> None:
+    times(2.0)
+    times(5.0)
+    first, second = folder.glob("*.o")
+    contents = first.read_bytes(), second.read_bytes()
+    first.write_bytes(contents[1])
+    second.write_bytes(contents[0])
+    assert [times(2.0), times(5.0)] == [6.0, 15.0]
+    assert len(made) == 4
+
+
+@pytest.mark.parametrize("fact", ["llvm", "triple", "cpu", "features"])
+def test_code_of_another_compiler_or_processor_is_foreign(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fact: str
+) -> None:
+    code, host, asked = make_object(TEXT, Passes.MANY), dict(llvm.host()), []
+    load_text(TEXT, Passes.MANY, folder)
+    monkeypatch.setattr(llvm, "make_object", lambda *given: asked.append(given) or code)
+    load_text(TEXT, Passes.MANY, folder)
+    assert not asked
+    monkeypatch.setattr(llvm, "host", lambda: {**host, fact: "another"})
+    load_text(TEXT, Passes.MANY, folder)
+    assert len(asked) == 1
+
+
+def test_the_passes_and_the_room_that_makes_code_are_in_the_key(
+    folder: Path, made: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for passes in Passes:
+        load_text(TEXT, passes, folder)
+    assert len(made) == 2
+    monkeypatch.setattr(llvm, "source_digest", lambda *places: "another source")
+    load_text(TEXT, Passes.MANY, folder)
+    assert len(made) == 3
+
+
+def test_the_source_of_a_place_is_that_of_its_files() -> None:
+    assert len({source_digest("machine"), source_digest("kernels"), source_digest("machine", "kernels")}) == 3
+    assert source_digest("machine/gate.py") != source_digest("machine/cache.py")
+    assert cache_folder().is_absolute()
+
+
+def test_text_that_is_none_is_refused_in_one_line(folder: Path) -> None:
+    with pytest.raises(KernelError, match="report it") as caught:
+        load_text("define nothing", Passes.FEW, folder)
+    assert "\n" not in str(caught.value)
+    assert not list(folder.iterdir())
+
+
+def test_the_second_run_compiles_nothing(folder: Path, made: list[Any]) -> None:
+    problem = reduced_problem(load_spec("xor", hidden=(1,), penalty="1/10"))
+    seconds = []
+    for _ in range(2):
+        matching._compiled.cache_clear()
+        begun = time.process_time()
+        CompiledLanes("contract", contract_program(problem.design), 2 * (problem.samples + problem.inputs + 2))
+        matching._compiled(3, 1)
+        seconds.append(time.process_time() - begun)
+    assert len(made) == 2
+    assert seconds[1] < 0.5 * seconds[0]
