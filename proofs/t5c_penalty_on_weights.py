@@ -51,19 +51,20 @@ def other(*orders):
 stationary = Hypothesis(
     name="next bias stationary",
     statement=(
-        r"the narrow point is stationary, so $\partial E_{\rm narrow}/\partial c = \frac1D\sum_d \partial f_d/\partial c "
-        r"= 0$"
+        r"the narrow point is stationary, so $\partial E_{\rm narrow}/\partial c = \frac1D\sum_d \partial "
+        r"f_d/\partial c = 0$"
     ),
     rules=(other(0, 1, 0), other(0, 0, 1)),
 )
 
 SETTING = (
-    r"A network of any depth, activation $\sigma$ and smooth loss $\frac1D\sum_d\ell_d$, with biases in every layer, a "
-    r"penalty $\lambda \ge 0$ on the square of each weight, and \emph{no} penalty on biases: its loss is $E_{\rm "
-    r"narrow}(\theta)$. One node is added to a hidden layer, with incoming weights $w$, bias $t$ and outgoing weights "
-    r"$v$: $E(\theta, w, v, t)$. $c$ are the biases of the next layer, $\xi$ the outputs of the layer before, $f_d$ the "
-    r"loss of sample $d$ as a function of $\theta$, and $C_{im} = \frac1D\sum_d (\partial f_d/\partial c_i)\,\xi_m(x_d)$ "
-    r"the residual matrix of T5-extension without its bias column, $\tau_k$ its singular values. "
+    r"A network of any depth, activation $\sigma$ and smooth loss $\frac1D\sum_d\ell_d$, with biases in every layer, "
+    r"a penalty $\lambda \ge 0$ on the square of each weight, and \emph{no} penalty on biases: its loss is $E_{\rm "
+    r"narrow}(\theta)$. One node is added to a hidden layer, with incoming weights $w$, bias $t$ and outgoing "
+    r"weights $v$: $E(\theta, w, v, t)$. $c$ are the biases of the next layer, $\xi$ the outputs of the layer "
+    r"before, $f_d$ the loss of sample $d$ as a function of $\theta$, and $C_{im} = \frac1D\sum_d (\partial "
+    r"f_d/\partial c_i)\,\xi_m(x_d)$ the residual matrix of T5-extension without its bias column, $\tau_k$ its "
+    r"singular values. "
 )
 
 FLAT = Theorem(
@@ -72,17 +73,15 @@ FLAT = Theorem(
     setting=SETTING + r"$F = \partial^2 E_{\rm narrow}/\partial c\,\partial c$.",
     hypotheses=(stationary,),
     conclusion=(
-        r"(a) For \emph{any} $t$ the extension by $v = 0$, $w = 0$ is stationary with the same loss: a line of stationary "
-        r"points. "
-        r"(b) There the Hessian on $(w, v, t)$ is "
-        r"$\begin{pmatrix} 2\lambda I & \sigma'(t) C^{T} & 0\\ \sigma'(t) C & 2\lambda I + \sigma(t)^2 F & 0\\ 0 & 0 & "
-        r"0\end{pmatrix}$; "
-        r"$v$ is coupled to the old parameters by $\partial^2 E/\partial v\,\partial\theta = "
-        r"\sigma(t)\,\partial^2 E_{\rm narrow}/\partial c\,\partial\theta$, and $w$ and $t$ are not coupled to them. "
-        r"(c) In the variables $(\theta\text{ with }c - \sigma(t) v\text{ for }c,\ w, v, t)$ the Hessian is block diagonal: "
-        r"the narrow network's, the block of T5-spectrum with $\sigma'(t) C$, and $0$ for $t$. So the index rises by the "
-        r"number of $\tau_k$ with $|\sigma'(t)|\tau_k > 2\lambda$, and the nullity by one and the number with equality. "
-        r"Only where $\sigma(t) = 0$ are the eigenvalues of (b) those of T5-spectrum, and $0$."
+        r"(a) For \emph{any} $t$ the extension by $v = 0$, $w = 0$ is stationary with the same loss: a line of "
+        r"stationary points. (b) There the Hessian on $(w, v, t)$ is $\begin{pmatrix} 2\lambda I & \sigma'(t) C^{T} "
+        r"& 0\\ \sigma'(t) C & 2\lambda I + \sigma(t)^2 F & 0\\ 0 & 0 & 0\end{pmatrix}$; $v$ is coupled to the old "
+        r"parameters by $\partial^2 E/\partial v\,\partial\theta = \sigma(t)\,\partial^2 E_{\rm narrow}/\partial "
+        r"c\,\partial\theta$, and $w$ and $t$ are not coupled to them. (c) In the variables $(\theta\text{ with }c - "
+        r"\sigma(t) v\text{ for }c,\ w, v, t)$ the Hessian is block diagonal: the narrow network's, the block of "
+        r"T5-spectrum with $\sigma'(t) C$, and $0$ for $t$. So the index rises by the number of $\tau_k$ with "
+        r"$|\sigma'(t)|\tau_k > 2\lambda$, and the nullity by one and the number with equality. Only where "
+        r"$\sigma(t) = 0$ are the eigenvalues of (b) those of T5-spectrum, and $0$."
     ),
     variables=(
         (r"f_d(\theta, c_i, c_k)", "the loss of a sample; two samples and two components of $c$ stand for any number"),
@@ -100,8 +99,8 @@ FLAT = Theorem(
         Step(
             name="gradient",
             claim=(
-                r"At $v = w = 0$: $\partial_v E = \sigma(t)\,\partial_c E_{\rm narrow} = 0$ and $\partial_w E = \partial_t E "
-                r"= 0$; $\partial_\theta E$ is the narrow network's."
+                r"At $v = w = 0$: $\partial_v E = \sigma(t)\,\partial_c E_{\rm narrow} = 0$ and $\partial_w E = "
+                r"\partial_t E = 0$; $\partial_\theta E$ is the narrow network's."
             ),
             obligations=(
                 Identity(left=entry(v_i)),
@@ -130,8 +129,8 @@ FLAT = Theorem(
         Step(
             name="flat direction",
             claim=(
-                r"$\partial_t\partial_v E = \sigma'(t)\,\partial_c E_{\rm narrow} = 0$, and $\partial_t$ with $w$, $t$ and "
-                r"the old parameters vanishes."
+                r"$\partial_t\partial_v E = \sigma'(t)\,\partial_c E_{\rm narrow} = 0$, and $\partial_t$ with $w$, "
+                r"$t$ and the old parameters vanishes."
             ),
             obligations=(
                 Identity(left=entry(t, v_i)),
@@ -145,7 +144,10 @@ FLAT = Theorem(
         ),
         Step(
             name="coupling",
-            claim=r"$\partial_v\partial_\theta E = \sigma(t)\,\partial_c\partial_\theta E_{\rm narrow}$, $\partial_w\partial_\theta E = 0$.",
+            claim=(
+                r"$\partial_v\partial_\theta E = \sigma(t)\,\partial_c\partial_\theta E_{\rm narrow}$, "
+                r"$\partial_w\partial_\theta E = 0$."
+            ),
             obligations=(
                 Identity(left=entry(v_i, old), right=sigma(t) * partial(narrow, c_i, old)),
                 Identity(left=entry(v_i, c_k), right=sigma(t) * partial(narrow, c_i, c_k)),
@@ -156,9 +158,9 @@ FLAT = Theorem(
         Step(
             name="shear",
             claim=(
-                r"With $c - \sigma(t_0) v$ in place of $c$, at $t = t_0$: $\partial_v\partial_v = 2\lambda I$, $v$ is no longer "
-                r"coupled to the old parameters, $\partial_v\partial_w = \sigma'(t) C$ stays, and so do the old block and the "
-                r"zeros."
+                r"With $c - \sigma(t_0) v$ in place of $c$, at $t = t_0$: $\partial_v\partial_v = 2\lambda I$, $v$ "
+                r"is no longer coupled to the old parameters, $\partial_v\partial_w = \sigma'(t) C$ stays, and so do "
+                r"the old block and the zeros."
             ),
             obligations=(
                 Identity(left=at(wide, {c_i: c_i - sigma(bias) * v_i, c_k: c_k - sigma(bias) * v_k}), right=sheared),
@@ -200,11 +202,11 @@ SHIFTED = Theorem(
     setting=SETTING,
     hypotheses=(free,),
     conclusion=(
-        r"For every $t$ the linear change of variables $c \mapsto c - \sigma(t)\,v$ turns $E$ into the loss of the network "
-        r"whose new node has the bias $0$ and the activation $\tilde\sigma(z) = \sigma(z + t) - \sigma(t)$, and "
-        r"$\tilde\sigma(0) = 0$, $\tilde\sigma'(0) = \sigma'(t)$. So for \emph{every} activation, sigmoid and softplus "
-        r"among them, the extension of a stationary point by $v = w = 0$ is stationary with the same loss, and the index "
-        r"rises by the number of $\tau_k$ with $|\sigma'(t)|\tau_k > 2\lambda$."
+        r"For every $t$ the linear change of variables $c \mapsto c - \sigma(t)\,v$ turns $E$ into the loss of the "
+        r"network whose new node has the bias $0$ and the activation $\tilde\sigma(z) = \sigma(z + t) - \sigma(t)$, "
+        r"and $\tilde\sigma(0) = 0$, $\tilde\sigma'(0) = \sigma'(t)$. So for \emph{every} activation, sigmoid and "
+        r"softplus among them, the extension of a stationary point by $v = w = 0$ is stationary with the same loss, "
+        r"and the index rises by the number of $\tau_k$ with $|\sigma'(t)|\tau_k > 2\lambda$."
     ),
     variables=((r"t", "bias of the new node"), (r"\kappa", r"the penalty on $c$")),
     rests_on=("Sylvester's law of inertia", "T5-extension", "T5-flat-bias"),
@@ -238,7 +240,9 @@ SHIFTED = Theorem(
 beta, mean_r, value = sp.symbols("beta R sigma_0")
 narrow_stationary = Hypothesis(
     name="narrow point stationary",
-    statement=r"the narrow point is stationary: $\partial E_{\rm narrow}/\partial c = R + 2\lambda\beta = 0$ at $c = \beta$",
+    statement=(
+        r"the narrow point is stationary: $\partial E_{\rm narrow}/\partial c = R + 2\lambda\beta = 0$ at $c = \beta$"
+    ),
     rules=((mean_r, -2 * penalty * beta),),
 )
 signs = Notation(
@@ -258,17 +262,17 @@ FAILS = Theorem(
     title="Zero extension fails for sigma(0) != 0 under a penalty on biases",
     setting=(
         r"A network of any depth and smooth loss with an activation $\sigma(0) \ne 0$, biases, and the penalty "
-        r"$\lambda\sum_p\theta_p^2$ over all parameters: $E_{\rm narrow}(\theta)$. One node is added to a hidden layer, "
-        r"with incoming weights $w$, bias $t$ and outgoing weights $v$: $E(\theta, w, v, t)$. $c$ are the biases of the "
-        r"next layer, with the value $\beta$ at the point, and $R = \frac1D\sum_d\partial f_d/\partial c$ the mean slope of "
-        r"the samples' losses."
+        r"$\lambda\sum_p\theta_p^2$ over all parameters: $E_{\rm narrow}(\theta)$. One node is added to a hidden "
+        r"layer, with incoming weights $w$, bias $t$ and outgoing weights $v$: $E(\theta, w, v, t)$. $c$ are the "
+        r"biases of the next layer, with the value $\beta$ at the point, and $R = \frac1D\sum_d\partial f_d/\partial "
+        r"c$ the mean slope of the samples' losses."
     ),
     hypotheses=(narrow_stationary,),
     conclusion=(
-        r"The extension of a stationary point by $v = w = 0$, $t = 0$ is stationary if and only if $\lambda\beta = 0$: "
-        r"$\partial E/\partial v = \sigma(0) R = -2\lambda\,\sigma(0)\,\beta$, and all other new components of the gradient "
-        r"vanish. No other bias mends it where $\lambda > 0$: at $v = w = 0$ the gradient along $t$ is $2\lambda t$, so $t = "
-        r"0$."
+        r"The extension of a stationary point by $v = w = 0$, $t = 0$ is stationary if and only if $\lambda\beta = "
+        r"0$: $\partial E/\partial v = \sigma(0) R = -2\lambda\,\sigma(0)\,\beta$, and all other new components of "
+        r"the gradient vanish. No other bias mends it where $\lambda > 0$: at $v = w = 0$ the gradient along $t$ is "
+        r"$2\lambda t$, so $t = 0$."
     ),
     notation=(gradient_v, signs),
     rests_on=("linearity of the mean over samples",),
@@ -276,17 +280,20 @@ FAILS = Theorem(
     steps=(
         Step(
             name="gradient",
-            claim=r"$\partial_v f = \sigma(0)\,\partial_c f$ and $\partial_w f = 0$ at $v = w = t = 0$ for each sample.",
+            claim=(
+                r"$\partial_v f = \sigma(0)\,\partial_c f$ and $\partial_w f = 0$ at $v = w = t = 0$ for each sample."
+            ),
             obligations=(
-                Identity(
-                    left=at(partial(one, v), {v: 0, w: 0, t: 0}), right=sigma(0) * smooth("f", 2, 0, 1)(old, c)
-                ),
+                Identity(left=at(partial(one, v), {v: 0, w: 0, t: 0}), right=sigma(0) * smooth("f", 2, 0, 1)(old, c)),
                 Identity(left=at(partial(one + penalty * w**2, w), {v: 0, w: 0, t: 0})),
             ),
         ),
         Step(
             name="its mean",
-            claim=r"$\partial E/\partial v = \sigma(0) R = -2\lambda\beta\,\sigma(0)$, which is not zero where $\lambda\beta$ is not.",
+            claim=(
+                r"$\partial E/\partial v = \sigma(0) R = -2\lambda\beta\,\sigma(0)$, which is not zero where "
+                r"$\lambda\beta$ is not."
+            ),
             obligations=(
                 Identity(left=G, right=-2 * penalty * beta * value),
                 Positive(expression=-G),

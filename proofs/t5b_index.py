@@ -11,9 +11,7 @@ n_in, n_out, rank = sp.symbols("n m r")
 # The block as a quadratic form in two incoming and two outgoing parameters of the node.
 u1, u2, v1, v2, a1, a2, b1, b2 = sp.symbols("u_1 u_2 v_1 v_2 a_1 a_2 b_1 b_2")
 c11, c12, c21, c22 = sp.symbols("C_11 C_12 C_21 C_22")
-form = penalty * (u1**2 + u2**2 + v1**2 + v2**2) + slope * (
-    v1 * (c11 * u1 + c12 * u2) + v2 * (c21 * u1 + c22 * u2)
-)
+form = penalty * (u1**2 + u2**2 + v1**2 + v2**2) + slope * (v1 * (c11 * u1 + c12 * u2) + v2 * (c21 * u1 + c22 * u2))
 right_kernel, left_kernel = {u1: a1, u2: a2, v1: 0, v2: 0}, {u1: 0, u2: 0, v1: b1, v2: b2}
 
 pair = Notation(
@@ -29,9 +27,7 @@ kernel = Notation(
         (c21, -c22 * a2 / a1),
     ),
 )
-left = Notation(
-    name="left kernel", statement=r"$C^{T} b = 0$", rules=((c11, -c21 * b2 / b1), (c12, -c22 * b2 / b1))
-)
+left = Notation(name="left kernel", statement=r"$C^{T} b = 0$", rules=((c11, -c21 * b2 / b1), (c12, -c22 * b2 / b1)))
 positive = Hypothesis(name="penalty positive", statement=r"$\lambda > 0$", positive=(penalty,))
 above = Notation(
     name="above",
@@ -58,8 +54,9 @@ SPECTRUM = Theorem(
     hypotheses=(positive,),
     conclusion=(
         r"The block has the eigenvalues $2\lambda \pm |\sigma'(0)|\tau_k$, $k = 1, \dots, r$, and $2\lambda$ with "
-        r"multiplicity $n + m - 2r$. With the node the index rises by the number of $\tau_k$ with $|\sigma'(0)|\tau_k > "
-        r"2\lambda$, and the nullity by the number with equality; with several new nodes, by as many times that."
+        r"multiplicity $n + m - 2r$. With the node the index rises by the number of $\tau_k$ with "
+        r"$|\sigma'(0)|\tau_k > 2\lambda$, and the nullity by the number with equality; with several new nodes, by "
+        r"as many times that."
     ),
     notation=(pair, kernel, left, size, above),
     variables=((r"p, q, \tau", "singular vectors and value"), (r"a, b", r"vectors of the kernels of $C$ and $C^{T}$")),
@@ -83,8 +80,8 @@ SPECTRUM = Theorem(
         Step(
             name="kernel",
             claim=(
-                r"$(u, v) = (a, 0)$ has the eigenvalue $2\lambda$: the gradient of half the block's quadratic form there "
-                r"is $2\lambda (a, 0)$. Two components of $u$ and $v$ stand for any number."
+                r"$(u, v) = (a, 0)$ has the eigenvalue $2\lambda$: the gradient of half the block's quadratic form "
+                r"there is $2\lambda (a, 0)$. Two components of $u$ and $v$ stand for any number."
             ),
             obligations=(
                 Identity(left=at(partial(form, u1), right_kernel), right=2 * penalty * a1),
@@ -141,16 +138,16 @@ RANK = Theorem(
     identifier="T5-classes",
     title="By how much the index can rise",
     setting=(
-        r"A zero node is added to the last hidden layer of a network with $K$ outputs and mean softmax cross-entropy, or "
-        r"with one output and any smooth loss, at a stationary point; its $n$ incoming parameters and its outgoing "
-        r"weights are penalised by $\lambda > 0$ each, and $\sigma(0) = 0$. $C$ is the residual matrix of T5-extension."
+        r"A zero node is added to the last hidden layer of a network with $K$ outputs and mean softmax "
+        r"cross-entropy, or with one output and any smooth loss, at a stationary point; its $n$ incoming parameters "
+        r"and its outgoing weights are penalised by $\lambda > 0$ each, and $\sigma(0) = 0$. $C$ is the residual "
+        r"matrix of T5-extension."
     ),
     conclusion=(
-        r"(a) For $K$ softmax outputs $\mathbf 1^{T} C = 0$, so $C$ has at most the rank $K - 1$, and the node raises the "
-        r"index by at most $\min(K-1, n)$. "
-        r"(b) For two softmax outputs, and for one output, the node raises the index by \emph{exactly one} if "
-        r"$|\sigma'(0)|\,\|C\|_F > 2\lambda$, and else by none: a non-degenerate minimum becomes a minimum or a transition "
-        r"state, degenerate at equality only."
+        r"(a) For $K$ softmax outputs $\mathbf 1^{T} C = 0$, so $C$ has at most the rank $K - 1$, and the node "
+        r"raises the index by at most $\min(K-1, n)$. (b) For two softmax outputs, and for one output, the node "
+        r"raises the index by \emph{exactly one} if $|\sigma'(0)|\,\|C\|_F > 2\lambda$, and else by none: a "
+        r"non-degenerate minimum becomes a minimum or a transition state, degenerate at equality only."
     ),
     facts=(opposite,),
     variables=((r"t", r"a shift of all logits"),),
@@ -168,8 +165,8 @@ RANK = Theorem(
         Step(
             name="two outputs",
             claim=(
-                r"With $g$ the row of class 1, $C C^{T} = |g|^2 \begin{pmatrix}1&-1\\-1&1\end{pmatrix}$: the eigenvector "
-                r"$(1,-1)$ has the eigenvalue $2|g|^2 = \|C\|_F^2$, the eigenvector $(1,1)$ has $0$."
+                r"With $g$ the row of class 1, $C C^{T} = |g|^2 \begin{pmatrix}1&-1\\-1&1\end{pmatrix}$: the "
+                r"eigenvector $(1,-1)$ has the eigenvalue $2|g|^2 = \|C\|_F^2$, the eigenvector $(1,1)$ has $0$."
             ),
             obligations=(
                 Identity(left=C[0, 1] ** 2 + C[0, 2] ** 2, right=g1**2 + g2**2),
@@ -183,9 +180,7 @@ RANK = Theorem(
                 r"So $\|C\|_F = \sqrt2|g|$ is the only singular value that may not vanish; a single row is its own: "
                 r"$\|C\|_F^2 = C C^{T}$."
             ),
-            obligations=(
-                Identity(left=sp.Add(*(entry**2 for entry in C.values())), right=2 * (g1**2 + g2**2)),
-            ),
+            obligations=(Identity(left=sp.Add(*(entry**2 for entry in C.values())), right=2 * (g1**2 + g2**2)),),
             uses=(opposite.name,),
         ),
     ),
