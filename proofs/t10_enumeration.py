@@ -97,44 +97,29 @@ THEOREM = Theorem(
     identifier="T10-enumeration",
     title="What every stationary point of a small network obeys",
     setting=(
-        r"A network with one hidden layer of $N$ nodes with $\sigma = \tanh$, two softmax outputs, labels $s_d "
-        r"= \pm1$, and "
-        r"the loss $E(\theta) = \frac1D\sum_d\ell_d + \lambda\sum_p\theta_p^2$ with the cross-entropy $\ell_d$ "
-        r"and the penalty "
-        r"over all parameters, $\lambda > 0$. $x_d$ is the input of sample $d$, followed by 1. For a parameter "
-        r"vector whose "
-        r"two rows of outgoing weights, and two output biases, are opposite, $U_j$ are the incoming weights of "
-        r"node $j$, "
-        r"followed by its bias, $v_j$ is the difference of its outgoing weights, $\gamma$ that of the output "
-        r"biases, $h_{jd} "
-        r"= \tanh(U_j\cdot x_d)$, $\Delta_d = \sum_j v_j h_{jd} + \gamma$, $q_d = 1/(1 + e^{s_d\Delta_d})$ and "
-        r"$P_d = s_d "
-        r"q_d/(\lambda D)$."
+        r"A network with one hidden layer of $N$ nodes with $\sigma = \tanh$, two softmax outputs, labels $s_d = "
+        r"\pm1$, and the loss $E(\theta) = \frac1D\sum_d\ell_d + \lambda\sum_p\theta_p^2$ with the cross-entropy "
+        r"$\ell_d$ and the penalty over all parameters, $\lambda > 0$. $x_d$ is the input of sample $d$, followed by "
+        r"1. For a parameter vector whose two rows of outgoing weights, and two output biases, are opposite, $U_j$ "
+        r"are the incoming weights of node $j$, followed by its bias, $v_j$ is the difference of its outgoing "
+        r"weights, $\gamma$ that of the output biases, $h_{jd} = \tanh(U_j\cdot x_d)$, $\Delta_d = \sum_j v_j h_{jd} "
+        r"+ \gamma$, $q_d = 1/(1 + e^{s_d\Delta_d})$ and $P_d = s_d q_d/(\lambda D)$."
     ),
     hypotheses=(stationary,),
     conclusion=(
         r"(a) $\theta$ is stationary if and only if its two rows of outgoing weights, and its two output biases, are "
         r"opposite, and $v_j = \sum_d P_d h_{jd}$, $2 U_j = v_j\sum_d P_d (1 - h_{jd}^2) x_d$, $\gamma = \sum_d "
-        r"P_d$: given "
-        r"$P$, each node solves equations of its own. "
-        r"(b) These are linear in $P$. "
-        r"(c) The zero node, $U_j = 0$ and $v_j = 0$, solves them for every $P$, and in every other solution "
-        r"$U_j \ne 0$ and "
-        r"$v_j \ne 0$. "
-        r"(d) $\sum_j v_j^2 + \gamma^2 = \sum_d P_d\Delta_d \le 0.2784645428/\lambda$ and $|\Delta_d|^2 \le "
-        r"(N+1)(\sum_j "
-        r"v_j^2 + \gamma^2)$. "
-        r"(e) $|U_j|^2 \le 0.44775\,\frac{|v_j|}2\sum_d|P_d|$. "
-        r"(f) $(U_j, v_j) \to -(U_j, v_j)$ maps stationary points to stationary points with the same $P$, so "
-        r"each has an "
-        r"image with $v_j \ge 0$ for all $j$. "
-        r"(g) Let $Q$ be a signed permutation of the inputs and $\pi$ one of the samples with $x_{\pi(d)} = Q x_d$ and "
-        r"$s_{\pi(d)} = \varepsilon s_d$, $\varepsilon = \pm1$. Then $U_j \to Q U_j$, $v_j \to \varepsilon "
-        r"v_j$, $\gamma "
-        r"\to \varepsilon\gamma$ maps stationary points to stationary points, $q_{\pi(d)} \to q_d$. So for a group of "
-        r"such maps each stationary point has an image with $q_b \ge q_d$ for all $d$ in the orbit of a given "
-        r"sample $b$, "
-        r"and so on along the stabilisers; for XOR with inputs $\{0,1\}$, $P_{01} \ge P_{10}$."
+        r"P_d$: given $P$, each node solves equations of its own. (b) These are linear in $P$. (c) The zero node, "
+        r"$U_j = 0$ and $v_j = 0$, solves them for every $P$, and in every other solution $U_j \ne 0$ and $v_j \ne "
+        r"0$. (d) $\sum_j v_j^2 + \gamma^2 = \sum_d P_d\Delta_d \le 0.2784645428/\lambda$ and $|\Delta_d|^2 \le "
+        r"(N+1)(\sum_j v_j^2 + \gamma^2)$. (e) $|U_j|^2 \le 0.44775\,\frac{|v_j|}2\sum_d|P_d|$. (f) $(U_j, v_j) \to "
+        r"-(U_j, v_j)$ maps stationary points to stationary points with the same $P$, so each has an image with $v_j "
+        r"\ge 0$ for all $j$. (g) Let $Q$ be a signed permutation of the inputs and $\pi$ one of the samples with "
+        r"$x_{\pi(d)} = Q x_d$ and $s_{\pi(d)} = \varepsilon s_d$, $\varepsilon = \pm1$. Then $U_j \to Q U_j$, $v_j "
+        r"\to \varepsilon v_j$, $\gamma \to \varepsilon\gamma$ maps stationary points to stationary points, "
+        r"$q_{\pi(d)} \to q_d$. So for a group of such maps each stationary point has an image with $q_b \ge q_d$ "
+        r"for all $d$ in the orbit of a given sample $b$, and so on along the stabilisers; for XOR with inputs "
+        r"$\{0,1\}$, $P_{01} \ge P_{10}$."
     ),
     notation=(residuals, beyond),
     variables=(
@@ -156,9 +141,9 @@ THEOREM = Theorem(
         Step(
             name="decoupling",
             claim=(
-                r"$\partial_v E = \lambda (v - \sum_d P_d h_d)$, $\partial_U E = \lambda\,(2 U - v\sum_d P_d (1 "
-                r"- h_d^2) "
-                r"x_d)$, $\partial_\gamma E = \lambda(\gamma - \sum_d P_d)$; along the sum of the rows T2 speaks."
+                r"$\partial_v E = \lambda (v - \sum_d P_d h_d)$, $\partial_U E = \lambda\,(2 U - v\sum_d P_d (1 - "
+                r"h_d^2) x_d)$, $\partial_\gamma E = \lambda(\gamma - \sum_d P_d)$; along the sum of the rows T2 "
+                r"speaks."
             ),
             obligations=(
                 Identity(left=partial(loss, U1), right=penalty * F[0]),
@@ -176,8 +161,7 @@ THEOREM = Theorem(
             name="zero node",
             claim=(
                 r"At $v = 0$ the equation of $U$ reads $2 U = 0$, and at $U = 0$ that of $v$ reads $v = 0$: one "
-                r"vanishes if "
-                r"and only if the other does, and both solve all equations, for every $P$."
+                r"vanishes if and only if the other does, and both solve all equations, for every $P$."
             ),
             obligations=(
                 Identity(left=at(F[0], {v: 0}), right=2 * U1),
@@ -200,9 +184,9 @@ THEOREM = Theorem(
         Step(
             name="margin",
             claim=(
-                r"With $t = s_d\Delta_d$, $P_d\Delta_d = q t/(\lambda D)$. For $m = 0.2784645428$: $m(1 + e^t) "
-                r"- t \ge m + m "
-                r"e^c(1 + t - c) - t = m + 1 - c > 0$ with $m e^c = 1$, as $m e^{m+1} > 1$; so $q t = t/(1 + e^t) < m$."
+                r"With $t = s_d\Delta_d$, $P_d\Delta_d = q t/(\lambda D)$. For $m = 0.2784645428$: $m(1 + e^t) - t "
+                r"\ge m + m e^c(1 + t - c) - t = m + 1 - c > 0$ with $m e^c = 1$, as $m e^{m+1} > 1$; so $q t = t/(1 "
+                r"+ e^t) < m$."
             ),
             obligations=(
                 SomePositive(
@@ -213,9 +197,8 @@ THEOREM = Theorem(
         Step(
             name="logits",
             claim=(
-                r"$|\Delta_d| \le |\gamma| + \sum_j|v_j|$, and $3 (p^2 + q^2 + r^2) - (p + q + r)^2$ is a sum "
-                r"of squares; so "
-                r"it is for $N + 1$ numbers."
+                r"$|\Delta_d| \le |\gamma| + \sum_j|v_j|$, and $3 (p^2 + q^2 + r^2) - (p + q + r)^2$ is a sum of "
+                r"squares; so it is for $N + 1$ numbers."
             ),
             obligations=(
                 Identity(
@@ -256,17 +239,16 @@ THEOREM = Theorem(
         Step(
             name="automorphisms that keep labels",
             claim=(
-                r"$(Q U)\cdot(Q x) = U\cdot x$, so $h$, $\Delta$ and $q$ stay; the equations of the image are "
-                r"$Q F$. The "
-                r"quarter turn of two inputs stands for a signed permutation: it and the exchange generate them."
+                r"$(Q U)\cdot(Q x) = U\cdot x$, so $h$, $\Delta$ and $q$ stay; the equations of the image are $Q F$. "
+                r"The quarter turn of two inputs stands for a signed permutation: it and the exchange generate them."
             ),
             obligations=moved(1),
         ),
         Step(
             name="automorphisms that exchange labels",
             claim=(
-                r"The same with $s$, $\Delta$, $P$ and $v$ reversed: $q$ stays, and the equation of $v$ "
-                r"changes its sign."
+                r"The same with $s$, $\Delta$, $P$ and $v$ reversed: $q$ stays, and the equation of $v$ changes its "
+                r"sign."
             ),
             obligations=moved(-1),
         ),

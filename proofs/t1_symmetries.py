@@ -44,11 +44,9 @@ HIDDEN = Theorem(
     hypotheses=(odd, even),
     conclusion=(
         r"(a) Exchanging two nodes of a hidden layer with all their parameters leaves $E$ unchanged, so all $N!$ "
-        r"permutations of the layer do. "
-        r"(b) If $\sigma$ is odd, $(v, w, b) \mapsto -(v, w, b)$ at a node leaves $E$ unchanged, so all $2^{N}$ "
-        r"choices "
-        r"of signs do. "
-        r"(c) If $\sigma$ is even, $(v, w, b) \mapsto (v, -w, -b)$ at a node leaves $E$ unchanged."
+        r"permutations of the layer do. (b) If $\sigma$ is odd, $(v, w, b) \mapsto -(v, w, b)$ at a node leaves $E$ "
+        r"unchanged, so all $2^{N}$ choices of signs do. (c) If $\sigma$ is even, $(v, w, b) \mapsto (v, -w, -b)$ at "
+        r"a node leaves $E$ unchanged."
     ),
     variables=(
         (r"x", "one signal that the two nodes read; sums over signals are linear in each"),
@@ -109,16 +107,14 @@ DATA = Theorem(
         r"$b$ that node's bias. XOR: $x \in \{0,1\}^2$ or $\{-1,+1\}^2$, class 1 where $x_1 \ne x_2$."
     ),
     conclusion=(
-        r"(a) If an orthogonal map $A$ of the inputs and a permutation $\pi$ of the classes carry the labelled data to "
-        r"itself, then $W_1 \mapsto W_1 A^{T}$, together with $\pi$ on the outputs' weights and biases, leaves $E$ "
-        r"unchanged. "
-        r"(b) XOR with inputs $\{0,1\}$ has 2 such pairs $(A, \pi)$ in which $A$ is a signed permutation, and $\pi$ "
-        r"is the identity in both: the exchange of the inputs, and the identity. With inputs $\{-1,+1\}$ it has 8, the "
-        r"group of the square; in 4 of them $\pi$ is the identity, in the other 4 it exchanges the outputs. "
-        r"(c) With inputs $\{0,1\}$ the map $(w, b) \mapsto (-w, b + w_1 + w_2)$ at every node of the first "
-        r"layer, which "
-        r"stands for $x \mapsto 1 - x$, keeps the mean cross-entropy, and changes a penalty on the biases by "
-        r"$\lambda (w_1 + w_2)(2b + w_1 + w_2)$ at each node."
+        r"(a) If an orthogonal map $A$ of the inputs and a permutation $\pi$ of the classes carry the labelled data "
+        r"to itself, then $W_1 \mapsto W_1 A^{T}$, together with $\pi$ on the outputs' weights and biases, leaves "
+        r"$E$ unchanged. (b) XOR with inputs $\{0,1\}$ has 2 such pairs $(A, \pi)$ in which $A$ is a signed "
+        r"permutation, and $\pi$ is the identity in both: the exchange of the inputs, and the identity. With inputs "
+        r"$\{-1,+1\}$ it has 8, the group of the square; in 4 of them $\pi$ is the identity, in the other 4 it "
+        r"exchanges the outputs. (c) With inputs $\{0,1\}$ the map $(w, b) \mapsto (-w, b + w_1 + w_2)$ at every "
+        r"node of the first layer, which stands for $x \mapsto 1 - x$, keeps the mean cross-entropy, and changes a "
+        r"penalty on the biases by $\lambda (w_1 + w_2)(2b + w_1 + w_2)$ at each node."
     ),
     notation=(rotation,),
     rests_on=(

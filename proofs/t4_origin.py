@@ -40,8 +40,7 @@ uncorrelated = Hypothesis(
 matrix = Notation(
     name="residual matrix",
     statement=(
-        r"$C_i = \frac1D\sum_d (\partial\ell_d/\partial z_i)\, x_d$ at $z = 0$; four samples stand for "
-        r"any number"
+        r"$C_i = \frac1D\sum_d (\partial\ell_d/\partial z_i)\, x_d$ at $z = 0$; four samples stand for any number"
     ),
     rules=((C0, row(c0)), (C1, row(c1))),
 )

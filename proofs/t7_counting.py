@@ -55,24 +55,19 @@ COUNTING = Theorem(
     title="Copies without penalty",
     setting=(
         r"A network with one hidden layer, any activation and any smooth loss, no penalty. A point of width $r$ is "
-        r"\emph{irreducible} if its nodes have pairwise different incoming weights (and biases) $w_1, \dots, w_r$ and "
-        r"outgoing weights $v_j \ne 0$. A point of width $m \ge r$ is \emph{built} from it if its $m$ labelled "
-        r"nodes fall into "
-        r"groups of equal incoming weights, $r$ of the groups carry $w_1, \dots, w_r$ with the outgoing weights "
-        r"$\mu_a v_j$, "
-        r"$\sum_a\mu_a = 1$ in each, and the outgoing weights of each other group add up to zero. $G(r,m) = \sum_i "
-        r"(-1)^{r-i}\binom ri i^m$ and $g(u) = \sum_j G(j,u)/j!$."
+        r"\emph{irreducible} if its nodes have pairwise different incoming weights (and biases) $w_1, \dots, w_r$ "
+        r"and outgoing weights $v_j \ne 0$. A point of width $m \ge r$ is \emph{built} from it if its $m$ labelled "
+        r"nodes fall into groups of equal incoming weights, $r$ of the groups carry $w_1, \dots, w_r$ with the "
+        r"outgoing weights $\mu_a v_j$, $\sum_a\mu_a = 1$ in each, and the outgoing weights of each other group add "
+        r"up to zero. $G(r,m) = \sum_i (-1)^{r-i}\binom ri i^m$ and $g(u) = \sum_j G(j,u)/j!$."
     ),
     conclusion=(
         r"(a) The nodes can be grouped so in $T(r,m) = G(r,m) + \sum_{u=1}^{m-r}\binom mu G(r,m-u)\,g(u)$ ways; in "
-        r"$G(r,m)$ of them every node is a copy of one of the $r$, and none is in a group that cancels. This "
-        r"holds for all "
-        r"$0 \le r \le m$. "
-        r"(b) Every point built computes the function of the narrow one. "
-        r"(c) If the narrow point is stationary, so are the points built in the $G(r,m)$ ways without groups "
-        r"that cancel: an "
-        r"affine space of dimension $m - r$ for each. "
-        r"(d) If, moreover, all residuals vanish on every sample, so are the points built in all $T(r,m)$ ways."
+        r"$G(r,m)$ of them every node is a copy of one of the $r$, and none is in a group that cancels. This holds "
+        r"for all $0 \le r \le m$. (b) Every point built computes the function of the narrow one. (c) If the narrow "
+        r"point is stationary, so are the points built in the $G(r,m)$ ways without groups that cancel: an affine "
+        r"space of dimension $m - r$ for each. (d) If, moreover, all residuals vanish on every sample, so are the "
+        r"points built in all $T(r,m)$ ways."
     ),
     notation=(power, exact),
     variables=(
@@ -91,9 +86,8 @@ COUNTING = Theorem(
         "T6-splitting",
     ),
     remarks=(
-        r"At a stationary point with residuals that do not vanish, groups that cancel are in general not "
-        r"stationary: the "
-        r"gradient along their outgoing weights is $\frac1D\sum_d r_d\,\sigma(s_d)$ for incoming weights that "
+        r"At a stationary point with residuals that do not vanish, groups that cancel are in general not stationary: "
+        r"the gradient along their outgoing weights is $\frac1D\sum_d r_d\,\sigma(s_d)$ for incoming weights that "
         r"are free.",
     ),
     source=r"\cite{simsek2021}",
@@ -102,9 +96,9 @@ COUNTING = Theorem(
             name="maps onto r nodes",
             claim=(
                 r"Term by term in $i^m$, with $\binom{r-1}i = \frac{r-i}r\binom ri$: $r\bigl[\binom ri - "
-                r"\binom{r-1}i\bigr] = i\binom ri$, so $G(r,m+1) = r\,[G(r,m) + G(r-1,m)]$. This is the "
-                r"recurrence of maps of "
-                r"$m$ nodes onto $r$: the last node copies one that the others cover, or the only one that they miss."
+                r"\binom{r-1}i\bigr] = i\binom ri$, so $G(r,m+1) = r\,[G(r,m) + G(r-1,m)]$. This is the recurrence "
+                r"of maps of $m$ nodes onto $r$: the last node copies one that the others cover, or the only one "
+                r"that they miss."
             ),
             obligations=(
                 Identity(left=r * (1 - (r - i) / r), right=i),
@@ -119,12 +113,9 @@ COUNTING = Theorem(
             name="recurrence of the generating function",
             claim=(
                 r"$y_r = (e^x - 1)^r\,e^{e^x - 1}$, the generating function of the formula for $T$, has $y_r' = "
-                r"r\,y_r + "
-                r"r\,y_{r-1} + e^x y_r$ for every $r \ge 1$, and $y_0' = e^x y_0$. This is the recurrence of "
-                r"groupings, "
-                r"$N(r,m+1) = r N(r,m) + r N(r-1,m) + \sum_k\binom mk N(r,m-k)$: the last node joins one of the "
-                r"$r$ carrying "
-                r"groups, is one by itself, or is in a group that cancels with $k$ others."
+                r"r\,y_r + r\,y_{r-1} + e^x y_r$ for every $r \ge 1$, and $y_0' = e^x y_0$. This is the recurrence "
+                r"of groupings, $N(r,m+1) = r N(r,m) + r N(r-1,m) + \sum_k\binom mk N(r,m-k)$: the last node joins "
+                r"one of the $r$ carrying groups, is one by itself, or is in a group that cancels with $k$ others."
             ),
             obligations=(
                 Identity(left=partial(named, x), right=r * named + r * named_less + sp.exp(x) * named),
@@ -140,9 +131,8 @@ COUNTING = Theorem(
         Step(
             name="groupings, enumerated",
             claim=(
-                r"$g(u)$ for $u \le 6$: 1, 2, 5, 15, 52, 203; $T(1,1..6) = 1, 3, 10, 37, 151, 674$, $T(2,2..6) "
-                r"= 2, 12, 62, "
-                r"320, 1712$, $T(3,3..6)$."
+                r"$g(u)$ for $u \le 6$: 1, 2, 5, 15, 52, 203; $T(1,1..6) = 1, 3, 10, 37, 151, 674$, $T(2,2..6) = 2, "
+                r"12, 62, 320, 1712$, $T(3,3..6)$."
             ),
             obligations=(
                 *(Count(kind="set partitions", arguments=(u,), value=groupings(u)) for u in range(1, 7)),
@@ -175,18 +165,15 @@ PENALISED = Theorem(
     title="Copies under a penalty",
     setting=(
         r"A network with one hidden layer, $\sigma(0) = 0$, any smooth loss and the penalty "
-        r"$\lambda\sum_p\theta_p^2$ over all "
-        r"parameters. A \emph{zero node} has only zero weights and a zero bias. $\theta$ is a stationary point "
-        r"of width $r$ "
-        r"without zero nodes, and $o$ the number of its labelled copies: of its images under the symmetries of "
-        r"the landscape "
-        r"(T1-hidden, T1-data), each of which has $r$ nodes in an order."
+        r"$\lambda\sum_p\theta_p^2$ over all parameters. A \emph{zero node} has only zero weights and a zero bias. "
+        r"$\theta$ is a stationary point of width $r$ without zero nodes, and $o$ the number of its labelled copies: "
+        r"of its images under the symmetries of the landscape (T1-hidden, T1-data), each of which has $r$ nodes in "
+        r"an order."
     ),
     conclusion=(
         r"The extensions of $\theta$ and of its copies by $m - r$ zero nodes, at any places, are $\binom mr\,o$ "
-        r"different "
-        r"stationary points of width $m \ge r$; they are the images of one of them under the symmetries of the "
-        r"wide landscape."
+        r"different stationary points of width $m \ge r$; they are the images of one of them under the symmetries of "
+        r"the wide landscape."
     ),
     rests_on=(
         "T5-extension",
@@ -201,9 +188,8 @@ PENALISED = Theorem(
             name="places",
             claim=(
                 r"The places of $m + 1 - r$ zero nodes among $m + 1$ nodes: the last node is one, or is not. "
-                r"$\binom{m+1}r = \binom mr + \binom m{r-1}$, divided by $\binom mr$; so there are $\binom mr$ "
-                r"for every $m$ "
-                r"and $r$, and with each copy as many points."
+                r"$\binom{m+1}r = \binom mr + \binom m{r-1}$, divided by $\binom mr$; so there are $\binom mr$ for "
+                r"every $m$ and $r$, and with each copy as many points."
             ),
             obligations=(Identity(left=(m + 1) / (m + 1 - r), right=1 + r / (m + 1 - r)),),
         ),
@@ -221,8 +207,7 @@ plus, minus, M0, M2, rho, sign, node_sign = sp.symbols("M_1^+ M_1^- M_0 M_2 rho 
 one_node = Notation(
     name="rise",
     statement=(
-        r"a zero node raises the index of the point at hand by $\rho \in \{0, 1\}$ (T5-classes), and $d = "
-        r"1 - 2\rho$"
+        r"a zero node raises the index of the point at hand by $\rho \in \{0, 1\}$ (T5-classes), and $d = 1 - 2\rho$"
     ),
     rules=((node_sign, 1 - 2 * rho),),
 )
@@ -254,27 +239,24 @@ MORSE = Theorem(
     title="The Morse sum under extension",
     setting=(
         r"A network with one hidden layer of width $m$, $\sigma(0) = 0$, two softmax outputs, and the penalty "
-        r"$\lambda\sum_p\theta_p^2$, $\lambda > 0$, over all parameters, at whose widths $0, \dots, m$ no "
-        r"stationary point is "
-        r"degenerate. For each $r \le m$, $M_r^{+}$ and $M_r^{-}$ are the sums of $(-1)^{\rm index}$ over all labelled "
-        r"stationary points of width $r$ without zero nodes: over those whose extension by a zero node keeps the index "
-        r"($+$), and those where it gains one ($-$). $M_r = M_r^{+} + M_r^{-}$."
+        r"$\lambda\sum_p\theta_p^2$, $\lambda > 0$, over all parameters, at whose widths $0, \dots, m$ no stationary "
+        r"point is degenerate. For each $r \le m$, $M_r^{+}$ and $M_r^{-}$ are the sums of $(-1)^{\rm index}$ over "
+        r"all labelled stationary points of width $r$ without zero nodes: over those whose extension by a zero node "
+        r"keeps the index ($+$), and those where it gains one ($-$). $M_r = M_r^{+} + M_r^{-}$."
     ),
     hypotheses=(alone,),
     conclusion=(
-        r"(a) $\sum_{r\le m}\binom mr\bigl(M_r^{+} + (-1)^{m-r} M_r^{-}\bigr) = 1$ for every $m$. "
-        r"(b) If the network without nodes has only its minimum, with residual matrix $0$, as for XOR, then "
-        r"$M_1 = 0$ and "
-        r"$M_2 = 4 M_1^{-}$."
+        r"(a) $\sum_{r\le m}\binom mr\bigl(M_r^{+} + (-1)^{m-r} M_r^{-}\bigr) = 1$ for every $m$. (b) If the network "
+        r"without nodes has only its minimum, with residual matrix $0$, as for XOR, then $M_1 = 0$ and $M_2 = 4 "
+        r"M_1^{-}$."
     ),
     notation=(one_node,),
     facts=(sum_1, sum_2),
     variables=((r"e_n", r"the sign that $n$ zero nodes give: $(-1)^{n\rho}$"),),
     rests_on=(
         "Morse theory of a function that tends to infinity in all directions: the sum of $(-1)^{\\rm index}$ is 1",
-        "T5-extension: without its zero nodes a stationary point is one of a narrower network, and it has them "
-        "at places of "
-        "its own",
+        "T5-extension: without its zero nodes a stationary point is one of a narrower network, and it has them at "
+        "places of its own",
         "T5-spectrum and T5-classes: each further zero node raises the index by the same $\\rho$",
         "T7-penalised: $\\binom mr$ places",
         "T4-origin and strict convexity, for XOR without nodes",
@@ -292,9 +274,8 @@ MORSE = Theorem(
         Step(
             name="induction over nodes",
             claim=(
-                r"$e_{n+1} = d\,e_n$, $e_0 = 1$: where $\rho = 0$, $e_{n+1} = e_n$; where $\rho = 1$, $e_{n+1} "
-                r"= -e_n$. So "
-                r"$m - r$ nodes give $1$ or $(-1)^{m-r}$, and (a) sums this over points and places."
+                r"$e_{n+1} = d\,e_n$, $e_0 = 1$: where $\rho = 0$, $e_{n+1} = e_n$; where $\rho = 1$, $e_{n+1} = "
+                r"-e_n$. So $m - r$ nodes give $1$ or $(-1)^{m-r}$, and (a) sums this over points and places."
             ),
             obligations=(
                 Identity(left=at(sign * (1 - 2 * rho), {rho: 0}), right=sign),

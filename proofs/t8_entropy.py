@@ -29,18 +29,16 @@ data_slope, mean_entropy, mean_loss = sp.symbols("S H L")
 stationary = Hypothesis(
     name="stationary",
     statement=(
-        r"$\theta$ is a stationary point, so $\theta_{\rm out}\cdot\nabla E = S + 2\lambda|\theta_{\rm out}|^2 "
-        r"= 0$ (step "
-        r"\emph{outputs are linear}), and $\lambda > 0$"
+        r"$\theta$ is a stationary point, so $\theta_{\rm out}\cdot\nabla E = S + 2\lambda|\theta_{\rm out}|^2 = 0$ "
+        r"(step \emph{outputs are linear}), and $\lambda > 0$"
     ),
     rules=((size, -data_slope / (2 * penalty)),),
 )
 means = Notation(
     name="means",
     statement=(
-        r"$L = \frac1D\sum_d\ell_d$, $H = \frac1D\sum_d H_d$, $S = \frac1D\sum_d r_d\cdot z_d$; two samples "
-        r"stand for any "
-        r"number"
+        r"$L = \frac1D\sum_d\ell_d$, $H = \frac1D\sum_d H_d$, $S = \frac1D\sum_d r_d\cdot z_d$; two samples stand "
+        r"for any number"
     ),
     rules=(
         (mean_loss, (first.loss + second.loss) / 2),
@@ -53,15 +51,11 @@ ENTROPY = Theorem(
     identifier="T8-entropy",
     title="The loss of a stationary point is an entropy",
     setting=(
-        r"A network of any depth, activation and data, with $K$ outputs $z = W h + c$, $h$ the outputs of its "
-        r"last hidden "
-        r"layer, softmax probabilities $p_k = e^{z_k}/\sum_j e^{z_j}$, mean cross-entropy $L = "
-        r"\frac1D\sum_d\ell_d$, $\ell_d = "
-        r"-\ln p_{d,y_d}$, and a loss $E = L + \lambda|\theta_{\rm out}|^2 + \dots$ whose penalty holds "
-        r"$\theta_{\rm out} = "
-        r"(W, c)$ with $\lambda$, and other parameters in any way. $H = \frac1D\sum_d H_d$ is the mean entropy "
-        r"$H_d = -\sum_k "
-        r"p_{d,k}\ln p_{d,k}$ of the predictions."
+        r"A network of any depth, activation and data, with $K$ outputs $z = W h + c$, $h$ the outputs of its last "
+        r"hidden layer, softmax probabilities $p_k = e^{z_k}/\sum_j e^{z_j}$, mean cross-entropy $L = "
+        r"\frac1D\sum_d\ell_d$, $\ell_d = -\ln p_{d,y_d}$, and a loss $E = L + \lambda|\theta_{\rm out}|^2 + \dots$ "
+        r"whose penalty holds $\theta_{\rm out} = (W, c)$ with $\lambda$, and other parameters in any way. $H = "
+        r"\frac1D\sum_d H_d$ is the mean entropy $H_d = -\sum_k p_{d,k}\ln p_{d,k}$ of the predictions."
     ),
     hypotheses=(stationary,),
     conclusion=(
@@ -135,21 +129,16 @@ NO_GAIN = Theorem(
     identifier="T8-no-gain",
     title="Above this penalty no extension gains an index",
     setting=(
-        r"A network with one hidden layer of any width, $\sigma(0) = 0$, $K$ softmax outputs, mean "
-        r"cross-entropy, and the "
-        r"penalty $\lambda\sum_p\theta_p^2$ over all parameters. $X = \max_d|(x_d, 1)|$, $s = |\sigma'(0)|$, "
-        r"and $C$ is the "
-        r"residual matrix of T5-extension."
+        r"A network with one hidden layer of any width, $\sigma(0) = 0$, $K$ softmax outputs, mean cross-entropy, "
+        r"and the penalty $\lambda\sum_p\theta_p^2$ over all parameters. $X = \max_d|(x_d, 1)|$, $s = |\sigma'(0)|$, "
+        r"and $C$ is the residual matrix of T5-extension."
     ),
     hypotheses=(large,),
     conclusion=(
-        r"If $\lambda > |\sigma'(0)|\,(1 - \tfrac1K)\,X/\sqrt2$, then $|\sigma'(0)|\,\|C\|_2 < 2\lambda$ at "
-        r"every stationary "
-        r"point of every width: zero extension never raises an index, and non-degenerate minima stay minima. "
-        r"For deeper "
-        r"networks the same holds for nodes added to the last hidden layer at a point where $\max_d|(\xi_d, 1)| "
-        r"\le X$, "
-        r"$\xi_d$ being what they read."
+        r"If $\lambda > |\sigma'(0)|\,(1 - \tfrac1K)\,X/\sqrt2$, then $|\sigma'(0)|\,\|C\|_2 < 2\lambda$ at every "
+        r"stationary point of every width: zero extension never raises an index, and non-degenerate minima stay "
+        r"minima. For deeper networks the same holds for nodes added to the last hidden layer at a point where "
+        r"$\max_d|(\xi_d, 1)| \le X$, $\xi_d$ being what they read."
     ),
     notation=(probability,),
     facts=(likelihood,),

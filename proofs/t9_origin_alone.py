@@ -56,8 +56,7 @@ tau_s = sp.Symbol("tau")
 derivative = Notation(
     name="artanh",
     statement=(
-        r"$\alpha = \operatorname{artanh}\tau$: $\frac{d\alpha}{d\tau} = 1/(1-\tau^2)$, "
-        r"$\operatorname{artanh} 0 = 0$"
+        r"$\alpha = \operatorname{artanh}\tau$: $\frac{d\alpha}{d\tau} = 1/(1-\tau^2)$, $\operatorname{artanh} 0 = 0$"
     ),
     rules=((smooth("artanh", 1, 1)(tau_s), 1 / (1 - tau_s**2)), (A(0), 0)),
 )
@@ -69,8 +68,7 @@ X, Y, T, aT, xi1, xi2, b, c = sp.symbols("X Y T a xi_1 xi_2 b c")
 jensen = Fact(
     name="Jensen",
     statement=(
-        r"with $a = \operatorname{artanh} T$: $X = T a + \xi_1$ and $Y - X = (1-T) a - \xi_2$, $\xi_1, "
-        r"\xi_2 \ge 0$"
+        r"with $a = \operatorname{artanh} T$: $X = T a + \xi_1$ and $Y - X = (1-T) a - \xi_2$, $\xi_1, \xi_2 \ge 0$"
     ),
     rules=((Y, X + (1 - T) * aT - xi2), (X, T * aT + xi1)),
     after=("convexity", "signs of the slopes"),
@@ -113,13 +111,11 @@ THEOREM = Theorem(
     identifier="T9-origin-alone",
     title="A penalty above which the origin is the only stationary point",
     setting=(
-        r"A network with one hidden layer of any width, an activation with $\sigma(0) = 0$, two softmax "
-        r"outputs, labels "
-        r"$y_d = \pm1$, and $E(\theta) = \frac1D\sum_d\ell_d + \lambda\sum_p\theta_p^2$ with the cross-entropy "
-        r"$\ell_d$ and "
-        r"the penalty over all parameters. For a vector $w$ of incoming weights and bias, $\xi = (x, 1)$ and $g(s) = "
-        r"s\,\sigma'(s)$: $a(w) = \frac1D\sum_d y_d\,\sigma(w\cdot\xi_d)$, $b(w) = \frac1D\sum_d y_d\,g(w\cdot\xi_d)$, "
-        r"$c(w)^2 = \frac1D\sum_d g(w\cdot\xi_d)^2$, $c \ge 0$."
+        r"A network with one hidden layer of any width, an activation with $\sigma(0) = 0$, two softmax outputs, "
+        r"labels $y_d = \pm1$, and $E(\theta) = \frac1D\sum_d\ell_d + \lambda\sum_p\theta_p^2$ with the "
+        r"cross-entropy $\ell_d$ and the penalty over all parameters. For a vector $w$ of incoming weights and bias, "
+        r"$\xi = (x, 1)$ and $g(s) = s\,\sigma'(s)$: $a(w) = \frac1D\sum_d y_d\,\sigma(w\cdot\xi_d)$, $b(w) = "
+        r"\frac1D\sum_d y_d\,g(w\cdot\xi_d)$, $c(w)^2 = \frac1D\sum_d g(w\cdot\xi_d)^2$, $c \ge 0$."
     ),
     hypotheses=(balanced,),
     conclusion=(
@@ -178,8 +174,7 @@ THEOREM = Theorem(
             name="equation (3)",
             claim=(
                 r"$2 R_j = b_j - \frac1D\sum_d\tau_d\,y_d\,g(s_{jd})$, so $2\lambda|w_j|^2 = 2 v_j R_j \le "
-                r"|v_j|(|b_j| + T "
-                r"c_j)$. Where $c_j = 0$ this is $w_j = 0$, and then $a_j = 0$."
+                r"|v_j|(|b_j| + T c_j)$. Where $c_j = 0$ this is $w_j = 0$, and then $a_j = 0$."
             ),
             obligations=(Identity(left=2 * pull, right=b_j - (tau1 * y1 * g1 + tau2 * y2 * g2) / 2),),
             uses=(sums.name,),
@@ -187,10 +182,9 @@ THEOREM = Theorem(
         Step(
             name="bound of a node",
             claim=(
-                r"$|v_j a_j| \le v_j^2\,|a_j|\,(|b_j| + T c_j)/(2\lambda|w_j|^2)$: the difference is "
-                r"$|v_j a_j|\,\xi/(2\lambda n_j) \ge 0$. With $M$ the largest $|a_j|(|b_j| + T c_j)/|w_j|^2$ of "
-                r"the nodes and (1), $Y \le M A^2/(2\lambda) "
-                r"= M (Y - X)/(8\lambda^2)$."
+                r"$|v_j a_j| \le v_j^2\,|a_j|\,(|b_j| + T c_j)/(2\lambda|w_j|^2)$: the difference is $|v_j "
+                r"a_j|\,\xi/(2\lambda n_j) \ge 0$. With $M$ the largest $|a_j|(|b_j| + T c_j)/|w_j|^2$ of the nodes "
+                r"and (1), $Y \le M A^2/(2\lambda) = M (Y - X)/(8\lambda^2)$."
             ),
             obligations=(
                 Identity(
@@ -240,9 +234,9 @@ THEOREM = Theorem(
         Step(
             name="equation (4)",
             claim=(
-                r"$(1-T)\,Y - (Y - X) = (1-T)\,\xi_1 + T\,\xi_2 \ge 0$. So $8\lambda^2 Y \le M (1 - T) Y$; $Y > "
-                r"0$ at every "
-                r"stationary point but the origin, as $Y \ge Y - X = 4\lambda A^2$, and $A = 0$ gives $w_j = 0$."
+                r"$(1-T)\,Y - (Y - X) = (1-T)\,\xi_1 + T\,\xi_2 \ge 0$. So $8\lambda^2 Y \le M (1 - T) Y$; $Y > 0$ "
+                r"at every stationary point but the origin, as $Y \ge Y - X = 4\lambda A^2$, and $A = 0$ gives $w_j "
+                r"= 0$."
             ),
             obligations=(
                 Identity(left=(1 - T) * Y - (Y - X), right=(1 - T) * xi1 + T * xi2),
@@ -312,16 +306,13 @@ XOR = Theorem(
     identifier="T9-xor",
     title="XOR: the origin is alone",
     setting=(
-        r"The XOR data, inputs $x \in \{0,1\}^2$ or $\{-1,+1\}^2$, label $y = 1$ where $x_1 \ne x_2$ and $-1$ "
-        r"else, and a "
-        r"network with one hidden layer of \emph{any} number of $\tanh$ nodes, two softmax outputs, mean "
-        r"cross-entropy, and the "
-        r"penalty $\lambda\sum_p\theta_p^2$ over all parameters, biases too."
+        r"The XOR data, inputs $x \in \{0,1\}^2$ or $\{-1,+1\}^2$, label $y = 1$ where $x_1 \ne x_2$ and $-1$ else, "
+        r"and a network with one hidden layer of \emph{any} number of $\tanh$ nodes, two softmax outputs, mean "
+        r"cross-entropy, and the penalty $\lambda\sum_p\theta_p^2$ over all parameters, biases too."
     ),
     conclusion=(
         r"The origin is the only stationary point of the loss, of whatever index, for every $\lambda \ge 0.048$ "
-        r"(inputs "
-        r"$\{0,1\}$) and every $\lambda \ge 0.075$ (inputs $\{-1,+1\}$)."
+        r"(inputs $\{0,1\}$) and every $\lambda \ge 0.075$ (inputs $\{-1,+1\}$)."
     ),
     notation=(outer, inner),
     variables=((r"a, b, c, g", "as in T9-origin-alone"), (r"n", r"$|w|^2$"), (r"\lambda_0", r"$8\lambda^2$")),

@@ -73,10 +73,9 @@ def _setting(spec: LandscapeSpec, layer: int) -> str:
     bias = " and bias" if spec.bias else ""
     return (
         rf"The fully connected {'-'.join(map(str, spec.widths))} network with $\sigma(z) = "
-        rf"{sp.latex(derive_activation(spec.activation).expression)}$, any smooth loss $\ell$ of the outputs, and the "
-        rf"penalty $\lambda\sum_p\theta_p^2$ over {held}: $E_{{\rm narrow}}(\theta)$, a mean over any samples. "
-        rf"Nodes with "
-        rf"the incoming weights{bias} $u$ and the outgoing weights $v$ are added to hidden layer {layer}: "
+        rf"{sp.latex(derive_activation(spec.activation).expression)}$, any smooth loss $\ell$ of the outputs, and "
+        rf"the penalty $\lambda\sum_p\theta_p^2$ over {held}: $E_{{\rm narrow}}(\theta)$, a mean over any samples. "
+        rf"Nodes with the incoming weights{bias} $u$ and the outgoing weights $v$ are added to hidden layer {layer}: "
         rf"$E(\theta, u, v)$."
     )
 
@@ -187,12 +186,10 @@ def extension_theorem(extension: Extension) -> Theorem:
         setting=_setting(extension.narrow, layer),
         conclusion=(
             r"At $u = v = 0$ the loss is the narrow network's, its gradient is $(\nabla E_{\rm narrow}, 0)$, and its "
-            r"Hessian is that of the narrow network and, for each new node, "
-            r"$\begin{pmatrix} 2\Lambda_u & \sigma'(0) C^{T} \\ \sigma'(0) C & 2\Lambda_v \end{pmatrix}$ with "
-            r"$C_{im} = "
-            r"\frac1D\sum_d(\partial\ell_d/\partial a_i)\,\xi_m$, $a$ the inputs of the next layer, $\xi$ what "
-            r"the node "
-            r"reads, and $\Lambda$ the penalties on its parameters."
+            r"Hessian is that of the narrow network and, for each new node, $\begin{pmatrix} 2\Lambda_u & \sigma'(0) "
+            r"C^{T} \\ \sigma'(0) C & 2\Lambda_v \end{pmatrix}$ with $C_{im} = \frac1D\sum_d(\partial\ell_d/\partial "
+            r"a_i)\,\xi_m$, $a$ the inputs of the next layer, $\xi$ what the node reads, and $\Lambda$ the penalties "
+            r"on its parameters."
         ),
         variables=(
             (r"$W_l, b_l, x$", "symbols, one for each weight, bias and input"),
@@ -245,12 +242,9 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
         setting=_setting(extension.narrow, layer),
         conclusion=(
             r"At $u = v = 0$ the loss is the narrow network's, and stationary where it is. In the variables "
-            r"$(b_{l+1} - "
-            r"\sigma(0)\sum_a v_a, v, u)$ the loss is that of the network whose new nodes have the activation "
-            r"$\sigma - "
-            r"\sigma(0)$, so the Hessian is block diagonal as for $\sigma(0) = 0$, and the index rises by the "
-            r"number of "
-            r"eigenvalues of its new blocks that are negative (Sylvester)."
+            r"$(b_{l+1} - \sigma(0)\sum_a v_a, v, u)$ the loss is that of the network whose new nodes have the "
+            r"activation $\sigma - \sigma(0)$, so the Hessian is block diagonal as for $\sigma(0) = 0$, and the "
+            r"index rises by the number of eigenvalues of its new blocks that are negative (Sylvester)."
         ),
         variables=((r"$W_l, b_l, x$", "symbols, one for each weight, bias and input"),),
         source="T5-shifted, written out for this architecture",

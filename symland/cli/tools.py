@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from json import loads
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 from symland.cli.app import app
 from symland.cli.display import Progress, print_json, print_table, say
 from symland.cli.options import Json, OptionalFolder, Overrides, Spec, read_spec
-from symland.errors import CertificateError, KernelError
+from symland.errors import CertificateError, KernelError, ProofError, ReportError
 
 __all__ = ["check", "derive", "kernel", "prove"]
 
@@ -109,6 +110,9 @@ def check(
     share: Annotated[
         float | None, Parameter(help="Share of an enumeration's leaves to prove again, such as 0.1; 1 is all.")
     ] = None,
+    tex: Annotated[
+        Path | None, Parameter(help="Write the one certificate or proof here, as LaTeX that compiles by itself.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Check saved certificates, each from the specification inside it alone, and saved proofs, from their expressions.
@@ -123,7 +127,11 @@ def check(
         raise CertificateError("no files: give the certificates or proofs to check")
     if share is not None and not 0 < share <= 1:
         raise CertificateError(f"--share: {share}; write a fraction above 0 and at most 1")
+    if tex is not None and len(files) != 1:
+        raise CertificateError(f"--tex writes one document: give one file, not {len(files)}")
     results = [(path, *_check(path, seed, share)) for path in files]
+    if tex is not None:
+        _write(tex, _document(files[0]))
     if json:
         print_json([{"file": str(path), "verdict": verdict, "reason": reason} for path, verdict, reason in results])
     else:
@@ -162,26 +170,55 @@ def _false_leaves(leaves: int) -> list[int]:
     return sorted({1, min(10, leaves), max(1, leaves // 100)})
 
 
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be written ({error.strerror}); choose a path that can") from None
+
+
+def _document(path: Path) -> str:
+    """A checked file as LaTeX; of a proof, with the checker's verdicts."""
+    from symland.records import Verdict
+    from symland.report.standalone import certificate_document, theorem_document
+
+    text = path.read_bytes()
+    if not SAVED_PROOF.search(text):
+        return certificate_document(text, path.name)
+    from symland.theorems import check_proof
+
+    verdicts = check_proof(text.decode("utf-8", "replace"))
+    record = loads(text)
+    for step in record["steps"]:
+        step["verdict"] = verdicts[step["name"]].value
+    return theorem_document({**record, "verdict": Verdict.all(*verdicts.values()).value})
+
+
 @app.command
 def prove(
-    *files: Path,
+    *theorems: Path,
     db: Annotated[Path | None, Parameter(name="--db", help="Store the proofs here, for the report.")] = None,
     output: OptionalFolder = None,
+    tex: Annotated[
+        Path | None, Parameter(help="Write the one theorem and its proof here, as LaTeX that compiles by itself.")
+    ] = None,
     json: Json = False,
 ) -> int:
-    """Prove the theorems of `proofs/`, or of the files given; exit status 1 if a step is not certified.
+    """Prove the theorems of `proofs/`, or those named by identifier or file; exit status 1 if a step is not certified.
 
     A proof file is Python that you choose to run. With `-o` each proof is also saved, for `symland check`.
 
-    Example: `symland prove`
+    Example: `symland prove T5-flat-bias --tex flat-bias.tex`
     """
     from symland.landscape.database import Database
-    from symland.theorems import save_proof
-    from symland.theorems.library import prove_all
+    from symland.theorems import prove_all, save_proof, select_theorems
+
+    if tex is not None and (chosen := len(select_theorems(theorems))) != 1:
+        raise ProofError(f"--tex writes one theorem: name one by its identifier, not {chosen}")
 
     progress = Progress()
     progress.begin("prove")
-    results = prove_all(list(files) or None, lambda result: progress.advance(result.theorem.title))
+    results = prove_all(theorems, lambda result: progress.advance(result.theorem.title))
     certified = sum(r.verdict.value == "certified" for r in results)
     progress.end(f"{certified} of {len(results)} theorems certified")
     if db is not None:
@@ -191,6 +228,10 @@ def prove(
         output.mkdir(parents=True, exist_ok=True)
         for result in results:
             (output / f"{result.identifier}.json").write_text(save_proof(result), encoding="utf-8")
+    if tex is not None:
+        from symland.report.standalone import theorem_document
+
+        _write(tex, theorem_document(results[0].to_dict()))
     if json:
         print_json([r.to_dict() for r in results])
     else:

@@ -35,7 +35,7 @@ __all__ = ["DATABASE_NAME", "FOUNDATIONS", "run"]
 DATABASE_NAME = "landscape.sqlite"
 """The database that `run` makes."""
 
-FOUNDATIONS = ("t1_", "t2_", "t3_", "t4_", "t5_")
+FOUNDATIONS = ("t1_", "t2_", "t4_", "t5")
 """Theorem files that a landscape's report rests on: symmetries, gauge, origin and zero extension."""
 
 

@@ -235,6 +235,6 @@ def prove_into(
     database: Database, files: Sequence[str | Path] | None = None, *, listener: Listener = SILENCE
 ) -> list[ProofResult]:
     """Prove theorems, by default all that come with the package, and store the proofs for the report."""
-    results = prove_all(files, progress=lambda result: listener.advance(result.theorem.title))
+    results = prove_all(files or (), progress=lambda result: listener.advance(result.theorem.title))
     database.put_proofs([result.to_dict() for result in results])
     return results

@@ -26,6 +26,7 @@ from symland.landscape.database import Database
 from symland.report.data import ReportData, collect
 from symland.report.formulas import Formulas, build_formulas, build_gradient, parameter_names
 from symland.report.latex import Compilation, compile_pdf, environment
+from symland.report.standalone import cited_works, theorem_fragment
 from symland.report.tables import (
     MOST_AUTOMORPHISMS,
     PARAMETER_PLACES,
@@ -236,6 +237,7 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
         "parameters": parameter_table(data, names),
         "places": PARAMETER_PLACES,
         "digits": max((row.digits or 0 for row in data.classes), default=0),
+        "works": cited_works([str(proof.get("source", "")) for proof in theorems]),
         "theorem_files": [f"theorem-{re.sub('[^A-Za-z0-9]+', '-', str(proof['identifier']))}" for proof in theorems],
     }
     wanted = [*FRAGMENTS, "report"]
@@ -257,11 +259,9 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
                     + question.latex(data.answers[question.name], data.landscape)
                     + "\n"
                 )
-        theorem = templates.get_template("theorem.tex.j2")
-        for name, proof in zip(values["theorem_files"], theorems, strict=True):
-            blank = {"title": "", "hypotheses": (), "variables": (), "rests_on": (), "source": ""}
-            variables = [(str(letter).strip("$ "), meaning) for letter, meaning in proof.get("variables", ())]
-            texts[name] = theorem.render(proof={**blank, **proof, "variables": variables})
+        texts |= {name: theorem_fragment(p) for name, p in zip(values["theorem_files"], theorems, strict=True)}
+        if values["works"]:
+            texts["references"] = templates.get_template("references.tex.j2").render(works=values["works"])
     except jinja2.UndefinedError as error:
         message = f"a record of the database lacks what the report prints ({error}); run its step again"
         raise ReportError(message) from None

@@ -1,7 +1,7 @@
 """Theorems as records, the machine that decides their steps, and a second one that reads the saved proofs."""
 
 from symland.theorems.check import check_proof
-from symland.theorems.library import load_theorems, prove_all, theorem_files
+from symland.theorems.library import load_theorems, prove_all, select_theorems, theorem_files
 from symland.theorems.prove import prove
 from symland.theorems.record import (
     Count,
@@ -17,6 +17,7 @@ from symland.theorems.record import (
     StepResult,
     Theorem,
 )
+from symland.theorems.references import Reference, cited, references
 from symland.theorems.saved import save_proof
 from symland.theorems.smooth import at, partial, smooth
 
@@ -29,17 +30,21 @@ __all__ = [
     "Notation",
     "Positive",
     "ProofResult",
+    "Reference",
     "SomePositive",
     "Step",
     "StepResult",
     "Theorem",
     "at",
     "check_proof",
+    "cited",
     "load_theorems",
     "partial",
     "prove",
     "prove_all",
+    "references",
     "save_proof",
+    "select_theorems",
     "smooth",
     "theorem_files",
 ]

@@ -14,7 +14,7 @@ from symland.errors import ProofError
 from symland.theorems.prove import prove
 from symland.theorems.record import ProofResult, Theorem
 
-__all__ = ["load_theorems", "prove_all", "theorem_files"]
+__all__ = ["load_theorems", "prove_all", "select_theorems", "theorem_files"]
 
 
 def theorem_files() -> tuple[Path, ...]:
@@ -62,31 +62,52 @@ def load_theorems(path: Path) -> tuple[Theorem, ...]:
     return tuple(found)
 
 
+def select_theorems(names: Iterable[str | Path] = ()) -> tuple[Theorem, ...]:
+    """Theorems by file, or by the identifier of one that comes with the package; all of these where none is named.
+
+    Raises
+    ------
+    ProofError
+        If a name is neither, a file holds no theorem, or two theorems have one identifier.
+    """
+    chosen: list[Theorem] = []
+    shipped: dict[str, Theorem] | None = None
+    for name in names or theorem_files():
+        if Path(name).is_file() or Path(name).suffix:
+            found = load_theorems(Path(name))
+        else:
+            shipped = shipped or {
+                theorem.identifier: theorem for path in theorem_files() for theorem in load_theorems(path)
+            }
+            if str(name) not in shipped:
+                raise ProofError(f"{name}: no file and no theorem: give a file, or one of {', '.join(shipped)}")
+            found = (shipped[str(name)],)
+        for theorem in found:
+            if any(theorem.identifier == other.identifier for other in chosen):
+                raise ProofError(f"{name}: a second theorem {theorem.identifier!r}: rename one")
+            chosen.append(theorem)
+    return tuple(chosen)
+
+
 def prove_all(
-    files: Iterable[str | Path] | None = None,
+    names: Iterable[str | Path] = (),
     progress: Callable[[ProofResult], None] | None = None,
 ) -> list[ProofResult]:
-    """Prove the theorems of some files, by default of all that come with the package.
+    """Prove some theorems, by default all that come with the package.
 
     Parameters
     ----------
-    files : paths
+    names : paths or identifiers, as for `select_theorems`
     progress : callable
         Called with each result as it comes.
 
     Raises
     ------
     ProofError
-        If a file holds no theorem, or two theorems have one identifier.
+        As `select_theorems`.
     """
-    theorems: dict[str, Theorem] = {}
-    for path in theorem_files() if files is None else map(Path, files):
-        for theorem in load_theorems(path):
-            if theorem.identifier in theorems:
-                raise ProofError(f"{path}: a second theorem {theorem.identifier!r}: rename one")
-            theorems[theorem.identifier] = theorem
     results = []
-    for theorem in theorems.values():
+    for theorem in select_theorems(tuple(names)):
         result = prove(theorem)
         results.append(result)
         if progress:

@@ -153,17 +153,17 @@ def test_the_order_of_the_theorems_is_that_of_their_numbers():
 
 FAULTS = [
     # A factor, a sign, a derivative or a number changed on purpose.
-    ("t5_zero_extension.py", "right=2 * lambda_v", "right=lambda_v"),
-    ("t5_zero_extension.py", "right=slope * residual_i * xi_1(t1, t2)", "right=slope * residual_k * xi_1(t1, t2)"),
-    ("t5_index.py", "right=(2 * penalty + slope * tau) * p", "right=(2 * penalty - slope * tau) * p"),
+    ("t5a_zero_extension.py", "right=2 * lambda_v", "right=lambda_v"),
+    ("t5a_zero_extension.py", "right=slope * residual_i * xi_1(t1, t2)", "right=slope * residual_k * xi_1(t1, t2)"),
+    ("t5b_index.py", "right=(2 * penalty + slope * tau) * p", "right=(2 * penalty - slope * tau) * p"),
     # The spectrum that T5-flat-bias once claimed: no sigma(t)^2 F in the new block.
     (
-        "t5_penalty_on_weights.py",
+        "t5c_penalty_on_weights.py",
         "right=2 * penalty + sigma(t) ** 2 * partial(narrow, c_i, c_i)",
         "right=2 * penalty",
     ),
-    ("t6_splitting.py", "right=mu * (1 - mu) * (v_i * r_i", "right=mu * mu * (v_i * r_i"),
-    ("t6_compatible_embedding.py", "right=slope(t) * Cp", "right=Cp"),
+    ("t6a_splitting.py", "right=mu * (1 - mu) * (v_i * r_i", "right=mu * mu * (v_i * r_i"),
+    ("t6c_compatible_embedding.py", "right=slope(t) * Cp", "right=Cp"),
     ("t4_origin.py", "2 * penalty + sp.Rational(1, 2)", "2 * penalty + sp.Rational(1, 4)"),
     ("t7_counting.py", "comb(nodes, u) * onto(width, nodes - u)", "comb(nodes, u) * onto(width, nodes)"),
     ("t7_counting.py", "right=r * named + r * named_less", "right=r * named + named_less"),

@@ -32,24 +32,19 @@ NONE = Theorem(
     title="No split stays stationary under a penalty",
     setting=(
         r"A network of any depth, activation $\sigma$ and data with a smooth loss, and the penalty "
-        r"$\lambda\sum_p\theta_p^2$ "
-        r"over all parameters or over the weights alone. A node of a stationary point, with incoming weights "
-        r"$w$, bias $b$ "
-        r"and outgoing weights $v$, is split into $m$ nodes $(w, b, v_a)$, all other parameters kept. "
-        r"$L(\theta, v)$ is the "
-        r"mean loss of the data as a function of $v$ and of all other parameters $\theta$."
+        r"$\lambda\sum_p\theta_p^2$ over all parameters or over the weights alone. A node of a stationary point, "
+        r"with incoming weights $w$, bias $b$ and outgoing weights $v$, is split into $m$ nodes $(w, b, v_a)$, all "
+        r"other parameters kept. $L(\theta, v)$ is the mean loss of the data as a function of $v$ and of all other "
+        r"parameters $\theta$."
     ),
     hypotheses=(positive, several, stationary, split),
     conclusion=(
-        r"If the wide point is stationary, then $v_a = 0$ for every copy, $v = 0$ and $w = 0$, and $b = 0$ if "
-        r"the penalty is "
-        r"over all parameters. So a node that is not zero has no split that stays stationary, under either "
-        r"penalty, and the "
-        r"line of stationary points that a split is without a penalty does not survive any $\lambda > 0$. With "
-        r"the penalty "
-        r"over all parameters the node was a zero node, and the split is a zero extension; with the penalty "
-        r"over the weights "
-        r"alone its bias is free (T5-flat-bias). For odd $\sigma$ the same holds for copies $(\pm w, \pm b, \pm v_a)$."
+        r"If the wide point is stationary, then $v_a = 0$ for every copy, $v = 0$ and $w = 0$, and $b = 0$ if the "
+        r"penalty is over all parameters. So a node that is not zero has no split that stays stationary, under "
+        r"either penalty, and the line of stationary points that a split is without a penalty does not survive any "
+        r"$\lambda > 0$. With the penalty over all parameters the node was a zero node, and the split is a zero "
+        r"extension; with the penalty over the weights alone its bias is free (T5-flat-bias). For odd $\sigma$ the "
+        r"same holds for copies $(\pm w, \pm b, \pm v_a)$."
     ),
     variables=((r"S", r"$\sum_a v_a$"), (r"{\rm rest}", r"$\sum_{a > 1} v_a$"), (r"f", "the loss of a sample")),
     rests_on=("T1-hidden for the copies of opposite sign", "linearity of the mean over samples"),
@@ -86,9 +81,8 @@ NONE = Theorem(
         Step(
             name="then w = 0",
             claim=(
-                r"At $v = 0$ the data do not feel $w$ and $b$: the gradient along $w$ is $2\lambda w$, that "
-                r"along a penalised "
-                r"$b$ is $2\lambda b$, that along a free $b$ is zero."
+                r"At $v = 0$ the data do not feel $w$ and $b$: the gradient along $w$ is $2\lambda w$, that along a "
+                r"penalised $b$ is $2\lambda b$, that along a free $b$ is zero."
             ),
             obligations=(
                 Identity(left=at(partial(one + penalty * (w**2 + b**2), w), {v: 0}), right=2 * penalty * w),
@@ -133,11 +127,10 @@ REPLACED = Theorem(
     title="The penalty that keeps a split",
     setting=(
         r"A network of any depth with a smooth loss and the penalty $\lambda\sum_p\theta_p^2$. A node of a "
-        r"stationary point, "
-        r"with incoming weights and bias $w$ and outgoing weights $v$, is split into $m$ equal copies $(w, "
-        r"v/m)$, whose "
-        r"penalties are $\lambda_w |w|^2$ on incoming and $\lambda_v |v/m|^2$ on outgoing weights. $F$ and $G$ are the "
-        r"gradients of the mean loss of the data along $w$ and along $v$ at the narrow point."
+        r"stationary point, with incoming weights and bias $w$ and outgoing weights $v$, is split into $m$ equal "
+        r"copies $(w, v/m)$, whose penalties are $\lambda_w |w|^2$ on incoming and $\lambda_v |v/m|^2$ on outgoing "
+        r"weights. $F$ and $G$ are the gradients of the mean loss of the data along $w$ and along $v$ at the narrow "
+        r"point."
     ),
     hypotheses=(narrow_stationary, rescaled, wide_stationary),
     conclusion=(
@@ -194,8 +187,8 @@ linear = Hypothesis(
 unit = Notation(
     name="rotation",
     statement=(
-        r"$c = \frac{1-t^2}{1+t^2}$, $s = \frac{2t}{1+t^2}$: every point of the circle but one, which "
-        r"follows by continuity"
+        r"$c = \frac{1-t^2}{1+t^2}$, $s = \frac{2t}{1+t^2}$: every point of the circle but one, which follows by "
+        r"continuity"
     ),
     rules=((c, (1 - t**2) / (1 + t**2)), (s, 2 * t / (1 + t**2))),
 )
@@ -205,17 +198,14 @@ CIRCLE = Theorem(
     title="The exception: linear activations",
     setting=(
         r"A network whose hidden layer has the activation $\sigma(z) = \kappa z$, any smooth loss, and the penalty "
-        r"$\lambda\sum_p\theta_p^2$, $\lambda \ge 0$, over all parameters or over the weights alone. A node of "
-        r"a stationary "
-        r"point has the incoming weights and bias $w$ and the outgoing weights $v$."
+        r"$\lambda\sum_p\theta_p^2$, $\lambda \ge 0$, over all parameters or over the weights alone. A node of a "
+        r"stationary point has the incoming weights and bias $w$ and the outgoing weights $v$."
     ),
     hypotheses=(linear,),
     conclusion=(
-        r"The points at which the node is replaced by the two nodes $(c\,w, c\,v)$ and $(s\,w, s\,v)$, $c^2 + "
-        r"s^2 = 1$, are a "
-        r"circle of stationary points of equal loss, for every $\lambda \ge 0$: the orbit of the zero extension "
-        r"($c = 1$) "
-        r"under the rotations of the two nodes, which leave the loss unchanged everywhere."
+        r"The points at which the node is replaced by the two nodes $(c\,w, c\,v)$ and $(s\,w, s\,v)$, $c^2 + s^2 = "
+        r"1$, are a circle of stationary points of equal loss, for every $\lambda \ge 0$: the orbit of the zero "
+        r"extension ($c = 1$) under the rotations of the two nodes, which leave the loss unchanged everywhere."
     ),
     notation=(unit,),
     variables=(
@@ -237,9 +227,8 @@ CIRCLE = Theorem(
         Step(
             name="rotation",
             claim=(
-                r"Rotating $(w_1, w_2)$ and $(v_1, v_2)$ by one angle keeps $v_1 w_1 + v_2 w_2$, through which "
-                r"alone the "
-                r"two nodes act, and the sums of squares."
+                r"Rotating $(w_1, w_2)$ and $(v_1, v_2)$ by one angle keeps $v_1 w_1 + v_2 w_2$, through which alone "
+                r"the two nodes act, and the sums of squares."
             ),
             obligations=(
                 Identity(
@@ -262,8 +251,7 @@ both_stationary = Hypothesis(
 speaking = Notation(
     name="it says something",
     statement=(
-        r"the case $\lambda, \sigma(t), c > 0$ of a component with $p \ne 0$; the sign of $c$ is that of "
-        r"the product"
+        r"the case $\lambda, \sigma(t), c > 0$ of a component with $p \ne 0$; the sign of $c$ is that of the product"
     ),
     positive=(penalty, constant, bias),
 )
@@ -272,19 +260,16 @@ CONSTANT = Theorem(
     identifier="T6-constant-nodes",
     title="A constant node is no extension",
     setting=(
-        r"A network of any depth with a smooth loss, biases, and the penalty $\lambda\sum_p\theta_p^2$, "
-        r"$\lambda > 0$, over "
-        r"\emph{all} parameters. A stationary point of it has a node with the incoming weights $0$, the bias "
-        r"$t$ and the "
-        r"outgoing weights $p \ne 0$; $c$ are the biases of the next layer, $R = "
+        r"A network of any depth with a smooth loss, biases, and the penalty $\lambda\sum_p\theta_p^2$, $\lambda > "
+        r"0$, over \emph{all} parameters. A stationary point of it has a node with the incoming weights $0$, the "
+        r"bias $t$ and the outgoing weights $p \ne 0$; $c$ are the biases of the next layer, $R = "
         r"\frac1D\sum_d\partial\ell_d/\partial c$."
     ),
     hypotheses=(both_stationary,),
     conclusion=(
         r"The narrower network that takes $\sigma(t)\,p$ into its next bias computes the same function and is "
-        r"\emph{not} "
-        r"stationary there: along its bias $c + \sigma(t) p$ the gradient is $2\lambda\,\sigma(t)^2 c \ne 0$, and $p = "
-        r"\sigma(t)\,c$."
+        r"\emph{not} stationary there: along its bias $c + \sigma(t) p$ the gradient is $2\lambda\,\sigma(t)^2 c \ne "
+        r"0$, and $p = \sigma(t)\,c$."
     ),
     notation=(speaking,),
     rests_on=("linearity of the mean over samples",),

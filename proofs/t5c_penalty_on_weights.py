@@ -52,21 +52,19 @@ stationary = Hypothesis(
     name="next bias stationary",
     statement=(
         r"the narrow point is stationary, so $\partial E_{\rm narrow}/\partial c = \frac1D\sum_d \partial "
-        r"f_d/\partial c "
-        r"= 0$"
+        r"f_d/\partial c = 0$"
     ),
     rules=(other(0, 1, 0), other(0, 0, 1)),
 )
 
 SETTING = (
-    r"A network of any depth, activation $\sigma$ and smooth loss $\frac1D\sum_d\ell_d$, with biases in every layer, a "
-    r"penalty $\lambda \ge 0$ on the square of each weight, and \emph{no} penalty on biases: its loss is $E_{\rm "
-    r"narrow}(\theta)$. One node is added to a hidden layer, with incoming weights $w$, bias $t$ and outgoing weights "
-    r"$v$: $E(\theta, w, v, t)$. $c$ are the biases of the next layer, $\xi$ the outputs of the layer before, "
-    r"$f_d$ the "
-    r"loss of sample $d$ as a function of $\theta$, and $C_{im} = \frac1D\sum_d (\partial f_d/\partial "
-    r"c_i)\,\xi_m(x_d)$ "
-    r"the residual matrix of T5-extension without its bias column, $\tau_k$ its singular values. "
+    r"A network of any depth, activation $\sigma$ and smooth loss $\frac1D\sum_d\ell_d$, with biases in every layer, "
+    r"a penalty $\lambda \ge 0$ on the square of each weight, and \emph{no} penalty on biases: its loss is $E_{\rm "
+    r"narrow}(\theta)$. One node is added to a hidden layer, with incoming weights $w$, bias $t$ and outgoing "
+    r"weights $v$: $E(\theta, w, v, t)$. $c$ are the biases of the next layer, $\xi$ the outputs of the layer "
+    r"before, $f_d$ the loss of sample $d$ as a function of $\theta$, and $C_{im} = \frac1D\sum_d (\partial "
+    r"f_d/\partial c_i)\,\xi_m(x_d)$ the residual matrix of T5-extension without its bias column, $\tau_k$ its "
+    r"singular values. "
 )
 
 FLAT = Theorem(
@@ -76,20 +74,14 @@ FLAT = Theorem(
     hypotheses=(stationary,),
     conclusion=(
         r"(a) For \emph{any} $t$ the extension by $v = 0$, $w = 0$ is stationary with the same loss: a line of "
-        r"stationary "
-        r"points. "
-        r"(b) There the Hessian on $(w, v, t)$ is "
-        r"$\begin{pmatrix} 2\lambda I & \sigma'(t) C^{T} & 0\\ \sigma'(t) C & 2\lambda I + \sigma(t)^2 F & 0\\ 0 & 0 & "
-        r"0\end{pmatrix}$; "
-        r"$v$ is coupled to the old parameters by $\partial^2 E/\partial v\,\partial\theta = "
-        r"\sigma(t)\,\partial^2 E_{\rm narrow}/\partial c\,\partial\theta$, and $w$ and $t$ are not coupled to them. "
-        r"(c) In the variables $(\theta\text{ with }c - \sigma(t) v\text{ for }c,\ w, v, t)$ the Hessian is "
-        r"block diagonal: "
-        r"the narrow network's, the block of T5-spectrum with $\sigma'(t) C$, and $0$ for $t$. So the index "
-        r"rises by the "
-        r"number of $\tau_k$ with $|\sigma'(t)|\tau_k > 2\lambda$, and the nullity by one and the number with "
-        r"equality. "
-        r"Only where $\sigma(t) = 0$ are the eigenvalues of (b) those of T5-spectrum, and $0$."
+        r"stationary points. (b) There the Hessian on $(w, v, t)$ is $\begin{pmatrix} 2\lambda I & \sigma'(t) C^{T} "
+        r"& 0\\ \sigma'(t) C & 2\lambda I + \sigma(t)^2 F & 0\\ 0 & 0 & 0\end{pmatrix}$; $v$ is coupled to the old "
+        r"parameters by $\partial^2 E/\partial v\,\partial\theta = \sigma(t)\,\partial^2 E_{\rm narrow}/\partial "
+        r"c\,\partial\theta$, and $w$ and $t$ are not coupled to them. (c) In the variables $(\theta\text{ with }c - "
+        r"\sigma(t) v\text{ for }c,\ w, v, t)$ the Hessian is block diagonal: the narrow network's, the block of "
+        r"T5-spectrum with $\sigma'(t) C$, and $0$ for $t$. So the index rises by the number of $\tau_k$ with "
+        r"$|\sigma'(t)|\tau_k > 2\lambda$, and the nullity by one and the number with equality. Only where "
+        r"$\sigma(t) = 0$ are the eigenvalues of (b) those of T5-spectrum, and $0$."
     ),
     variables=(
         (r"f_d(\theta, c_i, c_k)", "the loss of a sample; two samples and two components of $c$ stand for any number"),
@@ -108,8 +100,7 @@ FLAT = Theorem(
             name="gradient",
             claim=(
                 r"At $v = w = 0$: $\partial_v E = \sigma(t)\,\partial_c E_{\rm narrow} = 0$ and $\partial_w E = "
-                r"\partial_t E "
-                r"= 0$; $\partial_\theta E$ is the narrow network's."
+                r"\partial_t E = 0$; $\partial_\theta E$ is the narrow network's."
             ),
             obligations=(
                 Identity(left=entry(v_i)),
@@ -138,9 +129,8 @@ FLAT = Theorem(
         Step(
             name="flat direction",
             claim=(
-                r"$\partial_t\partial_v E = \sigma'(t)\,\partial_c E_{\rm narrow} = 0$, and $\partial_t$ with "
-                r"$w$, $t$ and "
-                r"the old parameters vanishes."
+                r"$\partial_t\partial_v E = \sigma'(t)\,\partial_c E_{\rm narrow} = 0$, and $\partial_t$ with $w$, "
+                r"$t$ and the old parameters vanishes."
             ),
             obligations=(
                 Identity(left=entry(t, v_i)),
@@ -168,11 +158,9 @@ FLAT = Theorem(
         Step(
             name="shear",
             claim=(
-                r"With $c - \sigma(t_0) v$ in place of $c$, at $t = t_0$: $\partial_v\partial_v = 2\lambda I$, "
-                r"$v$ is no longer "
-                r"coupled to the old parameters, $\partial_v\partial_w = \sigma'(t) C$ stays, and so do the old "
-                r"block and the "
-                r"zeros."
+                r"With $c - \sigma(t_0) v$ in place of $c$, at $t = t_0$: $\partial_v\partial_v = 2\lambda I$, $v$ "
+                r"is no longer coupled to the old parameters, $\partial_v\partial_w = \sigma'(t) C$ stays, and so do "
+                r"the old block and the zeros."
             ),
             obligations=(
                 Identity(left=at(wide, {c_i: c_i - sigma(bias) * v_i, c_k: c_k - sigma(bias) * v_k}), right=sheared),
@@ -214,13 +202,11 @@ SHIFTED = Theorem(
     setting=SETTING,
     hypotheses=(free,),
     conclusion=(
-        r"For every $t$ the linear change of variables $c \mapsto c - \sigma(t)\,v$ turns $E$ into the loss of "
-        r"the network "
-        r"whose new node has the bias $0$ and the activation $\tilde\sigma(z) = \sigma(z + t) - \sigma(t)$, and "
-        r"$\tilde\sigma(0) = 0$, $\tilde\sigma'(0) = \sigma'(t)$. So for \emph{every} activation, sigmoid and softplus "
-        r"among them, the extension of a stationary point by $v = w = 0$ is stationary with the same loss, and "
-        r"the index "
-        r"rises by the number of $\tau_k$ with $|\sigma'(t)|\tau_k > 2\lambda$."
+        r"For every $t$ the linear change of variables $c \mapsto c - \sigma(t)\,v$ turns $E$ into the loss of the "
+        r"network whose new node has the bias $0$ and the activation $\tilde\sigma(z) = \sigma(z + t) - \sigma(t)$, "
+        r"and $\tilde\sigma(0) = 0$, $\tilde\sigma'(0) = \sigma'(t)$. So for \emph{every} activation, sigmoid and "
+        r"softplus among them, the extension of a stationary point by $v = w = 0$ is stationary with the same loss, "
+        r"and the index rises by the number of $\tau_k$ with $|\sigma'(t)|\tau_k > 2\lambda$."
     ),
     variables=((r"t", "bias of the new node"), (r"\kappa", r"the penalty on $c$")),
     rests_on=("Sylvester's law of inertia", "T5-extension", "T5-flat-bias"),
@@ -255,8 +241,7 @@ beta, mean_r, value = sp.symbols("beta R sigma_0")
 narrow_stationary = Hypothesis(
     name="narrow point stationary",
     statement=(
-        r"the narrow point is stationary: $\partial E_{\rm narrow}/\partial c = R + 2\lambda\beta = 0$ at "
-        r"$c = \beta$"
+        r"the narrow point is stationary: $\partial E_{\rm narrow}/\partial c = R + 2\lambda\beta = 0$ at $c = \beta$"
     ),
     rules=((mean_r, -2 * penalty * beta),),
 )
@@ -277,22 +262,17 @@ FAILS = Theorem(
     title="Zero extension fails for sigma(0) != 0 under a penalty on biases",
     setting=(
         r"A network of any depth and smooth loss with an activation $\sigma(0) \ne 0$, biases, and the penalty "
-        r"$\lambda\sum_p\theta_p^2$ over all parameters: $E_{\rm narrow}(\theta)$. One node is added to a "
-        r"hidden layer, "
-        r"with incoming weights $w$, bias $t$ and outgoing weights $v$: $E(\theta, w, v, t)$. $c$ are the "
-        r"biases of the "
-        r"next layer, with the value $\beta$ at the point, and $R = \frac1D\sum_d\partial f_d/\partial c$ the "
-        r"mean slope of "
-        r"the samples' losses."
+        r"$\lambda\sum_p\theta_p^2$ over all parameters: $E_{\rm narrow}(\theta)$. One node is added to a hidden "
+        r"layer, with incoming weights $w$, bias $t$ and outgoing weights $v$: $E(\theta, w, v, t)$. $c$ are the "
+        r"biases of the next layer, with the value $\beta$ at the point, and $R = \frac1D\sum_d\partial f_d/\partial "
+        r"c$ the mean slope of the samples' losses."
     ),
     hypotheses=(narrow_stationary,),
     conclusion=(
-        r"The extension of a stationary point by $v = w = 0$, $t = 0$ is stationary if and only if $\lambda\beta = 0$: "
-        r"$\partial E/\partial v = \sigma(0) R = -2\lambda\,\sigma(0)\,\beta$, and all other new components of "
-        r"the gradient "
-        r"vanish. No other bias mends it where $\lambda > 0$: at $v = w = 0$ the gradient along $t$ is "
-        r"$2\lambda t$, so $t = "
-        r"0$."
+        r"The extension of a stationary point by $v = w = 0$, $t = 0$ is stationary if and only if $\lambda\beta = "
+        r"0$: $\partial E/\partial v = \sigma(0) R = -2\lambda\,\sigma(0)\,\beta$, and all other new components of "
+        r"the gradient vanish. No other bias mends it where $\lambda > 0$: at $v = w = 0$ the gradient along $t$ is "
+        r"$2\lambda t$, so $t = 0$."
     ),
     notation=(gradient_v, signs),
     rests_on=("linearity of the mean over samples",),
@@ -301,8 +281,7 @@ FAILS = Theorem(
         Step(
             name="gradient",
             claim=(
-                r"$\partial_v f = \sigma(0)\,\partial_c f$ and $\partial_w f = 0$ at $v = w = t = 0$ for "
-                r"each sample."
+                r"$\partial_v f = \sigma(0)\,\partial_c f$ and $\partial_w f = 0$ at $v = w = t = 0$ for each sample."
             ),
             obligations=(
                 Identity(left=at(partial(one, v), {v: 0, w: 0, t: 0}), right=sigma(0) * smooth("f", 2, 0, 1)(old, c)),
@@ -312,8 +291,8 @@ FAILS = Theorem(
         Step(
             name="its mean",
             claim=(
-                r"$\partial E/\partial v = \sigma(0) R = -2\lambda\beta\,\sigma(0)$, which is not zero "
-                r"where $\lambda\beta$ is not."
+                r"$\partial E/\partial v = \sigma(0) R = -2\lambda\beta\,\sigma(0)$, which is not zero where "
+                r"$\lambda\beta$ is not."
             ),
             obligations=(
                 Identity(left=G, right=-2 * penalty * beta * value),

@@ -53,24 +53,19 @@ SPLIT = Theorem(
     identifier="T6-splitting",
     title="Splitting a node without penalty",
     setting=(
-        r"A network of any depth, activation $\sigma$ and data with a smooth loss $E(\theta) = "
-        r"\frac1D\sum_d\ell_d$, no "
-        r"penalty, at a stationary point. A node of a hidden layer with incoming weights and bias $w$ and "
-        r"outgoing weights "
-        r"$v$ is split into two, $(w_1, v_1)$ and $(w_2, v_2)$. $s_d$ is the node's input on sample $d$, "
-        r"$\xi_d$ the signals "
-        r"that it reads, 1 for the bias, and $r_d = \partial\ell_d/\partial a$ for the inputs $a$ of the next layer."
+        r"A network of any depth, activation $\sigma$ and data with a smooth loss $E(\theta) = \frac1D\sum_d\ell_d$, "
+        r"no penalty, at a stationary point. A node of a hidden layer with incoming weights and bias $w$ and "
+        r"outgoing weights $v$ is split into two, $(w_1, v_1)$ and $(w_2, v_2)$. $s_d$ is the node's input on sample "
+        r"$d$, $\xi_d$ the signals that it reads, 1 for the bias, and $r_d = \partial\ell_d/\partial a$ for the "
+        r"inputs $a$ of the next layer."
     ),
     hypotheses=(same_in, same_out),
     conclusion=(
-        r"The points $(w, \mu v)$, $(w, (1-\mu) v)$, $\mu$ any real number, are stationary with the same loss: "
-        r"a line. In "
-        r"the coordinates $w = \mu w_1 + (1-\mu) w_2$, $\eta = w_1 - w_2$, $v = v_1 + v_2$, $\zeta = (1-\mu) "
-        r"v_1 - \mu v_2$ "
-        r"the Hessian there is the narrow network's, and the block $\begin{pmatrix}\mu(1-\mu) B & A\\ "
-        r"A^{T} & 0\end{pmatrix}$ in $(\eta, \zeta)$ with "
-        r"$B = \frac1D\sum_d (v\cdot r_d)\,\sigma''(s_d)\,\xi_d\xi_d^{T}$, $A = \frac1D\sum_d \sigma'(s_d)\,\xi_d "
-        r"r_d^{T}$, where $A v = 0$."
+        r"The points $(w, \mu v)$, $(w, (1-\mu) v)$, $\mu$ any real number, are stationary with the same loss: a "
+        r"line. In the coordinates $w = \mu w_1 + (1-\mu) w_2$, $\eta = w_1 - w_2$, $v = v_1 + v_2$, $\zeta = "
+        r"(1-\mu) v_1 - \mu v_2$ the Hessian there is the narrow network's, and the block $\begin{pmatrix}\mu(1-\mu) "
+        r"B & A\\ A^{T} & 0\end{pmatrix}$ in $(\eta, \zeta)$ with $B = \frac1D\sum_d (v\cdot "
+        r"r_d)\,\sigma''(s_d)\,\xi_d\xi_d^{T}$, $A = \frac1D\sum_d \sigma'(s_d)\,\xi_d r_d^{T}$, where $A v = 0$."
     ),
     variables=(
         (r"\omega", "a change of $w$"),
@@ -182,17 +177,14 @@ DECIDE = Theorem(
         r"parameters of the node, so $B$ is $n \times n$."
     ),
     conclusion=(
-        r"(a) If the node's layer is followed by one output and $v \ne 0$, or by two softmax outputs and $v_0\ne v_1$, "
-        r"then $A = 0$. "
-        r"(b) If $A = 0$ and $B$ is definite, the split adds $n$ positive eigenvalues for $\mu(1-\mu) B > 0$, and $n$ "
-        r"negative ones for $\mu(1-\mu) B < 0$; all others that it adds are zero, and belong to the affine "
-        r"space $\eta = 0$ "
-        r"of stationary points with the same loss. So the split of a minimum with a positive definite Hessian "
-        r"is a minimum "
-        r"(not strict) in the first case, and a saddle of index $n$ in the second. "
-        r"(c) If $A = 0$ and $B$ is indefinite, the split is a saddle for every $\mu \ne 0, 1$. "
-        r"(d) If $A \ne 0$ the block is indefinite for every $\mu$: every split of every stationary point, minima "
-        r"included, is a saddle."
+        r"(a) If the node's layer is followed by one output and $v \ne 0$, or by two softmax outputs and $v_0\ne "
+        r"v_1$, then $A = 0$. (b) If $A = 0$ and $B$ is definite, the split adds $n$ positive eigenvalues for "
+        r"$\mu(1-\mu) B > 0$, and $n$ negative ones for $\mu(1-\mu) B < 0$; all others that it adds are zero, and "
+        r"belong to the affine space $\eta = 0$ of stationary points with the same loss. So the split of a minimum "
+        r"with a positive definite Hessian is a minimum (not strict) in the first case, and a saddle of index $n$ in "
+        r"the second. (c) If $A = 0$ and $B$ is indefinite, the split is a saddle for every $\mu \ne 0, 1$. (d) If "
+        r"$A \ne 0$ the block is indefinite for every $\mu$: every split of every stationary point, minima included, "
+        r"is a saddle."
     ),
     notation=(inside, definite, coupled),
     facts=(opposite,),
@@ -204,9 +196,8 @@ DECIDE = Theorem(
     ),
     rests_on=(
         "T6-splitting",
-        "a function that is constant on a manifold of stationary points, and has a positive definite Hessian "
-        "across it, "
-        "has a local minimum on it",
+        "a function that is constant on a manifold of stationary points, and has a positive definite Hessian across "
+        "it, has a local minimum on it",
         "a symmetric matrix with a negative value of its quadratic form has a negative eigenvalue",
     ),
     source=r"one output: \cite{fukumizu2000}; several outputs: this package",
@@ -214,9 +205,8 @@ DECIDE = Theorem(
         Step(
             name="A = 0",
             claim=(
-                r"$A v = A_0 v_0 + A_1 v_1 = A_0 (v_0 - v_1)$ and $A_1 = -A_0$; so $A v = 0$ and $v_0 \ne v_1$ "
-                r"give $A = 0$. For "
-                r"one output $A v$ is $A$ times the number $v$."
+                r"$A v = A_0 v_0 + A_1 v_1 = A_0 (v_0 - v_1)$ and $A_1 = -A_0$; so $A v = 0$ and $v_0 \ne v_1$ give "
+                r"$A = 0$. For one output $A v$ is $A$ times the number $v$."
             ),
             obligations=(
                 Identity(
@@ -235,17 +225,15 @@ DECIDE = Theorem(
             ),
             obligations=(
                 Positive(expression=mu * (1 - mu) * b),
-                Positive(expression=-(1 + t) * (1 - (1 + t)) * b),
-                Positive(expression=t * (1 + t) * b),
+                *(Positive(expression=-at(mu * (1 - mu) * b, {mu: beyond})) for beyond in (1 + t, -t)),
             ),
             uses=(inside.name, definite.name),
         ),
         Step(
             name="coupled",
             claim=(
-                r"The quadratic form of the block at $(\eta, \zeta)$ is $\beta + 2\,\eta^{T} A\zeta = -\delta < "
-                r"0$; with "
-                r"$\zeta$ reversed it is $2\beta + \delta > 0$ for large $\delta$."
+                r"The quadratic form of the block at $(\eta, \zeta)$ is $\beta + 2\,\eta^{T} A\zeta = -\delta < 0$; "
+                r"with $\zeta$ reversed it is $2\beta + \delta > 0$ for large $\delta$."
             ),
             obligations=(
                 Identity(left=bent + 2 * step_length * alpha, right=-gap),

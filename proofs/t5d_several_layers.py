@@ -15,16 +15,14 @@ THEOREM = Theorem(
     title="Zero nodes in several layers",
     setting=(
         r"A network of any depth with $\sigma(0) = 0$, one hidden layer of which already holds a zero node: incoming "
-        r"weights $u$, bias and outgoing weights $v$ all zero. $C$ is the residual matrix of T5-extension for "
-        r"adding a node "
-        r"to another hidden layer."
+        r"weights $u$, bias and outgoing weights $v$ all zero. $C$ is the residual matrix of T5-extension for adding "
+        r"a node to another hidden layer."
     ),
     hypotheses=(zero_in, zero_out, vanishing),
     conclusion=(
-        r"The zero node adds to $C$ a zero column where the new node reads it, and a zero row where the new node feeds "
-        r"it. The non-zero singular values of $C$, and so the rise of the index by a zero node, are those of "
-        r"the network "
-        r"without it, in any order of extension."
+        r"The zero node adds to $C$ a zero column where the new node reads it, and a zero row where the new node "
+        r"feeds it. The non-zero singular values of $C$, and so the rise of the index by a zero node, are those of "
+        r"the network without it, in any order of extension."
     ),
     variables=(
         (r"$u, v$", "weights of a zero node"),

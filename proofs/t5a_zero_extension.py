@@ -58,24 +58,20 @@ THEOREM = Theorem(
     identifier="T5-extension",
     title="Zero extension",
     setting=(
-        r"A network of any depth and activation $\sigma$, with a loss $E_{\rm narrow}(\theta) = \frac1D\sum_d\ell_d + "
-        r"R(\theta)$: $\ell_d$ any smooth loss of the outputs on sample $d$, $R$ any smooth penalty. Any number "
-        r"of nodes is "
-        r"added to one hidden layer; $u$ are a new node's incoming weights, and its bias if there are biases, "
-        r"and $v$ its "
-        r"outgoing weights. The wide loss is $E(\theta, u, v)$, with the additional penalty $\sum_m \Lambda_m u_m^2 + "
-        r"\Lambda_v |v|^2$ for each new node, any $\Lambda_m, \Lambda_v \ge 0$."
+        r"A network of any depth and activation $\sigma$, with a loss $E_{\rm narrow}(\theta) = \frac1D\sum_d\ell_d "
+        r"+ R(\theta)$: $\ell_d$ any smooth loss of the outputs on sample $d$, $R$ any smooth penalty. Any number of "
+        r"nodes is added to one hidden layer; $u$ are a new node's incoming weights, and its bias if there are "
+        r"biases, and $v$ its outgoing weights. The wide loss is $E(\theta, u, v)$, with the additional penalty "
+        r"$\sum_m \Lambda_m u_m^2 + \Lambda_v |v|^2$ for each new node, any $\Lambda_m, \Lambda_v \ge 0$."
     ),
     hypotheses=(zero_out, zero_in, vanishing),
     conclusion=(
         r"At \emph{every} $\theta$, $E(\theta, 0, 0) = E_{\rm narrow}(\theta)$ and $\nabla E(\theta, 0, 0) = (\nabla "
         r"E_{\rm narrow}(\theta), 0, 0)$, so stationary points stay stationary. The Hessian is block diagonal: the "
-        r"narrow network's, and for each new node "
-        r"$\begin{pmatrix} 2\Lambda_u & \sigma'(0) C^{T} \\ \sigma'(0) C & 2\Lambda_v \end{pmatrix}$ in $(u, v)$ with "
-        r"$\Lambda_u = \operatorname{diag}(\Lambda_m)$ and the residual matrix $C_{im} = \frac1D\sum_d (\partial "
-        r"\ell_d/\partial a_i)\,\xi_m(x_d)$, where $a$ are the inputs of the next layer and $\xi$ the outputs "
-        r"of the layer "
-        r"before, followed by 1 if there are biases."
+        r"narrow network's, and for each new node $\begin{pmatrix} 2\Lambda_u & \sigma'(0) C^{T} \\ \sigma'(0) C & "
+        r"2\Lambda_v \end{pmatrix}$ in $(u, v)$ with $\Lambda_u = \operatorname{diag}(\Lambda_m)$ and the residual "
+        r"matrix $C_{im} = \frac1D\sum_d (\partial \ell_d/\partial a_i)\,\xi_m(x_d)$, where $a$ are the inputs of "
+        r"the next layer and $\xi$ the outputs of the layer before, followed by 1 if there are biases."
     ),
     variables=(
         (r"f(\theta, q)", "the loss of one sample when $q$ is added to the inputs of the next layer"),
@@ -84,8 +80,7 @@ THEOREM = Theorem(
         (r"R(\theta)", "the penalty on the old parameters"),
     ),
     source=(
-        r"stationarity of one hidden layer: \cite{mehta2018}; $\lambda = 0$: \cite{zhang2021}; the rest: "
-        r"this package"
+        r"stationarity of one hidden layer: \cite{mehta2018}; $\lambda = 0$: \cite{zhang2021}; the rest: this package"
     ),
     rests_on=("linearity of the mean over samples", "chain rule"),
     steps=(

@@ -82,27 +82,20 @@ THEOREM = Theorem(
     title="Compatible embeddings of one layer",
     setting=(
         r"A network of any depth and activation $\sigma$ with biases and a smooth loss $E(\theta) = "
-        r"\frac1D\sum_d\ell_d$, "
-        r"no penalty, at a stationary point. In one hidden layer each node $j$, with incoming weights and bias $w_j$, "
-        r"outgoing weights $v_j$ and input $s_{d}$ on sample $d$, is replaced by nodes with the same $w_j$ and the "
-        r"outgoing weights $\mu_a v_j + n_a$, and any number of constant nodes with incoming weights $0$, any "
-        r"bias $t$ and "
-        r"outgoing weights $p$ are added. $r_d = \partial\ell_d/\partial a$ for the inputs $a$ of the next "
-        r"layer, $\xi_d$ "
-        r"are the outputs of the layer before, and 1 for the bias; $A_j = \frac1D\sum_d\sigma'(s_d)\,\xi_d "
-        r"r_d^{T}$, and $C "
-        r"= \frac1D\sum_d\xi_d r_d^{T}$ without the row of the bias."
+        r"\frac1D\sum_d\ell_d$, no penalty, at a stationary point. In one hidden layer each node $j$, with incoming "
+        r"weights and bias $w_j$, outgoing weights $v_j$ and input $s_{d}$ on sample $d$, is replaced by nodes with "
+        r"the same $w_j$ and the outgoing weights $\mu_a v_j + n_a$, and any number of constant nodes with incoming "
+        r"weights $0$, any bias $t$ and outgoing weights $p$ are added. $r_d = \partial\ell_d/\partial a$ for the "
+        r"inputs $a$ of the next layer, $\xi_d$ are the outputs of the layer before, and 1 for the bias; $A_j = "
+        r"\frac1D\sum_d\sigma'(s_d)\,\xi_d r_d^{T}$, and $C = \frac1D\sum_d\xi_d r_d^{T}$ without the row of the "
+        r"bias."
     ),
     hypotheses=(shares, absorbed, bias, outgoing, incoming),
     conclusion=(
-        r"(a) The network's function and all signals of other nodes stay. "
-        r"(b) The wide point is stationary if and only if $A_j n_a = 0$ for every copy and $\sigma'(t)\,C p = "
-        r"0$ for every "
-        r"constant node. "
-        r"(c) So $A_j n_a = 0$ is necessary, and $C p = 0$ is where $\sigma'(t) \ne 0$; where $\sigma'(t) = 0$ "
-        r"a constant "
-        r"node is stationary with any $p$. "
-        r"Zero extension ($p = 0$) and splitting ($n_a = 0$) are cases."
+        r"(a) The network's function and all signals of other nodes stay. (b) The wide point is stationary if and "
+        r"only if $A_j n_a = 0$ for every copy and $\sigma'(t)\,C p = 0$ for every constant node. (c) So $A_j n_a = "
+        r"0$ is necessary, and $C p = 0$ is where $\sigma'(t) \ne 0$; where $\sigma'(t) = 0$ a constant node is "
+        r"stationary with any $p$. Zero extension ($p = 0$) and splitting ($n_a = 0$) are cases."
     ),
     variables=(
         (r"f_d", "the loss of a sample; two samples and two inputs of the next layer stand for any number"),
@@ -141,8 +134,8 @@ THEOREM = Theorem(
         Step(
             name="incoming weights of a constant node",
             claim=(
-                r"$\partial E/\partial w_p = \sigma'(t)\,C p$: it vanishes if and only if $\sigma'(t) = "
-                r"0$ or $C p = 0$."
+                r"$\partial E/\partial w_p = \sigma'(t)\,C p$: it vanishes if and only if $\sigma'(t) = 0$ or $C p = "
+                r"0$."
             ),
             obligations=(Identity(left=gradient(wp), right=slope(t) * Cp),),
             uses=(shares.name, absorbed.name),

@@ -55,8 +55,8 @@ SPECTRUM = Theorem(
     conclusion=(
         r"The block has the eigenvalues $2\lambda \pm |\sigma'(0)|\tau_k$, $k = 1, \dots, r$, and $2\lambda$ with "
         r"multiplicity $n + m - 2r$. With the node the index rises by the number of $\tau_k$ with "
-        r"$|\sigma'(0)|\tau_k > "
-        r"2\lambda$, and the nullity by the number with equality; with several new nodes, by as many times that."
+        r"$|\sigma'(0)|\tau_k > 2\lambda$, and the nullity by the number with equality; with several new nodes, by "
+        r"as many times that."
     ),
     notation=(pair, kernel, left, size, above),
     variables=((r"p, q, \tau", "singular vectors and value"), (r"a, b", r"vectors of the kernels of $C$ and $C^{T}$")),
@@ -80,9 +80,8 @@ SPECTRUM = Theorem(
         Step(
             name="kernel",
             claim=(
-                r"$(u, v) = (a, 0)$ has the eigenvalue $2\lambda$: the gradient of half the block's quadratic "
-                r"form there "
-                r"is $2\lambda (a, 0)$. Two components of $u$ and $v$ stand for any number."
+                r"$(u, v) = (a, 0)$ has the eigenvalue $2\lambda$: the gradient of half the block's quadratic form "
+                r"there is $2\lambda (a, 0)$. Two components of $u$ and $v$ stand for any number."
             ),
             obligations=(
                 Identity(left=at(partial(form, u1), right_kernel), right=2 * penalty * a1),
@@ -140,18 +139,15 @@ RANK = Theorem(
     title="By how much the index can rise",
     setting=(
         r"A zero node is added to the last hidden layer of a network with $K$ outputs and mean softmax "
-        r"cross-entropy, or "
-        r"with one output and any smooth loss, at a stationary point; its $n$ incoming parameters and its outgoing "
-        r"weights are penalised by $\lambda > 0$ each, and $\sigma(0) = 0$. $C$ is the residual matrix of T5-extension."
+        r"cross-entropy, or with one output and any smooth loss, at a stationary point; its $n$ incoming parameters "
+        r"and its outgoing weights are penalised by $\lambda > 0$ each, and $\sigma(0) = 0$. $C$ is the residual "
+        r"matrix of T5-extension."
     ),
     conclusion=(
         r"(a) For $K$ softmax outputs $\mathbf 1^{T} C = 0$, so $C$ has at most the rank $K - 1$, and the node "
-        r"raises the "
-        r"index by at most $\min(K-1, n)$. "
-        r"(b) For two softmax outputs, and for one output, the node raises the index by \emph{exactly one} if "
-        r"$|\sigma'(0)|\,\|C\|_F > 2\lambda$, and else by none: a non-degenerate minimum becomes a minimum or a "
-        r"transition "
-        r"state, degenerate at equality only."
+        r"raises the index by at most $\min(K-1, n)$. (b) For two softmax outputs, and for one output, the node "
+        r"raises the index by \emph{exactly one} if $|\sigma'(0)|\,\|C\|_F > 2\lambda$, and else by none: a "
+        r"non-degenerate minimum becomes a minimum or a transition state, degenerate at equality only."
     ),
     facts=(opposite,),
     variables=((r"t", r"a shift of all logits"),),
@@ -170,8 +166,7 @@ RANK = Theorem(
             name="two outputs",
             claim=(
                 r"With $g$ the row of class 1, $C C^{T} = |g|^2 \begin{pmatrix}1&-1\\-1&1\end{pmatrix}$: the "
-                r"eigenvector "
-                r"$(1,-1)$ has the eigenvalue $2|g|^2 = \|C\|_F^2$, the eigenvector $(1,1)$ has $0$."
+                r"eigenvector $(1,-1)$ has the eigenvalue $2|g|^2 = \|C\|_F^2$, the eigenvector $(1,1)$ has $0$."
             ),
             obligations=(
                 Identity(left=C[0, 1] ** 2 + C[0, 2] ** 2, right=g1**2 + g2**2),
