@@ -91,7 +91,7 @@ def _letter_tex(character: str) -> str:
         return f"${_GREEK[character]}$"
     if character in _LATIN_ALIKE:
         return _LATIN_ALIKE[character]
-    base, *marks = unicodedata.normalize("NFD", character)
+    base, *marks = list(unicodedata.normalize("NFD", character))
     if not marks or not all(mark in _ACCENTS for mark in marks):
         return rf"\texttt{{U+{ord(character):04X}}}"
     out = _letter_tex(base)
