@@ -96,7 +96,7 @@ def spare_leaf(values: dict[str, Any]) -> dict[str, Any]:
 
 def smaller_box(values: dict[str, Any]) -> dict[str, Any]:
     low, high = values["box"][0]
-    return {**values, "box": [[low, (0.9 * float.fromhex(high)).hex()], *values["box"][1:]]}
+    return {**values, "box": [[low, ((float.fromhex(low) + float.fromhex(high)) / 2).hex()], *values["box"][1:]]}
 
 
 def no_reason(values: dict[str, Any]) -> dict[str, Any]:
