@@ -7,7 +7,8 @@ spec = symland.load_spec("xor", hidden=(1,), penalty="1e-2")
 kernel = symland.compile_kernel(spec)
 group = symland.find_symmetry(spec)
 found = symland.explore(kernel, group)
-print("classes by index:", found.completeness.classes, " Morse sum:", found.completeness.morse_sum)
+landscape = symland.Landscape(spec=spec, points=found.points)
+print(landscape)
 
 lowest = found.points[0]
 refined = symland.refine(spec, lowest.theta.tolist(), digits=40)
