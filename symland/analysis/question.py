@@ -102,6 +102,8 @@ class Question(ABC, Generic[O, A]):
         What other landscapes it takes, in words; empty where it takes none.
     resumable : bool
         Whether an interrupted run goes on from its state.
+    verb : bool
+        Whether `symland NAME` asks it too, beside `symland ask NAME`.
     section : str
         The heading of its section in the report, or empty.
     paragraph : str
@@ -117,6 +119,7 @@ class Question(ABC, Generic[O, A]):
     outlives: ClassVar[bool] = False
     others: ClassVar[str] = ""
     resumable: ClassVar[bool] = False
+    verb: ClassVar[bool] = False
     section: ClassVar[str] = ""
     paragraph: ClassVar[str] = ""
 

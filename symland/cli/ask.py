@@ -61,7 +61,8 @@ def _command(question: Question[Any, Any]) -> Callable[..., int]:
         parameters.append(_parameter("other", kind, None))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
-    command.__doc__ = f"{question.help}\n\nExample: `symland ask {question.name} --db xor.sqlite`"
+    verb = question.name if question.verb else f"ask {question.name}"
+    command.__doc__ = f"{question.help}\n\nExample: `symland {verb} --db xor.sqlite`"
     return command
 
 
@@ -73,6 +74,8 @@ ask = App(
 app.command(ask)
 for _question in QUESTIONS:
     ask.command(_command(_question), name=_question.name)
+    if _question.verb:
+        app.command(_command(_question), name=_question.name)
 
 
 @app.command

@@ -350,7 +350,7 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     assert (same.digest, same.seconds, kept) == (result.digest, 0.0, [])
     # Boxes left undecided go back to the queue of the next run.
     state = dict(part.state)
-    state["undecided"], state["tasks"] = [entry[:3] for entry in state["tasks"]], []
+    state["undecided"], state["tasks"] = [entry[:4] for entry in state["tasks"]], []
     shares: list[float] = []
     again = enumerate_points(spec, [np.zeros(7)], state=state, progress=lambda now: shares.append(now.share))
     assert again.verdict is Verdict.CERTIFIED
@@ -405,7 +405,7 @@ def test_the_theorem_answers_for_the_origin_only() -> None:
     assert np.array_equal(box.pull, whole.pull)
     assert np.array_equal(box.states, whole.nodes[:, 5:])
     assert len(nobody.state["tasks"]) == 1
-    assert (nobody.state["tasks"][0][3], nobody.state["share"]) == (1.0, 0.0)
+    assert (nobody.state["tasks"][0][4], nobody.state["share"]) == (1.0, 0.0)
     assert nobody.digest != result.digest
     assert enumerate_points(spec, [np.zeros(12)], state=nobody.state, max_boxes=0).undecided
 
