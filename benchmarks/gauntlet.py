@@ -33,10 +33,10 @@ __all__ = ["Case", "draw_case", "run_case"]
 MOST_BOXES = 1500
 """Residual boxes after which a question is left open, ..."""
 
-MOST_SECONDS = 20.0
+MOST_SECONDS = 8.0
 """... or CPU seconds."""
 
-SAMPLES = (1, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 7, 8)
+SAMPLES = (1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6, 7, 8)
 """Samples: few are more frequent, as the search compiles longer for many."""
 
 TRIED_AGAIN = 0.25
