@@ -7,7 +7,7 @@ OUT ?= demo
 WORKERS ?= 2
 SOURCES := symland tests proofs $(wildcard benchmarks examples)
 
-.PHONY: help demo test lint types imports wheel prove bench enumerate sweep contradict mutants reports docs clean
+.PHONY: help demo test lint types imports wheel prove bench enumerate sweep gauntlet contradict mutants reports docs clean
 
 help:
 	@echo "make demo       install, and run the whole chain on the XOR network into $(OUT)/"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench      kernels against other libraries, side by side; the table goes to docs/"
 	@echo "make enumerate  complete enumeration of small landscapes (slow)"
 	@echo "make sweep      certify every class at N_h = 1 to 4 (slow)"
+	@echo "make gauntlet   complete enumeration against random questions, lists with holes, other orders (an hour)"
 	@echo "make contradict a million certificates against a Newton iteration of 200 digits"
 	@echo "make mutants    mutation tests of symland/rigor (hours; MUTANTS='symland.rigor.krawczyk*' for a part)"
 	@echo "make reports    write reports/ anew"
@@ -64,6 +65,9 @@ wheel: $(VENV)/.linted
 
 prove: $(VENV)/.installed
 	$(BIN)/symland prove
+
+gauntlet: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.gauntlet --minutes 60
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
