@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.fast import certify_fast
 from symland.explore import explore
 from symland.kernels import compile_kernel
 from symland.records import Verdict
 from symland.rigor.certify import certify
 from symland.rigor.check import check_certificate
 from symland.rigor.distinct import distinct
-from symland.rigor.fast import certify_fast
 from symland.spec import load_spec
 from symland.symbolic.symmetry import find_symmetry
 

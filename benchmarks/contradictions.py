@@ -26,13 +26,13 @@ from flint import arb
 from mpmath import mp, mpf
 from numpy.typing import NDArray
 
+from benchmarks.fast import FastCertificates, certify_fast
 from symland.datasets import Dataset
 from symland.program.balls import working_precision
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
 from symland.records import Verdict
 from symland.rigor.certify import certify
-from symland.rigor.fast import FastCertificates, certify_fast
 from symland.rigor.krawczyk import contraction, contracts, cube, hessian_over, preconditioned_midpoint
 from symland.spec import LandscapeSpec, Loss
 

@@ -85,6 +85,25 @@ class Layout:
         """The block of b_layer, or None in a network without biases."""
         return self.blocks[self.n_layers + layer - 1] if self.bias else None
 
+    def places_in(self, wider: Layout) -> tuple[int, ...]:
+        """For each parameter its place in the layout of the network with more nodes at the end of hidden layers.
+
+        Raises
+        ------
+        ValueError
+            If `wider` is no such network.
+        """
+        ends, others = (self.bias, len(self.widths), self.widths[0], self.widths[-1]), wider.widths
+        same = ends == (wider.bias, len(others), others[0], others[-1])
+        if not same or any(a > b for a, b in zip(self.widths, others, strict=True)):
+            raise ValueError(f"widths {self.widths} do not extend to {others}")
+        out: list[int] = []
+        for small, large in zip(self.blocks, wider.blocks, strict=True):
+            columns = small.shape[1] if small.kind == "W" else 1
+            stride = large.shape[1] if large.kind == "W" else 1
+            out += [large.offset + i * stride + j for i in range(small.shape[0]) for j in range(columns)]
+        return tuple(out)
+
     def names(self) -> tuple[str, ...]:
         """A name for each parameter, such as W1[0,1] or b2[0]."""
         out: list[str] = []

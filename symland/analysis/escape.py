@@ -14,6 +14,7 @@ from symland.kernels import CompiledKernel, compile_kernel
 from symland.landscape.landscape import Landscape
 from symland.records import FloatArray
 from symland.spec import LandscapeSpec
+from symland.tolerances import count_signs
 
 __all__ = ["follow_escape"]
 
@@ -25,9 +26,6 @@ TRUST_RADIUS = 0.1
 
 GRADIENT = 1e-10
 """Gradient norm at which the descent ends."""
-
-FLAT = 1e-9
-"""Hessian eigenvalues below this in absolute value count as zero at the end of the descent."""
 
 
 @lru_cache(maxsize=4)
@@ -77,6 +75,6 @@ def follow_escape(
         theta=found.x,
         loss=float(value),
         gradient_norm=float(np.abs(gradient).max()),
-        index=int((np.linalg.eigvalsh(curvature) < -FLAT).sum()),
+        index=count_signs(np.linalg.eigvalsh(curvature))[0],
         wide_class=None if wide is None else wide.find(found.x),
     )

@@ -20,7 +20,6 @@ from symland.analysis.embedding import EmbeddedPoint, Embedding
 from symland.analysis.escape import follow_escape
 from symland.analysis.extension import Extension, extend
 from symland.analysis.extension_proof import prove_extension
-from symland.analysis.inertia import Inertia, inertia
 from symland.analysis.prediction import BlockPrediction, predict_block
 from symland.analysis.residuals import layer_residuals
 from symland.errors import RefinementError
@@ -31,6 +30,7 @@ from symland.program.ir import Program
 from symland.records import FloatArray, StationaryPoint, Verdict, read_only
 from symland.rigor.certificate import Certificate
 from symland.rigor.decimals import parse_decimal
+from symland.rigor.inertia import Inertia, inertia
 from symland.rigor.krawczyk import cube
 from symland.spec import LandscapeSpec
 

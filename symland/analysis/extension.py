@@ -34,12 +34,7 @@ class Extension:
     @cached_property
     def old_places(self) -> tuple[int, ...]:
         """For each narrow parameter its place among the wide ones."""
-        out: list[int] = []
-        for small, large in zip(self.narrow.layout.blocks, self.wide.layout.blocks, strict=True):
-            columns = small.shape[1] if small.kind == "W" else 1
-            stride = large.shape[1] if large.kind == "W" else 1
-            out += [large.offset + i * stride + j for i in range(small.shape[0]) for j in range(columns)]
-        return tuple(out)
+        return self.narrow.layout.places_in(self.wide.layout)
 
     @cached_property
     def incoming(self) -> tuple[tuple[int, ...], ...]:

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb
 
-from symland.analysis.inertia import inertia
 from symland.analysis.residuals import LayerResiduals
 from symland.program.balls import exact_ball
 from symland.records import FloatArray, Verdict, read_only
+from symland.rigor.inertia import inertia
 from symland.spec import LandscapeSpec, Penalised
 
 __all__ = ["BlockPrediction", "predict_block"]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from symland.explore.newton import count_signs
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import GRADIENT_TOLERANCE
 from symland.records import FloatArray, Outcome, StationaryPoint
 from symland.symmetry import MATCH_TOLERANCE, GroupElement, SymmetryGroup
+from symland.tolerances import count_signs
 
 __all__ = ["LOSS_TOLERANCE", "Catalogue", "stationary_point"]
 

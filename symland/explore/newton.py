@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
-from symland.explore.tolerances import GRADIENT_TOLERANCE, NEWTON_STEPS, NULL_CURVATURE, STEP_LENGTH
+from symland.explore.tolerances import GRADIENT_TOLERANCE, NEWTON_STEPS, STEP_LENGTH
 from symland.records import FloatArray
 
-__all__ = ["count_signs", "newton", "newton_step"]
+__all__ = ["newton", "newton_step"]
 
 
 def newton(
@@ -51,9 +51,3 @@ def newton_step(gradient: FloatArray, hessian: FloatArray) -> FloatArray:
         step = np.einsum("nij,nj->ni", np.linalg.pinv(hessian, hermitian=True), gradient)
     norm = np.linalg.norm(step, axis=1, keepdims=True)
     return step * np.minimum(1.0, STEP_LENGTH / np.maximum(norm, np.finfo(float).tiny))
-
-
-def count_signs(spectrum: FloatArray, *, zero: float = NULL_CURVATURE) -> tuple[int, int]:
-    """(index, nullity) of an ascending spectrum; an eigenvalue within `zero` max(1, |H|_2) of zero is null."""
-    slack = zero * max(1.0, float(np.abs(spectrum).max(initial=0.0)))
-    return int((spectrum < -slack).sum()), int((np.abs(spectrum) <= slack).sum())

@@ -180,17 +180,8 @@ def zero_extension(small: Layout, large: Layout, theta: FloatArray) -> FloatArra
     ValueError
         If `large` is not `small` with wider hidden layers.
     """
-    if (small.bias, small.widths[0], small.widths[-1], len(small.widths)) != (
-        large.bias,
-        large.widths[0],
-        large.widths[-1],
-        len(large.widths),
-    ) or any(a > b for a, b in zip(small.widths, large.widths, strict=True)):
-        raise ValueError(f"widths {small.widths} do not extend to {large.widths}")
     out = np.zeros((len(theta), large.size))
-    for old, new in zip(small.blocks, large.blocks, strict=True):
-        target = new.of(out)
-        target[(slice(None), *(slice(n) for n in old.shape))] = old.of(theta)
+    out[:, small.places_in(large)] = theta
     return out
 
 

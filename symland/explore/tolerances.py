@@ -14,7 +14,6 @@ __all__ = [
     "FOLLOWING_STEPS",
     "GRADIENT_TOLERANCE",
     "NEWTON_STEPS",
-    "NULL_CURVATURE",
     "PATIENCE",
     "PUSHOFF",
     "STEP_LENGTH",
@@ -25,9 +24,6 @@ GRADIENT_TOLERANCE = 1e-12
 
 BASIN_GRADIENT = 1e-7
 """|grad E|_inf below which a search hands over to Newton's method; loss per unit of theta."""
-
-NULL_CURVATURE = 1e-10
-"""Eigenvalues of the Hessian no larger than this times max(1, |H|_2) count as zero."""
 
 STEP_LENGTH = 1.0
 """Longest step of a search, in units of theta (weights of an unscaled network)."""

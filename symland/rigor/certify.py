@@ -43,6 +43,7 @@ from symland.rigor.krawczyk import (
 from symland.rigor.matrices import one_norm
 from symland.rigor.refine import BITS_PER_DIGIT, RefinedPoint
 from symland.spec import LandscapeSpec
+from symland.tolerances import FARTHEST_MOVE
 
 __all__ = ["certify"]
 
@@ -60,9 +61,6 @@ MOST_POLISH_STEPS = 60
 
 EXCLUSION_RADIUS = 1e-6
 """Half edge of the cube that is searched for a nonzero gradient where no zero was found, in the units of theta."""
-
-FARTHEST_MOVE = 1e-2
-"""Largest change of a parameter by Newton's steps, in units of 1 + max |theta|: beyond, it is another point."""
 
 EIGENVALUE_ROOM = 7
 """What is added to the radius of an eigenvalue's enclosure, in units of that radius, for readers with wider ones."""

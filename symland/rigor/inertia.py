@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 from operator import gt
 
@@ -12,7 +13,16 @@ from numpy.typing import NDArray
 
 from symland.rigor.matrices import identity, largest, one_norm, row_norm
 
-__all__ = ["characteristic_index", "congruence_index", "eigenvalue_index", "eigenvalues", "eigenvectors", "pivot_index"]
+__all__ = [
+    "Inertia",
+    "characteristic_index",
+    "congruence_index",
+    "eigenvalue_index",
+    "eigenvalues",
+    "eigenvectors",
+    "inertia",
+    "pivot_index",
+]
 
 EQUAL_EIGENVALUES = 1e-12
 """Eigenvalues nearer than this, relative to the largest, are taken as one cluster when eigenvectors are improved."""
@@ -81,37 +91,60 @@ def congruence_index(matrix: arb_mat, vectors: arb_mat) -> int | None:
     return _negative(diagonal)
 
 
-def pivot_index(matrix: arb_mat) -> int | None:
-    """The index by an LDL^T factorisation in balls, with pivots of size 1 and 2 (Bunch and Parlett 1971).
+@dataclass(frozen=True, kw_only=True)
+class Inertia:
+    """How many eigenvalues are proved negative and positive; `open` ones were left undecided."""
 
-    A pivot of size 1 counts by its sign. A pivot of size 2 is taken where every diagonal entry is small against an
-    entry off the diagonal: some determinant enclosed is negative. Where all are, it counts once. None when a pivot has
-    no sign.
+    negative: int
+    positive: int
+    open: int
+
+    @property
+    def decided(self) -> bool:
+        return self.open == 0
+
+
+def inertia(matrix: arb_mat | Sequence[Sequence[arb]]) -> Inertia:
+    """The inertia of every matrix enclosed, by LDL^T in balls with pivots of size 1 and 2 (Bunch and Parlett 1971).
+
+    Each elimination is a congruence. A pivot of size 1 counts by its sign. A pivot of size 2 is taken where every
+    diagonal entry is small against an entry off the diagonal, and its determinant is proved negative: it counts once
+    for each sign. What is left where no pivot has a sign is open.
     """
-    rows = matrix.tolist()
-    left, pivots = list(range(matrix.nrows())), []
+    rows = matrix.tolist() if isinstance(matrix, arb_mat) else [list(row) for row in matrix]
+    left, negative, positive = list(range(len(rows))), 0, 0
     while left:
         k = max(left, key=lambda i: float(rows[i][i].abs_lower()))
         i, j = max(combinations(left, 2), key=lambda p: float(rows[p[0]][p[1]].abs_lower()), default=(k, k))
-        # (1 + sqrt 17) / 8 bounds the growth of the entries.
-        if i == j or rows[k][k].abs_lower() >= 0.6404 * rows[i][j].abs_lower():
-            pivots.append(rows[k][k])
-            left.remove(k)
-            for a in left:
-                factor = rows[a][k] / rows[k][k]
-                for b in left:
-                    rows[a][b] = rows[a][b] - factor * rows[k][b]
-            continue
         determinant = rows[i][i] * rows[j][j] - rows[i][j] * rows[i][j]
-        pivots.append(determinant)
-        left.remove(i)
-        left.remove(j)
+        # (1 + sqrt 17) / 8 bounds the growth of the entries.
+        small = i != j and rows[k][k].abs_lower() < 0.6404 * rows[i][j].abs_lower()
+        if small and determinant < 0:
+            negative, positive = negative + 1, positive + 1
+            left.remove(i)
+            left.remove(j)
+            for a in left:
+                first = (rows[a][i] * rows[j][j] - rows[a][j] * rows[i][j]) / determinant
+                second = (rows[a][j] * rows[i][i] - rows[a][i] * rows[i][j]) / determinant
+                for b in left:
+                    rows[a][b] = rows[a][b] - first * rows[i][b] - second * rows[j][b]
+            continue
+        pivot = rows[k][k]
+        if not pivot.abs_lower() > 0:
+            break
+        negative, positive = negative + (pivot < 0), positive + (pivot > 0)
+        left.remove(k)
         for a in left:
-            first = (rows[a][i] * rows[j][j] - rows[a][j] * rows[i][j]) / determinant
-            second = (rows[a][j] * rows[i][i] - rows[a][i] * rows[i][j]) / determinant
+            factor = rows[a][k] / pivot
             for b in left:
-                rows[a][b] = rows[a][b] - first * rows[i][b] - second * rows[j][b]
-    return _negative(pivots)
+                rows[a][b] = rows[a][b] - factor * rows[k][b]
+    return Inertia(negative=negative, positive=positive, open=len(left))
+
+
+def pivot_index(matrix: arb_mat) -> int | None:
+    """The index by `inertia`; None when a pivot has no sign."""
+    found = inertia(matrix)
+    return found.negative if found.decided else None
 
 
 def eigenvalue_index(matrix: arb_mat) -> int | None:

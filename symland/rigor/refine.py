@@ -30,6 +30,7 @@ from symland.rigor.krawczyk import (
 )
 from symland.rigor.matrices import approximate_solution, identity, largest
 from symland.spec import LandscapeSpec
+from symland.tolerances import FARTHEST_MOVE
 
 __all__ = ["NewtonStep", "RefinedPoint", "need_digits", "refine"]
 
@@ -44,9 +45,6 @@ GUARD_DIGITS = 12
 
 MOST_FIRST_STEPS = 60
 """Newton steps that do not raise the precision; a degenerate point takes about one for each bit."""
-
-FARTHEST_MOVE = 0.1
-"""Largest change of a parameter, in units of 1 + max |theta|, after which the point is no longer the one given."""
 
 FIRST_SLOPE_BITS = 256
 """Bits of the Hessian in the test that certifies digits."""

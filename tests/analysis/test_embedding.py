@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from symland.analysis.extended_points import check_embedding
 from symland.analysis.extension import extend
 from symland.analysis.extension_proof import prove_extension
-from symland.analysis.inertia import inertia
 from symland.analysis.residuals import layer_residuals
 from symland.codec import encode
 from symland.errors import SpecError
@@ -186,24 +185,6 @@ def test_t5_extension_blocks_hold_at_random_points_of_random_networks(spec, data
     if residuals.sigma == 0:
         assert np.abs(g1[new]).max() == 0
         assert np.abs(h1[np.ix_(old, new)]).max() == 0
-
-
-@settings(max_examples=60)
-@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
-def test_inertia_counts_the_signs_of_prescribed_spectra(size, seed):
-    rng = np.random.default_rng(seed)
-    basis, _ = np.linalg.qr(rng.normal(size=(size, size)))
-    values = rng.choice((-1.0, 1.0), size=size) * rng.uniform(0.1, 3.0, size=size)
-    matrix = basis @ np.diag(values) @ basis.T
-    found = inertia([[arb(x, 1e-12) for x in row] for row in (matrix + matrix.T) / 2])
-    assert found.decided
-    assert (found.negative, found.positive) == ((values < 0).sum(), (values > 0).sum())
-
-
-def test_inertia_decides_what_has_no_diagonal_and_leaves_a_zero_open():
-    swap = [[arb(0), arb(1)], [arb(1), arb(0)]]
-    assert (inertia(swap).negative, inertia(swap).positive) == (1, 1)
-    assert inertia([[arb(0, 1e-20)]]).open == 1
 
 
 def test_a_layer_that_is_not_there_is_refused():

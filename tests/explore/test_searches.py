@@ -8,11 +8,12 @@ from scipy.integrate import solve_ivp
 
 from symland.explore.flow import gradient_flow
 from symland.explore.following import follow
-from symland.explore.newton import count_signs, newton
+from symland.explore.newton import newton
 from symland.explore.squared import descend_squared_gradient
 from symland.explore.starts import free_space, split_nodes, zero_extension
 from symland.layout import Layout
 from symland.records import Outcome
+from symland.tolerances import count_signs
 from tests.explore.landscapes import Wells, xor
 
 

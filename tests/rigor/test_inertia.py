@@ -8,6 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from flint import arb, arb_mat, fmpq
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from symland.errors import CertificateError
 from symland.program.balls import working_precision
@@ -26,6 +28,7 @@ from symland.rigor.inertia import (
     eigenvalue_index,
     eigenvalues,
     eigenvectors,
+    inertia,
     pivot_index,
 )
 from symland.rigor.krawczyk import (
@@ -384,3 +387,21 @@ def test_decimal_texts_are_exact_and_round_outward() -> None:
                 short_above(wrong)
         assert parse_decimal("-1.5e-3") == fmpq(-3, 2000)
         assert parse_decimal("2.5e3") == 2500
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_inertia_counts_the_signs_of_prescribed_spectra(size, seed):
+    rng = np.random.default_rng(seed)
+    basis, _ = np.linalg.qr(rng.normal(size=(size, size)))
+    values = rng.choice((-1.0, 1.0), size=size) * rng.uniform(0.1, 3.0, size=size)
+    matrix = basis @ np.diag(values) @ basis.T
+    found = inertia([[arb(x, 1e-12) for x in row] for row in (matrix + matrix.T) / 2])
+    assert found.decided
+    assert (found.negative, found.positive) == ((values < 0).sum(), (values > 0).sum())
+
+
+def test_inertia_decides_what_has_no_diagonal_and_leaves_a_zero_open():
+    swap = [[arb(0), arb(1)], [arb(1), arb(0)]]
+    assert (inertia(swap).negative, inertia(swap).positive) == (1, 1)
+    assert inertia([[arb(0, 1e-20)]]).open == 1

@@ -27,6 +27,7 @@ from symland.program.ir import Program
 from symland.records import Descent, FloatArray, Outcome, Pathway, StationaryPoint, read_only
 from symland.spec import LandscapeSpec
 from symland.symmetry import SymmetryGroup
+from symland.tolerances import FARTHEST_MOVE, NULL_CURVATURE, count_signs
 
 __all__ = [
     "PathsampleFiles",
@@ -44,14 +45,8 @@ STATIONARY = 1e-9
 NEWTON_STEPS = 8
 """Newton steps that bring a point with a larger gradient to a stationary point."""
 
-FARTHEST_MOVE = 1e-3
-"""Largest change of a parameter by these steps, in units of 1 + max |theta|."""
-
 LOSS_TOLERANCE = 1e-6
 """Largest difference of the loss in a file from the loss computed, in units of 1 + |loss|."""
-
-SINGULAR = 1e-10
-"""Eigenvalues taken as zero, as a fraction of the largest."""
 
 _Moments = tuple[float, float, float]
 _NO_MOMENTS: _Moments = (1.0, 1.0, 1.0)
@@ -346,22 +341,22 @@ def _verified(program: Program, group: SymmetryGroup, theta: FloatArray, loss: f
     for _ in range(NEWTON_STEPS):
         if np.abs(gradient).max() <= STATIONARY:
             break
-        theta = theta - np.linalg.lstsq(hessian, gradient, rcond=SINGULAR)[0]
+        theta = theta - np.linalg.lstsq(hessian, gradient, rcond=NULL_CURVATURE)[0]
         value, gradient, hessian = (x[0] for x in evaluate(program, theta[None]))
     moved = float(np.abs(theta - start).max(initial=0.0))
     if not np.abs(gradient).max() <= STATIONARY or not moved <= FARTHEST_MOVE * scale:
         raise DatabaseError(f"{where}: not stationary, Newton's method moved it by {moved:.1e}; leave it out")
     spectrum = np.linalg.eigvalsh(hessian)
-    zero = np.abs(spectrum) <= SINGULAR * np.abs(spectrum).max()
+    index, nullity = count_signs(spectrum)
     return StationaryPoint(
         theta=theta,
         loss=float(value),
         gradient_norm=float(np.abs(gradient).max()),
         spectrum=spectrum,
-        index=int((spectrum[~zero] < 0).sum()),
-        nullity=int(zero.sum()),
+        index=index,
+        nullity=nullity,
         orbit_size=group.orbit_size(theta),
-        outcome=Outcome.DEGENERATE if zero.any() else Outcome.CONVERGED,
+        outcome=Outcome.DEGENERATE if nullity else Outcome.CONVERGED,
     )
 
 

@@ -14,12 +14,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchmarks.enclosed import TINY, UNIT, Enclosed, EnclosedAlgebra
 from symland.errors import CertificateError
 from symland.program.algebra import run
 from symland.program.derive import build_program
 from symland.program.ir import Program
 from symland.records import FloatArray, read_only
-from symland.rigor.enclosed import TINY, UNIT, Enclosed, EnclosedAlgebra
 from symland.spec import LandscapeSpec
 
 __all__ = ["FastCertificates", "certify_fast"]

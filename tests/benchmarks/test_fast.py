@@ -12,14 +12,14 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
+from benchmarks.enclosed import EXP_ERROR, UNIT, Enclosed, EnclosedAlgebra, exponential
+from benchmarks.fast import _above, _index, _inverse, _product_error, _slope, certify_fast
 from symland.errors import CertificateError
 from symland.program.algebra import run
 from symland.program.derive import build_program
 from symland.program.digits import evaluate_digits
 from symland.records import Verdict
 from symland.rigor.certify import certify
-from symland.rigor.enclosed import EXP_ERROR, UNIT, Enclosed, EnclosedAlgebra, exponential
-from symland.rigor.fast import _above, _index, _inverse, _product_error, _slope, certify_fast
 from symland.spec import LandscapeSpec
 from tests.rigor.plain import gradient, hessian
 from tests.rigor.points import xor, xor_points
@@ -198,7 +198,7 @@ def test_a_point_is_decided_only_where_shift_and_slope_leave_room(
     slope: float, decided: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The inclusion radius is 1.25 shifts: the test holds for slopes below 0.2.
-    monkeypatch.setattr("symland.rigor.fast._slope", lambda inverse, middle, spread: np.full(len(middle), slope))
+    monkeypatch.setattr("benchmarks.fast._slope", lambda inverse, middle, spread: np.full(len(middle), slope))
     fast = certify_fast(xor(1, "1e-2"), np.array(xor_points(1, "1e-2")))
     assert (fast.decided == decided).all()
 
@@ -207,7 +207,7 @@ def test_the_cube_of_uniqueness_is_the_wide_one_only_where_the_test_holds_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slopes = iter([0.1, 0.5, 0.1, 1.0, 0.1, 2.0])
-    monkeypatch.setattr("symland.rigor.fast._slope", lambda inverse, middle, spread: np.full(len(middle), next(slopes)))
+    monkeypatch.setattr("benchmarks.fast._slope", lambda inverse, middle, spread: np.full(len(middle), next(slopes)))
     theta = np.array(xor_points(1, "1e-2"))
     wide, tight, none = (certify_fast(xor(1, "1e-2"), theta) for _ in range(3))
     assert (wide.uniqueness_radius == 1e-5 * (1 + np.abs(wide.theta).max(axis=1))).all()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
+from benchmarks.enclosed import Enclosed, EnclosedAlgebra
 from symland.errors import CertificateError
-from symland.rigor.enclosed import Enclosed, EnclosedAlgebra
 
 ALGEBRA = EnclosedAlgebra()
 
