@@ -37,10 +37,15 @@ class Dataset:
     labels: tuple[int, ...] = ()
     values: tuple[tuple[Fraction, ...], ...] = ()
 
+    @property
+    def targets(self) -> tuple[int, ...] | tuple[tuple[Fraction, ...], ...]:
+        """The labels, or the values."""
+        return self.labels or self.values
+
     def __post_init__(self) -> None:
         if not self.inputs:
             raise SpecError.at("data.inputs", "the data set is empty", "give at least one sample")
-        targets = self.labels or self.values
+        targets = self.targets
         if len(targets) != len(self.inputs):
             raise SpecError.at(
                 "data.targets",

@@ -14,7 +14,7 @@ from symland.figures.style import empty_figure, styled
 from symland.program.floats import NumpyAlgebra
 from symland.program.lower import lower
 from symland.records import FloatArray
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import LandscapeSpec
 from symland.symbolic.activation import Z, derive_activation
 
 __all__ = ["network_figure", "network_outputs"]
@@ -124,12 +124,12 @@ def _draw_decision(figure: Figure, axes: Any, spec: LandscapeSpec, theta: FloatA
     plane[:, shown_inputs] = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     z = network_outputs(spec, theta, plane)
     extent = (x[0], x[-1], y[0], y[-1])
-    targets = np.array([float(row[0]) for row in spec.data.values] if spec.loss is Loss.SQUARED else spec.data.labels)
+    targets = np.array([float(row[0]) for row in spec.data.values] or spec.data.labels)
     clear = _told_apart(data, targets)
     data, targets = data[clear], targets[clear]
     size = 30 if len(data) <= MOST_LARGE else 10
-    if spec.loss is Loss.SQUARED or spec.n_outputs > 2:
-        if spec.loss is Loss.SQUARED:
+    if spec.data.values or spec.n_outputs > 2:
+        if spec.data.values:
             shown = axes.imshow(
                 z[:, 0].reshape(GRID, GRID), origin="lower", extent=extent, cmap="RdBu_r", aspect="equal"
             )
@@ -151,7 +151,7 @@ def _draw_decision(figure: Figure, axes: Any, spec: LandscapeSpec, theta: FloatA
                 s=size,
             )
     else:
-        margin = z[:, 0] if spec.loss is Loss.LOGISTIC else z[:, 1] - z[:, 0]
+        margin = z[:, 0] if spec.n_outputs == 1 else z[:, 1] - z[:, 0]
         chance = (0.5 * (1 + np.tanh(margin / 2))).reshape(GRID, GRID)
         shown = axes.imshow(
             chance, origin="lower", extent=extent, cmap="RdBu_r", vmin=0, vmax=1, aspect="equal", alpha=0.9

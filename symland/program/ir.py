@@ -21,7 +21,29 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-__all__ = ["Apply", "Array", "Contract", "Formula", "Instruction", "Program", "Ref", "Role", "Statement"]
+__all__ = ["PRIMITIVES", "Apply", "Array", "Contract", "Formula", "Instruction", "Program", "Ref", "Role", "Statement"]
+
+PRIMITIVES: Mapping[str, int] = {
+    "div": 2,
+    "power": 1,
+    "sqrt": 1,
+    "exp": 1,
+    "log": 1,
+    "sin": 1,
+    "cos": 1,
+    "tanh": 1,
+    "sech2": 1,
+    "logistic": 1,
+    "softplus": 1,
+    "erf": 1,
+    "gauss": 1,
+    "lse0": 0,
+    "softmax0": 0,
+}
+"""Every primitive operation beside constant, add, mul and neg, with its number of arguments; 0 takes any number.
+
+`power` has an integer exponent, `softmax0` a class, both as `Instruction.value`. Each algebra computes all of them or
+refuses them by name."""
 
 
 class Role(Enum):
@@ -39,9 +61,12 @@ class Role(Enum):
 class Instruction:
     """One primitive operation of a formula, on the values numbered `args`.
 
-    `op` is one of: constant, add, mul, div, neg, power (integer `value`), exp, log, sqrt, sin, cos, tanh, sech2,
-    logistic, softplus, erf, gauss, lse0, softmax0 (the class is `value`).
+    `op` is constant, add, mul, neg or one of `PRIMITIVES`.
     """
+
+    def __post_init__(self) -> None:
+        if self.op not in PRIMITIVES and self.op not in ("constant", "add", "mul", "neg"):
+            raise ValueError(f"{self.op!r} is no primitive operation")
 
     op: str
     args: tuple[int, ...] = ()

@@ -29,11 +29,12 @@ from symland.program.derive import build_program
 from symland.program.expressions import ExpressionAlgebra
 from symland.program.ir import Apply, Contract, Formula, Program, Ref
 from symland.records import Verdict
-from symland.spec import LandscapeSpec, Loss, Penalised
+from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.activation import Z, derive_activation
 from symland.symbolic.functions import standard
 from symland.symbolic.head import contrast, orientation
-from symland.symbolic.loss import outputs, parameter_symbols, sample_loss
+from symland.symbolic.loss import outputs, parameter_symbols
+from symland.symbolic.losses import LOSSES
 
 __all__ = [
     "LARGEST_PROOF",
@@ -225,7 +226,7 @@ def prove_activation(spec: LandscapeSpec, program: Program | None = None) -> Sta
 def prove_head(spec: LandscapeSpec, program: Program | None = None) -> Statement:
     """The formula "head" at the margins of every kind of sample against ell(z, y) and its derivatives."""
     formula = (program or build_program(spec)).formulas["head"]
-    q, k = formula.arity, spec.n_outputs
+    q, k, loss = formula.arity, spec.n_outputs, LOSSES[spec.loss]
     m = sympy.symbols(f"m1:{q + 1}", real=True)
     results = [standard(r) for r in ExpressionAlgebra().apply(formula, m)]
     wanted = [results[0]]
@@ -239,24 +240,22 @@ def prove_head(spec: LandscapeSpec, program: Program | None = None) -> Statement
             return Statement(name="head", verdict=verdict, detail=f"output {number}")
     z = sympy.symbols(f"z1:{k + 1}", real=True)
     for label, margins in _margins(spec, z):
-        target = sympy.symbols(f"y1:{k + 1}", real=True) if spec.loss is Loss.SQUARED else label
-        got, want = (
-            results[0].subs(dict(zip(m, margins, strict=True)), simultaneous=True),
-            sample_loss(spec.loss, z, target),
-        )
+        target = sympy.symbols(f"y1:{k + 1}", real=True) if label is None else label
+        got = results[0].subs(dict(zip(m, margins, strict=True)), simultaneous=True)
+        want = loss.definition(z, target)
         # Logarithms of positive numbers are equal when their exponentials are.
-        verdict = _equal(got, want) if spec.loss is Loss.SQUARED else _equal(sympy.exp(got), sympy.exp(want))
+        verdict = _equal(sympy.exp(got), sympy.exp(want)) if loss.logarithm else _equal(got, want)
         if verdict is not Verdict.CERTIFIED:
             return Statement(name="head", verdict=verdict, detail=f"the loss of class {label}")
     return Statement(name="head", verdict=Verdict.CERTIFIED)
 
 
-def _margins(spec: LandscapeSpec, z: Sequence[Symbol]) -> list[tuple[int, list[Expr]]]:
-    """For each class: its number and the margins S (B z) - t."""
-    if spec.loss is Loss.SQUARED:
+def _margins(spec: LandscapeSpec, z: Sequence[Symbol]) -> list[tuple[int | None, list[Expr]]]:
+    """For each class: its number and the margins S (B z) - t; for targets that are numbers one row, without a class."""
+    classes = range(LOSSES[spec.loss].classes(spec.n_outputs))
+    if not classes:
         y = sympy.symbols(f"y1:{len(z) + 1}", real=True)
-        return [(0, [a - b for a, b in zip(z, y, strict=True)])]
-    classes = range(2 if spec.loss is Loss.LOGISTIC else spec.n_outputs)
+        return [(None, [a - b for a, b in zip(z, y, strict=True)])]
     every = Dataset(name="", inputs=tuple((Fraction(0),) * spec.n_inputs for _ in classes), labels=tuple(classes))
     turns = orientation(spec.with_(data=every))
     assert turns is not None

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr, Symbol
 
-from symland.spec import LandscapeSpec, Loss, Penalised
+from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.activation import derive_activation
 from symland.symbolic.functions import standard
 from symland.symbolic.loss import build_loss
+from symland.symbolic.losses import LOSSES
 from symland.tex import fraction_tex
 
 __all__ = ["LARGEST_GRADIENT", "Formulas", "Gradient", "build_formulas", "build_gradient", "parameter_names"]
@@ -26,20 +27,6 @@ MOST_SAMPLES = 8
 
 MOST_TERMS = 9
 """Terms of a sum in one line."""
-
-_HEADS = {
-    Loss.SOFTMAX: (
-        r"\ell(z, y) = \ln \sum_{i=1}^{K} e^{z_i} - z_y",
-        r"r = \pi - e_y, \qquad \pi_i = \frac{e^{z_i}}{\sum_{k} e^{z_k}}",
-        r"C = \operatorname{diag}(\pi) - \pi \pi^{T}",
-    ),
-    Loss.LOGISTIC: (
-        r"\ell(z, y) = \ln\bigl(1 + e^{-(2y - 1) z}\bigr)",
-        r"r = \pi - y, \qquad \pi = \frac{1}{1 + e^{-z}}",
-        r"C = \pi (1 - \pi)",
-    ),
-    Loss.SQUARED: (r"\ell(z, y) = \sum_{i=1}^{K} (z_i - y_i)^2", r"r = 2 (z - y)", r"C = 2 I"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +65,7 @@ class Gradient:
 
 def build_formulas(spec: LandscapeSpec) -> Formulas:
     """The formulas of a specification."""
-    head, residual, curvature = _HEADS[spec.loss]
+    head, residual, curvature = LOSSES[spec.loss].tex
     everything = spec.penalised is Penalised.ALL and spec.bias
     penalised = r"\sum_{l=1}^{L+1} \bigl( \lVert W_l \rVert^2" + (
         r" + \lVert b_l \rVert^2 \bigr)" if everything else r" \bigr)"

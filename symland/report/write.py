@@ -38,7 +38,7 @@ from symland.report.tables import (
     pathway_rows,
     theorem_rows,
 )
-from symland.spec import Loss
+from symland.symbolic.losses import LOSSES
 from symland.tex import text_tex
 
 __all__ = ["write_report"]
@@ -59,8 +59,6 @@ FRAGMENTS = (
 )
 """Fragments of every report; gradient, parameters, theorems and the sections of questions come where there is something
 to say."""
-
-_LOSS_NAMES = {Loss.SOFTMAX: "softmax cross-entropy", Loss.LOGISTIC: "logistic loss", Loss.SQUARED: "squared error"}
 
 
 def write_report(
@@ -281,10 +279,10 @@ def _summary(data: ReportData, formulas: Formulas) -> dict[str, Any]:
         parts.append(f"{classes}~{one if classes == 1 else several}")
     return {
         "network": rf"a {'-'.join(map(str, spec.widths))} network with $\sigma(z) = {formulas.jet[0]}$, "
-        rf"{_LOSS_NAMES[spec.loss]} on the data \texttt{{{text_tex(spec.data.name)}}}",
+        rf"{LOSSES[spec.loss].title} on the data \texttt{{{text_tex(spec.data.name)}}}",
         "hidden": nodes[0] if len(nodes) == 1 else f"hidden layers of {', '.join(map(str, spec.hidden))} nodes",
         "order": ", ".join(letters),
-        "loss_name": "the " + _LOSS_NAMES[spec.loss],
+        "loss_name": "the " + LOSSES[spec.loss].title,
         "by_index": ", ".join(parts),
         "copies": counts.copies[0] if counts.copies else 0,
         "copies_all": sum(counts.copies),

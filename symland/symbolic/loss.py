@@ -12,8 +12,9 @@ import sympy
 from sympy import Add, Expr, ImmutableDenseMatrix, Rational, Symbol
 
 from symland.layout import Layout
-from symland.spec import LandscapeSpec, Loss, Penalised
+from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.activation import derive_activation
+from symland.symbolic.losses import LOSSES
 
 __all__ = [
     "SymbolicDerivatives",
@@ -22,7 +23,6 @@ __all__ = [
     "differentiate",
     "outputs",
     "parameter_symbols",
-    "sample_loss",
 ]
 
 
@@ -94,18 +94,6 @@ def outputs(
     return signal
 
 
-def sample_loss(loss: Loss, z: Sequence[Expr], target: int | Sequence[Expr]) -> Expr:
-    """ell(z, y) from its definition."""
-    if loss is Loss.SOFTMAX:
-        assert isinstance(target, int)
-        return sympy.log(Add(*(sympy.exp(zi) for zi in z))) - z[target]
-    if loss is Loss.LOGISTIC:
-        assert isinstance(target, int)
-        return sympy.log(1 + sympy.exp(-(2 * target - 1) * z[0]))
-    assert not isinstance(target, int)
-    return Add(*((zi - yi) ** 2 for zi, yi in zip(z, target, strict=True)))
-
-
 def build_loss(spec: LandscapeSpec) -> SymbolicLoss:
     """The loss of the network, exact, by SymPy."""
     theta = parameter_symbols(spec.layout)
@@ -113,7 +101,7 @@ def build_loss(spec: LandscapeSpec) -> SymbolicLoss:
     values = [[Rational(y.numerator, y.denominator) for y in row] for row in data.values]
     targets: Sequence[int | Sequence[Expr]] = data.labels or values
     samples = tuple(
-        sample_loss(spec.loss, outputs(spec, theta, [Rational(v.numerator, v.denominator) for v in x]), target)
+        LOSSES[spec.loss].definition(outputs(spec, theta, [Rational(v.numerator, v.denominator) for v in x]), target)
         for x, target in zip(data.inputs, targets, strict=True)
     )
     squares = [

@@ -25,9 +25,10 @@ from sympy import Expr, Symbol
 
 from symland.errors import SpecError
 from symland.records import Verdict
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import LandscapeSpec
 from symland.symbolic.activation import derive_activation
 from symland.symbolic.loss import outputs, parameter_symbols
+from symland.symbolic.losses import LOSSES, OutputAction
 from symland.symmetry import DataAutomorphism, GroupElement, Parity, SymmetryGroup
 
 __all__ = ["MOST_AUTOMORPHISMS", "data_automorphisms", "find_symmetry", "verify_element"]
@@ -63,7 +64,7 @@ def find_symmetry(spec: LandscapeSpec, *, verify: bool = True) -> SymmetryGroup:
         layout=spec.layout,
         parity=parity,
         data_automorphisms=(identity, *(a for a in found if a != identity)),
-        shift_invariant=spec.loss is Loss.SOFTMAX,
+        shift_invariant=LOSSES[spec.loss].shift_invariant,
     )
     if verify:
         for element in group.generators():
@@ -112,8 +113,7 @@ class _Even(sympy.Function):
 
 
 def _samples(spec: LandscapeSpec) -> list[tuple[tuple[Fraction, ...], object]]:
-    targets: Sequence[object] = spec.data.values if spec.loss is Loss.SQUARED else spec.data.labels
-    return list(zip(spec.data.inputs, targets, strict=True))
+    return list(zip(spec.data.inputs, spec.data.targets, strict=True))
 
 
 def _image_of_samples(spec: LandscapeSpec, automorphism: DataAutomorphism) -> Counter[tuple[object, object]]:
@@ -121,13 +121,13 @@ def _image_of_samples(spec: LandscapeSpec, automorphism: DataAutomorphism) -> Co
     counts: Counter[tuple[object, object]] = Counter()
     for n, x in enumerate(spec.data.inputs):
         image: object
-        if spec.loss is Loss.SOFTMAX:
-            image = automorphism.outputs[spec.data.labels[n]]
-        elif spec.loss is Loss.LOGISTIC:
-            # m = -(2y - 1) z: the sign of the output is undone by exchanging the labels.
-            image = spec.data.labels[n] if automorphism.output_signs[0] == 1 else 1 - spec.data.labels[n]
-        else:
-            image = _move(spec.data.values[n], automorphism.outputs, automorphism.output_signs)
+        match LOSSES[spec.loss].action:
+            case OutputAction.PERMUTE_CLASSES:
+                image = automorphism.outputs[spec.data.labels[n]]
+            case OutputAction.EXCHANGE_LABELS:
+                image = spec.data.labels[n] if automorphism.output_signs[0] == 1 else 1 - spec.data.labels[n]
+            case OutputAction.MOVE_TARGETS:
+                image = _move(spec.data.values[n], automorphism.outputs, automorphism.output_signs)
         counts[_move(x, automorphism.inputs, automorphism.input_signs), image] += 1
     return counts
 
@@ -152,7 +152,7 @@ def data_automorphisms(spec: LandscapeSpec) -> tuple[DataAutomorphism, ...]:
     """
     found: list[DataAutomorphism] = []
     inputs = list(zip(*spec.data.inputs, strict=True))
-    targets = list(zip(*spec.data.values, strict=True)) if spec.loss is Loss.SQUARED else []
+    targets = list(zip(*spec.data.values, strict=True))
     for images in _column_images(inputs, targets):
         for out in _output_images(spec, images):
             found.append(
@@ -199,8 +199,8 @@ def _column_images(inputs: Sequence[_Column], targets: Sequence[_Column]) -> Ite
 
 def _output_images(spec: LandscapeSpec, images: list[_Image]) -> Iterator[list[_Image]]:
     """Images of the outputs that go with images of the columns."""
-    n = spec.n_inputs
-    if spec.loss is Loss.SQUARED:
+    n, action = spec.n_inputs, LOSSES[spec.loss].action
+    if action is OutputAction.MOVE_TARGETS:
         yield images[n:]
         return
     places, signs = [j for j, _ in images], [s for _, s in images]
@@ -209,7 +209,7 @@ def _output_images(spec: LandscapeSpec, images: list[_Image]) -> Iterator[list[_
     for x, label in zip(spec.data.inputs, spec.data.labels, strict=True):
         here[label][_move(x, places, signs)] += 1
         there[label][x] += 1
-    if spec.loss is Loss.LOGISTIC:
+    if action is OutputAction.EXCHANGE_LABELS:
         if here == there:
             yield [(0, 1)]
         if here == there[::-1]:
