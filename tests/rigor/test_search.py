@@ -215,7 +215,7 @@ def test_a_nan_from_a_lane_program_ends_the_search(monkeypatch: pytest.MonkeyPat
     whole = first_task(problem)
     whole.nodes[0, 0] = np.nan
     with pytest.raises(CertificateError, match="overflows"):
-        search.engine.contract(np.concatenate([whole.nodes[0], whole.nodes[1]]))
+        search.engine.contract(low=whole.nodes[0], high=whole.nodes[1])
 
 
 # No step loses a solution -------------------------------------------------------------------------------------------

@@ -20,13 +20,13 @@ from symland.machine.llvm import Passes, load_text
 from symland.machine.text import LANES as WIDTH
 from symland.machine.text import MASK, VECTOR, Emitter, double, splat
 
-__all__ = ["WIDTH", "CompiledLanes", "LaneProgram", "Lanes", "Mask", "NumpyLanes", "Vector", "lane_text"]
+__all__ = ["WIDTH", "CompiledLanes", "LaneText", "Lanes", "Mask", "NumpyLanes", "Vector", "lane_text"]
 
 LONGS = f"<{WIDTH} x i64>"
 """The type of whole numbers in lanes."""
 
 Lanes = npt.NDArray[np.float64]
-LaneProgram = Callable[[Sequence[Any]], Sequence[Any]]
+LaneText = Callable[[Sequence[Any]], Sequence[Any]]
 """Straight-line text: a list of input lanes to a list of output lanes."""
 
 
@@ -138,7 +138,7 @@ class Mask:
         return Vector(self.emitter, self.emitter.put(text))
 
 
-def lane_text(name: str, program: LaneProgram, n_in: int) -> tuple[str, int]:
+def lane_text(name: str, program: LaneText, n_in: int) -> tuple[str, int]:
     """LLVM IR of ``void name(int64 strips, int64 stride, double *in, double *out)`` and the number of outputs.
 
     There is one strip at least. Slot s of lane i lies at ``[s * stride + i]`` of both arrays.
@@ -164,7 +164,7 @@ def lane_text(name: str, program: LaneProgram, n_in: int) -> tuple[str, int]:
 class CompiledLanes:
     """A lane program as machine code: ``run(inputs (n_in, n)) -> (n_out, n)``."""
 
-    def __init__(self, name: str, program: LaneProgram, n_in: int) -> None:
+    def __init__(self, name: str, program: LaneText, n_in: int) -> None:
         text, self.n_out = lane_text(name, program, n_in)
         self.n_in = n_in
         loaded = load_text(text, Passes.MANY, cache_folder())
@@ -195,7 +195,7 @@ class CompiledLanes:
 class NumpyLanes:
     """The same lane program over NumPy arrays: slower, and the oracle of the compiled one."""
 
-    def __init__(self, program: LaneProgram, n_in: int) -> None:
+    def __init__(self, program: LaneText, n_in: int) -> None:
         self._program = program
         self.n_in = n_in
 

@@ -57,14 +57,13 @@ def contract_nodes(search: Search, nodes: Doubles, owner: Integers) -> tuple[Dou
 
     Returns nodes, owner and share (2, D (D + 1) / 2, n), the ranges of g and of its differences.
     """
-    problem, engine, rows = search.problem, search.engine, nodes.shape[1]
+    problem, engine = search.problem, search.engine
     for _ in range(1 if problem.nodes == 1 else SWEEPS):
         search.counters.node_boxes += owner.size
-        out = engine.contract(np.concatenate([nodes[0], nodes[1]]))
-        alive = out[-1] == 0.0
-        owner, out = owner[alive], out[:, alive]
-        nodes = np.stack([out[:rows], out[rows : 2 * rows]])
-    share = np.stack(np.split(out[2 * rows : -1], 2))
+        out = engine.contract(low=nodes[0], high=nodes[1])
+        alive = out.empty == 0.0
+        owner, nodes = owner[alive], np.stack([out.low[:, alive], out.high[:, alive]])
+    share = np.stack([out.share_low[:, alive], out.share_high[:, alive]])
     keep = ~only_zero(engine, nodes[0], nodes[1], problem.samples)
     if not keep.all():
         owner, nodes, share = owner[keep], nodes[:, :, keep], share[:, :, keep]

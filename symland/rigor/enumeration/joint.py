@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
-from symland.rigor.enumeration.pulls import margin_guess
+from symland.rigor.enumeration.pulls import combination_node, margin_guess, meeting_node
 from symland.rigor.enumeration.search import Engines, Search
 
 Integers = npt.NDArray[np.intp]
@@ -79,16 +79,19 @@ class Bounds:
 def bound(problem: ReducedProblem, engine: Engines, pull: Doubles) -> Bounds:
     """Energy, symmetry and balance on boxes (2, D + 1, n)."""
     d = problem.samples
-    guesses = [margin_guess(problem, pull[side, :d]) for side in (0, 1)]
-    out = engine.energy(np.concatenate([pull[0, :d], pull[1, :d], pull[:, d], *guesses]))
-    left = np.empty_like(pull)
-    left[0, :d], left[1, :d], left[:, d] = out[:d], out[d : 2 * d], out[2 * d : 2 * d + 2]
-    return Bounds(
-        left,
-        np.stack([out[2 * d + 3], out[2 * d + 2]]),
-        np.stack([out[2 * d + 4 : 3 * d + 4], out[3 * d + 4 : 4 * d + 4]]),
-        out[-1] > 0.0,
+    low, high = pull
+    out = engine.energy(
+        pull_low=low[:d],
+        pull_high=high[:d],
+        bias_low=low[d],
+        bias_high=high[d],
+        guess_low=margin_guess(problem, low[:d]),
+        guess_high=margin_guess(problem, high[:d]),
     )
+    left = np.empty_like(pull)
+    left[0, :d], left[1, :d], left[0, d], left[1, d] = out.pull_low, out.pull_high, out.bias_low, out.bias_high
+    energy, logits = np.stack([out.least, out.most]), np.stack([out.logit_low, out.logit_high])
+    return Bounds(left, energy, logits, out.empty > 0.0)
 
 
 def only_zero(engine: Engines, low: Doubles, high: Doubles, samples: int, among: Booleans | bool = True) -> Booleans:
@@ -98,8 +101,13 @@ def only_zero(engine: Engines, low: Doubles, high: Doubles, samples: int, among:
     near = np.flatnonzero((size < ZERO_REACH) & among)
     found = np.zeros(size.size, dtype=bool)
     if near.size:
-        box = np.concatenate([low[:samples], high[:samples], foot, top])[:, near]
-        found[near] = engine.zero(box)[0] > 0.0
+        out = engine.zero(
+            pull_low=low[:samples, near],
+            pull_high=high[:samples, near],
+            state_low=foot[:, near],
+            state_high=top[:, near],
+        )
+        found[near] = out.alone > 0.0
     return found
 
 
@@ -125,12 +133,11 @@ def _contract(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[L
     for j in range(count):
         zero = (lanes.states[:, j] == 0.0).all(axis=(0, 1))
         packed = np.concatenate([lanes.reach, lanes.states[:, j]], axis=1)
-        out = engine.contract(np.concatenate([packed[0], packed[1]]))
-        rows = packed.shape[1]
-        alive = zero | (out[-1] == 0.0)
-        low, high = out[:rows], out[rows : 2 * rows]
+        out = engine.contract(low=packed[0], high=packed[1])
+        alive = zero | (out.empty == 0.0)
+        low, high = out.low, out.high
         low[:, zero], high[:, zero] = packed[0][:, zero], packed[1][:, zero]
-        share = np.stack([end[:d] for end in np.split(out[2 * rows : -1], 2)])
+        share = np.stack([out.share_low[:d], out.share_high[:d]])
         share[:, :, zero] = 0.0
         alive &= ~only_zero(engine, low, high, d, alive & ~zero)
         lanes.reach = np.stack([low[: d + 1], high[: d + 1]])
@@ -141,15 +148,10 @@ def _contract(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[L
             share = share[:, :, alive]
         shares.append(share)
     low, high = lanes.reach
-    head = [low[:d], high[:d], low[d : d + 1], high[d : d + 1]]
-    met = engine.meet(np.concatenate([np.concatenate([*head, s[0], s[1]]) for s in shares]))
-    lanes.reach = np.stack(
-        [
-            np.concatenate([met[:d], met[2 * d : 2 * d + 1]]),
-            np.concatenate([met[d : 2 * d], met[2 * d + 1 : 2 * d + 2]]),
-        ]
-    )
-    alive = met[-1] == 0.0
+    box, node = {"pull_low": low[:d], "pull_high": high[:d], "bias_low": low[d], "bias_high": high[d]}, meeting_node(d)
+    met = engine.meet(nodes=np.concatenate([node.pack(**box, share_low=s[0], share_high=s[1]) for s in shares]))
+    lanes.reach = np.stack([np.vstack([met.pull_low, met.bias_low]), np.vstack([met.pull_high, met.bias_high])])
+    alive = met.empty == 0.0
     return lanes.take(alive), before[:, alive]
 
 
@@ -158,24 +160,28 @@ def _linear(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[Boo
 
     Returns which lanes are left, the looseness of each node's logits (N, k) and the reach of each P in them (D, k).
     """
-    d, m1 = problem.samples, problem.inputs + 1
+    d = problem.samples
     low, high = lanes.reach[0, :d], lanes.reach[1, :d]
-    parts, loose = [], []
+    parts, loose, node = [], [], combination_node(d)
     dead = np.zeros(lanes.owner.size, dtype=bool)
     for j in range(problem.nodes):
         box = lanes.states[:, j]
-        out = engine.affine(np.concatenate([low, high, box[0], box[1]]))
+        out = engine.affine(pull_low=low, pull_high=high, state_low=box[0], state_high=box[1])
+        # The zero node has a share of 0 whatever the residuals are.
         zero = (box == 0.0).all(axis=(0, 1))
-        out[:, zero] = 0.0
-        dead |= out[-1] > 0.0
-        lanes.states[0, j], lanes.states[1, j] = out[:m1], out[m1 : 2 * m1]
-        part = out[2 * m1 : 2 * m1 + 2 * d + d * d]
-        loose.append((part[d : 2 * d] - part[:d]).max(axis=0) * 0.5)
-        parts.append(part)
-    combined = engine.combine(np.concatenate([*parts, low, high, margin_guess(problem, (low + high) * 0.5)]))
-    dead |= combined[-1] > 0.0
-    lanes.reach[0, :d], lanes.reach[1, :d] = combined[:d], combined[d : 2 * d]
-    return ~dead, np.array(loose), combined[2 * d : 3 * d]
+        for name in ("state_low", "state_high", "constant_low", "constant_high", "slopes"):
+            getattr(out, name)[:, zero] = 0.0
+        dead |= (out.empty > 0.0) & ~zero
+        lanes.states[0, j], lanes.states[1, j] = out.state_low, out.state_high
+        loose.append((out.constant_high - out.constant_low).max(axis=0) * 0.5)
+        parts.append(node.pack(constant_low=out.constant_low, constant_high=out.constant_high, slopes=out.slopes))
+    middle = (low + high) * 0.5
+    found = engine.combine(
+        nodes=np.concatenate(parts), pull_low=low, pull_high=high, guess=margin_guess(problem, middle)
+    )
+    dead |= found.empty > 0.0
+    lanes.reach[0, :d], lanes.reach[1, :d] = found.pull_low, found.pull_high
+    return ~dead, np.array(loose), found.influence
 
 
 def _halve(lanes: Lanes, axis: Integers) -> Lanes:

@@ -30,8 +30,9 @@ stands under few residuals (for D = m + 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 from symland.rigor.enumeration.lanes import (
     TINY,
@@ -45,14 +46,13 @@ from symland.rigor.enumeration.lanes import (
     tanh_range,
     total,
 )
+from symland.rigor.enumeration.slots import ONE, LaneProgram, Slots
 
 SLACK = 1.0 + 2.0**-40
 """Inflation of a sum of products of non-negative doubles with fewer than 2^10 operations (relative error < 2^-42)."""
 LARGEST_PRECONDITIONER = 1e9
 """Entries of C beyond this (or not finite) are replaced by 0; any real C is sound."""
 
-LaneText = Callable[[Sequence[Lane]], list[Lane]]
-"""A straight-line lane program."""
 Design = tuple[tuple[float, ...], ...]
 """Inputs with a 1 appended, one row a sample; exact doubles."""
 
@@ -308,10 +308,14 @@ def pull_from_state(linear: Linear, pull: list[Interval], bias: Interval) -> tup
     return met, bias.meet(total(centre) + image(every, [1.0] * samples))
 
 
-def _read(lanes: Sequence[Lane], samples: int, m: int) -> tuple[list[Interval], list[Interval]]:
-    pull = [Interval(lanes[d], lanes[samples + d]) for d in range(samples)]
-    rest = lanes[2 * samples :]
-    return pull, [Interval(rest[k], rest[m + 1 + k]) for k in range(m + 1)]
+def intervals(low: Sequence[Lane], high: Sequence[Lane]) -> list[Interval]:
+    """Intervals of their ends."""
+    return [Interval(a, b) for a, b in zip(low, high, strict=True)]
+
+
+def node_slots(samples: int, m: int) -> Slots:
+    """A box of P and a box of X = (U, v)."""
+    return Slots(pull_low=samples, pull_high=samples, state_low=m + 1, state_high=m + 1)
 
 
 def _shift(pull: list[Interval]) -> list[Interval]:
@@ -363,17 +367,17 @@ def balance(pull: list[Interval], bias: Interval) -> tuple[list[Interval], Inter
     return met, bias
 
 
-def contract_program(design: Design) -> LaneText:
-    """Lanes of a node box, lower then upper ends of (P, gamma, U, v), to the contracted box.
+def contract_program(design: Design) -> LaneProgram:
+    """A node box, the ends of (P, gamma, U, v), to the contracted box.
 
-    Outputs: lower ends, upper ends, lower and upper ends of the shares (D + D (D - 1) / 2 each, see ``shares``), 1 if
-    there is no solution.
+    ``share_low`` and ``share_high`` are the ends of what ``shares`` finds; ``empty`` is 1 if there is no solution.
     """
     samples, m = len(design), len(design[0])
-    rows = samples + 1 + m + 1
+    rows, pairs = samples + 1 + m + 1, samples * (samples + 1) // 2
+    outputs = Slots(low=rows, high=rows, share_low=pairs, share_high=pairs, empty=ONE)
 
-    def program(lanes: Sequence[Lane]) -> list[Lane]:
-        every = [Interval(lanes[k], lanes[rows + k]) for k in range(rows)]
+    def program(box_of: SimpleNamespace) -> list[Lane]:
+        every = intervals(box_of.low, box_of.high)
         pull, bias = balance(every[:samples], every[samples])
         box = propagate(design, pull, every[samples + 1 :])
         linear = linear_form(design, box, [x.middle() for x in box.state])
@@ -383,19 +387,19 @@ def contract_program(design: Design) -> LaneText:
         pull, bias = balance(known, bias)
         share = shares(linear, Box(pull, image, box.tanh))
         result = [*pull, bias, *image]
-        return [
-            *[x.lo for x in result],
-            *[x.hi for x in result],
-            *[g.lo for g in share],
-            *[g.hi for g in share],
-            flag([x.is_empty() for x in result]),  # what was empty once stays so under meets
-        ]
+        return outputs.write(
+            low=[x.lo for x in result],
+            high=[x.hi for x in result],
+            share_low=[g.lo for g in share],
+            share_high=[g.hi for g in share],
+            empty=flag([x.is_empty() for x in result]),  # what was empty once stays so under meets
+        )
 
-    return program
+    return LaneProgram(inputs=Slots(low=rows, high=rows), outputs=outputs, text=program)
 
 
-def zero_program(design: Design) -> LaneText:
-    """Lanes (P lo, P hi, X lo, X hi) to 1 where the box, joined with 0, holds no solution but 0.
+def zero_program(design: Design) -> LaneProgram:
+    """A box of P and X to ``alone``: 1 where the box, joined with 0, holds no solution but 0.
 
     F(0; P) = 0 for every P.  Over the symmetric box |X_i| <= r_i about the centre 0 the mean value form reads
     X = M X with |M| bounded entry by entry, and E_i >= sum_k |M_ik| r_k.  E_i < r_i for all i says that M contracts in
@@ -403,8 +407,8 @@ def zero_program(design: Design) -> LaneText:
     """
     samples, m = len(design), len(design[0])
 
-    def program(lanes: Sequence[Lane]) -> list[Lane]:
-        pull, state = _read(lanes, samples, m)
+    def program(box: SimpleNamespace) -> list[Lane]:
+        pull, state = intervals(box.pull_low, box.pull_high), intervals(box.state_low, box.state_high)
         largest = state[0].size()
         for x in state[1:]:
             largest = larger(largest, x.size())
@@ -419,21 +423,31 @@ def zero_program(design: Design) -> LaneText:
             holds = holds & (e < r)
         return [choose(holds, 1.0, 0.0)]
 
-    return program
+    return LaneProgram(inputs=node_slots(samples, m), outputs=Slots(alone=ONE), text=program)
 
 
-def affine_program(design: Design) -> LaneText:
-    """Lanes (P lo, P hi, X lo, X hi) to the affine enclosure of g_d = v tanh(U.x_d), the node's share of the logits.
+def affine_program(design: Design) -> LaneProgram:
+    """A box of P and X to the affine enclosure of g_d = v tanh(U.x_d), the node's share of the logits.
 
     g_d = vc hc + hc (v - vc) + v (h - hc) exactly, with h - hc = s_d da_d; inserting the affine forms of v and of
     da_d = x_d.(U - Uc) and splitting v s_d into its middle and the rest gives g_d in e_d + sum_e S_de dP_e.
-    Outputs: X lo, X hi, e lo, e hi, S (real numbers, row-major), g lo, g hi, 1 if no solution.
+    ``constant_low`` and ``constant_high`` are the ends of e, ``slopes`` is S (real numbers, row-major).
     """
     samples, m = len(design), len(design[0])
     every = range(samples)
+    outputs = Slots(
+        state_low=m + 1,
+        state_high=m + 1,
+        constant_low=samples,
+        constant_high=samples,
+        slopes=samples * samples,
+        direct_low=samples,
+        direct_high=samples,
+        empty=ONE,
+    )
 
-    def program(lanes: Sequence[Lane]) -> list[Lane]:
-        pull, state = _read(lanes, samples, m)
+    def program(given: SimpleNamespace) -> list[Lane]:
+        pull, state = intervals(given.pull_low, given.pull_high), intervals(given.state_low, given.state_high)
         box = propagate(design, pull, state)
         centre = [x.middle() for x in box.state]
         affine = affine_form(linear_form(design, box, centre))
@@ -456,15 +470,15 @@ def affine_program(design: Design) -> LaneText:
                 value = value + (slope - Interval.point(slope.middle())) * shift[e]
             constants.append(value)
             direct.append(box.output * box.tanh[d].value)
-        return [
-            *[x.lo for x in image],
-            *[x.hi for x in image],
-            *[c.lo for c in constants],
-            *[c.hi for c in constants],
-            *linear,
-            *[g.lo for g in direct],
-            *[g.hi for g in direct],
-            flag([x.is_empty() for x in image]),
-        ]
+        return outputs.write(
+            state_low=[x.lo for x in image],
+            state_high=[x.hi for x in image],
+            constant_low=[c.lo for c in constants],
+            constant_high=[c.hi for c in constants],
+            slopes=linear,
+            direct_low=[g.lo for g in direct],
+            direct_high=[g.hi for g in direct],
+            empty=flag([x.is_empty() for x in image]),
+        )
 
-    return program
+    return LaneProgram(inputs=node_slots(samples, m), outputs=outputs, text=program)

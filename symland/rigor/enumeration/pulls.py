@@ -5,8 +5,8 @@ All texts take intervals over lanes, one lane a residual box (or a residual box 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from symland.rigor.enumeration.lanes import (
     smaller,
     total,
 )
-from symland.rigor.enumeration.node import LaneText, approximate_inverse, balance, flag, residual_matrix
+from symland.rigor.enumeration.node import approximate_inverse, balance, flag, intervals, residual_matrix
 from symland.rigor.enumeration.problem import (
     MARGIN_PEAK,
     MARGIN_PLACE,
@@ -32,6 +32,7 @@ from symland.rigor.enumeration.problem import (
     constant,
     fundamental_orders,
 )
+from symland.rigor.enumeration.slots import ONE, LaneProgram, Slots
 
 GUESS_SLACK = 1e-10
 """Relative (absolute below 1) error granted to the platform's logarithm; the proof decides."""
@@ -91,21 +92,23 @@ def _margin(q: Interval, guess: Lane) -> Interval:
     return Interval(choose(proved_low, low, -100.0), choose(proved_high, high, 100.0))
 
 
-def energy_program(problem: ReducedProblem) -> LaneText:
-    """Lanes of a residual box to the box that symmetry, gamma = sum P and the energy identity leave.
+def energy_program(problem: ReducedProblem) -> LaneProgram:
+    """A residual box to the box that symmetry, gamma = sum P and the energy identity leave.
 
     sum_j v_j^2 + gamma^2 = kappa sum_d q_d t_d, and q t rises up to q = MARGIN_PLACE and falls after it, so its upper
     bound over a box is at an end or MARGIN_PEAK, its lower bound at an end.
-    Inputs: P lo, P hi (D), gamma lo, hi, margin guesses at P lo and at P hi (D each).
-    Outputs: P lo, P hi, gamma lo, hi, upper and lower bound of sum_j v_j^2, Delta lo, Delta hi (D each), 1 if none.
+    ``guess_low`` and ``guess_high`` are margin guesses at the ends of P; ``most`` and ``least`` bound sum_j v_j^2;
+    ``logit_low`` and ``logit_high`` bound Delta; ``empty`` is 1 if nothing is left.
     """
     samples = problem.samples
     rate, scale = constant(problem.penalty * samples), constant(problem.scale)
+    box = {"pull_low": samples, "pull_high": samples, "bias_low": ONE, "bias_high": ONE}
+    outputs = Slots(**box, most=ONE, least=ONE, logit_low=samples, logit_high=samples, empty=ONE)
 
-    def program(lanes: Sequence[Lane]) -> list[Lane]:
-        pull = [Interval(lanes[d], lanes[samples + d]) for d in range(samples)]
-        bias = Interval(lanes[2 * samples], lanes[2 * samples + 1])
-        guess = lanes[2 * samples + 2 :]
+    def program(given: SimpleNamespace) -> list[Lane]:
+        pull = intervals(given.pull_low, given.pull_high)
+        bias = Interval(given.bias_low, given.bias_high)
+        guess = [*given.guess_low, *given.guess_high]
         terms, logits = [], []
         for d, sign in enumerate(problem.labels):
             ends = [_share(sign, Interval.point(x), rate) for x in (pull[d].lo, pull[d].hi)]
@@ -128,44 +131,50 @@ def energy_program(problem: ReducedProblem) -> LaneText:
         pull, bias = balance(pull, bias)
         empty += [p.is_empty() for p in [*pull, bias]]
         left = energy - bias.square()
-        ends_of_logits = [*[t.lo for t in logits], *[t.hi for t in logits]]
-        return [
-            *[p.lo for p in pull],
-            *[p.hi for p in pull],
-            bias.lo,
-            bias.hi,
-            larger(left.hi, 0.0),
-            larger(left.lo, 0.0),
-            *ends_of_logits,
-            flag(empty),
-        ]
+        return outputs.write(
+            pull_low=[p.lo for p in pull],
+            pull_high=[p.hi for p in pull],
+            bias_low=bias.lo,
+            bias_high=bias.hi,
+            most=larger(left.hi, 0.0),
+            least=larger(left.lo, 0.0),
+            logit_low=[t.lo for t in logits],
+            logit_high=[t.hi for t in logits],
+            empty=flag(empty),
+        )
 
-    return program
+    inputs = Slots(**box, guess_low=samples, guess_high=samples)
+    return LaneProgram(inputs=inputs, outputs=outputs, text=program)
 
 
-def combination_program(problem: ReducedProblem) -> LaneText:
-    r"""Lanes of N affine node shares and of a residual box to the residuals which the logits allow.
+def combination_node(samples: int) -> Slots:
+    """What `combination_program` takes of each node: the ends of e, and S."""
+    return Slots(constant_low=samples, constant_high=samples, slopes=samples * samples)
+
+
+def combination_program(problem: ReducedProblem) -> LaneProgram:
+    r"""N affine node shares and a residual box to the residuals which the logits allow.
 
     sum_j (e_j + S_j dP)_d + sum_e (Pc + dP)_e - Delta_d(Pc) - D_d dP_d = 0 with D_d in the steepness range.  With
     K = sum_j S_j + 1 1^T - diag(mid D) this is 0 = c + K dP, c collecting the constants and the rest of D_d dP_d; so
     row by row 0 lies in c_d + K_d dP, and dP in -B c + (I - B K) dP for any real B (near K^-1).
 
-    Inputs: for each node e lo (D), e hi (D), S (D x D); then P lo, P hi, margin guesses at the middle Pc (D each).
-    Outputs: P lo, P hi, |K| rad summed over rows (D, a measure of influence), 1 if no solution.
+    ``nodes`` are tables of `combination_node`, one after the other; ``guess`` are margin guesses at the middle Pc;
+    ``influence`` is |K| rad summed over rows; ``empty`` is 1 if there is no solution.
     """
-    samples, nodes = problem.samples, problem.nodes
+    samples, nodes, node = problem.samples, problem.nodes, combination_node(problem.samples)
     every = range(samples)
-    share = 2 * samples + samples * samples
     rate = constant(problem.penalty * samples)
+    outputs = Slots(pull_low=samples, pull_high=samples, influence=samples, empty=ONE)
 
-    def program(lanes: Sequence[Lane]) -> list[Lane]:
-        head = lanes[nodes * share :]
-        pull = [Interval(head[d], head[samples + d]) for d in every]
+    def program(given: SimpleNamespace) -> list[Lane]:
+        pull = intervals(given.pull_low, given.pull_high)
+        parts = [node.read(given.nodes[j * node.size : (j + 1) * node.size]) for j in range(nodes)]
         middle = [p.middle() for p in pull]
         ones = total([Interval.point(c) for c in middle])
         offset, steep = [], []
         for d, sign in enumerate(problem.labels):
-            at = _margin(_share(sign, Interval.point(middle[d]), rate), head[2 * samples + d])
+            at = _margin(_share(sign, Interval.point(middle[d]), rate), given.guess[d])
             offset.append(ones - at.scaled(sign))
             q = _share(sign, pull[d], rate)
             ends = [Interval.point(x) * (Interval.point(1.0) - Interval.point(x)) for x in (q.lo, q.hi)]
@@ -178,10 +187,9 @@ def combination_program(problem: ReducedProblem) -> LaneText:
         for d in every:
             c = offset[d]
             row = [Interval.point(1.0) for _ in every]
-            for j in range(nodes):
-                part = lanes[j * share : (j + 1) * share]
-                c = c + Interval(part[d], part[samples + d])
-                row = [r + Interval.point(part[2 * samples + d * samples + e]) for e, r in enumerate(row)]
+            for part in parts:
+                c = c + Interval(part.constant_low[d], part.constant_high[d])
+                row = [r + Interval.point(part.slopes[d * samples + e]) for e, r in enumerate(row)]
             lean = Interval.point(steep[d].middle())
             constants.append(c - (steep[d] - lean) * shift[d])
             row[d] = row[d] - lean
@@ -202,30 +210,38 @@ def combination_program(problem: ReducedProblem) -> LaneText:
         influence = []
         for e in every:
             influence.append(sum(magnitude(matrix[d][e].middle()) for d in every) * shift[e].hi)
-        return [*[p.lo for p in met], *[p.hi for p in met], *influence, flag(empty)]
+        return outputs.write(
+            pull_low=[p.lo for p in met], pull_high=[p.hi for p in met], influence=influence, empty=flag(empty)
+        )
 
-    return program
+    inputs = Slots(nodes=nodes * node.size, pull_low=samples, pull_high=samples, guess=samples)
+    return LaneProgram(inputs=inputs, outputs=outputs, text=program)
 
 
-def meeting_program(problem: ReducedProblem) -> LaneText:
-    """Lanes of N node boxes to the residuals on which they can meet.
+def meeting_node(samples: int) -> Slots:
+    """What `meeting_program` takes of each node: its box of P and gamma, and the ends of g."""
+    box = {"pull_low": samples, "pull_high": samples, "bias_low": ONE, "bias_high": ONE}
+    return Slots(**box, share_low=samples, share_high=samples)
+
+
+def meeting_program(problem: ReducedProblem) -> LaneProgram:
+    """N node boxes to the residuals on which they can meet.
 
     All nodes see the same P and gamma; Delta_d = sum_j g_jd + gamma and P_d = s_d kappa / (1 + e^{s_d Delta_d}).
-    Inputs for each node: P lo, P hi (D), gamma lo, hi, g lo, g hi (D).  Outputs: P lo, P hi, gamma lo, hi, 1 if none.
+    ``nodes`` are tables of `meeting_node`, one after the other; ``empty`` is 1 if they cannot meet.
     """
-    samples, nodes = problem.samples, problem.nodes
+    samples, nodes, node = problem.samples, problem.nodes, meeting_node(problem.samples)
     scale, one = constant(problem.scale), Interval.point(1.0)
-    share = 4 * samples + 2
+    outputs = Slots(pull_low=samples, pull_high=samples, bias_low=ONE, bias_high=ONE, empty=ONE)
 
-    def program(lanes: Sequence[Lane]) -> list[Lane]:
-        parts = [lanes[j * share : (j + 1) * share] for j in range(nodes)]
-        pull = [Interval(parts[0][d], parts[0][samples + d]) for d in range(samples)]
-        bias = Interval(parts[0][2 * samples], parts[0][2 * samples + 1])
+    def program(given: SimpleNamespace) -> list[Lane]:
+        parts = [node.read(given.nodes[j * node.size : (j + 1) * node.size]) for j in range(nodes)]
+        pull = intervals(parts[0].pull_low, parts[0].pull_high)
+        bias = Interval(parts[0].bias_low, parts[0].bias_high)
         for part in parts[1:]:
-            pull = [p.meet(Interval(part[d], part[samples + d])) for d, p in enumerate(pull)]
-            bias = bias.meet(Interval(part[2 * samples], part[2 * samples + 1]))
-        first = 2 * samples + 2
-        sums = [total([Interval(part[first + d], part[first + samples + d]) for part in parts]) for d in range(samples)]
+            pull = [p.meet(q) for p, q in zip(pull, intervals(part.pull_low, part.pull_high), strict=True)]
+            bias = bias.meet(Interval(part.bias_low, part.bias_high))
+        sums = [total([Interval(part.share_low[d], part.share_high[d]) for part in parts]) for d in range(samples)]
         for _ in range(2):
             pull, bias = balance(pull, bias)
             met = []
@@ -236,12 +252,12 @@ def meeting_program(problem: ReducedProblem) -> LaneText:
                 q = one.over_positive(grown) * scale
                 met.append(p.meet(q.scaled(sign)))
             pull = met
-        return [
-            *[x.lo for x in pull],
-            *[x.hi for x in pull],
-            bias.lo,
-            bias.hi,
-            flag([x.is_empty() for x in [*pull, bias]]),
-        ]
+        return outputs.write(
+            pull_low=[x.lo for x in pull],
+            pull_high=[x.hi for x in pull],
+            bias_low=bias.lo,
+            bias_high=bias.hi,
+            empty=flag([x.is_empty() for x in [*pull, bias]]),
+        )
 
-    return program
+    return LaneProgram(inputs=Slots(nodes=nodes * node.size), outputs=outputs, text=program)

@@ -2,80 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import lru_cache
 
 import numpy as np
 
-from symland.errors import CertificateError
 from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
 from symland.rigor.enumeration.known import KnownPoints
-from symland.rigor.enumeration.node import Design, LaneText, affine_program, contract_program, zero_program
+from symland.rigor.enumeration.node import Design, affine_program, contract_program, zero_program
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.pulls import combination_program, energy_program, first_box, meeting_program
+from symland.rigor.enumeration.slots import LaneProgram, NamedEngine
 from symland.rigor.enumeration.witnesses import Witnesses
-
-Engine = Callable[[Doubles], Doubles]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engines:
-    """Compiled lane programs of one problem."""
+    """The lane programs of one problem, ready to run."""
 
-    contract: Engine
-    zero: Engine
-    affine: Engine
-    meet: Engine
-    combine: Engine
-    energy: Engine
+    contract: NamedEngine
+    zero: NamedEngine
+    affine: NamedEngine
+    meet: NamedEngine
+    combine: NamedEngine
+    energy: NamedEngine
 
 
-def _ready(texts: dict[str, tuple[LaneText, int]], compiled: bool) -> dict[str, Engine]:
-    made: dict[str, Engine] = {
-        name: CompiledLanes(name, *text) if compiled else NumpyLanes(*text) for name, text in texts.items()
+def _ready(programs: dict[str, LaneProgram], compiled: bool) -> dict[str, NamedEngine]:
+    return {
+        name: NamedEngine(
+            name=name,
+            program=program,
+            run=CompiledLanes(name, program, program.inputs.size)
+            if compiled
+            else NumpyLanes(program, program.inputs.size),
+        )
+        for name, program in programs.items()
     }
-    return {name: _finite(name, engine) for name, engine in made.items()}
-
-
-def _finite(name: str, engine: Engine) -> Engine:
-    """The engine, which refuses to go on after an overflow: a NaN bounds nothing, so that no box may end with it."""
-
-    def run(inputs: Doubles) -> Doubles:
-        out = engine(inputs)
-        if np.isnan(out).any():
-            raise CertificateError(
-                f"the arithmetic of the step {name!r} overflows: the numbers of this question are beyond double "
-                "precision; scale the inputs"
-            )
-        return out
-
-    return run
 
 
 @lru_cache(maxsize=32)
-def _node_engines(design: Design, compiled: bool) -> dict[str, Engine]:
+def _node_engines(design: Design, compiled: bool) -> dict[str, NamedEngine]:
     """The programs of one node know the inputs only, and are the longest to compile."""
-    d, m = len(design), len(design[0])
-    texts = {
-        "contract": (contract_program(design), 2 * (d + m + 2)),
-        "zero": (zero_program(design), 2 * d + 2 * (m + 1)),
-        "affine": (affine_program(design), 2 * d + 2 * (m + 1)),
+    programs = {
+        "contract": contract_program(design),
+        "zero": zero_program(design),
+        "affine": affine_program(design),
     }
-    return _ready(texts, compiled)
+    return _ready(programs, compiled)
 
 
 @lru_cache(maxsize=32)
 def engines(problem: ReducedProblem, compiled: bool = True) -> Engines:
     """The programs, compiled or over NumPy arrays."""
-    d, n = problem.samples, problem.nodes
-    texts = {
-        "meet": (meeting_program(problem), n * (4 * d + 2)),
-        "combine": (combination_program(problem), n * (2 * d + d * d) + 3 * d),
-        "energy": (energy_program(problem), 4 * d + 2),
+    programs = {
+        "meet": meeting_program(problem),
+        "combine": combination_program(problem),
+        "energy": energy_program(problem),
     }
-    return Engines(**_node_engines(problem.design, compiled), **_ready(texts, compiled))
+    return Engines(**_node_engines(problem.design, compiled), **_ready(programs, compiled))
 
 
 @dataclass(slots=True)
