@@ -3,6 +3,6 @@
 project = "symland"
 author = "The symland developers"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 html_theme = "furo"
 exclude_patterns = ["_build"]

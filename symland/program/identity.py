@@ -21,7 +21,7 @@ from flint import nmod
 
 from symland.program.algebra import Algebra, run
 from symland.program.ir import Formula, Program, Role
-from symland.program.proof import Statement
+from symland.program.proof import Claim
 from symland.records import Verdict
 from symland.spec import LandscapeSpec, Penalised
 
@@ -116,19 +116,19 @@ class FieldAlgebra(Algebra[nmod]):
         return out[:n]
 
 
-def check_identity(spec: LandscapeSpec, program: Program, seed: int = 0, trials: int = 1) -> Statement:
+def check_identity(spec: LandscapeSpec, program: Program, seed: int = 0, trials: int = 1) -> Claim:
     """The identity test of a program, of any size, with its own number of samples and random data.
 
     Returns
     -------
-    Statement
+    Claim
         CERTIFIED here means: passed every trial, each with the error probability above.
     """
     for trial in range(trials):
         fault = _trial(spec, program, Random(f"{seed}:{trial}:{program.digest}"))
         if fault:
-            return Statement(name="identity", verdict=Verdict.REFUTED, detail=fault)
-    return Statement(name="identity", verdict=Verdict.CERTIFIED)
+            return Claim(name="identity", verdict=Verdict.REFUTED, detail=fault)
+    return Claim(name="identity", verdict=Verdict.CERTIFIED)
 
 
 def _trial(spec: LandscapeSpec, program: Program, draw: Random) -> str:

@@ -38,7 +38,7 @@ from symland.symbolic.losses import LOSSES
 
 __all__ = [
     "LARGEST_PROOF",
-    "Statement",
+    "Claim",
     "additive",
     "prove_activation",
     "prove_head",
@@ -51,8 +51,8 @@ LARGEST_PROOF = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Statement:
-    """One decided statement: its name, verdict, and where it fails or why it is undecided."""
+class Claim:
+    """One decided claim about a program: its name, verdict, and where it fails or why it is undecided."""
 
     name: str
     verdict: Verdict
@@ -159,7 +159,7 @@ def _first_sample(program: Program) -> Program:
     return replace(program, sizes={**program.sizes, "d": 1}, arrays=arrays)
 
 
-def prove_structure(spec: LandscapeSpec, program: Program | None = None) -> Statement:
+def prove_structure(spec: LandscapeSpec, program: Program | None = None) -> Claim:
     """The program's outputs against `sympy.diff` of the whole loss, for any sigma, head and data.
 
     Parameters
@@ -171,9 +171,9 @@ def prove_structure(spec: LandscapeSpec, program: Program | None = None) -> Stat
     program = build_program(spec) if program is None else program
     if spec.n_parameters > LARGEST_PROOF:
         reason = f"{spec.n_parameters} parameters are more than {LARGEST_PROOF}: the identity test decides"
-        return Statement(name=name, verdict=Verdict.UNDECIDED, detail=reason)
+        return Claim(name=name, verdict=Verdict.UNDECIDED, detail=reason)
     if not additive(program):
-        return Statement(name=name, verdict=Verdict.UNDECIDED, detail="the outputs are not sums over the samples")
+        return Claim(name=name, verdict=Verdict.UNDECIDED, detail="the outputs are not sums over the samples")
     first = _first_sample(program)
     theta = parameter_symbols(spec.layout)
     data: dict[str, list[Any]] = {}
@@ -184,15 +184,15 @@ def prove_structure(spec: LandscapeSpec, program: Program | None = None) -> Stat
     loss, atoms = _opaque_loss(spec, theta, data), _Atoms()
     gradient = [sympy.diff(loss, p) for p in theta]
     if ran.value is not None and atoms.polynomial(ran.value - loss) != 0:
-        return Statement(name=name, verdict=Verdict.REFUTED, detail="the value differs")
+        return Claim(name=name, verdict=Verdict.REFUTED, detail="the value differs")
     for i, entry in enumerate(ran.gradient):
         if atoms.polynomial(entry - gradient[i]) != 0:
-            return Statement(name=name, verdict=Verdict.REFUTED, detail=f"the gradient differs in component {i}")
+            return Claim(name=name, verdict=Verdict.REFUTED, detail=f"the gradient differs in component {i}")
     for i, row in enumerate(ran.hessian):
         for j in range(i, len(row)):
             if atoms.polynomial(row[j] - sympy.diff(gradient[i], theta[j])) != 0:
-                return Statement(name=name, verdict=Verdict.REFUTED, detail=f"the Hessian differs in entry ({i}, {j})")
-    return Statement(name=name, verdict=Verdict.CERTIFIED)
+                return Claim(name=name, verdict=Verdict.REFUTED, detail=f"the Hessian differs in entry ({i}, {j})")
+    return Claim(name=name, verdict=Verdict.CERTIFIED)
 
 
 def _opaque_loss(spec: LandscapeSpec, theta: Sequence[Expr], data: dict[str, list[Any]]) -> Expr:
@@ -211,7 +211,7 @@ def _opaque_loss(spec: LandscapeSpec, theta: Sequence[Expr], data: dict[str, lis
     return _Head(*[Integer(0)] * q, *u) / spec.n_samples + data["penalty"][0] * Add(*(p**2 for p in held))
 
 
-def prove_activation(spec: LandscapeSpec, program: Program | None = None) -> Statement:
+def prove_activation(spec: LandscapeSpec, program: Program | None = None) -> Claim:
     """The formula "activation" against sigma, sigma', sigma'' by `sympy.diff`."""
     formula = (program or build_program(spec)).formulas["activation"]
     sigma = derive_activation(spec.activation).expression
@@ -219,11 +219,11 @@ def prove_activation(spec: LandscapeSpec, program: Program | None = None) -> Sta
     for order, result in enumerate(results):
         verdict = _equal(standard(result), sympy.diff(sigma, Z, order))
         if verdict is not Verdict.CERTIFIED:
-            return Statement(name="activation", verdict=verdict, detail=f"the derivative of order {order}")
-    return Statement(name="activation", verdict=Verdict.CERTIFIED)
+            return Claim(name="activation", verdict=verdict, detail=f"the derivative of order {order}")
+    return Claim(name="activation", verdict=Verdict.CERTIFIED)
 
 
-def prove_head(spec: LandscapeSpec, program: Program | None = None) -> Statement:
+def prove_head(spec: LandscapeSpec, program: Program | None = None) -> Claim:
     """The formula "head" at the margins of every kind of sample against ell(z, y) and its derivatives."""
     formula = (program or build_program(spec)).formulas["head"]
     q, k, loss = formula.arity, spec.n_outputs, LOSSES[spec.loss]
@@ -237,7 +237,7 @@ def prove_head(spec: LandscapeSpec, program: Program | None = None) -> Statement
     for number, (got, want) in enumerate(zip(results, wanted, strict=True)):
         verdict = _equal(got, want)
         if verdict is not Verdict.CERTIFIED:
-            return Statement(name="head", verdict=verdict, detail=f"output {number}")
+            return Claim(name="head", verdict=verdict, detail=f"output {number}")
     z = sympy.symbols(f"z1:{k + 1}", real=True)
     for label, margins in _margins(spec, z):
         target = sympy.symbols(f"y1:{k + 1}", real=True) if label is None else label
@@ -246,8 +246,8 @@ def prove_head(spec: LandscapeSpec, program: Program | None = None) -> Statement
         # Logarithms of positive numbers are equal when their exponentials are.
         verdict = _equal(sympy.exp(got), sympy.exp(want)) if loss.logarithm else _equal(got, want)
         if verdict is not Verdict.CERTIFIED:
-            return Statement(name="head", verdict=verdict, detail=f"the loss of class {label}")
-    return Statement(name="head", verdict=Verdict.CERTIFIED)
+            return Claim(name="head", verdict=verdict, detail=f"the loss of class {label}")
+    return Claim(name="head", verdict=Verdict.CERTIFIED)
 
 
 def _margins(spec: LandscapeSpec, z: Sequence[Symbol]) -> list[tuple[int | None, list[Expr]]]:
@@ -286,7 +286,7 @@ def _equal(left: Expr, right: Expr) -> Verdict:
     return Verdict.REFUTED if at_a_point.is_number and abs(at_a_point) > Rational(1, 10**15) else Verdict.UNDECIDED
 
 
-def prove_program(spec: LandscapeSpec) -> tuple[Statement, ...]:
+def prove_program(spec: LandscapeSpec) -> tuple[Claim, ...]:
     """All three statements for the program of a specification."""
     program = build_program(spec)
     return prove_structure(spec, program), prove_activation(spec, program), prove_head(spec, program)
