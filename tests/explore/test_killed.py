@@ -83,6 +83,8 @@ def test_ctrl_c_is_one_line_and_keeps_the_batches_that_were_finished(tmp_path, w
         stderr=subprocess.PIPE,
         start_new_session=True,
         text=True,
+        # A shell that runs this in the background lets its children ignore the signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     stored = 0
     while stored < 3:
