@@ -29,7 +29,7 @@ const land = () => LANDS[state.land];
 const point = () => land().classes[state.pick];
 const short = (x, n = 6) => (x === null ? "not finite" : Number(x).toPrecision(n).replace(/\.?0+(?=e|$)/, ""));
 const href = (l, view, pick) => `#/${l}/${view}${pick === undefined ? "" : "/" + pick}`;
-const show = (view, pick = state.pick, l = state.land) => { location.hash = href(l, view, pick); };
+const show = (view, pick = state.pick, l = state.land) => { location.hash = href(l, view, pick); route(); };
 const choose = (n) => show(state.view === "overview" ? "tree" : state.view, n);
 function pickable(n, label) {
   return { "data-class": n, tabindex: 0, role: "button", "aria-label": label, onclick: () => choose(n),
@@ -379,7 +379,10 @@ function family() { // landscapes that differ in the penalty alone, by the penal
   const key = (l) => JSON.stringify([l.spec.hidden, l.spec.activation, l.spec.loss, l.data, l.spec.penalised]), mine = key(land());
   return LANDS.map((l, k) => [l, k]).filter(([l]) => key(l) === mine).sort((a, b) => a[0].penalty_value - b[0].penalty_value).map(([, k]) => k);
 }
-function route() {
+let routed = null;
+function route() { // at once, and not again when the browser tells of the change
+  if (location.hash === routed) return;
+  routed = location.hash;
   const [, first, view, pick] = location.hash.split("/");
   const number = Number(first);
   state.land = first && Number.isInteger(number) && number >= 0 && number < LANDS.length ? number : 0;
