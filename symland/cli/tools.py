@@ -14,7 +14,7 @@ from symland.cli.display import Progress, print_json, print_table, say
 from symland.cli.options import Json, OptionalFolder, Overrides, Spec, read_spec
 from symland.errors import CertificateError, KernelError, ProofError, ReportError
 
-__all__ = ["check", "derive", "kernel", "prove"]
+__all__ = ["bundle", "check", "derive", "kernel", "prove"]
 
 SAVED_PROOF = re.compile(rb'"format"\s*:\s*"symland proof')
 """What tells a saved proof from a certificate, ..."""
@@ -117,9 +117,9 @@ def check(
 ) -> int:
     """Check saved certificates, each from the specification inside it alone, and saved proofs, from their expressions.
 
-    A certificate of a point, of a complete enumeration, or a proof: the file says what it is. Of an enumeration with
-    one node, or with few leaves, all is proved again; of others a random share of the leaves, and the chance that a
-    file with false leaves passes is printed. Exit status 1 if one does not hold or is open.
+    A certificate of a point, of a complete enumeration, a proof, or a bundle of them: the file says what it is. Of an
+    enumeration with one node, or with few leaves, all is proved again; of others a random share of the leaves, and the
+    chance that a file with false leaves passes is printed. Exit status 1 if one does not hold or is open.
 
     Example: `symland check certificates/*.json proofs/*.json`
     """
@@ -129,22 +129,30 @@ def check(
         raise CertificateError(f"--share: {share}; write a fraction above 0 and at most 1")
     if tex is not None and len(files) != 1:
         raise CertificateError(f"--tex writes one document: give one file, not {len(files)}")
-    results = [(path, *_check(path, seed, share)) for path in files]
+    results = [row for path in files for row in _check_all(path, seed, share)]
     if tex is not None:
         _write(tex, _document(files[0]))
     if json:
-        print_json([{"file": str(path), "verdict": verdict, "reason": reason} for path, verdict, reason in results])
+        print_json([{"file": name, "verdict": verdict, "reason": reason} for name, verdict, reason in results])
     else:
-        print_table("Checked", ["file", "verdict", "reason"], [[str(path), *rest] for path, *rest in results])
+        print_table("Checked", ["file", "verdict", "reason"], [list(row) for row in results])
     return 0 if all(verdict == "certified" for _, verdict, _ in results) else 1
 
 
-def _check(path: Path, seed: str | None, share: float | None) -> tuple[str, str]:
-    """Verdict and reason for one file."""
+def _check_all(path: Path, seed: str | None, share: float | None) -> list[tuple[str, str, str]]:
+    """Name, verdict and reason of a file, or of each certificate and proof in a bundle."""
+    from symland.pipeline.bundle import read_bundle
     from symland.pipeline.saved import read_saved
+
+    if path.suffix == ".zip":
+        return [(name, *_check(name, text, seed, share)) for name, text in read_bundle(path).items()]
+    return [(str(path), *_check(str(path), read_saved(path), seed, share))]
+
+
+def _check(name: str, text: bytes, seed: str | None, share: float | None) -> tuple[str, str]:
+    """Verdict and reason for one file."""
     from symland.records import Verdict
 
-    text = read_saved(path)
     if SAVED_PROOF.search(text):
         from symland.theorems import check_proof
 
@@ -157,7 +165,7 @@ def _check(path: Path, seed: str | None, share: float | None) -> tuple[str, str]
 
         checked = check_enumeration(text, seed=seed, share=share)
         for false in _false_leaves(checked.leaves) if checked.seed else ():
-            say(f"{path}: with {false} false leaves it would pass with probability {checked.passes(false):.3g}")
+            say(f"{name}: with {false} false leaves it would pass with probability {checked.passes(false):.3g}")
         return checked.verdict.value, checked.reason + (f", seed {checked.seed}" if checked.seed else "")
     from symland.rigor.check import check_certificate
 
@@ -192,6 +200,32 @@ def _document(path: Path) -> str:
     for step in record["steps"]:
         step["verdict"] = verdicts[step["name"]].value
     return theorem_document({**record, "verdict": Verdict.all(*verdicts.values()).value})
+
+
+@app.command
+def bundle(
+    *,
+    db: Annotated[
+        list[Path], Parameter(name="--db", consume_multiple=True, negative="", help="Databases; one or more.")
+    ],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="The zip file.")] = Path("bundle.zip"),
+) -> None:
+    """Pack landscapes with their certificates, proofs and the program that checks them, fit to be deposited.
+
+    Example: `symland bundle --db xor-1.sqlite xor-2.sqlite -o xor.zip`, then `symland check xor.zip`
+    """
+    from contextlib import ExitStack
+
+    from symland.landscape.database import Database
+    from symland.pipeline.bundle import write_bundle
+
+    progress = Progress()
+    progress.begin("bundle")
+    with ExitStack() as stack:
+        databases = [stack.enter_context(Database.open(path)) for path in db]
+        path = write_bundle(databases, output, progress)
+    progress.end(f"{len(databases)} landscapes, {path.stat().st_size / 1000:.0f} kB")
+    say(str(path))
 
 
 @app.command
