@@ -39,7 +39,7 @@ LARGEST_MEMBER = 500_000_000
 """Bytes of one file of a bundle; a longer one is refused unread."""
 
 EPOCH = (2026, 1, 1, 0, 0, 0)
-"""The time of every file in a bundle, so that equal contents make equal bundles."""
+"""The time of every file in a bundle: when it was packed says nothing."""
 
 GUIDE = """\
 This bundle holds loss landscapes of neural networks, with certificates and proofs.
