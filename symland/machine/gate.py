@@ -17,6 +17,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -227,6 +228,31 @@ class Entry:
             self._scratch.work, room = _at_cache_line(self._workspace)
             self._scratch.start = room
         return self._function(*sizes, room, *starts)
+
+    def fixed(self, sizes: Sizes, arrays: Sequence[Array]) -> Callable[[], int]:
+        """A call on these very arrays, looked at once: for code that calls again and again, writing into them between.
+
+        The arrays stay alive with the call, and it has scratch space of its own: one thread at a time may use it.
+
+        Raises
+        ------
+        KernelError
+            If an array is not fit as it stands, two of them share memory, or there is nothing to run over.
+        """
+        if not sizes[0]:
+            raise KernelError("a fixed call over no points; give one at least")
+        ready = fit(self.ports, sizes, arrays)
+        for port, given, taken in zip(self.ports, arrays, ready, strict=True):
+            if taken is not given:
+                raise KernelError(f"{port.name} would be copied; give an aligned, C-contiguous {port.dtype} array")
+        starts = [ctypes.c_void_p(array.__array_interface__["data"][0]) for array in ready]
+        room: list[Any] = []
+        if self._workspace is not None:
+            work, start = _at_cache_line(self._workspace)
+            room, ready = [ctypes.c_void_p(start)], [*ready, work]
+        call: Any = partial(self._function, *map(ctypes.c_int64, sizes), *room, *starts)
+        call.arrays = ready
+        return call
 
     @staticmethod
     def _expect(ports: Sequence[Port], sizes: Sizes) -> _Known:

@@ -170,3 +170,44 @@ class TestCache:
         blocked = tmp_path / "file"
         blocked.write_text("not a folder")
         assert compile_kernel(load_spec("xor"), cache=blocked).value(np.zeros((1, 12)))[0] == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("engine", ["llvm", "numpy"])
+@pytest.mark.parametrize("points", [1, 5])
+def test_a_fixed_call_computes_what_a_plain_one_does_as_often_as_it_is_called(engine: str, points: int) -> None:
+    kernel = compile_kernel(load_spec("xor", penalty="1e-2"), engine=engine)
+    rng = np.random.default_rng(points)
+    first, product = kernel.fixed("hessian", "value", "gradient", points=points), kernel.fixed("product", points=points)
+    wide = kernel.fixed("per_sample", points=points)
+    for _ in range(3):
+        theta, along = rng.normal(size=(2, points, kernel.n_parameters))
+        first.theta[...], product.theta[...], product.direction[...], wide.theta[...] = theta, theta, along, theta
+        for call in (first, product, wide):
+            call()
+        for got, expected in zip(
+            (first.value, first.gradient, first.hessian), kernel.value_gradient_hessian(theta), strict=True
+        ):
+            assert np.array_equal(got, expected)
+        assert np.array_equal(product.product, kernel.hessian_product(theta, along))
+        assert np.array_equal(wide.per_sample, kernel.per_sample_gradient(theta))
+        assert np.array_equal(first.theta, theta)
+    with pytest.raises(AttributeError, match="ask for it"):
+        _ = first.packed
+    with pytest.raises(KernelError, match="at least"):
+        kernel.fixed("value", points=0)
+    with pytest.raises(KernelError, match="at least"):
+        kernel.fixed()
+    with pytest.raises(KernelError, match="'slope' is not known"):
+        kernel.fixed("slope")
+
+
+def test_two_fixed_calls_share_nothing() -> None:
+    kernel = compile_kernel(load_spec("xor", hidden=(6,)))
+    one, other = kernel.fixed("gradient"), kernel.fixed("gradient")
+    rng = np.random.default_rng(0)
+    one.theta[...], other.theta[...] = rng.normal(size=(2, 1, kernel.n_parameters))
+    one()
+    kept = one.gradient.copy()
+    other()
+    assert np.array_equal(one.gradient, kept)
+    assert not np.array_equal(one.gradient, other.gradient)

@@ -413,3 +413,20 @@ def test_matching_without_the_gate_reads_lists_in_the_wrong_order(monkeypatch: p
     assert found() == wanted
     monkeypatch.setattr(gate, "fit", lambda ports, sizes, arrays: arrays)
     assert found() != wanted
+
+
+def test_a_fixed_call_takes_no_array_that_would_have_to_be_copied() -> None:
+    entry = MIXED._entry
+    fit_in, fit_out = np.ones((3, 8)), np.empty((4, 8))
+    call = entry.fixed((1, 8), (fit_in, fit_out))
+    fit_in[:] = 2.0
+    call()
+    assert np.array_equal(fit_out, MIXED(fit_in))
+    for lanes in (np.ones((3, 16))[:, ::2], np.asfortranarray(np.ones((3, 8))), np.ones((3, 8), dtype=np.float32)):
+        with pytest.raises(KernelError, match="would be copied"):
+            entry.fixed((1, 8), (lanes, fit_out))
+    room = np.ones((7, 8))
+    with pytest.raises(KernelError, match="would be copied"):
+        entry.fixed((1, 8), (room[1:4], room[:4]))
+    with pytest.raises(KernelError, match="no points"):
+        entry.fixed((0, 0), (np.ones((3, 0)), np.empty((4, 0))))
