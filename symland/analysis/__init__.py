@@ -5,7 +5,17 @@ The order is that of the report.
 
 from typing import Any
 
-from symland.analysis import completeness, connections, distinctness, embedding, enumeration, labels, map, program
+from symland.analysis import (
+    completeness,
+    connections,
+    distinctness,
+    embedding,
+    enumeration,
+    labels,
+    map,
+    program,
+    thermo,
+)
 from symland.analysis.question import Question
 
 __all__ = ["QUESTIONS", "Question", "find_question"]
@@ -19,6 +29,7 @@ QUESTIONS: tuple[Question[Any, Any], ...] = (
     labels.QUESTION,
     embedding.QUESTION,
     map.QUESTION,
+    thermo.QUESTION,
 )
 
 

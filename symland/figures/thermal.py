@@ -1,0 +1,41 @@
+"""Heat capacity and occupations of the minima against temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from symland.figures.style import empty_figure, styled
+
+__all__ = ["heat_figure", "occupation_figure"]
+
+
+@styled
+def heat_figure(
+    temperatures: Sequence[float], heat: Sequence[float], parameters: int, *, height: float = 2.6
+) -> Figure:
+    """The heat capacity in units of Boltzmann's constant, and P / 2, that of one harmonic well."""
+    figure = empty_figure(height)
+    axes = figure.add_subplot(xlabel="temperature $T$", ylabel="heat capacity $C$")
+    axes.axhline(parameters / 2, color="0.7", linewidth=0.8)
+    axes.semilogx(temperatures, heat, "o-", markersize=3)
+    return figure
+
+
+@styled
+def occupation_figure(
+    temperatures: Sequence[float],
+    occupations: Sequence[Sequence[float]],
+    classes: Sequence[int],
+    *,
+    height: float = 2.8,
+) -> Figure:
+    """The occupation of each class of minima."""
+    figure = empty_figure(height)
+    axes = figure.add_subplot(xlabel="temperature $T$", ylabel="occupation")
+    for place, number in enumerate(classes):
+        axes.semilogx(temperatures, [row[place] for row in occupations], "o-", markersize=3, label=f"class {number}")
+    axes.set_ylim(-0.03, 1.03)
+    axes.legend(fontsize=8)
+    return figure
