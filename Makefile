@@ -14,7 +14,7 @@ help:
 	@echo "make test       install, and run all tests"
 	@echo "make lint types imports wheel   the other checks of .ci/run"
 	@echo "make prove      every theorem of proofs/"
-	@echo "make bench      kernels against other libraries, side by side; the table goes to docs/"
+	@echo "make bench      kernels against other libraries, a process each; the table goes to docs/"
 	@echo "make enumerate  complete enumeration of small landscapes (slow)"
 	@echo "make sweep      certify every class at N_h = 1 to 4 (slow)"
 	@echo "make gauntlet   complete enumeration against random questions, lists with holes, other orders (an hour)"

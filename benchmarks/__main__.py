@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: kernels against other libraries, in one process and interleaved; writes docs/benchmarks.*"""
+"""`python -m benchmarks`: kernels against other libraries, a process each, in turns; writes docs/benchmarks.*"""
 
 from __future__ import annotations
 
@@ -7,117 +7,39 @@ import os
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.contest import OWN, ROUNDS, once, race
 from benchmarks.networks import NAMES
 from benchmarks.peak import measure_peak
 from benchmarks.peers import PEERS
-from symland.errors import KernelError
-from symland.kernels import compile_kernel
 from symland.kernels.engines import inline_code, record_code
 from symland.spec import LandscapeSpec, load_spec
 
 POINTS = 4096
-WIDTHS = {"gradient": (2, 8, 16, 32), "hessian": (2, 8, 16, 32)}
-ROUNDS = 7
-FEWEST_ROUNDS = 3
-LONGEST = 15.0
-"""CPU seconds after which no further round begins."""
+WIDTHS = (2, 8, 16, 32)
+KINDS = {"gradient": "Value and gradient", "hessian": "Hessian", "product": "Hessian times a vector"}
+
+BATCHES = (1, 64)
+"""Points of the contests of small batches."""
+
+MANY_SAMPLES = ("10-32-3, 1000 samples", "iris, 20-20")
+"""Networks with many samples, at few points."""
 
 PEAK_WIDTHS = (2, 4, 8, 16, 32)
-LARGEST_NUMPY = 100
-SHORTEST = 0.02
-"""CPU seconds of one measurement at least."""
 
 ARITHMETIC = ("add", "sub", "mul", "div", "neg", "abs", "copysign", "least", "most", "less", "select", "sqrt")
 
-Evaluate = Callable[[np.ndarray], Any]
 
-
-def own(spec: LandscapeSpec, kind: str, engine: str) -> Evaluate:
-    kernel = compile_kernel(spec, engine=engine, verify=False)
-    held: dict[int, Any] = {}
-
-    def evaluate(points: np.ndarray) -> Any:
-        n = len(points)
-        if kind == "gradient":
-            held[n] = kernel.value_gradient(points, out=held.get(n))
-        else:
-            held[n] = kernel.hessian(points, out=held.get(n))
-        return held[n]
-
-    return evaluate
-
-
-def packed(spec: LandscapeSpec, kind: str) -> Evaluate:
-    kernel = compile_kernel(spec, verify=False)
-    held: dict[int, Any] = {}
-
-    def evaluate(points: np.ndarray) -> Any:
-        held[len(points)] = kernel.packed_hessian(points, out=held.get(len(points)))
-        return held[len(points)]
-
-    return evaluate
-
-
-def once(evaluate: Evaluate, points: np.ndarray) -> float:
-    """CPU nanoseconds a point; the clock is asked rarely, as it costs as much as a short call."""
-    turns, step, start = 0, max(1, 64 // len(points)), time.process_time()
-    while (spent := time.process_time() - start) < SHORTEST:
-        for _ in range(step):
-            evaluate(points)
-        turns += step
-    return spent / turns / len(points) * 1e9
-
-
-def contestants(spec: LandscapeSpec, kind: str, say: Callable[[str], None]) -> dict[str, Evaluate]:
-    out: dict[str, Evaluate] = {"symland llvm": own(spec, kind, "llvm")}
-    if kind == "hessian":
-        out["symland llvm, packed"] = packed(spec, kind)
-    for engine in ("c", "numpy"):
-        if (engine, kind) == ("numpy", "hessian") and spec.n_parameters > LARGEST_NUMPY:
-            say(f"symland numpy, Hessian: left out at P = {spec.n_parameters}: gigabytes of intermediate arrays")
-            continue
-        try:
-            out[f"symland {engine}"] = own(spec, kind, engine)
-        except KernelError as error:
-            say(f"{engine}: {error}")
-    for peer in PEERS:
-        if not peer.installed:
-            say(f"{peer.name}: not installed")
-            continue
-        try:
-            start = time.process_time()
-            out[peer.name] = peer.make(spec, kind)
-            sys.stderr.write(f"{peer.name}: made in {time.process_time() - start:.2f} CPU s\n")
-        except (MemoryError, ImportError, RuntimeError) as error:
-            say(f"{peer.name}, {kind}: {error}")
-    return out
-
-
-def race(spec: LandscapeSpec, kind: str, n: int, say: Callable[[str], None]) -> dict[str, list[float]]:
-    """CPU nanoseconds a point, one number a round, the contestants taking turns."""
-    points = np.random.default_rng(0).normal(size=(n, spec.n_parameters))
-    running = contestants(spec, kind, say)
-    for name in list(running):
-        try:
-            running[name](points)
-        except (RuntimeError, MemoryError, KernelError) as error:
-            say(f"{name}: {error}")
-            del running[name]
-    times: dict[str, list[float]] = {name: [] for name in running}
-    start = time.process_time()
-    for turn in range(ROUNDS):
-        if turn >= FEWEST_ROUNDS and time.process_time() - start > LONGEST:
-            break
-        for name, evaluate in running.items():
-            times[name].append(once(evaluate, points))
-    return times
+def names(kind: str, points: int = POINTS) -> list[str]:
+    """Who takes part."""
+    left_out = {"symland llvm, packed"} if kind != "hessian" else set[str]()
+    if points > 1:
+        left_out.add("symland llvm, fixed call")
+    return [name for name in (*OWN, *(peer.name for peer in PEERS)) if name not in left_out]
 
 
 def table(times: dict[str, list[float]]) -> list[str]:
@@ -212,19 +134,27 @@ def main() -> int:
     lines = [
         "# Benchmarks",
         "",
-        f"One process, the contestants taking turns, {ROUNDS} rounds, CPU time. The XOR network, {POINTS} points;",
-        "ratios are to `symland llvm` in the same round: median, smallest and largest. Written by `make bench`.",
+        f"Each contestant in a process of its own, pinned to one core, on one thread, warmed up; {ROUNDS} rounds",
+        "in turns, CPU time of the process itself. Ratios are to `symland llvm` in the same round: median, smallest",
+        "and largest. Written by `make bench`.",
     ]
     plotted: dict[str, dict[str, float]] = {}
-    for kind, widths in WIDTHS.items():
-        for width in widths:
-            spec = load_spec("xor", hidden=(width,))
+    for kind, title in KINDS.items():
+        for width in WIDTHS:
             say(f"-- {kind}, {width} hidden nodes")
-            times = race(spec, kind, POINTS, say)
-            title = "Value and gradient" if kind == "gradient" else "Hessian"
-            lines += ["", f"## {title}, N_h = {width} (P = {spec.n_parameters})", "", *table(times)]
+            times = race(names(kind), kind, f"xor, {width}", POINTS, say)
+            parameters = load_spec("xor", hidden=(width,)).n_parameters
+            lines += ["", f"## {title}, N_h = {width} (P = {parameters}), {POINTS} points", "", *table(times)]
             plotted[f"{title}, {width}"] = {name: statistics.median(v) for name, v in times.items()}
-    lines += ["", "## One point", "", *table(race(load_spec("xor"), "gradient", 1, say))]
+    for points in BATCHES:
+        for width in (2, 32):
+            times = race(names("gradient", points), "gradient", f"xor, {width}", points, say)
+            lines += ["", f"## Value and gradient, N_h = {width}, batches of {points}", "", *table(times)]
+    for of in MANY_SAMPLES:
+        for kind in ("gradient", "product"):
+            for points in (1, 4, 64):
+                times = race(names(kind, points), kind, of, points, say)
+                lines += ["", f"## {KINDS[kind]}, {of}, batches of {points}", "", *table(times)]
     table_of_peaks, places = roofline()
     lines += table_of_peaks
     lines += first_kernels()
@@ -255,7 +185,7 @@ def roofline() -> tuple[list[str], Roof]:
     for width in PEAK_WIDTHS:
         spec = load_spec("xor", hidden=(width,))
         points = np.random.default_rng(0).normal(size=(POINTS, spec.n_parameters))
-        evaluate = own(spec, "gradient", "llvm")
+        evaluate = OWN["symland llvm"](spec, "gradient")
         evaluate(points)
         total, fused = operations(spec)
         found = []

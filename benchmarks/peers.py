@@ -54,6 +54,8 @@ def _loss(spec: LandscapeSpec, theta: Any, tanh: Any, log: Any, exp: Any) -> Any
 
 
 def _expandable(library: str, spec: LandscapeSpec, kind: str) -> None:
+    if library != "torch" and (kind == "product" or spec.data.name != "xor" or len(spec.hidden) != 1):
+        raise NotImplementedError("written for value, gradient and Hessian of the XOR network")
     if spec.n_parameters > LARGEST[library][kind]:
         raise MemoryError(f"left out at P = {spec.n_parameters}: it takes minutes or more memory than there is")
 
@@ -134,39 +136,87 @@ def _jax(spec: LandscapeSpec, kind: str) -> Evaluate:
     import jax
     import jax.numpy as jnp
 
-    jax.config.update("jax_enable_x64", True)
     x = jnp.array([[float(v) for v in row] for row in spec.data.inputs])
     y = jnp.array(spec.data.labels)
-    n, penalty = spec.hidden[0], float(spec.penalty)
+    layout, penalty = spec.layout, float(spec.penalty)
 
     def loss(theta: Any) -> Any:
-        w1, w2 = theta[: 2 * n].reshape(n, 2), theta[2 * n : 4 * n].reshape(2, n)
-        h = jnp.tanh(x @ w1.T + theta[4 * n : 5 * n])
-        z = h @ w2.T + theta[5 * n :]
-        chosen = jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1)
+        signal = x
+        for layer in range(1, layout.n_layers + 1):
+            weight, bias = layout.weight(layer), layout.biases(layer)
+            signal = signal @ theta[weight.slice].reshape(weight.shape).T + theta[bias.slice]
+            if layer < layout.n_layers:
+                signal = jnp.tanh(signal)
+        chosen = jnp.take_along_axis(jax.nn.log_softmax(signal), y[:, None], axis=1)
         return -chosen.mean() + penalty * (theta @ theta)
 
-    wanted = jax.value_and_grad(loss) if kind == "gradient" else jax.hessian(loss)
+    def product(theta: Any) -> Any:
+        return jax.jvp(jax.grad(loss), (theta,), (theta,))[1]
+
+    wanted = {"gradient": jax.value_and_grad(loss), "hessian": jax.hessian(loss), "product": product}[kind]
     function = jax.jit(jax.vmap(wanted))
-    return lambda points: jax.block_until_ready(function(points))
+    single = jax.jit(wanted)
+
+    def evaluate(points: np.ndarray) -> Any:
+        # One point without vmap is faster.
+        return jax.block_until_ready(single(points[0]) if len(points) == 1 else function(points))
+
+    return evaluate
+
+
+def _torch_by_hand(spec: LandscapeSpec, kind: str) -> Evaluate:
+    """Backpropagation of a batch written out, for one hidden layer."""
+    import torch
+
+    if kind != "gradient" or len(spec.hidden) != 1:
+        raise NotImplementedError("written for the gradient of one hidden layer")
+    torch.set_num_threads(1)
+    x = torch.tensor([[float(v) for v in row] for row in spec.data.inputs], dtype=torch.float64)
+    y = torch.tensor(spec.data.labels)
+    w1, w2, b1, b2 = (spec.layout.weight(1), spec.layout.weight(2), spec.layout.biases(1), spec.layout.biases(2))
+    samples, penalty = spec.n_samples, float(spec.penalty)
+    one_hot = torch.nn.functional.one_hot(y, spec.n_outputs).to(torch.float64)
+
+    def evaluate(points: np.ndarray) -> Any:
+        with torch.no_grad():
+            theta = torch.from_numpy(points)
+            n = len(theta)
+            first, second = theta[:, w1.slice].view(n, *w1.shape), theta[:, w2.slice].view(n, *w2.shape)
+            h = torch.tanh(x @ first.transpose(1, 2) + theta[:, None, b1.slice])
+            z = h @ second.transpose(1, 2) + theta[:, None, b2.slice]
+            logs = torch.log_softmax(z, dim=2)
+            value = -(logs * one_hot).sum(dim=(1, 2)) / samples + penalty * (theta * theta).sum(dim=1)
+            error = (logs.exp() - one_hot) / samples
+            back = (error @ second) * (1 - h * h)
+            matrices = [(back.transpose(1, 2) @ x).flatten(1), (error.transpose(1, 2) @ h).flatten(1)]
+            return value, torch.cat([*matrices, back.sum(1), error.sum(1)], dim=1) + 2 * penalty * theta
+
+    return evaluate
 
 
 def _torch(spec: LandscapeSpec, kind: str) -> Evaluate:
     import torch
 
-    _expandable("torch", spec, kind)
+    _expandable("torch", spec, "hessian" if kind == "hessian" else "gradient")
     torch.set_num_threads(1)
     x = torch.tensor([[float(v) for v in row] for row in spec.data.inputs], dtype=torch.float64)
     y = torch.tensor(spec.data.labels)
-    n, penalty = spec.hidden[0], float(spec.penalty)
+    layout, penalty = spec.layout, float(spec.penalty)
 
     def loss(theta: Any) -> Any:
-        w1, w2 = theta[: 2 * n].reshape(n, 2), theta[2 * n : 4 * n].reshape(2, n)
-        h = torch.tanh(x @ w1.T + theta[4 * n : 5 * n])
-        z = h @ w2.T + theta[5 * n :]
-        return torch.nn.functional.cross_entropy(z, y) + penalty * (theta @ theta)
+        signal = x
+        for layer in range(1, layout.n_layers + 1):
+            weight, bias = layout.weight(layer), layout.biases(layer)
+            signal = signal @ theta[weight.slice].reshape(weight.shape).T + theta[bias.slice]
+            if layer < layout.n_layers:
+                signal = torch.tanh(signal)
+        return torch.nn.functional.cross_entropy(signal, y) + penalty * (theta @ theta)
 
-    wanted = torch.func.grad_and_value(loss) if kind == "gradient" else torch.func.hessian(loss)
+    def product(theta: Any) -> Any:
+        return torch.func.jvp(torch.func.grad(loss), (theta,), (theta,))[1]
+
+    value = torch.func.grad_and_value(loss)
+    wanted = {"gradient": value, "hessian": torch.func.hessian(loss), "product": product}[kind]
     function = torch.func.vmap(wanted)
     return lambda points: function(torch.from_numpy(points))
 
@@ -176,6 +226,7 @@ PEERS = (
     Peer(name="SymEngine LLVM", module="symengine", make=_symengine),
     Peer(name="CasADi C, map", module="casadi", make=_casadi),
     Peer(name="JAX jit(vmap)", module="jax", make=_jax),
+    Peer(name="torch by hand", module="torch", make=_torch_by_hand),
     Peer(name="torch.func vmap", module="torch", make=_torch),
 )
 
