@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 import msgspec
 
 from symland.analysis.question import QUIET, Picture, Question, Setting
+from symland.errors import SpecError
 from symland.records import Verdict
 from symland.tables import Cell, Column, Enclosed, Sampled, Table
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QUESTION", "AtTemperature", "Crossover", "PassageTime", "Rate", "SampledLogZ", "Thermo", "ThermoOptions"]
 
-LARGEST_TERM = 0.1
+LARGEST_TERM = 0.05
 """Largest next term |c T|, averaged over the occupations, at which the harmonic form is trusted; in units of ln Z."""
 
 LARGEST_SHALLOW = 0.05
@@ -34,6 +35,9 @@ class SampledLogZ(msgspec.Struct, frozen=True, kw_only=True):
     lower: float
     upper: float
     energy: float
+    energy_error: float
+    heat_capacity: float
+    acceptance: float
     holds: bool
 
 
@@ -112,15 +116,20 @@ class Thermo(msgspec.Struct, frozen=True, kw_only=True):
     crossovers: tuple[Crossover, ...]
     rates: tuple[Rate, ...]
     passage_times: tuple[PassageTime, ...]
+    decide: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class ThermoOptions:
-    """At which temperatures."""
+    """At which temperatures, and how hard to sample."""
 
     temperature: Annotated[str, 'Temperatures in units of the loss: "1e-2", "1e-3,1e-2", or a range "1e-4..1".'] = (
         "1e-4..1"
     )
+    samples: Annotated[int, "Particles of each run of the sampler; 0 leaves it out."] = 1024
+    runs: Annotated[int, "Independent runs, from which the standard error comes."] = 16
+    seed: Annotated[int, "Makes the sampler repeatable."] = 0
+    decide: Annotated[float, "The largest standard error of ln Z with which the sampler decides anything."] = 0.25
 
 
 @final
@@ -135,6 +144,7 @@ class _Thermo(Question[ThermoOptions, Thermo]):
     def ask(self, landscape: Landscape, *others: Landscape, options: ThermoOptions, setting: Setting = QUIET) -> Thermo:
         import numpy as np
 
+        from symland.analysis.sampling.sampled import check_effort
         from symland.analysis.temperature.elimination import log_passage_times
         from symland.analysis.temperature.enclosure import enclose_superposition
         from symland.analysis.temperature.grid import parse_temperatures
@@ -142,6 +152,10 @@ class _Thermo(Question[ThermoOptions, Thermo]):
         from symland.analysis.temperature.superposition import anharmonic, basins_of, crossovers, superpose
 
         exact = parse_temperatures(options.temperature)
+        if options.samples:
+            check_effort(options.samples, options.runs)
+        if not options.decide > 0:
+            raise SpecError.at("--decide", f"{options.decide} nats", "write a positive error of ln Z")
         basins = basins_of(landscape)
         minima = basins.classes
         crossings = crossings_of(landscape)
@@ -149,7 +163,8 @@ class _Thermo(Question[ThermoOptions, Thermo]):
         setting.listener.advance("third and fourth derivatives")
         terms = anharmonic(landscape, minima)
         rates, times, rows = [], [], []
-        for given, bounds in zip(exact, enclose_superposition(landscape, exact), strict=True):
+        sampled = _sample(landscape, [float(t) for t in exact], options, setting)
+        for given, bounds, seen in zip(exact, enclose_superposition(landscape, exact), sampled, strict=True):
             t = float(given)
             found = superpose(basins, t)
             shares = found.occupations
@@ -170,7 +185,7 @@ class _Thermo(Question[ThermoOptions, Thermo]):
                     trusted=not reason,
                     reason=reason,
                     enclosure=bounds,
-                    sampled=None,
+                    sampled=seen,
                 )
             )
             log_k = log_rates(landscape, crossings, t)
@@ -191,6 +206,7 @@ class _Thermo(Question[ThermoOptions, Thermo]):
             crossovers=tuple(Crossover(lower=a, higher=b, temperature=t) for a, b, t in crossovers(basins)),
             rates=tuple(rates),
             passage_times=tuple(times),
+            decide=options.decide,
         )
 
     def sentence(self, answer: Thermo) -> str:
@@ -198,13 +214,15 @@ class _Thermo(Question[ThermoOptions, Thermo]):
         low, high = answer.temperatures[0], answer.temperatures[-1]
         span = f"T = {low.temperature:g}" + (f" to {high.temperature:g}" if high is not low else "")
         if not held:
-            return f"At {span} the harmonic form is not to be trusted: {low.reason}."
+            return f"At {span} the harmonic form is not to be trusted: {low.reason}.{_contest(answer)}"
         text = (
             f"At {span} the harmonic form holds at {len(held)} of {len(answer.temperatures)} temperatures"
             f", up to T = {held[-1].temperature:g}; ln Z = {held[-1].log_z:.6g} there."
         )
         worst = [row for row in answer.temperatures if not row.trusted]
-        return f"{text} At T = {worst[0].temperature:g} {worst[0].reason}." if worst else text
+        if worst:
+            text = f"{text} At T = {worst[0].temperature:g} {worst[0].reason}."
+        return f"{text}{_contest(answer)}"
 
     def tables(self, answer: Thermo) -> tuple[Table, ...]:
         names = ("T", "ln Z", "proved", "sampled", "U", "C", "S", "next term", "shallow", "harmonic form")
@@ -238,7 +256,10 @@ class _Thermo(Question[ThermoOptions, Thermo]):
         return tuple(found)
 
     def verdict(self, answer: Thermo) -> Verdict:
-        return Verdict.CERTIFIED
+        if any(_apart(row) for row in answer.temperatures):
+            return Verdict.REFUTED
+        blind = any(not row.trusted and not (row.sampled and row.sampled.holds) for row in answer.temperatures)
+        return Verdict.UNDECIDED if blind else Verdict.CERTIFIED
 
     def figures(self, answer: Thermo, landscape: Landscape) -> Mapping[str, Picture]:
         if len(answer.temperatures) < 3:
@@ -254,6 +275,73 @@ class _Thermo(Question[ThermoOptions, Thermo]):
             ),
             "occupations": Picture(figure=shares, caption="Occupations of the classes of minima."),
         }
+
+
+def _sample(
+    landscape: Landscape, temperatures: list[float], options: ThermoOptions, setting: Setting
+) -> tuple[SampledLogZ | None, ...]:
+    """The sampler's answers at ascending temperatures, from the hottest down."""
+    if not options.samples:
+        return (None,) * len(temperatures)
+    from symland.analysis.sampling.sampled import cooling_path, temper
+    from symland.analysis.sampling.target import target_of
+    from symland.kernels import compile_kernel
+
+    spec = landscape.spec
+    corners, before = cooling_path(temperatures[::-1])
+    found = temper(
+        target_of(spec, compile_kernel(spec), landscape.group),
+        corners,
+        samples=options.samples,
+        runs=options.runs,
+        seed=options.seed,
+        progress=lambda note, done, total: setting.listener.advance(note, done, total),
+    )
+    return tuple(
+        SampledLogZ(
+            log_z=stop.log_z.value,
+            error=stop.log_z.error,
+            ess=stop.ess,
+            lower=stop.log_z.lower,
+            upper=stop.log_z.upper,
+            energy=stop.energy.value,
+            energy_error=stop.energy.error,
+            heat_capacity=stop.variance / t**2,
+            acceptance=stop.acceptance,
+            holds=stop.log_z.error <= options.decide,
+        )
+        for t, stop in zip(temperatures, found.stops[before:][::-1], strict=True)
+    )
+
+
+def _apart(row: AtTemperature) -> bool:
+    """Whether both hold and differ by more than three standard errors and twice the next term."""
+    seen = row.sampled
+    if seen is None or not (row.trusted and seen.holds):
+        return False
+    return abs(row.log_z + row.next_term - seen.log_z) > 3 * seen.error + 2 * row.next_size
+
+
+def _contest(answer: Thermo) -> str:
+    """Where neither or both answers hold, in words; empty where there is nothing to say."""
+    rows = answer.temperatures
+    blind = [row for row in rows if not row.trusted and not (row.sampled and row.sampled.holds)]
+    text = ""
+    for row in rows:
+        if _apart(row) and row.sampled:
+            text += (
+                f" At T = {row.temperature:g} the sampler says {row.sampled.log_z:.6g} +- {row.sampled.error:.2g}, the "
+                "superposition another number: a minimum is missing, or every run was trapped."
+            )
+            break
+    if blind and blind[0].sampled is None:
+        text += f" At T = {blind[0].temperature:g} neither holds: nothing was sampled."
+    elif blind and blind[0].sampled:
+        text += (
+            f" At T = {blind[0].temperature:g} neither holds: the sampler's error {blind[0].sampled.error:.2g} is "
+            f"above the {answer.decide:g} that it is asked to decide; write more --samples."
+        )
+    return text
 
 
 def _reason(size: float, shallow: float) -> str:

@@ -12,7 +12,9 @@ from symland.analysis import thermo
 from symland.analysis.temperature.elimination import log_solve
 from symland.analysis.temperature.kinetics import crossings_of, log_rates
 from symland.analysis.temperature.superposition import basins_of
+from symland.landscape.landscape import Landscape
 from symland.landscape.network import log_det
+from symland.records import Verdict
 from tests.analysis.temperature.landscapes import xor_landscape
 from tests.test_cli import call
 
@@ -93,7 +95,7 @@ def test_a_rate_is_the_formula_of_transition_state_theory_for_one_pathway():
 
 
 def test_the_document_has_the_keys_that_scripts_read(database, capsys):
-    assert call("thermo", "--db", database, "--temperature", "1e-3,1e-2", "--json") == 0
+    assert call("thermo", "--db", database, "--temperature", "1e-3,1e-2", "--samples", "64", "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert [row["temperature"] for row in document["temperatures"]] == [1e-3, 1e-2]
     for row in document["temperatures"]:
@@ -110,8 +112,34 @@ def test_a_bad_temperature_is_one_line_and_status_two(database, capsys):
 
 def test_where_the_next_term_is_not_small_the_harmonic_form_is_not_trusted():
     found = xor_landscape(2, "1e-2")
-    answer = thermo.QUESTION.ask(found, options=thermo.ThermoOptions(temperature="1e-3,1"))
+    answer = thermo.QUESTION.ask(found, options=thermo.ThermoOptions(temperature="1e-3,1", samples=0))
     cold, hot = answer.temperatures
     assert cold.trusted
     assert not hot.trusted
     assert "next term" in hot.reason
+
+
+def test_the_sampler_and_the_superposition_agree_within_three_errors_where_both_hold():
+    found = xor_landscape(2, "1e-2")
+    options = thermo.ThermoOptions(temperature="1e-3,5e-3", samples=512, runs=8)
+    answer = thermo.QUESTION.ask(found, options=options)
+    for row in answer.temperatures:
+        assert row.trusted
+        assert row.sampled.holds
+        assert abs(row.log_z + row.next_term - row.sampled.log_z) < 3 * row.sampled.error < 0.6
+
+
+def test_where_neither_holds_the_answer_is_open_and_says_so():
+    found = xor_landscape(1, "1e-2")
+    options = thermo.ThermoOptions(temperature="1", samples=32, runs=3, decide=1e-6)
+    answer = thermo.QUESTION.ask(found, options=options)
+    assert thermo.QUESTION.verdict(answer) is Verdict.UNDECIDED
+    assert "asked to decide" in thermo.QUESTION.sentence(answer)
+
+
+def test_a_list_that_lacks_its_lowest_minimum_is_refuted_by_the_sampler():
+    found = xor_landscape(2, "1e-2")
+    lost = Landscape(spec=found.spec, points=found.points[1:])
+    answer = thermo.QUESTION.ask(lost, options=thermo.ThermoOptions(temperature="2e-3", samples=512, runs=8))
+    assert thermo.QUESTION.verdict(answer) is Verdict.REFUTED
+    assert "a minimum is missing" in thermo.QUESTION.sentence(answer)
