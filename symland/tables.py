@@ -34,6 +34,9 @@ class Sampled:
     ess: float
 
 
+MOST_COLUMNS = 8
+"""Columns beyond which a table is set smaller, so that it keeps within the page."""
+
 Cell = str | int | float | Fraction | Verdict | Enclosed | Sampled | None
 
 
@@ -152,6 +155,8 @@ def longtable(table: Table) -> str:
     """A table that may run over pages, as LaTeX. Needs booktabs, longtable, amssymb."""
     numeric = [all(isinstance(row[k], int | float | None) for row in table.rows) for k in range(len(table.columns))]
     form = "".join("r" if number else "l" for number in numeric)
+    many = len(table.columns) > MOST_COLUMNS
+    size, gap = (r"\scriptsize", "2.5pt") if many else (r"\footnotesize", "4pt")
     head = " & ".join(column.head for column in table.columns)
     body = "\n".join(
         " & ".join(column.latex(cell) for column, cell in zip(table.columns, row, strict=True)) + r" \\"
@@ -160,8 +165,8 @@ def longtable(table: Table) -> str:
     caption = table.caption or text_tex(table.title)
     return "\n".join(
         [
-            r"{\footnotesize",
-            r"\setlength{\tabcolsep}{4pt}",
+            "{" + size,
+            rf"\setlength{{\tabcolsep}}{{{gap}}}",
             rf"\begin{{longtable}}{{{form}}}",
             rf"\caption{{{caption}}}\label{{tab:{table.name}}}\\",
             r"\toprule",

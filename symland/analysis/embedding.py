@@ -190,19 +190,31 @@ class _Embedding(Question[EmbeddingOptions, Embedding]):
         held = "Every class" if answer.held == len(answer.points) else f"{answer.held} of {len(answer.points)} classes"
         return f"{held} stays stationary with the predicted index when nodes of zero weights are added, {step}."
 
+    def claim(self, answer: Embedding) -> str:
+        if answer.verdict is not Verdict.CERTIFIED:
+            return ""
+        kept = sum(point.rise == 0 for point in answer.points)
+        rises = sorted({point.rise for point in answer.points} - {0})
+        risen = f", and rises by {' or '.join(map(str, rises))} at the others" if rises else ""
+        where = f"the same there at {kept} of {len(answer.points)} classes{risen}"
+        return (
+            f"With all weights of the new nodes zero, each is stationary with the same loss in the network of "
+            f"{_widths(answer.hidden_wide)} hidden nodes. Its index is {where}."
+        )
+
     def tables(self, answer: Embedding) -> tuple[Table, ...]:
         columns = (
             Column(name="class"),
             Column(name="loss", places=8, digits=12),
             Column(name="tau", tex=r"$\tau$", digits=4),
             Column(name="index"),
-            Column(name="predicted"),
-            Column(name="computed"),
-            Column(name="lowest predicted", places=8),
-            Column(name="lowest computed", places=8),
+            Column(name="predicted", tex="pred."),
+            Column(name="computed", tex="comp."),
+            Column(name="lowest predicted", tex="lowest pred.", places=8),
+            Column(name="lowest computed", tex="lowest comp.", places=8),
             Column(name="gradient", tex=r"$\lvert\nabla E\rvert$", digits=1),
-            Column(name="stationary"),
-            Column(name="index holds"),
+            Column(name="stationary", tex="stat."),
+            Column(name="index holds", tex="index"),
             Column(name="escapes to", places=6, digits=9),
         )
         rows = tuple(

@@ -141,6 +141,10 @@ class Question(ABC, Generic[O, A]):
     def sentence(self, answer: A) -> str:
         """The answer in one plain sentence."""
 
+    def claim(self, answer: A) -> str:
+        """What is proved, as LaTeX that can stand in the theorem about the landscape; empty where nothing is."""
+        return ""
+
     def tables(self, answer: A) -> tuple[Table, ...]:
         """The answer in numbers."""
         return ()

@@ -15,6 +15,7 @@ __all__ = [
     "hidden_group_tex",
     "parameter_table",
     "pathway_rows",
+    "radius_rows",
     "theorem_rows",
 ]
 
@@ -37,7 +38,7 @@ Rows = list[list[str]]
 
 
 def class_rows(data: ReportData) -> Rows:
-    """class, index, copies, irreducible width, loss enclosure, softest eigenvalue, residual, bits, three verdicts."""
+    """class, index, copies, irreducible width, loss enclosure, softest eigenvalue, residual, verdict."""
     return [
         [
             str(row.number),
@@ -47,11 +48,31 @@ def class_rows(data: ReportData) -> Rows:
             f"${_loss(row)}$",
             _or_dash(_eigenvalue(row)),
             _or_dash(f"${scientific_tex(row.residual)}$" if row.residual is not None else None),
+            verdict_tex(Verdict.all(row.existence, row.uniqueness, row.index_verdict)),
+        ]
+        for row in _ordered(data)
+    ]
+
+
+def radius_rows(data: ReportData) -> Rows:
+    """class, inclusion and uniqueness radius, bits, three verdicts: of every class with a certificate."""
+    return [
+        [
+            str(row.number),
+            *(
+                _or_dash(None if radius is None else f"${scientific_tex(radius)}$")
+                for radius in (row.inclusion_radius, row.uniqueness_radius)
+            ),
             _or_dash(row.precision),
             *(verdict_tex(v) for v in (row.existence, row.uniqueness, row.index_verdict)),
         ]
-        for row in sorted(data.classes, key=lambda row: (row.index, row.loss))
+        for row in _ordered(data)
+        if row.precision is not None
     ]
+
+
+def _ordered(data: ReportData) -> list[ClassRow]:
+    return sorted(data.classes, key=lambda row: (row.index, row.loss))
 
 
 def _loss(row: ClassRow) -> str:

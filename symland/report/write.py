@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
-from symland.analysis import QUESTIONS, Question
+from symland.analysis import QUESTIONS, Question, enumeration
 from symland.errors import ReportError
 from symland.figures import (
     FORMATS,
@@ -23,6 +23,7 @@ from symland.figures import (
     take_slice,
 )
 from symland.landscape.database import Database
+from symland.landscape.exchange import write_csv
 from symland.report.data import ReportData, collect
 from symland.report.formulas import Formulas, build_formulas, build_gradient, parameter_names
 from symland.report.latex import Compilation, compile_pdf, environment
@@ -36,6 +37,7 @@ from symland.report.tables import (
     hidden_group_tex,
     parameter_table,
     pathway_rows,
+    radius_rows,
     theorem_rows,
 )
 from symland.symbolic.losses import LOSSES
@@ -48,6 +50,7 @@ NETWORKS_DRAWN = 2
 
 FRAGMENTS = (
     "summary",
+    "statement",
     "question",
     "formulas",
     "symmetry",
@@ -55,6 +58,7 @@ FRAGMENTS = (
     "classes",
     "pathways",
     "proofs",
+    "radii",
     "versions",
 )
 """Fragments of every report; gradient, parameters, theorems and the sections of questions come where there is something
@@ -72,7 +76,8 @@ def write_report(
     """Write the report of a database into a folder.
 
     report.tex holds fragments that a paper can \\input by themselves, each naming the packages that it needs;
-    figures/ holds each figure. Where latexmk, pdflatex or tectonic is present, report.pdf is made.
+    figures/ holds each figure, certificates/ and data/ what is too long to print, references.bib the works cited.
+    Where latexmk, pdflatex or tectonic is present, report.pdf is made.
 
     Parameters
     ----------
@@ -105,6 +110,7 @@ def write_report(
         raise ReportError(f"{folder}: cannot be made ({error.strerror}); give a folder that can be written") from None
     data = collect(database)
     figures, written = _figures(data, folder / "figures", formats)
+    written += _files(data, folder)
     texts = _texts(data, figures)
     for name, text in texts.items():
         path = folder / f"{name}.tex"
@@ -122,6 +128,22 @@ def write_report(
             written.insert(0, source.with_suffix(".pdf"))
         if note is not None:
             note(outcome.value)
+    return written
+
+
+def _files(data: ReportData, folder: Path) -> list[Path]:
+    """What the report speaks of and does not print: every certificate, every point, the works that are cited."""
+    written = write_csv(folder / "data", data.landscape)
+    (folder / "certificates").mkdir(exist_ok=True)
+    for number, certificate in sorted(data.landscape.certificates.items()):
+        path = folder / "certificates" / f"class-{number}.json"
+        path.write_text(certificate.to_json(), encoding="utf-8")
+        written.append(path)
+    works = cited_works([str(proof.get("source", "")) for proof in data.theorems])
+    if works:
+        path = folder / "references.bib"
+        path.write_text("\n".join(work.bibtex for work in works), encoding="utf-8")
+        written.append(path)
     return written
 
 
@@ -214,6 +236,7 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
         else [],
         "class_rows": class_rows(data),
         "pathway_rows": pathway_rows(data),
+        "radius_rows": radius_rows(data),
         "sections": [
             {"title": q.section, "name": q.name, "figures": figures["asked"].get(q.name, {})}
             for q in _answered(data)
@@ -286,9 +309,18 @@ def _summary(data: ReportData, formulas: Formulas) -> dict[str, Any]:
         "by_index": ", ".join(parts),
         "copies": counts.copies[0] if counts.copies else 0,
         "copies_all": sum(counts.copies),
+        "copies_by_index": ", ".join(f"{n}~of index~{index}" for index, n in enumerate(counts.copies)),
         "certified": sum(data.account.certified),
+        "claims": [claim for q in _answered(data) if (claim := q.claim(data.answers[q.name]))],
+        "completeness": _completeness(data),
         "sentences": [text_tex(q.sentence(data.answers[q.name])) for q in _answered(data) if q.section],
     }
+
+
+def _completeness(data: ReportData) -> str:
+    """How it was proved that there are no others."""
+    proof = data.answers.get(enumeration.QUESTION.name)
+    return "" if proof is None else text_tex(enumeration.QUESTION.sentence(proof))
 
 
 def _widths(hidden: Any) -> str:

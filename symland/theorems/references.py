@@ -43,6 +43,15 @@ class Reference:
         doi = rf", doi:\,\texttt{{{self.doi}}}" if self.doi else ""
         return rf"{self.authors}. \emph{{{self.title}}}. {self.where} ({self.year}){doi}."
 
+    @property
+    def bibtex(self) -> str:
+        """The entry of a .bib file."""
+        doi = f",\n  doi = {{{self.doi}}}" if self.doi else ""
+        return (
+            f"@misc{{{self.key},\n  author = {{{{{self.authors}}}}},\n  title = {{{{{self.title}}}}},\n"
+            f"  howpublished = {{{self.where}}},\n  year = {{{self.year}}}{doi}\n}}\n"
+        )
+
 
 @cache
 def references() -> dict[str, Reference]:

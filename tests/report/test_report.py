@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -107,8 +109,13 @@ def test_the_table_of_classes_says_what_the_certificates_say(tmp_path: Path) -> 
         data = collect(database)
     rows = [line for line in (tmp_path / "classes.tex").read_text().splitlines() if re.match(r"\d+ & ", line)]
     assert len(rows) == 5
-    assert [row.count(r"\checkmark") for row in rows] == [3, 3, 3, 3, 0]
-    assert rows[-1].count("?") == 3
+    assert [row.count(r"\checkmark") for row in rows] == [1, 1, 1, 1, 0]
+    assert rows[-1].count("?") == 1
+    radii = [line for line in (tmp_path / "radii.tex").read_text().splitlines() if re.match(r"\d+ & ", line)]
+    assert [row.count(r"\checkmark") for row in radii] == [3, 3, 3, 3, 0]
+    for number in range(5):
+        saved = json.loads((tmp_path / "certificates" / f"class-{number}.json").read_text())
+        assert saved["seal"] == data.landscape.certificates[number].to_dict()["seal"]
     assert (data.account.counts.classes, data.certified_by_index) == ((2, 2, 1), (2, 2, 0))
     copies = [p.orbit_size for p in data.points]
     assert data.account.counts.morse_sum == copies[0] + copies[1] - copies[2] - copies[3] + copies[4]
@@ -262,6 +269,28 @@ def test_a_report_compiles_and_leaves_no_other_files(tmp_path: Path, name: str) 
     assert notes == ["the PDF was made"]
     assert written[0].read_bytes().startswith(b"%PDF-")
     assert {p.suffix for p in (tmp_path / "r").iterdir() if p.is_file()} == {".pdf", ".tex"}
+
+
+ALONE = r"""\documentclass{article}
+\usepackage{amsmath,amssymb,booktabs,longtable,graphicx}
+\begin{document}
+\input{%s}
+\end{document}
+"""
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+def test_every_fragment_compiles_alone(tmp_path: Path) -> None:
+    with make_database(tmp_path / "a.sqlite", XOR) as database:
+        fill(database)
+        write_report(database, tmp_path, formats=("pdf",), pdf=False)
+    fragments = sorted(p.stem for p in tmp_path.glob("*.tex") if p.stem != "report")
+    assert {"statement", "classes", "radii", "embedding", "theorem-own"} <= {*fragments}
+    for name in fragments:
+        (tmp_path / "alone.tex").write_text(ALONE % name)
+        command = ["pdflatex", "-draftmode", "-halt-on-error", "-interaction=nonstopmode", "alone.tex"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{name}: {done.stdout[-800:]}"
 
 
 def test_without_a_latex_program_the_source_is_left_with_one_line(
