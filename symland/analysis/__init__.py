@@ -14,6 +14,7 @@ from symland.analysis import (
     labels,
     map,
     program,
+    rates,
     thermo,
 )
 from symland.analysis.question import Question
@@ -30,6 +31,7 @@ QUESTIONS: tuple[Question[Any, Any], ...] = (
     embedding.QUESTION,
     map.QUESTION,
     thermo.QUESTION,
+    rates.QUESTION,
 )
 
 
