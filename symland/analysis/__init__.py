@@ -11,6 +11,7 @@ from symland.analysis import (
     distinctness,
     embedding,
     enumeration,
+    families,
     labels,
     map,
     program,
@@ -24,6 +25,7 @@ __all__ = ["QUESTIONS", "Question", "find_question"]
 QUESTIONS: tuple[Question[Any, Any], ...] = (
     program.QUESTION,
     completeness.QUESTION,
+    families.QUESTION,
     distinctness.QUESTION,
     enumeration.QUESTION,
     connections.QUESTION,

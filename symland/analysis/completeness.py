@@ -41,6 +41,8 @@ class _Completeness(Question[NoOptions, Completeness]):
     def sentence(self, answer: Completeness) -> str:
         low, estimate, high = (_count(x) for x in answer.estimate)
         ended = "its stop rules held" if answer.satisfied else "it was ended before its stop rules held"
+        if not any(r.observed for r in answer.by_index):
+            return f"{answer.searches} searches found no isolated stationary point; {ended}."
         return (
             f"In {answer.searches} searches, the last new class in number {answer.last_new}, {ended}; "
             f"Chao's estimate of the number of classes is {estimate} ({low} to {high} at 95 %)."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 import msgspec
 
 from symland.analysis.question import QUIET, Question, Setting
-from symland.records import Verdict
+from symland.records import Outcome, Verdict
 
 if TYPE_CHECKING:
     from symland.explore.pathways import Connections as Found
@@ -35,6 +35,8 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     lost : tuple of LostBranch
     components : int
         Parts into which the minima fall.
+    on_families : int
+        Branches that end on a family of stationary points or run away to infinity: they arrive, but at no class.
     """
 
     pathways: int
@@ -42,6 +44,7 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     on_saddles: int = 0
     descents: int = 0
     components: int = 1
+    on_families: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +74,15 @@ class _Connections(Question[ConnectionsOptions, Connections]):
         )
 
     def sentence(self, answer: Connections) -> str:
-        parts = "one connected part" if answer.components == 1 else f"{answer.components} parts that NO pathway joins"
+        parts = (
+            "no part"
+            if not answer.components
+            else "one connected part"
+            if answer.components == 1
+            else f"{answer.components} parts that NO pathway joins"
+        )
         lost = f"; {len(answer.lost)} branches of transition states did not arrive anywhere" if answer.lost else ""
+        lost += f"; {answer.on_families} end on families or go to infinity" if answer.on_families else ""
         return (
             f"{answer.pathways} pathways; {answer.on_saddles} end on saddles; {answer.descents} descents go on "
             f"from those "
@@ -88,12 +98,18 @@ def connections_of(found: Found) -> Connections:
     from symland.explore import components
 
     parts = components(found)
+    elsewhere = (Outcome.DEGENERATE, Outcome.DIVERGED)
     return Connections(
         pathways=len(found.pathways),
-        lost=tuple(LostBranch(number=b.transition_state, sign=b.sign, outcome=b.outcome.value) for b in found.lost),
+        lost=tuple(
+            LostBranch(number=b.transition_state, sign=b.sign, outcome=b.outcome.value)
+            for b in found.lost
+            if b.outcome not in elsewhere
+        ),
         on_saddles=sum(found.ends_on_saddle(path) for path in found.pathways),
         descents=len(found.descents),
         components=len({int(root) for root, point in zip(parts, found.points, strict=True) if point.index == 0}),
+        on_families=sum(branch.outcome in elsewhere for branch in found.lost),
     )
 
 

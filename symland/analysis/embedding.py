@@ -248,6 +248,8 @@ class _Embedding(Question[EmbeddingOptions, Embedding]):
     def figures(self, answer: Embedding, landscape: Landscape) -> Mapping[str, Picture]:
         from symland.figures import embedding_columns, embedding_figure
 
+        if not answer.points:
+            return {}
         titles = tuple(f"$N_h = {_widths(h)}$" for h in (answer.hidden, answer.hidden_wide))
         classes = [(p.loss, p.index) for p in landscape.points]
         columns, links = embedding_columns(classes, answer.points, (titles[0], titles[1]))

@@ -42,6 +42,7 @@ def print_answer(question: Question[Any, Any], answer: Any, json: bool) -> int:
 
 def show_account(database: Database, json: bool, asked: Iterable[str] | None = None) -> int:
     """Print the classes, how complete their list is, and what is known of it; the exit status."""
+    from symland.analysis import families
     from symland.analysis.answers import read_answers
     from symland.pipeline import summary
 
@@ -58,9 +59,13 @@ def show_account(database: Database, json: bool, asked: Iterable[str] | None = N
         ["class", "index", "loss", "copies", "certified"],
         rows,
     )
+    if "families" in answers:
+        for table in families.QUESTION.tables(answers["families"]):
+            print_table(table.title, table.heads, table.texts())
     account = landscape.account
     counts, copies = (" ".join(map(str, c)) or "none" for c in (account.counts.classes, account.counts.copies))
-    say(f"classes: {account.wording}; by index {counts}; copies {copies}; Morse sum {account.counts.morse_sum}")
+    morse = f"; Morse sum {account.counts.morse_sum}" if account.counts.no_test is None else ""
+    say(f"classes: {account.wording}; by index {counts}; copies {copies}{morse}")
     for question in QUESTIONS:
         if question.name in answers:
             say(f"{question.name}: {question.sentence(answers[question.name])}")
@@ -71,7 +76,7 @@ def complain(landscape: Landscape, answers: dict[str, Any], asked: Iterable[str]
     """Say loudly what is open or refuted of what was asked, by default of all that is stored; the exit status."""
     account, counts = landscape.account, landscape.account.counts
     warnings = []
-    if not counts.total:
+    if not counts.total and landscape.evidence.families is None:
         warnings.append("no stationary point is known yet; run `symland explore` again, it goes on where it was")
     if counts.morse is Verdict.REFUTED:
         warnings.append(
@@ -87,6 +92,6 @@ def complain(landscape: Landscape, answers: dict[str, Any], asked: Iterable[str]
                 warnings.append(f"{question.name} is {verdict.value}: {question.sentence(answers[question.name])}")
     for warning in warnings:
         say(f"WARNING: {warning}")
-    if counts.total and counts.no_test is not None:
-        say(f"The Morse sum {counts.morse_sum} is no test of completeness here: {counts.no_test}")
+    if counts.total + counts.families + counts.runaways and counts.no_test is not None:
+        say(f"The Morse sum is no test of completeness here: {counts.no_test}")
     return OPEN if warnings else 0

@@ -92,7 +92,7 @@ def explore(
         progress.end(f"{found.completeness.searches} searches")
         progress.begin("connect")
         progress.end(f"{len(pipeline.connect_into(database, listener=progress).pathways)} pathways")
-        return show_account(database, json, ("completeness", "connections"))
+        return show_account(database, json, ("completeness", "families", "connections"))
 
 
 @app.command

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from symland.errors import ExplorationError
 from symland.explore.coverage import Completeness, completeness
 from symland.explore.following import follow
-from symland.explore.identify import Catalogue
+from symland.explore.identify import Catalogue, same_level
 from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.squared import descend_squared_gradient
@@ -53,6 +53,8 @@ class Plan:
         Batches in a round, at least; later rounds have more.
     given : (n, P)
         Starts to be tried first, such as extensions of smaller networks' points; the first round's batches share them.
+    coercive : bool
+        Whether the loss grows to infinity with theta, so that the Morse sum of all points is 1.
     """
 
     seed: int = 0
@@ -60,6 +62,7 @@ class Plan:
     searches: int = 384
     batches: int = 4
     given: FloatArray | None = None
+    coercive: bool = True
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -188,7 +191,9 @@ def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult
     tallies = [0] * len(batch.known)
     searches = converged = 0
     for wave, squared in _waves(kernel, group, batch, rng):
-        ends, arrived = _search(wave, squared)
+        # A search that walks out until numbers overflow does not arrive.
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            ends, arrived = _search(wave, squared)
         searches += len(ends)
         converged += int(arrived.sum())
         labels = catalogue.add(wave.space.lift(ends[arrived]))
@@ -334,7 +339,7 @@ class Campaign:
         known = len(self.points)
         for _, result in sorted(self._waiting.items()):
             self._merge(result, known)
-            self.curve.append((self.searches, Counts.of(self.points).classes))
+            self.curve.append((self.searches, Counts.of([p for p in self.points if _isolated(p)]).classes))
         self._waiting.clear()
 
     def _merge(self, result: BatchResult, known: int) -> None:
@@ -350,10 +355,39 @@ class Campaign:
         for point, tally in zip(result.new, result.tallies[known:], strict=True):
             label = self._catalogue.admit(point)
             if label == len(self.tallies):
+                levels = len(self.drawn()[1])
                 self.tallies.append(0)
-                self.last_new = self.searches
+                # One more sample of a manifold, at a loss that is known, is nothing new.
+                if len(self.drawn()[1]) > levels:
+                    self.last_new = self.searches
             self.tallies[label] += tally
+
+    def drawn(self) -> tuple[tuple[StationaryPoint, ...], tuple[int, ...]]:
+        """Classes, and how often each was found; degenerate points, which come in families, as one for each loss."""
+        points, tallies = list[StationaryPoint](), list[int]()
+        for point, tally in zip(self.points, self.tallies, strict=False):
+            same = (k for k, p in enumerate(points) if not _isolated(p) and same_level(p.loss, point.loss))
+            place = None if _isolated(point) else next(same, None)
+            if place is None:
+                points.append(point)
+                tallies.append(tally)
+            else:
+                tallies[place] += tally
+        return tuple(points), tuple(tallies)
 
     def completeness(self) -> Completeness:
         """What is known now of how complete the list is."""
-        return completeness(self.points, self.tallies, self.searches, self.converged, self.last_new, tuple(self.curve))
+        points, tallies = self.drawn()
+        return completeness(
+            points,
+            tallies,
+            self.searches,
+            self.converged,
+            self.last_new,
+            tuple(self.curve),
+            coercive=self.plan.coercive,
+        )
+
+
+def _isolated(point: StationaryPoint) -> bool:
+    return point.outcome is not Outcome.DEGENERATE

@@ -129,9 +129,11 @@ def completeness(
     converged: int,
     last_new: int,
     curve: Sequence[tuple[int, tuple[int, ...]]],
+    *,
+    coercive: bool = True,
 ) -> Completeness:
     """The account of a list `points` whose classes were drawn `tallies` times."""
-    counts = Counts.of(points)
+    counts = Counts.of(points, coercive)
     return Completeness(
         counts=counts,
         searches=searches,

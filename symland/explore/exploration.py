@@ -97,7 +97,9 @@ def explore(
         raise ExplorationError("an executor needs a factory that makes the kernel in its workers; give factory=...")
     if budget is not None and clock is None:
         raise ExplorationError("a budget needs a clock; give clock=time.monotonic")
-    plan = plan or Plan(seed=seed, max_index=max_index, given=given)
+    spec = getattr(kernel, "spec", None)
+    coercive = spec is None or bool(spec.coercive)
+    plan = plan or Plan(seed=seed, max_index=max_index, given=given, coercive=coercive)
     campaign = Campaign(kernel=kernel, group=group, plan=plan)
     for result in stored:
         campaign.absorb(result)
@@ -106,7 +108,7 @@ def explore(
     def late() -> bool:
         return end is not None and clock is not None and clock() >= end
 
-    met = bool(campaign.round) and satisfied(rules, campaign.completeness(), campaign.tallies)
+    met = bool(campaign.round) and satisfied(rules, campaign.completeness(), campaign.drawn()[1])
     while not met and campaign.searches < max_searches and not (campaign.begun and late()):
         for result in _results(campaign, executor, factory, late):
             if keep is not None:
@@ -115,7 +117,7 @@ def explore(
                 state = campaign.completeness()
                 if progress is not None:
                     progress(state)
-                met = satisfied(rules, state, campaign.tallies)
+                met = satisfied(rules, state, campaign.drawn()[1])
     campaign.close()
     order = sorted(range(len(campaign.points)), key=lambda k: (campaign.points[k].index, campaign.points[k].loss, k))
     return Exploration(

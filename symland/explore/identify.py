@@ -8,15 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
-from symland.explore.tolerances import GRADIENT_TOLERANCE
+from symland.explore.tolerances import BASIN_GRADIENT, GRADIENT_TOLERANCE
 from symland.records import FloatArray, Outcome, StationaryPoint
 from symland.symmetry import MATCH_TOLERANCE, GroupElement, SymmetryGroup
 from symland.tolerances import count_signs
 
-__all__ = ["LOSS_TOLERANCE", "Catalogue", "stationary_point"]
+__all__ = ["LOSS_TOLERANCE", "Catalogue", "same_level", "stationary_point"]
 
 LOSS_TOLERANCE = 1e-9
 """Losses of one class differ by no more than this times max(1, |E|)."""
+
+
+def same_level(loss: float, other: float) -> bool:
+    """Whether two losses agree to `LOSS_TOLERANCE`; a manifold of stationary points has one loss."""
+    return abs(loss - other) <= LOSS_TOLERANCE * max(1.0, abs(loss))
 
 
 def stationary_point(kernel: Kernel, group: SymmetryGroup, theta: FloatArray) -> StationaryPoint:
@@ -32,10 +37,10 @@ def stationary_point(kernel: Kernel, group: SymmetryGroup, theta: FloatArray) ->
     flat = 0
     if nullity and group.gauge.shape[1]:
         flat = count_signs(np.linalg.eigvalsh(group.gauge.T @ hessian[0] @ group.gauge))[1]
-    if norm > GRADIENT_TOLERANCE:
-        outcome = Outcome.STALLED
-    else:
-        outcome = Outcome.DEGENERATE if nullity > flat else Outcome.CONVERGED
+    # Where the Hessian is singular the gradient stops falling somewhere about the tolerance.
+    outcome = Outcome.STALLED if norm > GRADIENT_TOLERANCE else Outcome.CONVERGED
+    if nullity > flat and norm <= BASIN_GRADIENT:
+        outcome = Outcome.DEGENERATE
     return StationaryPoint(
         theta=theta,
         loss=float(loss[0]),

@@ -71,7 +71,9 @@ def connect(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoi
     identified up to symmetry.
     """
     catalogue = Catalogue(kernel, group, points)
-    states = [number for number, point in enumerate(points) if point.index == 1 and point.nullity == 0]
+    states = [
+        number for number, point in enumerate(points) if point.index == 1 and point.outcome is not Outcome.DEGENERATE
+    ]
     if not states:
         return Connections(points=tuple(points), pathways=(), lost=())
     starts, projectors = [], []

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from symland.records import Outcome, StationaryPoint, Verdict
 
 if TYPE_CHECKING:
-    from symland.landscape.evidence import Evidence
+    from symland.landscape.evidence import Evidence, Families
     from symland.rigor.certificate import Certificate
     from symland.spec import LandscapeSpec
 
@@ -33,6 +33,8 @@ class Counts:
         By index.
     degenerate : int
         Classes whose Hessian is singular along more than the gauge directions, which every point has.
+    families, runaways : int
+        Manifolds of stationary points, and ways to infinity; neither are classes.
     coercive : bool
         Whether the loss grows to infinity with theta.
     partial : str
@@ -44,9 +46,17 @@ class Counts:
     degenerate: int
     coercive: bool
     partial: str = ""
+    families: int = 0
+    runaways: int = 0
 
     @classmethod
-    def of(cls, points: Sequence[StationaryPoint], coercive: bool = True, partial: str = "") -> Counts:
+    def of(
+        cls,
+        points: Sequence[StationaryPoint],
+        coercive: bool = True,
+        partial: str = "",
+        others: Families | None = None,
+    ) -> Counts:
         """The counts of a list of classes."""
         top = 1 + max((p.index for p in points), default=-1)
         return cls(
@@ -55,6 +65,8 @@ class Counts:
             degenerate=sum(p.outcome is Outcome.DEGENERATE for p in points),
             coercive=coercive,
             partial=partial,
+            families=0 if others is None else len(others.families),
+            runaways=0 if others is None else len(others.runaways),
         )
 
     @property
@@ -83,6 +95,8 @@ class Counts:
             return self.partial
         if not self.coercive:
             return "the penalty does not make the loss grow in every direction"
+        if self.families:
+            return "families of stationary points enter it with their Euler characteristics, which are not known"
         if self.degenerate:
             return "points with a singular Hessian have no index"
         return None
@@ -134,7 +148,7 @@ class Account:
         partial: str = "",
     ) -> Account:
         """The account of a list, its certificates, and what was asked of the whole list."""
-        counts = Counts.of(points, spec.coercive, partial)
+        counts = Counts.of(points, spec.coercive, partial, evidence.families)
         proof = evidence.enumeration
         complete = Verdict.UNDECIDED if proof is None else proof.verdict
         return cls(
@@ -149,14 +163,27 @@ class Account:
         """Which of the three wordings the list has earned."""
         if self.complete is Verdict.CERTIFIED:
             return Standing.COMPLETE
-        if self.complete is not Verdict.REFUTED and all(self.certified) and self.distinct is Verdict.CERTIFIED:
+        if (
+            self.certified
+            and self.complete is not Verdict.REFUTED
+            and all(self.certified)
+            and self.distinct is Verdict.CERTIFIED
+        ):
             return Standing.DISTINCT
         return Standing.FOUND
 
     @property
     def wording(self) -> str:
         """How many classes there are, as far as is known: "exactly 7 (proved complete)"."""
-        return self.standing.value.format(n=self.counts.total, m=sum(self.certified))
+        return self.standing.value.format(n=self.counts.total, m=sum(self.certified)) + self.besides
+
+    @property
+    def besides(self) -> str:
+        """What was met that is no class: ", besides 1 family of stationary points and 2 ways to infinity"; or empty."""
+        families, runaways = self.counts.families, self.counts.runaways
+        parts = [f"{families} famil{'y' if families == 1 else 'ies'} of stationary points"] if families else []
+        parts += [f"{runaways} way{'' if runaways == 1 else 's'} to infinity"] if runaways else []
+        return f", besides {' and '.join(parts)}" if parts else ""
 
 
 def _certified(point: StationaryPoint, certificate: Certificate | None) -> bool:

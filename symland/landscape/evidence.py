@@ -9,9 +9,22 @@ from typing import Any
 
 import msgspec
 
-from symland.records import Verdict
+from symland.records import FloatArray, Verdict
 
-__all__ = ["Audit", "Completeness", "Distinctness", "Enumeration", "Evidence", "IndexEstimate", "PairLeft"]
+__all__ = [
+    "Audit",
+    "Completeness",
+    "Distinctness",
+    "Enumeration",
+    "Evidence",
+    "Families",
+    "Family",
+    "FlatDirection",
+    "IndexEstimate",
+    "PairLeft",
+    "Piece",
+    "RunawayLevel",
+]
 
 
 class IndexEstimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,14 +148,146 @@ class Enumeration(msgspec.Struct, frozen=True, kw_only=True):
     unlisted: int = 0
 
 
+class FlatDirection(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A direction along which a family goes on.
+
+    Attributes
+    ----------
+    origin : str
+        The theorem that explains it, "gauge", or "unexplained".
+    what : str
+        In words.
+    direction : (P,) unit vector
+    """
+
+    origin: str
+    what: str
+    direction: FloatArray
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a family on which index and nullity do not change.
+
+    Attributes
+    ----------
+    dimension : int
+        The nullity, at the point and at all that were reached from it.
+    index : int
+        Negative eigenvalues across the family.
+    walks : int
+        Directions walked along, each to a stationary point of the same loss, index and nullity.
+    """
+
+    dimension: int
+    index: int
+    walks: int
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Stationary points that are no points: manifolds of them at one loss, stored once.
+
+    Attributes
+    ----------
+    loss, gradient_norm : float
+        At `theta`; the gradient with 320 bits.
+    theta : (P,)
+        A member at which index and nullity do not change.
+    dimension, index : int
+        Of the family around it; the dimension includes the `gauge`.
+    gauge : int
+        Directions that every point of the landscape has.
+    directions : tuple of FlatDirection
+        They span the null space at `theta`.
+    pieces : tuple of Piece
+        All kinds of members that were met, `theta`'s first.
+    singular : int
+        Sampled members at which the null space is larger than the manifold, such as where pieces meet.
+    morse_bott : bool
+        Whether all sampled members lie on one piece: the family is a non-degenerate critical manifold, as far as seen.
+    found : int
+        Searches that ended in it.
+    """
+
+    loss: float
+    gradient_norm: float
+    theta: FloatArray
+    dimension: int
+    index: int
+    gauge: int
+    directions: tuple[FlatDirection, ...]
+    pieces: tuple[Piece, ...]
+    singular: int
+    morse_bott: bool
+    found: int
+
+
+class RunawayLevel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Searches that ran away to infinity while the loss approached one limit: no stationary point.
+
+    Attributes
+    ----------
+    limit : float
+        What the loss tends to.
+    loss, gradient_norm, norm : float
+        Where the search stopped: |grad|_inf, and |theta|_2, the barrier beyond which it was not followed.
+    theta : (P,)
+    direction : (P,) unit vector
+        In which it goes on.
+    ray : tuple of (|theta|_2, loss, slope)
+        Along it.
+    monotone : Verdict
+        CERTIFIED where the slope is proved not to vanish along the ray.
+    radius : float or None
+        Half edge of a cube around `theta` that is proved to hold no stationary point.
+    found : int
+        Searches that ended so.
+    """
+
+    limit: float
+    loss: float
+    gradient_norm: float
+    norm: float
+    theta: FloatArray
+    direction: FloatArray
+    ray: tuple[tuple[float, float, float], ...]
+    monotone: Verdict
+    radius: float | None
+    found: int
+
+
+class Families(msgspec.Struct, frozen=True, kw_only=True):
+    """What the searches met besides isolated points.
+
+    Attributes
+    ----------
+    families : tuple of Family, by loss
+    runaways : tuple of RunawayLevel, by limit
+    open : int
+        Ends of searches of which neither was seen.
+    gauge : int
+        Null directions of every point, along which the loss does not change at all.
+    """
+
+    families: tuple[Family, ...] = ()
+    runaways: tuple[RunawayLevel, ...] = ()
+    open: int = 0
+    gauge: int = 0
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The answers about a list as a whole, under the names of their questions; None where one was not asked."""
 
     completeness: Completeness | None = None
     distinctness: Distinctness | None = None
     enumeration: Enumeration | None = None
+    families: Families | None = None
 
     @staticmethod
     def kinds() -> dict[str, Any]:
         """The type of each answer by name."""
-        return {"completeness": Completeness, "distinctness": Distinctness, "enumeration": Enumeration}
+        return {
+            "completeness": Completeness,
+            "distinctness": Distinctness,
+            "enumeration": Enumeration,
+            "families": Families,
+        }

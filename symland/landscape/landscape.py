@@ -117,9 +117,9 @@ class Landscape:
         Raises
         ------
         DatabaseError
-            If it holds no classes yet.
+            If it was not searched yet. A searched one may hold no class: only families, or ways to infinity.
         """
-        if not self.points:
+        if not self.points and self.evidence.families is None:
             raise DatabaseError(f"{self.spec.name}: no classes yet; run `symland explore` first")
         return self
 

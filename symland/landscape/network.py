@@ -19,7 +19,7 @@ import networkx as nx
 import numpy as np
 
 from symland.errors import DatabaseError
-from symland.records import Descent, Pathway, StationaryPoint
+from symland.records import Descent, Outcome, Pathway, StationaryPoint
 
 __all__ = ["NetworkPath", "fastest_path", "log_det", "log_rate", "lowest_path", "transition_network"]
 
@@ -57,7 +57,7 @@ def transition_network(
     """
     network = nx.MultiGraph()
     for number, point in enumerate(points):
-        if point.index == 0 and not point.nullity:
+        if point.index == 0 and point.outcome is not Outcome.DEGENERATE:
             network.add_node(number, **_facts(point))
     joined = [(path.minus, path.plus, path.transition_state, "pathway") for path in pathways]
     reached = {end for minus, plus, _, _ in joined for end in (minus, plus)}

@@ -24,7 +24,7 @@ from symland.pipeline.steps import (
     prove_into,
     refine_into,
 )
-from symland.pipeline.summary import spaced, summary, versions
+from symland.pipeline.summary import counted, summary, versions
 from symland.records import Verdict
 from symland.report import write_report
 from symland.spec import LandscapeSpec
@@ -106,8 +106,7 @@ def run(
                 executor=executor,
                 listener=listener,
             )
-            state = found.completeness
-            return f"classes by index {spaced(state.counts.classes)}, Morse sum {state.counts.morse_sum}"
+            return counted(found.completeness.counts) + database.landscape().account.besides
 
         def prove_points() -> str:
             made = certify_into(database, listener=listener)

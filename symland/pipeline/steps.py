@@ -8,26 +8,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from symland.analysis import completeness, connections, distinctness
+from symland.analysis import completeness, connections, distinctness, families
 from symland.analysis.answers import ask_into, put_answer
 from symland.errors import DatabaseError, RefinementError
 from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, Richness, explore, parse_rules
 from symland.explore.bands import ATTEMPTS, bridge, search_between
+from symland.explore.coverage import completeness as count_draws
 from symland.explore.exploration import MOST_SEARCHES
 from symland.explore.origins import Origin, starts_from
-from symland.explore.pathways import Connections
+from symland.explore.pathways import Connections, LostBranch
 from symland.kernels import compile_kernel
 from symland.kernels.remote import kernel_of
 from symland.landscape.database import PARTIAL, Database
-from symland.landscape.evidence import Completeness, IndexEstimate
+from symland.landscape.evidence import Completeness, Families, IndexEstimate
+from symland.landscape.landscape import Landscape
 from symland.listener import SILENCE, Listener
-from symland.pipeline.summary import spaced
-from symland.records import FloatArray
+from symland.pipeline.settle import settle
+from symland.pipeline.summary import counted
+from symland.records import FloatArray, Outcome, Pathway
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
 from symland.rigor.refine import RefinedPoint, need_digits, refine
@@ -84,7 +88,7 @@ def explore_into(
     if "plan" not in database.meta():
         database.put_meta("plan", plan)
     stored = [BatchResult.from_payload(payload) for _, payload in sorted(database.batches().items())]
-    whole = Plan(seed=seed, max_index=max_index, given=given)
+    whole = Plan(seed=seed, max_index=max_index, given=given, coercive=spec.coercive)
 
     def keep(result: BatchResult) -> None:
         database.put_batch(whole.place(result.address), result.payload())
@@ -101,14 +105,23 @@ def explore_into(
         keep=keep,
         executor=executor,
         factory=partial(kernel_of, spec.canonical()) if executor else None,
-        progress=lambda state: listener.advance(
-            f"{state.searches} searches, classes by index {spaced(state.counts.classes)}, Morse sum "
-            f"{state.counts.morse_sum}"
-        ),
+        progress=lambda state: listener.advance(f"{state.searches} searches, {counted(state.counts)}"),
     )
+    apart = settle(spec, find_symmetry(spec), found.points, found.tallies, listener)
+    before_settling = found.completeness
+    state = count_draws(
+        apart.points,
+        apart.tallies,
+        before_settling.searches,
+        before_settling.converged,
+        before_settling.last_new,
+        before_settling.curve,
+        coercive=spec.coercive,
+    )
+    found = replace(found, points=apart.points, tallies=apart.tallies, completeness=state)
     database.put_points(found.points)
     database.put_meta(PARTIAL, "")
-    state = found.completeness
+    put_answer(database, families.QUESTION, apart.others)
     put_answer(
         database,
         completeness.QUESTION,
@@ -183,17 +196,57 @@ def connect_into(
         if between[0] == between[1]:
             raise DatabaseError(f"{database.path}: class {between[0]} twice; name two classes")
         for number in between:
-            if not 0 <= number < len(points) or points[number].index or points[number].nullity:
+            if not 0 <= number < len(points) or points[number].index or points[number].outcome is Outcome.DEGENERATE:
                 raise DatabaseError(f"{database.path}: class {number} is not a minimum; name classes of index 0")
         listener.advance(f"a search between {between[0]} and {between[1]}")
         points = search_between(kernel, group, points, *between)
     found = bridge(kernel, group, points, attempts=attempts, progress=listener.advance)
+    found, others = _on_points(landscape, found, len(points), listener)
+    if others is not None:
+        put_answer(database, families.QUESTION, others)
     if len(found.points) > len(database.points()):
         database.put_points(found.points)
     database.put_pathways(found.pathways)
     database.put_descents(found.descents)
     put_answer(database, connections.QUESTION, connections.connections_of(found))
     return found
+
+
+def _on_points(
+    landscape: Landscape, found: Connections, known: int, listener: Listener
+) -> tuple[Connections, Families | None]:
+    """Connections whose new classes are isolated points; a branch that ends elsewhere is lost, and its outcome says so.
+
+    The first `known` classes were told apart before. With it what there is besides isolated points, if that changed.
+    """
+    new = found.points[known:]
+    if not new:
+        return found, None
+    before = landscape.evidence.families or Families()
+    apart = settle(landscape.spec, landscape.group, new, [0] * len(new), listener, before)
+    numbers = {n: n for n in range(known)} | {known + n: known + k for k, n in enumerate(apart.numbers)}
+    lost, kept = list(found.lost), list[Pathway]()
+    for path in found.pathways:
+        if path.transition_state not in numbers:
+            continue
+        state, minus, plus = (numbers.get(n) for n in (path.transition_state, path.minus, path.plus))
+        if state is not None and minus is not None and plus is not None:
+            kept.append(replace(path, transition_state=state, minus=minus, plus=plus))
+            continue
+        for end, sign in ((minus, -1), (plus, 1)):
+            if end is None:
+                lost.append(LostBranch(transition_state=path.transition_state, sign=sign, outcome=Outcome.DEGENERATE))
+    made = Connections(
+        points=(*found.points[:known], *apart.points),
+        pathways=tuple(kept),
+        lost=tuple(branch for branch in lost if branch.transition_state in numbers),
+        descents=tuple(
+            replace(way, saddle=numbers[way.saddle], end=numbers[way.end])
+            for way in found.descents
+            if way.saddle in numbers and way.end in numbers
+        ),
+    )
+    return made, apart.others
 
 
 def refine_into(database: Database, *, digits: int = 50, listener: Listener = SILENCE) -> list[RefinedPoint | None]:

@@ -10,18 +10,25 @@ from typing import Any
 
 from symland.analysis import find_question
 from symland.analysis.answers import read_answers
+from symland.landscape.account import Counts
 from symland.landscape.database import Database
 from symland.landscape.landscape import Landscape
 
-__all__ = ["spaced", "summary", "versions"]
+__all__ = ["counted", "spaced", "summary", "versions"]
 
-SHOWN = ("completeness", "connections", "enumeration")
+SHOWN = ("completeness", "families", "connections", "enumeration")
 """Answers that the summary holds whole, under their own names; None where a question was not asked."""
 
 
 def spaced(counts: Iterable[int]) -> str:
     """Counts by index, such as "5 12 7"."""
     return " ".join(map(str, counts))
+
+
+def counted(counts: Counts) -> str:
+    """Counts by index, and the Morse sum where it is a test."""
+    morse = f", Morse sum {counts.morse_sum}" if counts.no_test is None else ""
+    return f"classes by index {spaced(counts.classes) or 'none'}{morse}"
 
 
 def _loss_bounds(landscape: Landscape, number: int) -> tuple[float | None, float | None]:
