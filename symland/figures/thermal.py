@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from symland.figures.style import empty_figure, styled
 
-__all__ = ["heat_figure", "occupation_figure"]
+__all__ = ["error_figure", "heat_figure", "occupation_figure"]
 
 
 @styled
@@ -38,4 +38,23 @@ def occupation_figure(
         axes.semilogx(temperatures, [row[place] for row in occupations], "o-", markersize=3, label=f"class {number}")
     axes.set_ylim(-0.03, 1.03)
     axes.legend(fontsize=8)
+    return figure
+
+
+@styled
+def error_figure(
+    temperatures: Sequence[float],
+    single: Sequence[tuple[float, float]],
+    mean: Sequence[tuple[float, float]],
+    *,
+    height: float = 2.8,
+) -> Figure:
+    """Test error against temperature, of single networks and of their mean, with standard errors."""
+    figure = empty_figure(height)
+    axes = figure.add_subplot(xlabel="temperature $T$", ylabel="test error", xscale="log")
+    for values, label in ((single, "one network"), (mean, "mean of the networks")):
+        axes.errorbar(
+            temperatures, [v for v, _ in values], yerr=[e for _, e in values], fmt="o-", markersize=3, label=label
+        )
+    axes.legend()
     return figure

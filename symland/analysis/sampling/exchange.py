@@ -4,12 +4,13 @@ M ladders run side by side and know nothing of one another. In each, neighbours 
 
     min(1, exp((b_j - b_i)(L_j - L_i) + (a_j - a_i)(R_j - R_i)))         (Geyer 1991; Hukushima and Nemoto 1996).
 
-Along a straight piece of the path, d ln Z / ds = -<u'> with u' = b' L + a' R, and d <u'> / ds = -var(u'). The integral
-between two levels at distance h is the trapezoid with its end correction, which errs by O(h^5):
+Along a straight piece of the path, d ln Z / ds = -<u'> with u' = b' L + a' R. The mean m = <u'>, the variance v and the
+third central moment k obey dm/ds = -v and dv/ds = -k, so that the integral over a piece of unit length is Hermite's
 
-    ln Z_1 - ln Z_0 = -h (m_0 + m_1) / 2 - h^2 (v_0 - v_1) / 12,    m = <u'>, v = var(u').
+    ln Z_1 - ln Z_0 = -(m_0 + m_1) / 2 + (v_0 - v_1) / 10 - (k_0 + k_1) / 120,
 
-The standard error comes from the M ladders; every second level left out shows how much the spacing matters.
+with m' = -v and m'' = k at both ends; it errs by the seventh power of the piece. The standard error comes from the M
+ladders; every second level left out shows how much the spacing matters.
 """
 
 from __future__ import annotations
@@ -167,9 +168,10 @@ def _trips(labels: np.ndarray, heading: np.ndarray) -> int:
 
 
 def integrate(target: Target, schedule: Schedule, seen: Exchange) -> tuple[tuple[Estimate, ...], float]:
-    """ln Z at the schedule's stops, and the larger change at the last one when every second level is left out.
+    """ln Z at the schedule's stops, and the change at the last one when every second level is left out.
 
-    The error of each joins that of the ladders and a fifteenth of this change, which bounds the error of the rule.
+    The error of each joins that of the ladders and a fifteenth of this change: the rule's own error falls by 64 when
+    levels are twice as dense, and by 15 or more where they are still too few for that.
     """
     from scipy.stats import t
 
@@ -200,12 +202,13 @@ def _integral(
     for stop in stops:
         nodes = [*range(start, stop, stride), stop]
         for i, j in pairwise(nodes):
-            means, variances = [], []
+            ends = []
             for k in (i, j):
                 slope = (b[j] - b[i]) * loss[:, k] + (a[j] - a[i]) * penalty[:, k]
-                means.append(float(slope.mean()))
-                variances.append(float(slope.var()))
-            total -= (means[0] + means[1]) / 2 + (variances[0] - variances[1]) / 12
+                mean = float(slope.mean())
+                ends.append((mean, float(((slope - mean) ** 2).mean()), float(((slope - mean) ** 3).mean())))
+            (m0, v0, k0), (m1, v1, k1) = ends
+            total += -(m0 + m1) / 2 + (v0 - v1) / 10 - (k0 + k1) / 120
         out.append(total)
         start = stop
     return np.array(out)

@@ -16,7 +16,7 @@ from symland.records import FloatArray
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AtStop", "Tempered", "check_effort", "cooling_path", "temper"]
+__all__ = ["AtStop", "Tempered", "check_effort", "cooling_path", "mean_over_runs", "temper"]
 
 WARM = 0.5
 """Temperature down from which the path cools, in units of the loss: about the loss of a network that knows nothing.
@@ -94,7 +94,7 @@ def temper(
         stops.append(
             AtStop(
                 log_z=combine([r.log_z[k] for r in found]),
-                energy=_mean([float(r.energy[k]) for r in found]),
+                energy=mean_over_runs([float(r.energy[k]) for r in found]),
                 variance=float(np.mean([r.variance[k] for r in found])),
                 ess=float(sum(r.ess[k] for r in found)),
                 acceptance=float(np.mean([r.acceptance[k] for r in found])),
@@ -103,7 +103,8 @@ def temper(
     return Tempered(schedule=schedule, points=tuple(points), stops=tuple(stops), runs=tuple(found))
 
 
-def _mean(values: Sequence[float]) -> Estimate:
+def mean_over_runs(values: Sequence[float]) -> Estimate:
+    """The mean over independent runs, its standard error, and Student's interval."""
     from scipy.stats import t
 
     x = np.array(values)

@@ -160,8 +160,14 @@ def _resample(log_weights: FloatArray, rng: np.random.Generator) -> np.ndarray:
     return np.minimum(np.searchsorted(sums, ticks, side="right"), len(weights) - 1)
 
 
-def run(target: Target, schedule: Schedule, particles: int, rng: np.random.Generator) -> Run:
-    """One run with a fixed schedule."""
+def run(
+    target: Target,
+    schedule: Schedule,
+    particles: int,
+    rng: np.random.Generator,
+    watch: Callable[[int, FloatArray], None] = lambda level, theta: None,
+) -> Run:
+    """One run with a fixed schedule; `watch` is shown the particles (n, P) at every level."""
     levels = schedule.levels
     state = Ensemble.at(target, target.draw_reference(float(levels.a[0]), particles, rng)[None])
     log_z = target.log_reference(float(levels.a[0]))
@@ -177,6 +183,7 @@ def run(target: Target, schedule: Schedule, particles: int, rng: np.random.Gener
             state, acceptance = move(target, levels.only(k), state, schedule.steps(k), rng)
             chances.append(float(acceptance[0]))
         state = state.folded(target)
+        watch(k, state.theta[0])
         rows.append((log_z, *_moments(state), ess, float(np.mean(chances))))
     columns = [np.array(column) for column in zip(*rows, strict=True)]
     return Run(log_z=columns[0], energy=columns[1], variance=columns[2], ess=columns[3], acceptance=columns[4])
