@@ -12,6 +12,7 @@ from symland.analysis import (
     embedding,
     enumeration,
     families,
+    follow,
     labels,
     map,
     program,
@@ -32,6 +33,7 @@ QUESTIONS: tuple[Question[Any, Any], ...] = (
     labels.QUESTION,
     embedding.QUESTION,
     map.QUESTION,
+    follow.QUESTION,
     thermo.QUESTION,
     rates.QUESTION,
 )

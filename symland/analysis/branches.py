@@ -1,0 +1,331 @@
+"""What the question `follow` computes with: the range, the diagram, its events certified, and the answer's records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import isfinite, log
+
+import numpy as np
+from flint import arb
+
+from symland.analysis.follow import Branch, Follow, FollowedEvent, FollowOptions, Interval, Maxwell, Meeting
+from symland.analysis.question import Setting
+from symland.errors import DatabaseError, SpecError
+from symland.exact import parse_exact
+from symland.explore import explore
+from symland.families.diagram import Diagram, Event, Kind
+from symland.families.extended import Certified, certify_event, certify_tie, text_of
+from symland.families.family import PenaltyFamily
+from symland.families.maxwell import Tie, ties
+from symland.families.trace import Curve, End
+from symland.landscape.account import Counts
+from symland.landscape.landscape import Landscape
+from symland.program.balls import working_precision
+from symland.records import FloatArray, Outcome, Verdict
+from symland.rigor.decimals import exact_decimal, outward_texts
+
+__all__ = ["follow_penalty"]
+
+HIGHEST = 1.0
+"""Penalty up to which branches are followed where no end is given, or ten times that of the landscape."""
+
+MOST_DIGITS = 1000
+"""Digits of an event that can be asked for."""
+
+SHOWN_DIGITS = 20
+"""Significant digits of losses and parameters of a network."""
+
+
+def follow_penalty(landscape: Landscape, options: FollowOptions, setting: Setting) -> Follow:
+    """The bifurcation diagram in the penalty.
+
+    Raises
+    ------
+    SpecError, DatabaseError
+        With one line, for a range that is none and a list that is known not to be complete.
+    """
+    spec, points = landscape.explored().spec, landscape.points
+    family = PenaltyFamily(spec)
+    low, high = _range(options, float(spec.penalty))
+    if not 1 <= options.digits <= MOST_DIGITS:
+        raise SpecError.at("--digits", str(options.digits), f"write 1 to {MOST_DIGITS}")
+    if options.searches < 0:
+        raise SpecError.at("--searches", str(options.searches), "write 0 or more")
+    _need_complete(landscape)
+    start = log(float(spec.penalty))
+    bounds = (min(low, start), max(high, start))
+    diagram = Diagram(family=family, group=landscape.group, bounds=bounds)
+    diagram.add_points([p.theta for p in points], start)
+    setting.listener.advance(f"{len(diagram.curves)} branches, {len(diagram.events)} events")
+    missed = [h for h in diagram.points_at(start) if landscape.find(h.point.theta) is None]
+    if missed:
+        raise DatabaseError(
+            f"{spec.name}: the list lacks a class of loss {missed[0].point.loss:.10g} that a branch leads to; "
+            "run `symland explore` again until it is complete"
+        )
+    new = _search(diagram, options, setting)
+    events = sorted((e for e in diagram.events if low <= e.mu <= high), key=lambda e: -e.mu)
+    proofs = [certify_event(spec, landscape.group, e, options.digits) for e in events]
+    setting.listener.advance(f"{sum(p is not None for p in proofs)} of {len(events)} events certified")
+    followed = tuple(_event(diagram, e, p, options.digits) for e, p in zip(events, proofs, strict=True))
+    intervals = _intervals(diagram, events, followed, (low, high), options)
+    setting.listener.advance(f"{len(intervals)} intervals")
+    level = tuple(_maxwell(diagram, spec, t, options.digits) for t in ties(diagram) if low <= t.mu <= high)
+    return Follow(
+        parameter="lambda",
+        low=intervals[0].low,
+        high=intervals[-1].high,
+        events=followed,
+        maxwell=level,
+        intervals=intervals,
+        branches=tuple(_branch(diagram, k, start, landscape) for k in range(len(diagram.curves))),
+        found_anew=new,
+        verdict=_verdict(followed, intervals),
+    )
+
+
+def _range(options: FollowOptions, penalty: float) -> tuple[float, float]:
+    """ln of the two ends."""
+    ends = []
+    for name, text in (("--from", options.from_), ("--to", options.to)):
+        if not text:
+            continue
+        value = parse_exact(text, name)
+        if not value > 0 or not float(value) > 0 or not isfinite(float(value)):
+            raise SpecError.at(
+                name, f"{text} is not above 0", "write a positive penalty such as 1e-4: at 0 the loss has no minimum"
+            )
+        ends.append(log(float(value)))
+    if len(ends) < 2:
+        ends.append(max(log(HIGHEST), log(10 * penalty), ends[0] + 1.0))
+    if ends[0] == ends[1]:
+        raise SpecError.at("--to", options.to, "write another end than --from: the range is empty")
+    return min(ends), max(ends)
+
+
+def _need_complete(landscape: Landscape) -> None:
+    counts = landscape.account.counts
+    spec = landscape.spec
+    if landscape.partial:
+        raise DatabaseError(f"{spec.name}: {landscape.partial}; run `symland explore` first")
+    if any(p.outcome is Outcome.DEGENERATE for p in landscape.points):
+        raise DatabaseError(f"{spec.name}: a class is degenerate at lambda = {spec.penalty}; explore another penalty")
+    if counts.morse is Verdict.REFUTED:
+        raise DatabaseError(
+            f"{spec.name}: the list is not complete (Morse sum {counts.morse_sum}, not 1); run `symland explore` again"
+        )
+
+
+def _search(diagram: Diagram, options: FollowOptions, setting: Setting) -> int:
+    """Search anew between events until a whole round finds nothing."""
+    if not options.searches:
+        return 0
+    done: list[float] = []
+    total = 0
+
+    def look(mu: float, known: FloatArray) -> Sequence[FloatArray]:
+        given = known if len(known) else None
+        found = explore(diagram.family.at(mu), diagram.group, given=given, max_searches=options.searches)
+        return [p.theta for p in found.points if p.outcome is Outcome.CONVERGED]
+
+    while True:
+        gaps = [g for g in diagram.gaps() if not any(g[0] < mu < g[1] for mu in done)]
+        if not gaps:
+            return total
+        for number, (low, high) in enumerate(gaps):
+            middle = 0.5 * (low + high)
+            known = diagram.points_at(middle)
+            new = diagram.add_points(look(middle, np.array([h.point.theta for h in known])), middle)
+            total += new
+            done.append(middle)
+            setting.listener.advance(
+                f"searched anew at {diagram.family.parameter(middle):.4g}: {new} new", number + 1, len(gaps)
+            )
+
+
+def _value_texts(proof: Certified | None, mu: float, diagram: Diagram, digits: int) -> tuple[str, int]:
+    if proof is None:
+        return repr(diagram.family.parameter(mu)), 0
+    return text_of(proof.value, digits)
+
+
+def _bounds(x: arb) -> tuple[str, str]:
+    with working_precision(128):
+        return outward_texts(x, SHOWN_DIGITS)
+
+
+def _event(diagram: Diagram, event: Event, proof: Certified | None, digits: int) -> FollowedEvent:
+    value, sure = _value_texts(proof, event.mu, diagram, digits)
+    loss = repr(float(diagram.family.value(event.theta[None], np.array([event.mu]))[0]))
+    theta = tuple(exact_decimal(float(x)) for x in event.theta)
+    if proof is not None:
+        with working_precision(256):
+            loss = text_of(proof.loss, min(digits, SHOWN_DIGITS))[0]
+            theta = tuple(text_of(x, SHOWN_DIGITS)[0] if not x.contains(0) else "0" for x in proof.theta)
+    element = event.broken
+    return FollowedEvent(
+        kind=event.kind.value,
+        value=value,
+        digits=sure,
+        certified=proof is not None,
+        loss=loss,
+        index=event.index if proof is None else proof.index,
+        classes=_meetings(diagram, event),
+        dead_nodes=_dead_nodes(diagram, event),
+        broken="" if element is None else f"data {element.data}, places {element.places}, signs {element.signs}",
+        degree=None if proof is None else _bounds(proof.degree),
+        transversal=None if proof is None else _bounds(proof.transversal),
+        theta=theta,
+    )
+
+
+def _copies(diagram: Diagram, elements: int) -> int:
+    return diagram.group.formal_order // elements
+
+
+def _meetings(diagram: Diagram, event: Event) -> tuple[Meeting, ...]:
+    """The sheets that meet: those of the curve on which the event was found, and the branches that leave it."""
+    group = diagram.group
+    found = []
+    for number, curve in enumerate(diagram.curves):
+        if len(curve.elements) == len(event.elements) and _passes(diagram, curve, event):
+            copies = _copies(diagram, len(curve.elements))
+            found += [Meeting(branch=number, index=k, copies=copies) for k in (event.before, event.after)]
+            break
+    if event.kind is Kind.FOLD:
+        return tuple(found)
+    for number, curve in enumerate(diagram.curves):
+        for how, near, end in (
+            (curve.first, curve.stations[1], curve.stations[0]),
+            (curve.last, curve.stations[-2], curve.stations[-1]),
+        ):
+            same = how is End.MERGED and abs(end.mu - event.mu) < 1e-4
+            if same and group.match(end.theta, event.theta, 1e-3) is not None:
+                found.append(Meeting(branch=number, index=near.index, copies=_copies(diagram, len(curve.elements))))
+    return tuple(found)
+
+
+def _passes(diagram: Diagram, curve: Curve, event: Event) -> bool:
+    """Whether a curve goes through the point of an event, up to symmetry."""
+    reach = 0.2
+    for a, b in pairwise(curve.stations):
+        if min(abs(a.mu - event.mu), abs(b.mu - event.mu)) > reach:
+            continue
+        turn = (a.tangent[-1] > 0) != (b.tangent[-1] > 0)
+        if (a.index, b.index) not in ((event.before, event.after), (event.after, event.before)):
+            continue
+        if turn != (event.kind is Kind.FOLD):
+            continue
+        size = float(np.linalg.norm(np.append(b.theta - a.theta, b.mu - a.mu)))
+        if min(abs(a.mu - event.mu), abs(b.mu - event.mu)) > 2 * size:
+            continue
+        if diagram.group.match(a.theta, event.theta, size) is not None:
+            return True
+    return False
+
+
+def _dead_nodes(diagram: Diagram, event: Event) -> int:
+    """Hidden nodes of one layer that have no incoming and outgoing weights at the event and gain some along it."""
+    if event.kind is Kind.FOLD:
+        return 0
+    layout, dead = diagram.group.layout, 0
+    for layer, width in enumerate(layout.widths[1:-1], start=1):
+        into, out = layout.weight(layer), layout.weight(layer + 1)
+        for node in range(width):
+            columns = node + out.shape[1] * np.arange(out.shape[0]) + out.offset
+            rows = into.offset + node * into.shape[1] + np.arange(into.shape[1])
+            places = np.concatenate([rows, columns])
+            still = float(np.abs(event.theta[places]).max()) < 1e-6
+            dead += still and float(np.abs(event.direction[places]).max()) > 1e-3
+    return dead
+
+
+def _intervals(
+    diagram: Diagram,
+    events: Sequence[Event],
+    followed: Sequence[FollowedEvent],
+    ends: tuple[float, float],
+    options: FollowOptions,
+) -> tuple[Interval, ...]:
+    """From below: counts in the middle of each interval."""
+    texts = {e.mu: f.value for e, f in zip(events, followed, strict=True)}
+    places = sorted({ends[0], *texts, ends[1]})
+    names = [_end_text(diagram, mu, texts, options) for mu in places]
+    found = []
+    for (low, high), (below, above) in zip(pairwise(places), pairwise(names), strict=True):
+        counts = Counts.of([h.point for h in diagram.points_at(0.5 * (low + high))])
+        # Above the last event an open end stands for every larger penalty.
+        open_end = high == ends[1] and not options.to and counts.classes == (1,)
+        found.append(
+            Interval(
+                low=below,
+                high="inf" if open_end else above,
+                counts=counts.classes,
+                copies=counts.copies,
+                morse_sum=counts.morse_sum,
+                proved=False,
+            )
+        )
+    return tuple(found)
+
+
+def _end_text(diagram: Diagram, mu: float, texts: dict[float, str], options: FollowOptions) -> str:
+    if mu in texts:
+        return texts[mu]
+    given = [text for text in (options.from_, options.to) if text]
+    nearest = min(given, key=lambda text: abs(log(float(parse_exact(text, "--from"))) - mu), default="")
+    if nearest and abs(log(float(parse_exact(nearest, "--from"))) - mu) < 1e-12:
+        return nearest
+    return f"{diagram.family.parameter(mu):.10g}"
+
+
+def _maxwell(diagram: Diagram, spec: object, tie: Tie, digits: int) -> Maxwell:
+    from symland.spec import LandscapeSpec
+
+    assert isinstance(spec, LandscapeSpec)
+    curves = [diagram.curves[b] for b, _ in (tie.first, tie.second)]
+    proof = certify_tie(
+        spec,
+        diagram.group,
+        (tie.first[1], tie.second[1]),
+        (curves[0].elements, curves[1].elements),
+        diagram.family.parameter(tie.mu),
+        digits,
+    )
+    value, sure = (repr(diagram.family.parameter(tie.mu)), 0) if proof is None else text_of(proof[0], digits)
+    loss = repr(tie.loss) if proof is None else text_of(proof[1], min(digits, SHOWN_DIGITS))[0]
+    return Maxwell(
+        value=value,
+        digits=sure,
+        certified=proof is not None,
+        loss=loss,
+        classes=tuple(
+            Meeting(branch=b, index=0, copies=_copies(diagram, len(c.elements)))
+            for (b, _), c in zip((tie.first, tie.second), curves, strict=True)
+        ),
+        lowest=tie.lowest,
+    )
+
+
+def _branch(diagram: Diagram, number: int, start: float, landscape: Landscape) -> Branch:
+    curve = diagram.curves[number]
+    theta, mu = np.array([s.theta for s in curve.stations]), np.array([s.mu for s in curve.stations])
+    held = [landscape.find(h.point.theta) for h in diagram.points_at(start) if h.branch == number]
+    return Branch(
+        isotropy=len(curve.elements),
+        copies=_copies(diagram, len(curve.elements)),
+        classes=tuple(sorted(n for n in held if n is not None)),
+        start=curve.first.value,
+        end=curve.last.value,
+        parameter=tuple(diagram.family.parameter(float(x)) for x in mu),
+        loss=tuple(diagram.family.value(theta, mu).tolist()),
+        norm=tuple(np.linalg.norm(theta, axis=1).tolist()),
+        index=tuple(s.index for s in curve.stations),
+    )
+
+
+def _verdict(events: Sequence[FollowedEvent], intervals: Sequence[Interval]) -> Verdict:
+    if any(i.morse_sum != 1 for i in intervals):
+        return Verdict.REFUTED
+    return Verdict.CERTIFIED if all(e.certified for e in events) else Verdict.UNDECIDED

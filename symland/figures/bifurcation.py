@@ -1,0 +1,81 @@
+"""Bifurcation diagrams: the loss of every class against a parameter, and how many classes there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from symland.figures.style import empty_figure, index_colour, index_legend, styled
+
+__all__ = ["diagram_figure", "staircase_figure"]
+
+_MARKS = {"fold": "o", "pitchfork": "D", "transcritical": "s"}
+
+Line = tuple[Sequence[float], Sequence[float], Sequence[int]]
+
+
+@styled
+def diagram_figure(
+    lines: Sequence[Line], marks: Sequence[tuple[float, float, str]], parameter: str, *, height: float = 3.4
+) -> Figure:
+    """Loss against the parameter on a logarithmic axis: one line a branch, coloured by index, minima drawn full.
+
+    Parameters
+    ----------
+    lines : of (parameter, loss, index) along each branch
+    marks : of (parameter, loss, kind) of each event
+    """
+    figure = empty_figure(height)
+    axes = figure.add_subplot(xlabel=_label(parameter), ylabel="loss $E$", xscale="log")
+    seen: set[int] = set()
+    for parameters, losses, indices in lines:
+        seen.update(indices)
+        cuts = [0, *(k + 1 for k in range(len(indices) - 1) if indices[k] != indices[k + 1]), len(indices)]
+        for start, stop in pairwise(cuts):
+            index = indices[start]
+            # A piece reaches into the next one, so that no gap is seen at an event.
+            part = slice(start, min(stop + 1, len(indices)))
+            axes.plot(
+                parameters[part],
+                losses[part],
+                color=index_colour(index),
+                linestyle="-" if index == 0 else "--",
+                linewidth=1.1 if index == 0 else 0.8,
+            )
+    for kind, mark in _MARKS.items():
+        chosen = [(x, y) for x, y, k in marks if k == kind]
+        if chosen:
+            axes.plot(*zip(*chosen, strict=True), mark, color="black", markersize=3.5, zorder=5)
+    index_legend(axes, seen, fontsize=7)
+    return figure
+
+
+@styled
+def staircase_figure(
+    steps: Sequence[tuple[float, float, Sequence[int]]], parameter: str, *, height: float = 2.8
+) -> Figure:
+    """Classes of each index against the parameter.
+
+    Parameters
+    ----------
+    steps : of (low, high, classes by index), from below; high may be infinite
+    """
+    figure = empty_figure(height)
+    axes = figure.add_subplot(xlabel=_label(parameter), ylabel="classes", xscale="log")
+    edges = [low for low, _, _ in steps]
+    last = steps[-1][1]
+    edges.append(last if np.isfinite(last) else 3 * edges[-1])
+    top = max(len(counts) for _, _, counts in steps)
+    for index in range(top):
+        heights = [counts[index] if index < len(counts) else 0 for _, _, counts in steps]
+        axes.stairs(heights, edges, color=index_colour(index), linewidth=1.2)
+    index_legend(axes, range(top), fontsize=7)
+    axes.set_ylim(bottom=0)
+    return figure
+
+
+def _label(parameter: str) -> str:
+    return r"penalty $\lambda$" if parameter == "lambda" else parameter
