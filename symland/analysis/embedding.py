@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from symland.landscape.landscape import Landscape
 
-__all__ = ["QUESTION", "EmbeddedPoint", "Embedding", "EmbeddingOptions", "Escape"]
+__all__ = ["QUESTION", "EmbeddedPoint", "Embedding", "EmbeddingOptions", "Escape", "Successor"]
 
 
 class Escape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -49,6 +49,28 @@ class Escape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     wide_class: int | None
 
 
+class Successor(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The point of the wide network that a search reaches from the shifted extension; in float64, not proved.
+
+    The shifted extension of a point that does not extend has the loss of its data and the least penalty: of the next
+    biases beta each of k new nodes takes sigma(0) v, v = sigma(0) beta / (1 + k sigma(0)^2).
+
+    Attributes
+    ----------
+    theta : (P_wide,)
+    loss, gradient_norm : float
+    index : int
+    distance : float
+        |theta - shifted extension|_2.
+    """
+
+    theta: FloatArray
+    loss: float
+    gradient_norm: float
+    index: int
+    distance: float
+
+
 class EmbeddedPoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One stationary point in the wide network.
 
@@ -59,8 +81,8 @@ class EmbeddedPoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     loss : float
     index_before, index_after : int
         Negative Hessian eigenvalues, counted by LDL^T over balls.
-    predicted_index : int
-        index_before plus the predicted rise of all new nodes.
+    predicted_index : int or None
+        index_before plus the predicted rise of all new nodes; None where T5 predicts nothing.
     singular_values, threshold :
         What T5 says of each new node: each singular value above the threshold raises the index.
     predicted_eigenvalues, new_eigenvalues : ascending float64
@@ -81,13 +103,20 @@ class EmbeddedPoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         Its class in the wide network's own list, if one was given and holds it.
     escape : Escape or None
         Where the most negative new direction leads.
+    slope : float or None
+        Where sigma(0) != 0 and the penalty holds the next biases b: the component of the wide gradient along the new
+        outgoing weights that is largest, -2 lambda sigma(0) b by T5-nonvanishing.
+    predicted_slope : float or None
+        That of T5-nonvanishing.
+    successor : Successor or None
+        Where it does not extend, the stationary point near its shifted extension.
     """
 
     number: int
     loss: float
     index_before: int
     index_after: int
-    predicted_index: int
+    predicted_index: int | None
     singular_values: FloatArray
     threshold: float
     predicted_eigenvalues: FloatArray
@@ -99,11 +128,14 @@ class EmbeddedPoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     index_holds: Verdict
     wide_class: int | None = None
     escape: Escape | None = None
+    slope: float | None = None
+    predicted_slope: float | None = None
+    successor: Successor | None = None
 
     @property
     def rise(self) -> int:
-        """The predicted gain of index."""
-        return self.predicted_index - self.index_before
+        """The predicted gain of index; 0 where none is predicted."""
+        return 0 if self.predicted_index is None else self.predicted_index - self.index_before
 
     @property
     def verdict(self) -> Verdict:
@@ -122,8 +154,10 @@ class Embedding(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     layer, nodes : int
         The hidden layer that is widened, counted from 1, and by how many nodes.
     verdict : Verdict
-        CERTIFIED when the proof is and every point is stationary with the predicted index.
+        CERTIFIED when every point is proved to be stationary with the predicted index; REFUTED where one is proved not
+        to be stationary.
     proof : the record of the proof
+        Of the extension, of the shifted extension, or of which points extend where sigma(0) is not zero.
     points : tuple of EmbeddedPoint
     """
 
@@ -141,6 +175,15 @@ class Embedding(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def held(self) -> int:
         """Points that are certified to be stationary with the predicted index."""
         return sum(point.verdict is Verdict.CERTIFIED for point in self.points)
+
+    @property
+    def selective(self) -> bool:
+        """Whether sigma(0) != 0 and the penalty on the next biases let only some points extend (T5-nonvanishing)."""
+        return str(self.proof["identifier"]).startswith("nonvanishing")
+
+    def of(self, stationary: Verdict) -> tuple[int, ...]:
+        """Numbers of the classes whose extension is, is not, or may be stationary."""
+        return tuple(point.number for point in self.points if point.stationary is stationary)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,10 +225,18 @@ class _Embedding(Question[EmbeddingOptions, Embedding]):
 
     def sentence(self, answer: Embedding) -> str:
         step = f"from {_widths(answer.hidden)} to {_widths(answer.hidden_wide)} hidden nodes"
-        if answer.proof["verdict"] == "refuted":
+        if not answer.points:
+            return f"There is no class to extend {step}."
+        if answer.selective:
+            extends, not_so, unclear = (answer.of(v) for v in (Verdict.CERTIFIED, Verdict.REFUTED, Verdict.UNDECIDED))
+            named = f" (class {', '.join(map(str, extends))})" if extends else ""
+            why = "sigma(0) is not 0 and the penalty holds the next biases (T5-nonvanishing)"
+            if not not_so and not unclear:
+                return f"Every class extends {step}, by its vanishing biases: {why}, so that no other would."
             return (
-                f"The zero extension {step} is not stationary for this activation: sigma(0) is not 0. "
-                f"{answer.held} of {len(answer.points)} classes extend all the same."
+                f"The zero extension {step} is not stationary for this activation, since {why}: "
+                f"{len(not_so)} of {len(answer.points)} classes are proved not to extend, "
+                f"{len(extends)} extend all the same{named}" + (f", {len(unclear)} are open." if unclear else ".")
             )
         held = "Every class" if answer.held == len(answer.points) else f"{answer.held} of {len(answer.points)} classes"
         return f"{held} stays stationary with the predicted index when nodes of zero weights are added, {step}."
@@ -203,6 +254,8 @@ class _Embedding(Question[EmbeddingOptions, Embedding]):
         )
 
     def tables(self, answer: Embedding) -> tuple[Table, ...]:
+        if answer.selective:
+            return (_shifted_table(answer),)
         columns = (
             Column(name="class"),
             Column(name="loss", places=8, digits=12),
@@ -248,7 +301,7 @@ class _Embedding(Question[EmbeddingOptions, Embedding]):
     def figures(self, answer: Embedding, landscape: Landscape) -> Mapping[str, Picture]:
         from symland.figures import embedding_columns, embedding_figure
 
-        if not answer.points:
+        if not answer.points or answer.selective:
             return {}
         titles = tuple(f"$N_h = {_widths(h)}$" for h in (answer.hidden, answer.hidden_wide))
         classes = [(p.loss, p.index) for p in landscape.points]
@@ -265,6 +318,12 @@ class _Embedding(Question[EmbeddingOptions, Embedding]):
         return answer.verdict
 
     def latex(self, answer: Embedding, landscape: Landscape) -> str:
+        if answer.selective:
+            theory = (
+                rf"Theorem {answer.proof['identifier']} below says which points extend. Under a penalty on the "
+                r"weights alone all of them would, after the shift of the next biases by $\sigma(0) v$ (T5-shifted). "
+            )
+            return theory + super().latex(answer, landscape)
         theory = (
             rf"That this keeps every stationary point stationary is Theorem {answer.proof['identifier']} below. "
             if answer.proof["verdict"] == "certified"
@@ -279,6 +338,45 @@ class _Embedding(Question[EmbeddingOptions, Embedding]):
             r"the gradient, the block structure, and the index by an interval $LDL^{T}$."
         )
         return theory + super().latex(answer, landscape).replace("\n\n", "\n\n" + block + "\n\n", 1)
+
+
+def _shifted_table(answer: Embedding) -> Table:
+    """Which classes extend where sigma(0) != 0, and where the others go."""
+    columns = (
+        Column(name="class"),
+        Column(name="loss", places=8, digits=12),
+        Column(name="index"),
+        Column(name="slope by T5", digits=6),
+        Column(name="slope", digits=6),
+        Column(name="extends"),
+        Column(name="index there"),
+        Column(name="shifted to loss", places=8, digits=12),
+        Column(name="its index"),
+        Column(name="distance", digits=3),
+    )
+    rows = tuple(
+        (
+            p.number,
+            p.loss,
+            p.index_before,
+            p.predicted_slope,
+            p.slope,
+            p.stationary,
+            None if p.stationary is Verdict.REFUTED else p.index_after,
+            None if p.successor is None else p.successor.loss,
+            None if p.successor is None else p.successor.index,
+            None if p.successor is None else p.successor.distance,
+        )
+        for p in answer.points
+    )
+    caption = (
+        r"The classes in the wider network where $\sigma(0) \ne 0$: the slope along the new outgoing weights, "
+        r"$-2\lambda\,\sigma(0)\,b$ by theorem T5-nonvanishing and by the wide gradient; whether the extension is "
+        "stationary, and its index; and the stationary point that a search finds from the shifted extension, which is "
+        "computed and not proved: its loss, its index and its distance."
+    )
+    title = f"{_widths(answer.hidden)} into {_widths(answer.hidden_wide)}: shifted extension"
+    return Table(name="embedding", title=title, columns=columns, rows=rows, caption=caption)
 
 
 QUESTION = _Embedding()

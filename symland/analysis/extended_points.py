@@ -16,15 +16,18 @@ import numpy as np
 from flint import arb
 from numpy.typing import ArrayLike
 
-from symland.analysis.embedding import EmbeddedPoint, Embedding
+from symland.analysis.embedding import EmbeddedPoint, Embedding, Successor
 from symland.analysis.escape import follow_escape
 from symland.analysis.extension import Extension, extend
 from symland.analysis.extension_proof import prove_extension
 from symland.analysis.prediction import BlockPrediction, predict_block
 from symland.analysis.residuals import layer_residuals
 from symland.errors import RefinementError
+from symland.explore.following import follow
+from symland.explore.newton import newton
+from symland.kernels import compile_kernel
 from symland.landscape.landscape import Landscape
-from symland.program.balls import evaluate_balls, working_precision
+from symland.program.balls import evaluate_balls, exact_ball, working_precision
 from symland.program.derive import build_program
 from symland.program.ir import Program
 from symland.records import FloatArray, StationaryPoint, Verdict, read_only
@@ -33,6 +36,8 @@ from symland.rigor.decimals import parse_decimal
 from symland.rigor.inertia import Inertia, inertia
 from symland.rigor.krawczyk import cube
 from symland.spec import LandscapeSpec
+from symland.symbolic.activation import Z, derive_activation
+from symland.tolerances import count_signs
 
 __all__ = ["certified_cubes", "check_embedding"]
 
@@ -119,17 +124,20 @@ def _check_point(
     predicted = np.sort(np.tile(prediction.eigenvalues, extension.nodes))
     old, whole = inertia(before.hessian), inertia(after.hessian)
     rise = prediction.rise * extension.nodes
+    selective = not (vanishing or prediction.shear or prediction.applies)
     if any(not g.contains(0) for g in (after.gradient if sharp else [after.gradient[p] for p in new])):
         stationary = Verdict.REFUTED
     else:
-        exact = not vanishing or all(after.gradient[p] == 0 for p in new)
+        exact = _exactly_stationary(extension, box) if selective else True
+        exact = exact and (not vanishing or all(after.gradient[p] == 0 for p in new))
         stationary = Verdict.CERTIFIED if proof is Verdict.CERTIFIED and sharp and exact else Verdict.UNDECIDED
+    slope, predicted_slope = _slopes(extension, box, after.gradient, residuals.sigma) if selective else (None, None)
     point = EmbeddedPoint(
         number=number,
         loss=float(after.value.mid()) if after.value is not None else float("nan"),
         index_before=old.negative,
         index_after=whole.negative,
-        predicted_index=old.negative + rise,
+        predicted_index=old.negative + rise if prediction.applies else None,
         singular_values=prediction.singular_values,
         threshold=prediction.threshold,
         predicted_eigenvalues=prediction.eigenvalues,
@@ -139,8 +147,64 @@ def _check_point(
         exact_zeros=sum(after.gradient[p] == 0 for p in new),
         stationary=stationary,
         index_holds=_index_holds(old, whole, prediction, extension),
+        slope=slope,
+        predicted_slope=predicted_slope,
     )
     return point, prediction
+
+
+def _exactly_stationary(extension: Extension, box: Sequence[arb]) -> bool:
+    """Whether the box holds the origin and the origin's extension is stationary to the last digit.
+
+    Elsewhere no box tells a gradient of zero from a small one. At the origin the slopes of the last weights are
+    those of the last biases times sigma(0), which need not be an exact number.
+    """
+    if not all(t.contains(0) for t in box):
+        return False
+    wide = extension.wide
+    gradient = evaluate_balls(_program(wide.digest, wide), [arb(0)] * wide.n_parameters).gradient
+    last = wide.layout.weight(wide.layout.n_layers)
+    skipped = range(last.offset, last.offset + last.size) if wide.bias else range(0)
+    return all(g == 0 for p, g in enumerate(gradient) if p not in skipped)
+
+
+def _slopes(
+    extension: Extension, box: Sequence[arb], gradient: Sequence[arb], sigma: arb
+) -> tuple[float, float | None]:
+    """The largest slope along the outgoing weights of a new node, and what T5-nonvanishing says of it."""
+    node = extension.outgoing[0]
+    largest = max(range(len(node)), key=lambda i: abs(float(gradient[node[i]].mid())))
+    bias = extension.narrow.layout.biases(extension.layer + 1)
+    said = None
+    if bias is not None:
+        said = float((-2 * exact_ball(extension.narrow.penalty) * sigma * box[bias.offset + largest]).mid())
+    return float(gradient[node[largest]].mid()), said
+
+
+def _successor(extension: Extension, theta: FloatArray, index: int) -> Successor | None:
+    """The end of a search for `index` from the shifted extension of a point that does not extend; None without one."""
+    narrow, wide, layer = extension.narrow.layout, extension.wide, extension.layer
+    bias = narrow.biases(layer + 1)
+    start = np.array(extension.embed(theta.tolist(), 0.0))
+    if bias is not None:
+        sigma = float(derive_activation(wide.activation).expression.subs(Z, 0))
+        share = 1.0 / (1.0 + extension.nodes * sigma**2)
+        held = theta[bias.slice]
+        start[list(extension.next_biases)] = share * held
+        for node in extension.outgoing:
+            start[list(node)] = share * sigma * held
+    kernel = compile_kernel(wide)
+    ends, settled = newton(kernel, follow(kernel, start[None], np.array([index]))[0])
+    if not settled[0]:
+        return None
+    value, gradient, hessian = (part[0] for part in kernel.value_gradient_hessian(ends))
+    return Successor(
+        theta=ends[0],
+        loss=float(value),
+        gradient_norm=float(np.abs(gradient).max()),
+        index=count_signs(np.linalg.eigvalsh(hessian))[0],
+        distance=float(np.linalg.norm(ends[0] - start)),
+    )
 
 
 def _index_holds(old: Inertia, whole: Inertia, prediction: BlockPrediction, extension: Extension) -> Verdict:
@@ -204,10 +268,18 @@ def check_embedding(
             found, prediction = _check_point(number, theta, extension, proof.verdict, boxes[number] if boxes else None)
         embedded = np.array(extension.embed(theta.tolist(), 0.0))
         escape = None
-        if escapes and prediction.rise:
+        if escapes and prediction.rise and found.stationary is not Verdict.REFUTED:
             escape = follow_escape(extension, embedded, prediction, wide)
         where = None if wide is None else wide.find(embedded)
-        checked.append(msgspec.structs.replace(found, wide_class=where, escape=escape))
+        gone = escapes and found.slope is not None and found.stationary is Verdict.REFUTED
+        checked.append(
+            msgspec.structs.replace(
+                found,
+                wide_class=where,
+                escape=escape,
+                successor=_successor(extension, theta, found.index_before) if gone else None,
+            )
+        )
         if progress:
             progress(number + 1, len(points))
     return Embedding(
@@ -217,10 +289,15 @@ def check_embedding(
         hidden_wide=extension.wide.hidden,
         layer=layer,
         nodes=nodes,
-        verdict=Verdict.all(proof.verdict, *(point.verdict for point in checked)),
+        verdict=Verdict.all(proof.verdict, *(_asked(point) for point in checked)),
         proof=proof.to_dict(),
         points=tuple(checked),
     )
+
+
+def _asked(point: EmbeddedPoint) -> Verdict:
+    """Stationary with the predicted index; where no index is predicted, stationary."""
+    return point.stationary if point.slope is not None else point.verdict
 
 
 def certified_cubes(certificates: Iterable[Certificate | None]) -> list[list[arb]] | None:

@@ -16,9 +16,9 @@ from symland.analysis.extension import Extension, extend
 from symland.layout import Layout
 from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.activation import Z, derive_activation
-from symland.theorems import Hypothesis, Identity, ProofResult, Step, Theorem, at, partial, prove, smooth
+from symland.theorems import Hypothesis, Identity, Positive, ProofResult, Step, Theorem, at, partial, prove, smooth
 
-__all__ = ["extension_theorem", "prove_extension", "shifted_extension_theorem"]
+__all__ = ["extension_theorem", "nonvanishing_theorem", "prove_extension", "shifted_extension_theorem"]
 
 REPRESENTATIVES = 8
 """New parameters of one node above which two incoming and two outgoing ones stand for all in the second derivatives."""
@@ -296,11 +296,90 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
     )
 
 
+def nonvanishing_theorem(extension: Extension) -> Theorem:
+    """The theorem for sigma(0) != 0 under a penalty on all parameters: which points extend; see T5-nonvanishing."""
+    if extension.nodes > 2:
+        extension = extend(extension.narrow, extension.layer, 2)
+    narrow, wide, layer = extension.narrow.layout, extension.wide.layout, extension.layer
+    activation = derive_activation(extension.narrow.activation)
+    theta, x = _symbols(wide), [sp.Symbol(f"x[{k}]") for k in range(narrow.widths[0])]
+    old = [theta[place] for place in extension.old_places]
+    loss, penalty = smooth("ell", narrow.widths[-1]), sp.Symbol("lambda")
+    shift = [sp.Symbol(f"q[{i}]") for i in range(narrow.widths[layer + 1])]
+    shifted = loss(*_forward(narrow, old, x, {layer + 1: shift})[narrow.n_layers])
+    narrow_loss = loss(*_forward(narrow, old, x, {})[narrow.n_layers]) + penalty * sp.Add(*(t**2 for t in old))
+    wide_loss = loss(*_forward(wide, theta, x, {})[wide.n_layers]) + penalty * sp.Add(*(t**2 for t in theta))
+    out_value, in_value = sp.symbols("v_0 u_0")
+    point = {theta[p]: out_value for node in extension.outgoing for p in node}
+    point |= {theta[p]: in_value for node in extension.incoming for p in node}
+    zero_out = Hypothesis(name="outgoing weights zero", statement="$v = 0$", rules=((out_value, 0),))
+    zero_in = Hypothesis(name="incoming weights zero", statement="$u = 0$", rules=((in_value, 0),))
+    every = (zero_out.name, zero_in.name)
+    bias, value = wide.biases(layer + 1), activation.expression.subs(Z, 0)
+    sign = 1 if float(value) > 0 else -1
+    # A logarithm's sign is read off its exponential.
+    nonzero = sp.exp(value) - 1 if value.has(sp.log) else value
+
+    def slope(i: int) -> Any:
+        """dE/dv_i: by the next bias where there is one, else by what is added to the next layer's input."""
+        if bias is None:
+            return _SIGMA(0) * at(partial(shifted, shift[i]), dict.fromkeys(shift, 0))
+        own = theta[bias.offset + i]
+        return _SIGMA(0) * (partial(narrow_loss, own) - 2 * penalty * own)
+
+    where = r"$\lambda b_{l+1} = 0$" if bias is not None else r"the mean slopes in the next layer's inputs vanish"
+    formula = (
+        r"\partial E/\partial v_i = \sigma(0) (\partial E_{\rm narrow}/\partial b_{l+1,i} - 2\lambda\,b_{l+1,i})"
+        if bias is not None
+        else r"\partial E/\partial v_i = \sigma(0)\,\partial \ell/\partial a_i"
+    )
+    widths = "-".join(map(str, narrow.widths))
+    return Theorem(
+        identifier=f"nonvanishing-{widths}-layer{layer}",
+        title=f"Which points of the {widths} network extend in hidden layer {layer}, where sigma(0) is not zero",
+        setting=_setting(extension.narrow, layer),
+        conclusion=(
+            rf"At $u = v = 0$ the loss is the narrow network's. A stationary point extends if and only if {where}: "
+            rf"${formula}$, $\partial E/\partial u = 0$, and $\sigma(0) \ne 0$."
+        ),
+        variables=((r"$W_l, b_l, x$", "symbols, one for each weight, bias and input"),),
+        source="T5-nonvanishing, written out for this architecture",
+        rests_on=("linearity of the mean over samples",),
+        hypotheses=(zero_out, zero_in),
+        steps=(
+            Step(
+                name="activation",
+                claim=rf"$\sigma(0) = {sp.latex(value)} \ne 0$.",
+                obligations=(Positive(expression=sign * nonzero),),
+            ),
+            Step(
+                name="same loss",
+                claim=r"$E(\theta, 0, 0) = E_{\rm narrow}(\theta)$ for every $\theta$.",
+                obligations=(Identity(left=at(wide_loss, point), right=narrow_loss),),
+                uses=every,
+            ),
+            Step(
+                name="new gradient",
+                claim=rf"$\partial E/\partial u = 0$ and ${formula}$ for every $\theta$.",
+                obligations=(
+                    *(Identity(left=at(partial(wide_loss, theta[p]), point)) for n in extension.incoming for p in n),
+                    *(
+                        Identity(left=at(partial(wide_loss, theta[p]), point), right=slope(i))
+                        for node in extension.outgoing
+                        for i, p in enumerate(node)
+                    ),
+                ),
+                uses=every,
+            ),
+        ),
+    )
+
+
 def prove_extension(spec: LandscapeSpec, layer: int = 1, nodes: int = 1) -> ProofResult:
     """Prove the zero extension for a specification's own architecture.
 
     Where sigma(0) is not zero, the shifted extension is proved if the penalty leaves biases alone; otherwise the
-    result is not certified, and its step called activation says so.
+    theorem is the one that says which points extend all the same.
 
     Raises
     ------
@@ -309,6 +388,6 @@ def prove_extension(spec: LandscapeSpec, layer: int = 1, nodes: int = 1) -> Proo
     """
     extension = extend(spec, layer, nodes)
     free = spec.bias and (spec.penalised is Penalised.WEIGHTS or not spec.penalty)
-    if free and not derive_activation(spec.activation).vanishes_at_zero:
-        return prove(shifted_extension_theorem(extension))
-    return prove(extension_theorem(extension))
+    if derive_activation(spec.activation).vanishes_at_zero:
+        return prove(extension_theorem(extension))
+    return prove(shifted_extension_theorem(extension) if free else nonvanishing_theorem(extension))

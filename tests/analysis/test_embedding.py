@@ -12,6 +12,7 @@ from flint import arb
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from symland.analysis import embedding
 from symland.analysis.extended_points import check_embedding
 from symland.analysis.extension import extend
 from symland.analysis.extension_proof import prove_extension
@@ -96,11 +97,33 @@ def test_sigmoid_with_penalised_biases_does_not_extend_and_says_so():
     spec = builtin("xor").with_(activation="softplus", penalty="1e-2")
     rng = np.random.default_rng(2)
     points = newton_points(spec, rng.normal(size=(60, spec.n_parameters)))
-    found = check_embedding(spec, list(points), escapes=False)
-    assert found.proof["verdict"] == "refuted"
-    assert found.proof["steps"][0]["name"] == "activation"
-    assert Verdict.REFUTED in {p.stationary for p in found.points}
-    assert Verdict.CERTIFIED not in {p.stationary for p in found.points}
+    origin = np.zeros(spec.n_parameters)
+    found = check_embedding(spec, [origin, *points[np.abs(points).max(axis=1) > 1e-3]])
+    assert (found.proof["verdict"], found.selective) == ("certified", True)
+    assert set(check_proof(save_proof(prove_extension(spec))).values()) == {Verdict.CERTIFIED}
+    assert found.verdict is Verdict.REFUTED
+    # The origin has no next bias, and the residuals of these labels are balanced.
+    assert found.of(Verdict.CERTIFIED) == (0,)
+    assert found.of(Verdict.REFUTED) == tuple(range(1, len(found.points)))
+    wide = build_program(spec.with_(hidden=(3,)))
+    for theta, point in zip(points[np.abs(points).max(axis=1) > 1e-3], found.points[1:], strict=True):
+        # -2 lambda ln(2) b by theorem T5-nonvanishing, against the wide network's gradient in float64.
+        said = -2e-2 * np.log(2) * theta[-2:]
+        gradient = evaluate(wide, np.array(extend(spec).embed(list(theta), 0.0))[None])[1][0]
+        np.testing.assert_allclose(gradient[list(extend(spec).outgoing[0])], said, atol=1e-13)
+        assert abs(point.slope) == pytest.approx(np.abs(said).max(), abs=1e-13)
+        assert point.predicted_slope == pytest.approx(point.slope, abs=1e-13)
+        if point.successor:
+            assert np.abs(evaluate(wide, point.successor.theta[None])[1][0]).max() < 1e-11
+    assert sum(p.successor is not None for p in found.points) > 1
+    assert "1 extend all the same (class 0)" in embedding.QUESTION.sentence(found)
+
+
+@pytest.mark.parametrize(("activation", "bias"), [("sigmoid", False), ("exp(z)", True), ("z+cos(z)", True)])
+def test_which_points_extend_is_proved_for_each_activation_that_does_not_vanish_at_zero(activation, bias):
+    proof = prove_extension(builtin("xor").with_(activation=activation, bias=bias), 1, 2)
+    assert proof.verdict is Verdict.CERTIFIED
+    assert set(check_proof(save_proof(proof)).values()) == {Verdict.CERTIFIED}
 
 
 def test_any_activation_extends_where_the_penalty_leaves_biases_alone():
