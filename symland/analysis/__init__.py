@@ -14,6 +14,7 @@ from symland.analysis import (
     families,
     follow,
     labels,
+    learning,
     map,
     program,
     rates,
@@ -36,6 +37,7 @@ QUESTIONS: tuple[Question[Any, Any], ...] = (
     follow.QUESTION,
     thermo.QUESTION,
     rates.QUESTION,
+    learning.QUESTION,
 )
 
 
