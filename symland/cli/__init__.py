@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
-from symland.cli import ask, atlas, chain, exchange, paths, questions, temperature, tools  # noqa: F401 - their verbs register themselves
+from symland.cli import ask, atlas, chain, condense, exchange, paths, questions, temperature, tools  # noqa: F401 - their verbs register themselves
 from symland.cli.app import app
 from symland.cli.display import Progress
 from symland.errors import SymlandError

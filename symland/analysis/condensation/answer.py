@@ -1,0 +1,309 @@
+"""The answer to `symland condense`: multiplicity, energy, critical orientations and what training shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from symland.errors import SpecError
+from symland.records import Verdict
+from symland.tables import Column, Enclosed, Table
+
+if TYPE_CHECKING:
+    from symland.analysis.condensation.critical import Critical
+    from symland.analysis.condensation.energy import Energy
+    from symland.spec import LandscapeSpec
+
+__all__ = ["Condensation", "Orientation", "Trained", "condense", "energy_of", "sentence", "tables"]
+
+DIGITS = 20
+"""Digits of an enclosure."""
+
+
+class Orientation(msgspec.Struct, frozen=True, kw_only=True):
+    """A critical orientation, which stands for its opposite too; F_k(-w) = (-1)^k F_k(w).
+
+    Attributes
+    ----------
+    w : tuple of float
+        The unit vector of input weights, the bias last; its first component that is not 0 is positive.
+    value : float
+        F_k(w); |F_k(w)| for several independent outputs.
+    enclosure : (str, str)
+        Decimals between which the value is proved to lie.
+    index : int or None
+        Of the Riemannian Hessian of F_k at w, on the sphere; None where it is degenerate or not decided.
+    nullity : int or None
+        0 where the index is proved.
+    attractor : bool
+        Whether it is proved that nodes with some sign of the output weight turn to it.
+    attracts : tuple of str
+        The signs "+" and "-" of sigma^(k)(0) times the output weight for which nodes turn to w or to -w: "+" to a
+        maximum with F > 0 and "-" to a minimum with F < 0. For odd k both, as one line holds both.
+    exact : str or None
+        The unit vector in radicals, where one was proved.
+    """
+
+    w: tuple[float, ...]
+    value: float
+    enclosure: tuple[str, str]
+    index: int | None
+    nullity: int | None
+    attractor: bool
+    attracts: tuple[str, ...] = ()
+    exact: str | None = None
+
+
+class Trained(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the hidden nodes of one network.
+
+    Attributes
+    ----------
+    seed : int
+    lines : int
+        Clusters of orientations at the end, w and -w being one.
+    aligned_share : float
+        Share of the nodes within cos 0.99 of a predicted line.
+    condensed : bool
+        Whether nearly all nodes lie on a few lines, and have moved from where they began.
+    stopped : str
+        Which rule ended the run.
+    loss_ratio : float
+        The loss at the end over that at the beginning.
+    """
+
+    seed: int
+    lines: int
+    aligned_share: float
+    condensed: bool
+    stopped: str
+    loss_ratio: float
+    steps: int
+    width: tuple[int, ...] = ()
+
+
+class Condensation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of the orientations on which one hidden layer condenses.
+
+    Attributes
+    ----------
+    activation : str
+    layer : int
+    multiplicity : int
+        p.
+    derivative, at_zero : str
+        sigma^(p)(0) and sigma(0).
+    effective_multiplicity : int
+        The smallest k with sigma^(k)(0) != 0 and F_k != 0.
+    reason : str
+        Why it differs from p.
+    energy : str
+        F_k as text.
+    critical : tuple of Orientation
+    families : tuple of str
+        Degenerate families of critical orientations.
+    lines : int
+        Isolated lines that attract.
+    complete : Verdict
+        Whether `critical` and `families` are proved to be all.
+    how : str
+        How they were found.
+    bound : int
+        2 p, the bound of arXiv:2105.11686 on the orientations, two for each line.
+    remarks : tuple of str
+    trained : tuple of Trained
+    """
+
+    activation: str
+    layer: int
+    multiplicity: int
+    derivative: str
+    at_zero: str
+    effective_multiplicity: int
+    reason: str
+    energy: str
+    critical: tuple[Orientation, ...]
+    families: tuple[str, ...]
+    lines: int
+    complete: Verdict
+    how: str
+    bound: int
+    remarks: tuple[str, ...] = ()
+    method: str = ""
+    trained: tuple[Trained, ...] = ()
+
+
+def energy_of(spec: LandscapeSpec) -> tuple[Any, Energy, str]:
+    """The multiplicity, the energy of a node of the first layer, and why its order is not p."""
+    from symland.analysis.condensation.energy import leading_energy
+    from symland.analysis.condensation.multiplicity import find_multiplicity
+
+    multiplicity = find_multiplicity(spec.activation)
+    return multiplicity, *leading_energy(spec, multiplicity)
+
+
+def condense(spec: LandscapeSpec, *, layer: int = 1, seed: int = 0, most_boxes: int | None = None) -> Condensation:
+    """The orientations on which the nodes of a hidden layer condense, predicted from the data.
+
+    Raises
+    ------
+    SpecError
+        If the layer is not there, or no order of the activation meets the data.
+    """
+    if not 1 <= layer <= len(spec.hidden):
+        raise SpecError.at("--layer", f"{layer} of {len(spec.hidden)} hidden layers", "count them from 1")
+    if layer > 1:
+        raise SpecError.at(
+            "--layer",
+            f"the orientations of layer {layer} depend on the weights of the layers before it",
+            "predict layer 1, or look at every layer with --train",
+        )
+    from symland.analysis.condensation.critical import critical_lines
+
+    multiplicity, energy, reason = energy_of(spec)
+    found = critical_lines(energy, seed=seed, most_boxes=most_boxes)
+    critical = tuple(
+        sorted(_orientations(energy, found), key=lambda o: (not o.attractor, -abs(o.value), tuple(-v for v in o.w)))
+    )
+    return Condensation(
+        activation=spec.activation,
+        layer=layer,
+        multiplicity=multiplicity.order,
+        derivative=str(multiplicity.derivative),
+        at_zero=str(multiplicity.at_zero),
+        effective_multiplicity=energy.order,
+        reason=reason,
+        energy=energy.text(),
+        critical=critical,
+        families=found.families,
+        lines=sum(o.attractor for o in critical),
+        complete=found.complete,
+        how=found.how,
+        bound=2 * multiplicity.order,
+        remarks=_remarks(spec, multiplicity, energy, found),
+    )
+
+
+def _remarks(spec: LandscapeSpec, multiplicity: Any, energy: Energy, found: Critical) -> tuple[str, ...]:
+    remarks = []
+    if multiplicity.at_zero != 0:
+        remarks.append(f"sigma(0) = {multiplicity.at_zero} is not 0: output weights move before input weights turn")
+    if len(spec.hidden) > 1:
+        remarks.append(
+            "the layers behind the first set the sign and the size of a node's pull, and for p = 1 nothing else; for "
+            "p >= 2 they couple the nodes of the first layer, and the orientations are those of nodes taken alone"
+        )
+    if not energy.single:
+        remarks.append(
+            f"{len(energy.moments)} outputs pull in different directions: the output weights turn to F(w), and "
+            "orientations are critical points of |F(w)|"
+        )
+    for text in found.attracting:
+        remarks.append(f"{text} attracts as a whole: nodes condense on it, not on single lines")
+    return tuple(remarks)
+
+
+def _orientations(energy: Energy, found: Critical) -> list[Orientation]:
+    from symland.analysis.condensation.balls import BITS, attracts
+    from symland.analysis.condensation.closed import closed_form
+    from symland.program.balls import working_precision
+
+    out = []
+    with working_precision(BITS):
+        for line in found.lines:
+            exact = closed_form(energy, line)
+            unit = line.unit
+            # The representative of the line may be the opposite of the balls' vector, where an odd form changes sign.
+            ratio = next(u for u, v in zip(unit, line.vector, strict=True) if not v.contains(0)) * next(
+                v for v in line.vector if not v.contains(0)
+            )
+            flip = energy.single and energy.order % 2 == 1 and ratio < 0
+            value = -line.value if flip else line.value
+            index = line.index
+            if flip and index is not None:
+                index = energy.size - 1 - index
+            attractor = attracts(line.value, line.maximum, line.minimum and energy.single) is Verdict.CERTIFIED
+            signs: tuple[str, ...] = ()
+            if attractor:
+                signs = ("+", "-") if energy.order % 2 or not energy.single else ("+",) if value > 0 else ("-",)
+            low, high = _decimals(value) if exact is None or not exact[1] else ("0", "0")
+            out.append(
+                Orientation(
+                    w=tuple(float(u.mid()) if not u.contains(0) else 0.0 for u in unit),
+                    value=0.0 if exact is not None and exact[1] else float(value.mid()),
+                    enclosure=(low, high),
+                    index=index,
+                    nullity=line.nullity,
+                    attractor=attractor,
+                    attracts=signs,
+                    exact=None if exact is None else exact[0],
+                )
+            )
+    return out
+
+
+def _decimals(value: Any) -> tuple[str, str]:
+    from symland.rigor.decimals import outward_texts
+
+    return outward_texts(value, DIGITS)
+
+
+def sentence(answer: Condensation) -> str:
+    """The answer in plain sentences."""
+    p, k = answer.multiplicity, answer.effective_multiplicity
+    parts = [f"Multiplicity p = {p}"]
+    if k != p:
+        parts.append(f", effective multiplicity {k} because {answer.reason}")
+    many = "1 line" if answer.lines == 1 else f"{answer.lines} lines"
+    parts.append(f": {many} attract{'s' if answer.lines == 1 else ''}, {2 * answer.lines} orientations")
+    if answer.complete is not Verdict.CERTIFIED:
+        parts.append(" at least, as the list is not proved complete")
+    if 2 * answer.lines > answer.bound:
+        parts.append(f", MORE than the paper's bound of 2p = {answer.bound}")
+    else:
+        parts.append(f", within the paper's bound of 2p = {answer.bound}")
+    parts.append(".")
+    for remark in answer.remarks:
+        parts.append(f" {remark[:1].upper()}{remark[1:]}.")
+    if answer.trained:
+        condensed = sum(run.condensed for run in answer.trained)
+        aligned = sum(run.aligned_share == 1 for run in answer.trained)
+        total = len(answer.trained)
+        word = "Condensed" if condensed == total else "Not condensed" if not condensed else "Condensed in part"
+        parts.append(
+            f" {word}: training by {answer.method} condensed {condensed} of {total} seeds; in {aligned} every node is "
+            "within cos 0.99 of a predicted line."
+        )
+    return "".join(parts)
+
+
+def tables(answer: Condensation) -> tuple[Table, ...]:
+    """The critical orientations, and the runs."""
+    columns = (Column(name="w"), Column(name="F"), Column(name="index"), Column(name="attracts"), Column(name="exact"))
+    rows = tuple(
+        (
+            "(" + ", ".join(f"{v:.6g}" for v in o.w) + ")",
+            Enclosed(lower=o.enclosure[0], upper=o.enclosure[1]),
+            o.index,
+            " ".join(o.attracts) or "no",
+            o.exact or "-",
+        )
+        for o in answer.critical
+    )
+    title = f"Critical orientations of F_{answer.effective_multiplicity} = {answer.energy} ({answer.complete.value})"
+    found = [Table(name="condensation", title=title, columns=columns, rows=rows)]
+    if answer.trained:
+        heads = ("seed", "lines", "aligned share", "condensed", "loss ratio", "steps", "stopped by")
+        runs = tuple(
+            (r.seed, r.lines, r.aligned_share, r.condensed, r.loss_ratio, r.steps, r.stopped) for r in answer.trained
+        )
+        found.append(
+            Table(
+                name="condensation-training",
+                title=f"Training by {answer.method}",
+                columns=tuple(Column(name=h, digits=4) for h in heads),
+                rows=runs,
+            )
+        )
+    return tuple(found)
