@@ -255,7 +255,7 @@ def _same(y: Sequence[arb], box: Isolated, other: Sequence[arb]) -> Verdict:
 
 
 def _rotations(form: Form, metric: Sequence[Sequence[Fraction]]) -> list[tuple[Fraction, ...]]:
-    """The rotations of the ellipsoid that leave the form as it is: skew S with grad f . M^-1 S y = 0, by its entries."""
+    """Rotations of the ellipsoid that leave the form as it is: skew S with grad f . M^-1 S y = 0, by its entries."""
     r = len(metric)
     inverse = fmpq_mat([[fmpq(v.numerator, v.denominator) for v in row] for row in metric]).inv()
     back = [[Fraction(int(inverse[i, j].p), int(inverse[i, j].q)) for j in range(r)] for i in range(r)]
