@@ -7,8 +7,8 @@ Every line meets a face y_i = 1 of the cube [-1, 1]^r, and it is critical on the
 About the middle c of a box of radius rho the g_j are polynomials in h = u - c, |h| <= rho, whose coefficients are
 linear in the powers of c: one matrix product gives them for all boxes. With Y the approximate inverse of their linear
 part, a box is dropped where |(Y g)(c)| is above the sum of the other terms at rho. It holds at most one zero, which a
-box 3/2 as wide does hold, where |Y g(c)| + kappa R < R, kappa a bound of |I - Y g'| over the wide box. The powers are of
-numbers up to 1, so that every coefficient carries a fixed bound for its rounding, which is added to each test.
+box 3/2 as wide does hold, where |Y g(c)| + kappa R < R, kappa a bound of |I - Y g'| over the wide box. Powers are of
+numbers up to 1, and every coefficient carries a fixed bound for its rounding, which is added to each test.
 """
 
 from __future__ import annotations
