@@ -113,6 +113,7 @@ def check_recording(program: Program, code: LaneCode, seed: str = "0") -> Check:
         wanted["product"] = expected.product
     if expected.per_sample:
         wanted["per_sample"] = [g for row in expected.per_sample for g in row]
+    wanted |= expected.by_data
     for name, entries in wanted.items():
         at = places.get(name, range(len(entries)))
         wrong = sum(entries[k] != got[name][k] for k in at)
@@ -270,6 +271,8 @@ def _reference(program: Program, theta: FloatArray) -> Reference:
 def _flatten(ran: Evaluation[Any], name: str) -> list[Any]:
     if name == "value":
         return [ran.value]
+    if name in ran.by_data:
+        return ran.by_data[name]
     entries = getattr(ran, name)
     return [x for row in entries for x in row] if name in ("hessian", "per_sample") else list(entries)
 

@@ -19,6 +19,7 @@ from symland.kernels.inertia import add_inertia
 from symland.kernels.lanes import LANES, Kind, LaneCode
 from symland.machine.cache import entry_key, read_entry, source_digest, write_entry
 from symland.machine.gate import Entry, Port
+from symland.program.algebra import DATA_OUTPUTS
 from symland.program.ir import Program, Role
 from symland.records import FloatArray
 from symland.spec import LandscapeSpec
@@ -89,6 +90,13 @@ def output_shapes(spec: LandscapeSpec, want: Want) -> tuple[tuple[int, ...], ...
         "product": (p,),
         "per_sample": (spec.n_samples, p),
     }
+    if set(want) & set(DATA_OUTPUTS):
+        from symland.program.builder import output_shape
+        from symland.symbolic.head import contrast
+
+        turn = contrast(spec)
+        margins = len(turn) if turn else spec.n_outputs
+        shapes |= {name: output_shape(spec, name, margins) for name in want}
     return tuple(shapes.get(name, ()) for name in want)
 
 

@@ -13,7 +13,10 @@ from typing import Any, Generic, TypeVar
 from symland.program.ir import Formula, Instruction, Program, Role
 from symland.program.plan import Applications, Plan, Sums, plan
 
-__all__ = ["Algebra", "Evaluation", "run"]
+__all__ = ["DATA_OUTPUTS", "Algebra", "Evaluation", "run"]
+
+DATA_OUTPUTS = ("by_input", "by_input_twice", "mixed", "margins", "margins_by_input", "margins_by_theta")
+"""Outputs about the data; see `symland.program.by_data`."""
 
 N = TypeVar("N")
 
@@ -57,13 +60,17 @@ class Algebra(ABC, Generic[N]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation(Generic[N]):
-    """What a program computed at one point; `hessian` has both triangles. What was not wanted is empty."""
+    """What a program computed at one point; `hessian` has both triangles. What was not wanted is empty.
+
+    `by_data` holds the outputs of `symland.program.by_data` by name, row-major.
+    """
 
     value: N | None
     gradient: list[N]
     hessian: list[list[N]]
     product: list[N] = field(default_factory=list)
     per_sample: list[list[N]] = field(default_factory=list)
+    by_data: dict[str, list[N]] = field(default_factory=dict)
 
 
 def run(
@@ -146,4 +153,7 @@ def _collect(program: Program, steps: Plan, store: list[N]) -> Evaluation[N]:
     if "per_sample" in arrays:
         rows = range(slots["per_sample"], slots["per_sample"] + p * program.n_samples, p)
         per_sample = [store[row : row + p] for row in rows]
-    return Evaluation(value=value, gradient=gradient, hessian=hessian, product=product, per_sample=per_sample)
+    by_data = {name: store[slots[name] : slots[name] + arrays[name].size] for name in DATA_OUTPUTS if name in arrays}
+    return Evaluation(
+        value=value, gradient=gradient, hessian=hessian, product=product, per_sample=per_sample, by_data=by_data
+    )

@@ -6,7 +6,7 @@ function that falls away from zero is joined with its value at zero where the ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from math import prod
@@ -160,12 +160,14 @@ def _softmax0(i: int, margins: Sequence[arb]) -> arb:
 _ALGEBRA = BallAlgebra()
 
 
-def evaluate_balls(program: Program, theta: Sequence[arb]) -> Evaluation[arb]:
+def evaluate_balls(
+    program: Program, theta: Sequence[arb], data: Mapping[str, Sequence[arb]] | None = None
+) -> Evaluation[arb]:
     """Enclosures of a program's outputs over a box theta of P balls, at flint's working precision.
 
-    A number outside a function's domain (the log of a ball that holds zero) gives a ball that is not finite.
+    Where `data` is given, its balls take the place of data arrays, by name. A number outside a function's domain (the log of a ball that holds zero) gives a ball that is not finite.
     """
-    return run(program, _ALGEBRA, list(theta))
+    return run(program, _ALGEBRA, list(theta), data)
 
 
 def column(values: Sequence[arb]) -> arb_mat:

@@ -13,9 +13,21 @@ from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.activation import Z, derive_activation
 from symland.symbolic.head import Head, contrast, derive_head, orientation, shift
 
-__all__ = ["ORDERS", "Builder", "Term"]
+__all__ = ["ORDERS", "Builder", "Term", "output_shape"]
 
-ORDERS = {"value": 0, "gradient": 1, "hessian": 2, "product": 2, "per_sample": 1}
+ORDERS = {
+    "value": 0,
+    "gradient": 1,
+    "hessian": 2,
+    "product": 2,
+    "per_sample": 1,
+    "by_input": 1,
+    "by_input_twice": 2,
+    "mixed": 2,
+    "margins": 0,
+    "margins_by_input": 1,
+    "margins_by_theta": 1,
+}
 """What a program can be asked for, and the derivatives of the activation and the head that it needs."""
 
 
@@ -70,15 +82,8 @@ class Builder:
         self.data("penalty", (), (spec.penalty,))
         if "product" in self.wanted:
             self.array("direction", (size,), Role.INPUT)
-        shapes = {
-            "value": (),
-            "gradient": (size,),
-            "hessian": (size, size),
-            "product": (size,),
-            "per_sample": (spec.n_samples, size),
-        }
         for name in self.wanted:
-            self.array(name, shapes[name], Role.OUTPUT)
+            self.array(name, output_shape(spec, name, self.margins), Role.OUTPUT)
 
     def array(self, name: str, shape: tuple[int, ...], role: Role = Role.LOCAL) -> str:
         self.arrays[name] = Array(name=name, shape=shape, role=role)
@@ -226,8 +231,9 @@ class Builder:
     def _at_top(self, index: str | int) -> bool:
         return isinstance(index, str) and index[1:] == str(self.top)
 
-    def hessian(self) -> None:
-        self._jacobians()
+    def second_order(self) -> None:
+        """B_{m,n} for 1 <= m <= n, and the entries of the Hessian where they are wanted."""
+        self.jacobians()
         self._curvature()
         for n in range(self.top, 0, -1):
             if n < self.top:
@@ -237,11 +243,14 @@ class Builder:
                 # B_{m,n} = G_{n,m}^T B_{n,n}
                 out = Ref(self.sample(f"B{m},{n}", m, n), ("d", i, j))
                 self.add(out, Ref(f"G{n},{m}", ("d", k, i)), Ref(f"B{n},{n}", ("d", k, j)))
-            for m in range(n, 0, -1):
-                self._entries(m, n)
+            if "hessian" in self.wanted:
+                for m in range(n, 0, -1):
+                    self._entries(m, n)
 
-    def _jacobians(self) -> None:
-        """G_{m+1,m} = W_{m+1} diag(p_m), G_{n,m} = W_n A_{n-1,m}, A_{n,m} = diag(p_n) G_{n,m}."""
+    def jacobians(self) -> None:
+        """G_{m+1,m} = W_{m+1} diag(p_m), G_{n,m} = W_n A_{n-1,m}, A_{n,m} = diag(p_n) G_{n,m}; written once."""
+        if f"G{self.top},{self.top - 1}" in self.arrays:
+            return
         for m in range(1, self.top):
             i = self.letter("i", m)
             for n in range(m + 1, self.top + 1):
@@ -334,6 +343,24 @@ class Builder:
 
     def program(self) -> Program:
         return Program(sizes=self.sizes, arrays=self.arrays, formulas=self.formulas, statements=tuple(self.statements))
+
+
+def output_shape(spec: LandscapeSpec, name: str, margins: int) -> tuple[int, ...]:
+    """The shape of a program's output, for a loss with so many margins."""
+    size, samples, inputs = spec.n_parameters, spec.n_samples, spec.n_inputs
+    return {
+        "value": (),
+        "gradient": (size,),
+        "hessian": (size, size),
+        "product": (size,),
+        "per_sample": (samples, size),
+        "by_input": (samples, inputs),
+        "by_input_twice": (samples, inputs, inputs),
+        "mixed": (samples, inputs, size),
+        "margins": (samples, margins),
+        "margins_by_input": (samples, margins, inputs),
+        "margins_by_theta": (samples, margins, size),
+    }[name]
 
 
 def _steps(block: Block, step: int) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symland.program.builder import ORDERS, Builder
+from symland.program.by_data import add_data_outputs
 from symland.program.directional import add_per_sample, add_product
 from symland.program.ir import Program
 from symland.spec import LandscapeSpec
@@ -38,36 +39,40 @@ def build_program(spec: LandscapeSpec, want: Iterable[str] = WANTED) -> Program:
     Parameters
     ----------
     spec : LandscapeSpec
-    want : any of "value", "gradient", "hessian", "product" and "per_sample"
+    want : any of "value", "gradient", "hessian", "product", "per_sample" and, with respect to the data, "by_input",
+        "by_input_twice", "mixed", "margins", "margins_by_input" and "margins_by_theta"
 
     Returns
     -------
     Program
         Inputs: theta (P,). Outputs, as wanted: value (), gradient (P,), hessian (P, P) with its entries of
         row <= column; product (P,), the Hessian times the further input direction (P,); per_sample (D, P), the
-        gradient of the loss of each sample. Data: x (D, n_0), and where the loss has them S (D, q, q), t (D, q),
+        gradient of the loss of each sample; those of `symland.program.by_data`. Data: x (D, n_0), and where the loss has them S (D, q, q), t (D, q),
         B (q, K); penalty ().
 
     Raises
     ------
     ValueError
-        If `want` is empty or names something else.
+        If `want` is empty or names something else, or asks for the margins by theta of a loss without labels.
     """
     asked = set(want)
     wanted = tuple(w for w in ORDERS if w in asked)
     if not wanted or asked - set(ORDERS):
         raise ValueError(f"want must be among {tuple(ORDERS)}, got {tuple(sorted(asked))}")
     builder = Builder(spec, wanted)
+    if "margins_by_theta" in wanted and not builder.oriented:
+        raise ValueError(f"the loss {spec.loss.value} has no labels, so its margins are the errors of the outputs")
     builder.forward()
     if builder.order >= 1:
         builder.backward()
     if "gradient" in wanted:
         builder.gradient()
-    if "hessian" in wanted:
-        builder.hessian()
+    if asked & {"hessian", "mixed", "by_input_twice"}:
+        builder.second_order()
     builder.penalty()
     if "product" in wanted:
         add_product(builder)
     if "per_sample" in wanted:
         add_per_sample(builder)
+    add_data_outputs(builder)
     return builder.program()

@@ -12,10 +12,11 @@ the degree of the compared polynomials is at most about 3 * 3^(L+1) for L hidden
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
+from typing import Any
 
 from flint import nmod
 
@@ -160,6 +161,63 @@ def _trial(spec: LandscapeSpec, program: Program, draw: Random) -> str:
     for d, row in enumerate(ran.per_sample):
         if (_inner(row, v), _inner(row, w)) != (losses[d].b, losses[d].c):
             return f"the gradient of sample {d} differs"
+    return _data_fault(spec, ran.by_data, polynomials, theta, data, draw) if ran.by_data else ""
+
+
+def _data_fault(
+    spec: LandscapeSpec,
+    outputs: dict[str, list[nmod]],
+    polynomials: _Polynomials,
+    theta: list[nmod],
+    data: dict[str, list[nmod]],
+    draw: Random,
+) -> str:
+    """Which output about the data differs: the same Taylor arithmetic with directions of theta and of the inputs."""
+    zero, p, samples = nmod(0, PRIME), len(theta), spec.n_samples
+
+    def random(n: int) -> list[nmod]:
+        return [nmod(draw.randrange(PRIME), PRIME) for _ in range(n)]
+
+    v, a, b = random(p), random(len(data["x"])), random(len(data["x"]))
+    q = len(polynomials.forms[0]) - 1
+    inputs = spec.n_inputs
+
+    def jets(along_theta: list[nmod], first: list[nmod], second: list[nmod]) -> tuple[list[_Jet], list[list[_Jet]]]:
+        point = [_Jet(t, w, zero, zero) for t, w in zip(theta, along_theta, strict=True)]
+        x = [_Jet(t, w, y, zero) for t, w, y in zip(data["x"], first, second, strict=True)]
+        moved = {**data, "x": x}
+        return _losses(spec, point, moved, polynomials, q), _margins(spec, point, moved, polynomials, q)
+
+    scale = _constant(Fraction(1, samples))
+    nothing = [zero] * len(data["x"])
+    mixed, by_theta = jets(v, nothing, b)
+    twice, _ = jets([zero] * p, a, b)
+    for d in range(samples):
+        rows = slice(d * inputs, (d + 1) * inputs)
+        x1, x2 = a[rows], b[rows]
+        bilinear = [i * j for i in x1 for j in x2]
+        cross = [i * j for i in x2 for j in v]
+        got = {
+            "by_input": (x2, scale * mixed[d].c),
+            "by_input_twice": (bilinear, scale * twice[d].f),
+            "mixed": (cross, scale * mixed[d].f),
+        }
+        for name, (direction, wanted) in got.items():
+            n = len(direction)
+            if name in outputs and _inner(outputs[name][d * n : (d + 1) * n], direction) != wanted:
+                return f"the output {name} of sample {d} differs"
+        for i, margin in enumerate(by_theta[d]):
+            k = d * q + i
+            one = [nmod(1, PRIME)]
+            parts = {
+                "margins": (one, margin.a),
+                "margins_by_input": (x2, margin.c),
+                "margins_by_theta": (v, margin.b),
+            }
+            for name, (direction, wanted) in parts.items():
+                n = len(direction)
+                if name in outputs and _inner(outputs[name][k * n : (k + 1) * n], direction) != wanted:
+                    return f"the output {name} of sample {d} differs"
     return ""
 
 
@@ -168,13 +226,31 @@ def _inner(left: Sequence[nmod], right: Sequence[nmod]) -> nmod:
 
 
 def _losses(
-    spec: LandscapeSpec, theta: list[_Jet], data: dict[str, list[nmod]], polynomials: _Polynomials, q: int
+    spec: LandscapeSpec, theta: list[_Jet], data: Mapping[str, Sequence[Any]], polynomials: _Polynomials, q: int
 ) -> list[_Jet]:
-    """The loss of each sample at a point with Taylor coefficients, from the network's definition."""
-    layout, widths = spec.layout, spec.widths
+    """The loss of each sample at a point with Taylor coefficients: the head at its margins."""
     losses = []
+    for margins in _margins(spec, theta, data, polynomials, q):
+        total = _Jet.of(nmod(0, PRIME))
+        for form in polynomials.forms:
+            value = _dot([_Jet.of(c) for c in form[:q]], margins) + _Jet.of(form[q])
+            power = value
+            for _ in range(DEGREE - 1):
+                power = power * value
+            total = total + power
+        losses.append(total)
+    return losses
+
+
+def _margins(
+    spec: LandscapeSpec, theta: list[_Jet], data: Mapping[str, Sequence[Any]], polynomials: _Polynomials, q: int
+) -> list[list[_Jet]]:
+    """The margins of each sample at a point with Taylor coefficients, from the network's definition."""
+    layout, widths = spec.layout, spec.widths
+    found = []
     for d in range(spec.n_samples):
-        signal = [_Jet.of(x) for x in data["x"][d * widths[0] : (d + 1) * widths[0]]]
+        row = data["x"][d * widths[0] : (d + 1) * widths[0]]
+        signal = [x if isinstance(x, _Jet) else _Jet.of(x) for x in row]
         for layer in range(1, layout.n_layers + 1):
             weight, bias = layout.weight(layer), layout.biases(layer)
             rows, columns = weight.shape
@@ -193,15 +269,8 @@ def _losses(
             signal = [_dot([_Jet.of(s) for s in turn[i * q : (i + 1) * q]], signal) for i in range(q)]
         if "t" in data:
             signal = [m + _Jet.of(-t) for m, t in zip(signal, data["t"][d * q : (d + 1) * q], strict=True)]
-        total = _Jet.of(nmod(0, PRIME))
-        for form in polynomials.forms:
-            value = _dot([_Jet.of(c) for c in form[:q]], signal) + _Jet.of(form[q])
-            power = value
-            for _ in range(DEGREE - 1):
-                power = power * value
-            total = total + power
-        losses.append(total)
-    return losses
+        found.append(signal)
+    return found
 
 
 def _total(spec: LandscapeSpec, losses: list[_Jet], theta: list[_Jet], penalty: nmod) -> _Jet:

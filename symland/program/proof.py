@@ -15,7 +15,7 @@ samples: `additive` checks it on the statements.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -149,6 +149,7 @@ def _references(statement: Contract | Apply) -> tuple[Ref, ...]:
 def _first_sample(program: Program) -> Program:
     """The program with its sums over the samples cut to the first one; the coefficients stay."""
     sampled = {ref.array for s in program.statements for ref in _references(s) if "d" in ref.index}
+    sampled |= {program.arrays[name].base for name in sampled}
     arrays = {}
     for name, array in program.arrays.items():
         if name in sampled:
@@ -192,11 +193,25 @@ def prove_structure(spec: LandscapeSpec, program: Program | None = None) -> Clai
         for j in range(i, len(row)):
             if atoms.polynomial(row[j] - sympy.diff(gradient[i], theta[j])) != 0:
                 return Claim(name=name, verdict=Verdict.REFUTED, detail=f"the Hessian differs in entry ({i}, {j})")
+    x, margins = data["x"], _opaque_margins(spec, theta, data)
+    wanted: dict[str, Callable[[], list[Expr]]] = {
+        "by_input": lambda: [sympy.diff(loss, k) for k in x],
+        "by_input_twice": lambda: [sympy.diff(loss, k, l) for k in x for l in x],
+        "mixed": lambda: [sympy.diff(g, k) for k in x for g in gradient],
+        "margins": lambda: margins,
+        "margins_by_input": lambda: [sympy.diff(m, k) for m in margins for k in x],
+        "margins_by_theta": lambda: [sympy.diff(m, p) for m in margins for p in theta],
+    }
+    for output, entries in ran.by_data.items():
+        for place, (got, want) in enumerate(zip(entries, wanted[output](), strict=True)):
+            if atoms.polynomial(got - want) != 0:
+                detail = f"the output {output} differs in entry {place}"
+                return Claim(name=name, verdict=Verdict.REFUTED, detail=detail)
     return Claim(name=name, verdict=Verdict.CERTIFIED)
 
 
-def _opaque_loss(spec: LandscapeSpec, theta: Sequence[Expr], data: dict[str, list[Any]]) -> Expr:
-    """(1/D) H(S B z(x) - t) + lambda sum theta_p^2 for one sample of D, written from the definition."""
+def _opaque_margins(spec: LandscapeSpec, theta: Sequence[Expr], data: dict[str, list[Any]]) -> list[Expr]:
+    """S B z(x) - t for one sample, written from the definition."""
     turn = contrast(spec)
     u = outputs(spec, theta, data["x"], sigma=lambda s: _Sigma(s, Integer(0)))
     if turn:
@@ -206,9 +221,15 @@ def _opaque_loss(spec: LandscapeSpec, theta: Sequence[Expr], data: dict[str, lis
         u = [Add(*(data["S"][i * q + j] * u[j] for j in range(q))) for i in range(q)]
     if "t" in data:
         u = [ui - ti for ui, ti in zip(u, data["t"], strict=True)]
+    return u
+
+
+def _opaque_loss(spec: LandscapeSpec, theta: Sequence[Expr], data: dict[str, list[Any]]) -> Expr:
+    """(1/D) H(m) + lambda sum theta_p^2 for one sample of D, with m the margins."""
+    u = _opaque_margins(spec, theta, data)
     weights = sum(b.size for b in spec.layout.blocks if b.kind == "W")
     held = theta if spec.penalised is Penalised.ALL else theta[:weights]
-    return _Head(*[Integer(0)] * q, *u) / spec.n_samples + data["penalty"][0] * Add(*(p**2 for p in held))
+    return _Head(*[Integer(0)] * len(u), *u) / spec.n_samples + data["penalty"][0] * Add(*(p**2 for p in held))
 
 
 def prove_activation(spec: LandscapeSpec, program: Program | None = None) -> Claim:
