@@ -18,6 +18,7 @@ from symland.analysis import (
     map,
     program,
     rates,
+    sensitivity,
     thermo,
 )
 from symland.analysis.question import Question
@@ -38,6 +39,7 @@ QUESTIONS: tuple[Question[Any, Any], ...] = (
     thermo.QUESTION,
     rates.QUESTION,
     learning.QUESTION,
+    sensitivity.QUESTION,
 )
 
 

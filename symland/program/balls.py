@@ -165,7 +165,8 @@ def evaluate_balls(
 ) -> Evaluation[arb]:
     """Enclosures of a program's outputs over a box theta of P balls, at flint's working precision.
 
-    Where `data` is given, its balls take the place of data arrays, by name. A number outside a function's domain (the log of a ball that holds zero) gives a ball that is not finite.
+    Where `data` is given, its balls take the place of data arrays, by name. A number outside a function's domain (the
+    log of a ball that holds zero) gives a ball that is not finite.
     """
     return run(program, _ALGEBRA, list(theta), data)
 

@@ -47,7 +47,8 @@ def build_program(spec: LandscapeSpec, want: Iterable[str] = WANTED) -> Program:
     Program
         Inputs: theta (P,). Outputs, as wanted: value (), gradient (P,), hessian (P, P) with its entries of
         row <= column; product (P,), the Hessian times the further input direction (P,); per_sample (D, P), the
-        gradient of the loss of each sample; those of `symland.program.by_data`. Data: x (D, n_0), and where the loss has them S (D, q, q), t (D, q),
+        gradient of the loss of each sample; those of `symland.program.by_data`. Data: x (D, n_0), and where the loss
+        has them S (D, q, q), t (D, q),
         B (q, K); penalty ().
 
     Raises

@@ -1,0 +1,1 @@
+"""How stationary points, and what their networks decide, answer to the data."""
