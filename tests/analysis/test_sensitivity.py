@@ -88,7 +88,7 @@ def mp_solve(t, x):  # type: ignore[no-untyped-def]
 
 def test_derivatives_are_differences_of_points_solved_again(answer: Sensitivity, database: Path) -> None:
     with mp.workdps(50):
-        h = mp.mpf(10) ** -10
+        h = mp.mpf(10) ** -13
         for c, theta in list(zip(answer.classes, thetas(database), strict=True))[::2]:
             for d, k in ((0, 0), (3, 1)):
                 ends = []
@@ -101,7 +101,7 @@ def test_derivatives_are_differences_of_points_solved_again(answer: Sensitivity,
                 move = [(b - a) / (2 * h) for a, b in zip(ends[0][1], ends[1][1], strict=True)]
                 assert abs(slope - c.dE_dx[d][k]) < 1e-12
                 proved = c.dE_dx_proved[d][k]
-                room = mp.mpf(10) ** -18
+                room = mp.mpf(10) ** -22
                 assert mp.mpf(proved.lower) - room <= slope <= mp.mpf(proved.upper) + room
                 assert max(abs(a - b) for a, b in zip(move, c.dtheta_dx[2 * d + k], strict=True)) < 1e-12
                 assert abs(mp.norm(mp.matrix(move)) - c.dtheta_dx_norm[d][k]) < 1e-12

@@ -6,8 +6,8 @@ At a stationary point theta*(x) of E(theta, x), with H = E_theta,theta and F = E
     dtheta*/dx = -H^-1 F                  the implicit function theorem
     d2E*/dx2  = E_xx - F^T H^-1 F
 
-Let w_d weigh the loss of sample d, E = (1/D) sum_d w_d ell_d + penalty, with w_d = 1 as given. Then dE*/dw_d = ell_d / D
-and dtheta*/dw_d = -(1/D) H^-1 d ell_d / d theta.
+Let w_d weigh the loss of sample d, E = (1/D) sum_d w_d ell_d + penalty, with w_d = 1 as given. Then
+dE*/dw_d = ell_d / D and dtheta*/dw_d = -(1/D) H^-1 d ell_d / d theta.
 
 All of it comes from one run of the derivation program: over balls that hold the point where it is certified, so that
 what comes out encloses the exact derivatives; over float64 otherwise.
