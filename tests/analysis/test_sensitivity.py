@@ -17,7 +17,6 @@ from symland.analysis.answers import ask_into
 from symland.analysis.sensitivity import QUESTION, Sensitivity, SensitivityOptions
 from symland.landscape.database import Database
 
-PENALTY = mp.mpf("0.01")
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 LABELS = (0, 1, 1, 0)
 
@@ -50,11 +49,11 @@ def mp_loss(t, x):  # type: ignore[no-untyped-def]
         h = mp.tanh(t[0] * a + t[1] * b + t[4])
         z = (t[2] * h + t[5], t[3] * h + t[6])
         total += mp.log1p(mp.exp(z[1 - label] - z[label]))
-    return total / 4 + PENALTY * sum(v * v for v in t)
+    return total / 4 + sum(v * v for v in t) / 100
 
 
 def mp_gradient(t, x):  # type: ignore[no-untyped-def]
-    g = [2 * PENALTY * v for v in t]
+    g = [v / 50 for v in t]
     for (a, b), label in zip(x, LABELS, strict=True):
         h = mp.tanh(t[0] * a + t[1] * b + t[4])
         m = (t[2] - t[3]) * h + t[5] - t[6]
@@ -217,7 +216,6 @@ def test_the_document_has_the_keys_of_the_manual(database: Path) -> None:
     ("arguments", "words"),
     [
         (("--inputs", "4.0"), "samples 0 to 3"),
-        (("--inputs", "first"), "write sample.input"),
         (("--tolerance", "2"), "tolerance"),
     ],
 )
