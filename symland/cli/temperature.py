@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from symland.landscape.landscape import Landscape
     from symland.spec import LandscapeSpec
 
-__all__ = ["evidence", "posterior"]
+__all__ = ["evidence", "posterior", "sample"]
+
+MIXED = 1.05
+"""R-hat up to which chains agree."""
 
 WIDEST = 64
 """Hidden nodes of a model at most."""
@@ -193,7 +196,7 @@ def posterior(
     Example: `symland posterior iris --penalty 1e-4 --temperature 1e-4..1`
     """
     from symland.analysis.sampling.evidence import Effort
-    from symland.analysis.sampling.posterior import posterior as sample
+    from symland.analysis.sampling.posterior import posterior as judge
     from symland.analysis.sampling.posterior import split
     from symland.analysis.sampling.sampled import check_effort
     from symland.analysis.temperature.grid import parse_temperatures
@@ -209,7 +212,7 @@ def posterior(
     fitted, test = split(question, share, seed)
     progress = Progress()
     progress.begin("posterior")
-    found = sample(fitted, test, temperatures, Effort(samples=samples, runs=runs, seed=seed), progress.advance)
+    found = judge(fitted, test, temperatures, Effort(samples=samples, runs=runs, seed=seed), progress.advance)
     progress.end(f"smallest test error at T = {found.best:g}")
     if json:
         print_json({"schema": "symland-posterior/1", **plain(found)})
@@ -235,3 +238,86 @@ def posterior(
         return OPEN
     say(f"the mean of the networks errs least at T = {found.best:g}")
     return 0
+
+
+@app.command
+def sample(
+    spec: Spec,
+    /,
+    *,
+    overrides: Overrides = Overrides(),
+    temperature: Annotated[str, Parameter(allow_leading_hyphen=True, help="T, in units of the loss.")] = "1e-2",
+    chains: Annotated[int, Parameter(help="Chains; each is the coldest level of one ladder of replicas.")] = 32,
+    sweeps: Annotated[int, Parameter(help="Moves of every replica; the first quarter is not counted.")] = 400,
+    samples: Annotated[int, Parameter(help="Particles of the runs that make the ladder and ln Z.")] = 512,
+    runs: Annotated[int, Parameter(help="Independent runs, from which the standard error of ln Z comes.")] = 8,
+    seed: Annotated[int, Parameter(help="Makes the chains repeatable.")] = 0,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="File for the chains: .npz, or .nc with ArviZ.")
+    ] = None,
+    picture: Annotated[Path | None, Parameter(help="File for a picture of the replicas' paths.")] = None,
+    json: Json = False,
+) -> int:
+    """Draw networks from exp(-E / T) by replica exchange, and say how well the replicas moved.
+
+    Exit status 1 where the two estimates of ln Z disagree, or the chains do (R-hat above 1.05).
+
+    Example: `symland sample xor --penalty 1e-2 --temperature 1e-2 -o chains.npz`
+    """
+    from symland.analysis.sampling.chains import inference_data
+    from symland.analysis.sampling.chains import sample as draw
+    from symland.analysis.sampling.evidence import Effort
+    from symland.analysis.sampling.sampled import check_effort
+    from symland.analysis.temperature.grid import parse_temperatures
+    from symland.codec import plain
+
+    question = read_spec(spec, overrides)
+    given = parse_temperatures(temperature)
+    if len(given) != 1:
+        raise SpecError.at("--temperature", f"{temperature!r} are {len(given)} temperatures", "write one, such as 1e-2")
+    check_effort(samples, runs)
+    if chains < 4 or sweeps < 40:
+        raise SpecError.at("--chains", f"{chains} chains of {sweeps} sweeps", "write at least 4 and 40")
+    if output is not None and output.suffix not in (".npz", ".nc"):
+        raise SpecError.at("-o", f"{output.name!r} has no form that is known", "write a name ending in .npz or .nc")
+    progress = Progress()
+    progress.begin("sample")
+    effort = Effort(samples=samples, runs=runs, ladders=chains, sweeps=sweeps, seed=seed)
+    found, drawn = draw(question, float(given[0]), effort, progress.advance)
+    progress.end(f"{found.chains} chains of {found.draws} draws")
+    if output is not None:
+        if output.suffix == ".npz":
+            import numpy as np
+
+            np.savez_compressed(output, theta=drawn.theta, energy=drawn.energy, temperature=found.temperature)
+        else:
+            inference_data(found, drawn).to_netcdf(str(output))
+        say(str(output))
+    if picture is not None:
+        from symland.figures.thermal import replica_figure
+
+        replica_figure(drawn.seen.path).savefig(picture)
+        say(str(picture))
+    if json:
+        print_json({"schema": "symland-sample/1", **plain(found)})
+    else:
+        rows = [
+            [
+                str(k),
+                *(f"{x:.4g}" for x in (v.loss_coupling, v.penalty_coupling, v.energy, v.acceptance)),
+                "-" if v.exchange is None else f"{v.exchange:.2f}",
+            ]
+            for k, v in enumerate(found.levels)
+        ]
+        heads = ["level", "b", "a", "mean E", "acceptance", "exchange upward"]
+        print_table(f"Ladder of {found.name} down to T = {found.temperature:g}", heads, rows)
+    say(
+        f"mean E {found.energy.value:.6g} +- {found.energy.error:.2g} (ESS {found.ess:.0f}, R-hat {found.r_hat:.3f}); "
+        f"ln Z {found.log_z.value:.6g} +- {found.log_z.error:.2g} by weights, {found.integrated.value:.6g} +- "
+        f"{found.integrated.error:.2g} by integration; {found.round_trips} round trips"
+    )
+    if not found.agree:
+        say("the two estimates of ln Z disagree: replicas are trapped; write more --sweeps and --samples")
+    if found.r_hat > MIXED:
+        say(f"R-hat {found.r_hat:.3f}: the chains disagree; write more --sweeps")
+    return 0 if found.agree and found.r_hat <= MIXED else OPEN

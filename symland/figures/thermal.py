@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from symland.figures.style import empty_figure, styled
 
-__all__ = ["error_figure", "heat_figure", "occupation_figure"]
+__all__ = ["error_figure", "heat_figure", "occupation_figure", "replica_figure"]
 
 
 @styled
@@ -57,4 +58,20 @@ def error_figure(
             temperatures, [v for v, _ in values], yerr=[e for _, e in values], fmt="o-", markersize=3, label=label
         )
     axes.legend()
+    return figure
+
+
+MOST_REPLICAS = 6
+"""Replicas whose paths are drawn."""
+
+
+@styled
+def replica_figure(path: np.ndarray, *, height: float = 2.8) -> Figure:
+    """The levels (sweeps, replicas) at which some replicas stand; level 0 is the Gaussian."""
+    figure = empty_figure(height)
+    axes = figure.add_subplot(xlabel="sweep", ylabel="level")
+    chosen = np.unique(np.linspace(0, path.shape[1] - 1, MOST_REPLICAS).astype(int))
+    for replica in chosen:
+        axes.plot(path[:, replica], linewidth=0.7)
+    axes.set_ylim(-0.5, path.shape[1] - 0.5)
     return figure
