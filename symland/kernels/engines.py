@@ -6,7 +6,7 @@ numpy   the program run over NumPy arrays
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -190,14 +190,30 @@ def _loaded(spec: LandscapeSpec, want: Want, loaded: Loaded, held: Mapping[str, 
     return Function(want=want, shapes=output_shapes(spec, want), call=call, cached=cached)
 
 
-def record_code(spec: LandscapeSpec, want: Want, runtime_data: bool = False) -> tuple[Program, LaneCode]:
-    """The program of a specification and its lane code in primitive functions."""
+def data_arrays(program: Program) -> tuple[str, ...]:
+    """The names of all data arrays."""
+    return tuple(a.name for a in program.arrays.values() if a.role is Role.DATA)
+
+
+def record_code(
+    spec: LandscapeSpec,
+    want: Want,
+    runtime_data: bool = False,
+    *,
+    given: Callable[[Program], Collection[str]] = data_arrays,
+) -> tuple[Program, LaneCode]:
+    """The program of a specification and its lane code in primitive functions.
+
+    With `runtime_data` all its data arrays are given with every call; else those that `given` names, if it is not that
+    of all.
+    """
     from symland.kernels.record import record
     from symland.program.derive import build_program
 
     program = build_program(spec, program_outputs(want))
+    names = given(program) if runtime_data or given is not data_arrays else ()
     finish = add_inertia if want == inertia.OUTPUTS else None
-    return program, record(program, runtime_data=runtime_data, finish=finish)
+    return program, record(program, given=names, finish=finish)
 
 
 def program_outputs(want: Want) -> Want:

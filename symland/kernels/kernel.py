@@ -13,13 +13,24 @@ from numpy.typing import NDArray
 
 from symland.errors import KernelError, VerificationError
 from symland.kernels import inertia
-from symland.kernels.engines import ENGINES, Engine, Function, Want, kernel_ports, make_function, numpy_call
+from symland.kernels.engines import (
+    ENGINES,
+    Engine,
+    Function,
+    Want,
+    kernel_ports,
+    make_function,
+    numpy_call,
+    output_shapes,
+)
+from symland.kernels.samples import FEW_POINTS, MANY_SAMPLES, SUMMED, make_sums, sample_arrays
 from symland.machine.gate import Array, Entry, admit, fit, fresh
 from symland.records import FloatArray, Verdict
 from symland.spec import LandscapeSpec
 
 if TYPE_CHECKING:
     from symland.kernels.lanes import LaneCode
+    from symland.kernels.samples import SampleSums
     from symland.program.ir import Program
 
 __all__ = ["CompiledKernel", "FixedCall", "compile_kernel"]
@@ -97,6 +108,8 @@ class CompiledKernel:
         "_data",
         "_folder",
         "_functions",
+        "_samples",
+        "_sums",
         "_verify",
         "engine",
         "n_parameters",
@@ -125,6 +138,8 @@ class CompiledKernel:
         self.runtime_data = runtime_data
         self._folder = folder
         self._functions: dict[Want, Function] = {}
+        self._sums: dict[Want, SampleSums] = {}
+        self._samples: tuple[FloatArray, ...] | None = None
         self._code_spec = spec
         self._data: tuple[FloatArray, ...] = data_of(spec) if runtime_data else ()
         self.n_parameters = spec.n_parameters
@@ -237,6 +252,7 @@ class CompiledKernel:
         if made.runtime_data == self.runtime_data:
             # The machine code is one and the same: what this kernel has built serves the other too.
             made._functions = self._functions
+            made._sums = self._sums
             made._code_spec = self._code_spec
         return made
 
@@ -285,10 +301,14 @@ class CompiledKernel:
         if strange := set(want) - set(OUTPUTS):
             raise KernelError(f"output {min(strange)!r} is not known; write some of {', '.join(OUTPUTS)}")
         want = tuple(name for name in OUTPUTS if name in want)
-        function = self.function(want)
         names = ("theta", "direction")[: 1 + ("product" in want)]
         inputs = {name: np.zeros((points, self.n_parameters)) for name in names}
-        outputs = {name: fresh((points, *shape)) for name, shape in zip(want, function.shapes, strict=True)}
+        shapes = output_shapes(self.spec, want)
+        outputs = {name: fresh((points, *shape)) for name, shape in zip(want, shapes, strict=True)}
+        if self.over_samples(want, points):
+            summed = partial(self._sum, want, tuple(inputs.values()), tuple(outputs.values()))
+            return FixedCall(summed, {**inputs, **outputs})
+        function = self.function(want)
         arrays = (*self._data, *inputs.values(), *outputs.values())
         call = function.call
         run = call.fixed((points,), arrays) if isinstance(call, Entry) else partial(call, (points,), arrays)
@@ -310,6 +330,8 @@ class CompiledKernel:
             if len(direction) != n:
                 raise KernelError(f"{len(direction)} directions came for {n} points; give one for each")
             inputs = (*inputs, direction)
+        if self.over_samples(want, n):
+            return self._sum(want, inputs, out)
         function = self.function(want)
         outputs = [
             fresh((n, *shape)) if given is None else given for shape, given in zip(function.shapes, out, strict=True)
@@ -327,6 +349,28 @@ class CompiledKernel:
             function.call((n,), arrays)
         return outputs
 
+    def over_samples(self, want: Want, n: int) -> bool:
+        """Whether n points are summed with lanes over samples, see `symland.kernels.samples`."""
+        few = 0 < n <= FEW_POINTS and self.spec.n_samples >= MANY_SAMPLES
+        return few and self.engine is Engine.LLVM and want in SUMMED
+
+    def _sum(self, want: Want, inputs: Sequence[Array], out: Sequence[FloatArray | None]) -> list[FloatArray]:
+        """Few points of many samples: see `symland.kernels.samples`."""
+        sums = self._sums.get(want)
+        if sums is None:
+            check = self._check_recording if self._verify else None
+            sums = self._sums[want] = make_sums(self._code_spec, want, folder=self._folder, check=check)
+        if self._samples is None:
+            self._samples = sample_arrays(self.spec, sums.own, self._data)
+        n = len(inputs[0])
+        shapes = [(n, *shape) for shape in output_shapes(self.spec, want)]
+        outputs = [fresh(shape) if given is None else given for shape, given in zip(shapes, out, strict=True)]
+        ports = kernel_ports(self.spec, want)
+        *points, _ = fit(ports, (n,), [*inputs, *outputs])[: len(inputs) + 1]
+        direction = points[1] if len(points) > 1 else None
+        sums(self.spec, self._samples, points[0], direction, outputs)
+        return outputs
+
     def _share(self, function: Function, n: int, parts: int, arrays: Sequence[FloatArray]) -> None:
         """Share the points out among threads: whole strips for every thread but the last."""
         step = -(-n // (8 * parts)) * 8
@@ -337,15 +381,21 @@ class CompiledKernel:
             for job in jobs:
                 job.result()
 
-    def _check(self, program: Program, code: LaneCode, function: Function) -> None:
-        """The checks on building: the recording over GF(2^61 - 1), and the machine code against NumPy."""
+    @staticmethod
+    def _check_recording(program: Program, code: LaneCode) -> None:
         from symland.kernels.checks import check_recording
 
+        if sum(code.counts.values()) > CHECKED_OPERATIONS:
+            return
+        recording = check_recording(program, code)
+        if recording.verdict is not Verdict.CERTIFIED:
+            raise VerificationError(f"the recorded kernel is not its program: {recording.detail}; {REPORT}")
+
+    def _check(self, program: Program, code: LaneCode, function: Function) -> None:
+        """The checks on building: the recording over GF(2^61 - 1), and the machine code against NumPy."""
         pivots = function.want == inertia.OUTPUTS
-        if not pivots and sum(code.counts.values()) <= CHECKED_OPERATIONS:
-            recording = check_recording(program, code)
-            if recording.verdict is not Verdict.CERTIFIED:
-                raise VerificationError(f"the recorded kernel is not its program: {recording.detail}; {REPORT}")
+        if not pivots:
+            self._check_recording(program, code)
         draw = np.random.default_rng(0)
         p = self.n_parameters
         scales = np.repeat([0.1, 1.0, 4.0], 3)[:, np.newaxis]

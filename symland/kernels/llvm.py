@@ -20,7 +20,7 @@ from symland.machine.text import LANES, MASK, VECTOR, double, plain, splat
 
 __all__ = ["VERSION", "print_llvm"]
 
-VERSION = 4
+VERSION = 5
 """Raised whenever this module prints other text."""
 
 STACK_ENTRIES = 1024
@@ -43,7 +43,9 @@ def _held(code: LaneCode) -> list[Buffer]:
     return [b for b in code.buffers.values() if b.kind in (Kind.INPUT, Kind.LOCAL, Kind.OUTPUT)]
 
 
-def print_llvm(code: LaneCode, name: str, *, packed: bool = False, square: str = "hessian") -> str:
+def print_llvm(
+    code: LaneCode, name: str, *, packed: bool = False, square: str = "hessian", summed: bool = False
+) -> str:
     """The module text of a function called `name`.
 
     Parameters
@@ -54,14 +56,17 @@ def print_llvm(code: LaneCode, name: str, *, packed: bool = False, square: str =
         Name of the output whose buffer is a square matrix with its entries of row <= column.
     packed : bool
         Whether the caller gets only these entries, row by row, or both triangles.
+    summed : bool
+        Whether each output is one row, the sum over all points, and not a row for each. The workspace holds eight sums
+        of every entry behind the buffers.
     """
-    return _Printer(code, name, square, packed).text()
+    return _Printer(code, name, square, packed, summed).text()
 
 
 class _Printer(RowEmitter):
-    def __init__(self, code: LaneCode, name: str, square: str, packed: bool) -> None:
+    def __init__(self, code: LaneCode, name: str, square: str, packed: bool, summed: bool) -> None:
         super().__init__()
-        self.code, self.name, self.square, self.packed = code, name, square, packed
+        self.code, self.name, self.square, self.packed, self.summed = code, name, square, packed, summed
         self.names: dict[int, str] = {}
         self.variables: dict[int, str] = {}
         self.globals: list[str] = []
@@ -96,14 +101,26 @@ class _Printer(RowEmitter):
             offset += buffer.size
         for buffer in code.named(Kind.BAKED):
             self._global(buffer)
+        sums: dict[str, str] = {}
+        for buffer in outputs if self.summed else ():
+            sums[buffer.name] = self.put(f"getelementptr inbounds {VECTOR}, ptr %work, i64 {offset}")
+            offset += buffer.size
+            k = self.begin("zero", buffer.size)
+            self.store("zeroinitializer", self.entry(sums[buffer.name], k))
+            self.end()
         last = self.put(f"sub nsw i64 %n, {LANES}")
         end = self.put("sub nsw i64 %n, 1")
         self.full = self.put(f"icmp sge i64 %n, {LANES}")
+        before = self.label
         self.do("br label %strip")
         self.block("strip")
-        self.do("%i = phi i64 [ 0, %entry ], [ %next, %done ]")
-        below = self.put(f"call i64 @llvm.smin.i64(i64 %i, i64 {last})")
-        self.base = self.put(f"call i64 @llvm.smax.i64(i64 {below}, i64 0)")
+        self.do(f"%i = phi i64 [ 0, %{before} ], [ %next, %done ]")
+        if self.summed:
+            # The last strip stays where it is: a point that is taken twice would count twice.
+            self.base = "%i"
+        else:
+            below = self.put(f"call i64 @llvm.smin.i64(i64 %i, i64 {last})")
+            self.base = self.put(f"call i64 @llvm.smax.i64(i64 {below}, i64 0)")
         self.rows = []
         for lane in range(LANES):
             row = self.add(self.base, lane)
@@ -111,7 +128,9 @@ class _Printer(RowEmitter):
         for buffer in inputs:
             self.gather(buffer)
         self._items(code.items)
-        for buffer in outputs:
+        if self.summed:
+            self._add_up(outputs, sums)
+        for buffer in () if self.summed else outputs:
             if buffer.name == self.square and self.packed:
                 self.scatter_packed(buffer)
             elif buffer.name == self.square:
@@ -124,6 +143,12 @@ class _Printer(RowEmitter):
         self.do("%more = icmp slt i64 %next, %n")
         self.do("br i1 %more, label %strip, label %exit")
         self.block("exit")
+        for buffer in outputs if self.summed else ():
+            k = self.begin("total", buffer.size)
+            vector = self.load(self.entry(sums[buffer.name], k))
+            total = self.put(f"call double @llvm.vector.reduce.fadd.v{LANES}f64(double 0.0, {VECTOR} {vector})")
+            self.store(total, self.entry(f"%out.{plain(buffer.name)}", k, "double"), "double", 8)
+            self.end()
         self.do("ret void")
         declarations = [
             "declare i64 @llvm.smin.i64(i64, i64)",
@@ -131,11 +156,30 @@ class _Printer(RowEmitter):
             f"declare {VECTOR} @llvm.fabs.v{LANES}f64({VECTOR})",
             f"declare {VECTOR} @llvm.sqrt.v{LANES}f64({VECTOR})",
             f"declare {VECTOR} @llvm.copysign.v{LANES}f64({VECTOR}, {VECTOR})",
+            f"declare double @llvm.vector.reduce.fadd.v{LANES}f64(double, {VECTOR})",
             *sorted(self.declared),
             'attributes #0 = { nounwind "stackrealign" "prefer-vector-width"="512" "min-legal-vector-width"="512" }',
         ]
         head = f"define void @{self.name}({', '.join(arguments)}) #0 {{\nentry:"
         return "\n".join([*self.globals, head, *self.lines, "}", *declarations, ""])
+
+    def _add_up(self, outputs: Sequence[Buffer], sums: dict[str, str]) -> None:
+        """Add the lanes of this strip that are points of their own to the sums."""
+        first = self.put(f"insertelement {_I} poison, i64 %i, i32 0")
+        count = self.put(f"insertelement {_I} poison, i64 %n, i32 0")
+        zeros = f"<{LANES} x i32> zeroinitializer"
+        first = self.put(f"shufflevector {_I} {first}, {_I} poison, {zeros}")
+        count = self.put(f"shufflevector {_I} {count}, {_I} poison, {zeros}")
+        steps = f"<{', '.join(f'i64 {k}' for k in range(LANES))}>"
+        rows = self.put(f"add nsw {_I} {first}, {steps}")
+        own = self.put(f"icmp slt {_I} {rows}, {count}")
+        for buffer in outputs:
+            k = self.begin("sum", buffer.size)
+            value = self.load(self.entry(self.pointers[buffer.name], k))
+            kept = self.put(f"select {MASK} {own}, {VECTOR} {value}, {VECTOR} zeroinitializer")
+            place = self.entry(sums[buffer.name], k)
+            self.store(self.put(f"fadd {VECTOR} {self.load(place)}, {kept}"), place)
+            self.end()
 
     def _global(self, buffer: Buffer) -> None:
         name = f"@{self.name}.{plain(buffer.name)}"

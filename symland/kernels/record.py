@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
 
@@ -18,18 +18,18 @@ Environment = dict[str, Address]
 
 
 def record(
-    program: Program, *, runtime_data: bool = False, finish: Callable[[Recorder, int], None] | None = None
+    program: Program, *, given: Collection[str] = (), finish: Callable[[Recorder, int], None] | None = None
 ) -> LaneCode:
     """The lane code of a program.
 
     Parameters
     ----------
-    runtime_data : bool
-        Whether the data arrays are given with every call.
+    given : names
+        Of the data arrays that are given with every call.
     finish : callable
         Records what is done with the outputs in the end; it is given P.
     """
-    return _Recording(make_schedule(program, runtime_data=runtime_data)).record(finish)
+    return _Recording(make_schedule(program, given=given)).record(finish)
 
 
 class _Recording:

@@ -113,10 +113,10 @@ class Schedule:
     after: tuple[Step, ...]
 
 
-def make_schedule(program: Program, *, runtime_data: bool) -> Schedule:
-    """The schedule of a program, whose data are exact constants unless they are given with every call."""
+def make_schedule(program: Program, *, given: Collection[str] = ()) -> Schedule:
+    """The schedule of a program, whose data are exact constants but for those `given` with every call."""
     statements = program.statements
-    baked = [] if runtime_data else [a.name for a in program.arrays.values() if a.role is Role.DATA]
+    baked = [a.name for a in program.arrays.values() if a.role is Role.DATA and a.name not in given]
     terms = [_terms(program, s, baked) for s in statements]
     block = _block(program, sum(n for s, n in zip(statements, terms, strict=True) if _samples(s)))
     share = Fraction(block, program.n_samples)
@@ -125,7 +125,7 @@ def make_schedule(program: Program, *, runtime_data: bool) -> Schedule:
     tiles = [{} if straight else _tiles(program, s, block) for s in statements]
     private = _private(program)
     looped, in_blocks = _in_memory(program, tiles, private, block)
-    buffers, registers = _homes(program, block, private, looped | in_blocks, runtime_data)
+    buffers, registers = _homes(program, block, private, looped | in_blocks, given)
     sizes = {b.name: b.size for b in buffers}
     covered = _Covered(program, private, {name: n for name, n in sizes.items() if name not in registers})
     before, during, after = _split(program, tiles)
@@ -229,7 +229,7 @@ def _in_memory(program: Program, tiles: list[Tiles], private: frozenset[str], bl
 
 
 def _homes(
-    program: Program, block: int, private: frozenset[str], memory: set[str], runtime_data: bool
+    program: Program, block: int, private: frozenset[str], memory: set[str], given: Collection[str]
 ) -> tuple[tuple[Buffer, ...], Mapping[str, int]]:
     """The buffers, and the sizes of the bases in registers."""
     buffers: list[Buffer] = []
@@ -238,8 +238,8 @@ def _homes(
         if array.base != array.name:
             continue
         if array.role is Role.DATA:
-            values = () if runtime_data else array.values or ()
-            kind = Kind.DATA if runtime_data else Kind.BAKED
+            values = () if array.name in given else array.values or ()
+            kind = Kind.DATA if array.name in given else Kind.BAKED
             buffers.append(Buffer(name=array.name, kind=kind, size=array.size, values=values))
             continue
         size = array.size // program.n_samples * block if array.name in private else array.size

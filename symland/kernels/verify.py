@@ -110,8 +110,12 @@ def verify_kernel(kernel: CompiledKernel, *, seed: int = 0) -> VerificationRecor
         part = build_program(spec, want)
         checks.append(check_recording(part, record(part), str(seed)))
         evaluate: Evaluate = product if want == ("product",) else kernel.evaluator(want)
-        found = check_enclosure(spec, part, evaluate, seed, lanes=engine != "numpy")
+        summed = kernel.over_samples(want, 1)
+        found = check_enclosure(spec, part, evaluate, seed, lanes=engine != "numpy", alone=not summed)
         checks += [replace(c, name=f"{' and '.join(want)}: {c.name}") for c in found]
+        if summed:
+            found = check_enclosure(spec, part, _one_by_one(evaluate), seed, lanes=False)
+            checks += [replace(c, name=f"{' and '.join(want)}, one point: {c.name}") for c in found]
     points = np.concatenate(list(sample_points(spec, seed).values()))
     hessian = build_program(spec, ("hessian",))
     checks.append(_check_packed(kernel, points))
@@ -120,6 +124,10 @@ def verify_kernel(kernel: CompiledKernel, *, seed: int = 0) -> VerificationRecor
         checks.append(check_small_pivots(kernel, seed))
     checks += check_calls(kernel, seed)
     return VerificationRecord(spec=spec.digest, program=program.digest, engine=engine, checks=tuple(checks))
+
+
+def _one_by_one(evaluate: Evaluate) -> Evaluate:
+    return lambda theta: [np.concatenate(parts) for parts in zip(*(evaluate(t[None]) for t in theta), strict=True)]
 
 
 def _check_packed(kernel: CompiledKernel, points: FloatArray) -> Check:

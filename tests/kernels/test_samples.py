@@ -1,4 +1,4 @@
-"""The loss at every number of samples and points, whatever is left over in the last lanes."""
+"""At few points of many samples, sums over lanes of samples are what the program says, at any number of them."""
 
 from __future__ import annotations
 
@@ -8,53 +8,118 @@ import numpy as np
 import pytest
 
 from symland.datasets import Dataset
-from symland.kernels import compile_kernel
-from symland.kernels.lanes import LANES
-from symland.spec import LandscapeSpec, Loss, load_spec
+from symland.errors import KernelError, VerificationError
+from symland.kernels import checks, compile_kernel, samples, verify_kernel
+from symland.kernels.kernel import CompiledKernel
+from symland.kernels.samples import FEW_POINTS, GROUP, MANY_SAMPLES
+from symland.program.derive import build_program
+from symland.program.floats import evaluate
+from symland.records import Verdict
+from symland.spec import LandscapeSpec, Loss, Penalised
 
-NODES, INPUTS = 2, 2
-MOST = 2 * LANES + 1
+EPS = np.finfo(float).eps
 
 
-def question(loss: Loss, samples: int) -> LandscapeSpec:
-    draw = np.random.default_rng(samples)
-    inputs = tuple(tuple(Fraction(int(x), 8) for x in row) for row in draw.integers(-16, 17, size=(samples, INPUTS)))
-    outputs = {Loss.SOFTMAX: 3, Loss.LOGISTIC: 1, Loss.SQUARED: 2}[loss]
-    if loss is Loss.SQUARED:
-        values = tuple(tuple(Fraction(int(x), 4) for x in row) for row in draw.integers(-8, 9, size=(samples, outputs)))
-        data = Dataset(name="drawn", inputs=inputs, values=values)
+def network(count: int, loss: str = "softmax", **changes: object) -> LandscapeSpec:
+    """A network of three inputs with random samples."""
+    draw = np.random.default_rng(count)
+    inputs = tuple(tuple(Fraction(int(v), 8) for v in row) for row in draw.integers(-20, 20, (count, 3)))
+    if loss == "squared":
+        values = tuple(tuple(Fraction(int(v), 4) for v in row) for row in draw.integers(-9, 9, (count, 2)))
+        data = Dataset(name="many", inputs=inputs, values=values)
     else:
-        labels = tuple(int(c) for c in draw.integers(0, max(outputs, 2), size=samples))
-        data = Dataset(name="drawn", inputs=inputs, labels=labels)
-    return load_spec("xor", hidden=(NODES,), penalty="1/50").with_(loss=loss, outputs=outputs, data=data)
+        top = 2 if loss == "logistic" else 3
+        data = Dataset(name="many", inputs=inputs, labels=tuple(int(v) for v in draw.integers(0, top, count)))
+    outputs = {"softmax": 3, "logistic": 1, "squared": 2}[loss]
+    given = {"hidden": (5,), "penalty": Fraction(1, 37), **changes}
+    return LandscapeSpec(name="many", data=data, loss=Loss(loss), outputs=outputs, **given)  # type: ignore[arg-type]
 
 
-def plain_loss(spec: LandscapeSpec, theta: np.ndarray) -> np.ndarray:
-    """E by its definition, sample by sample: W1, W2, b, c; the mean over the samples, and the penalty."""
-    outputs, found = spec.outputs, []
-    for point in theta:
-        parts = np.split(point, np.cumsum([NODES * INPUTS, outputs * NODES, NODES]))
-        first, second = parts[0].reshape(NODES, INPUTS), parts[1].reshape(outputs, NODES)
-        total = 0.0
-        for d, row in enumerate(spec.data.inputs):
-            z = second @ np.tanh(first @ np.array([float(x) for x in row]) + parts[2]) + parts[3]
-            if spec.loss is Loss.SQUARED:
-                total += sum((a - float(y)) ** 2 for a, y in zip(z, spec.data.values[d], strict=True))
-            elif spec.loss is Loss.LOGISTIC:
-                total += np.log1p(np.exp(-z[0] if spec.data.labels[d] else z[0]))
-            else:
-                total += np.log(np.exp(z).sum()) - z[spec.data.labels[d]]
-        found.append(total / len(spec.data.inputs) + float(spec.penalty) * (point**2).sum())
-    return np.array(found)
+def agree(kernel: CompiledKernel, n: int, seed: int = 0) -> None:
+    spec, draw = kernel.spec, np.random.default_rng(seed)
+    theta, along = draw.normal(size=(2, n, spec.n_parameters))
+    value, gradient, hessian = evaluate(build_program(spec), theta)
+    product = np.einsum("nij,nj->ni", hessian, along)
+    scale = 200 * EPS * (1 + np.abs(along).max())
+    for got, wanted in (
+        (kernel.value(theta), value),
+        (kernel.gradient(theta), gradient),
+        (kernel.value_gradient(theta)[0], value),
+        (kernel.value_gradient(theta)[1], gradient),
+        (kernel.hessian_product(theta, along), product),
+    ):
+        assert got.shape == wanted.shape
+        assert np.abs(got - wanted).max() <= scale * (1 + np.abs(wanted).max())
 
 
-@pytest.mark.parametrize("loss", Loss)
-@pytest.mark.parametrize("samples", range(1, MOST + 1))
-def test_the_loss_is_right_at_every_number_of_samples_and_points(loss: Loss, samples: int) -> None:
-    spec = question(loss, samples)
-    theta = np.random.default_rng(samples).normal(size=(MOST, spec.n_parameters))
-    wanted = plain_loss(spec, theta)
-    made = compile_kernel(spec, cache=False, verify=False)
-    for n in range(1, MOST + 1):
-        assert made.value(theta[:n]) == pytest.approx(wanted[:n], rel=1e-13)
-    assert made.value_gradient(theta)[0] == pytest.approx(wanted, rel=1e-13)
+@pytest.mark.parametrize(
+    "count", [MANY_SAMPLES - 1, *range(MANY_SAMPLES, MANY_SAMPLES + 2 * GROUP + 1), 8 * GROUP * 3 + 5]
+)
+def test_every_number_of_samples_is_summed_right(count: int) -> None:
+    agree(compile_kernel(network(count, hidden=(2,))), 1 + count % (FEW_POINTS + 1))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        network(40, "logistic", bias=False),
+        network(41, "squared", activation="z*sigmoid(z)"),
+        network(42, penalised=Penalised.WEIGHTS, activation="sin"),
+        network(43, hidden=(6, 5)),
+        network(44, hidden=(18,)),
+    ],
+    ids=lambda spec: f"{spec.loss.value} {spec.activation} {spec.hidden}",
+)
+def test_every_kind_of_network_is(spec: LandscapeSpec) -> None:
+    kernel = compile_kernel(spec)
+    for n in range(1, FEW_POINTS + 2):
+        agree(kernel, n, n)
+
+
+def test_lanes_over_samples_are_taken_where_they_are_quicker_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    sound = samples.SampleSums.__call__
+
+    def counted(self: samples.SampleSums, spec: LandscapeSpec, rows: object, theta: np.ndarray, *rest: object) -> None:
+        taken.append(len(theta))
+        sound(self, spec, rows, theta, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(samples.SampleSums, "__call__", counted)
+    many, few = compile_kernel(network(50)), compile_kernel(network(8))
+    for n in (0, 1, FEW_POINTS, FEW_POINTS + 1):
+        many.gradient(np.zeros((n, many.n_parameters)))
+        few.gradient(np.zeros((n, few.n_parameters)))
+        many.hessian(np.zeros((n, many.n_parameters)))
+    assert taken == [1, FEW_POINTS]
+
+
+def test_results_go_where_they_are_wanted_and_other_data_are_taken() -> None:
+    spec = network(45)
+    other = network(45).with_(data=network(46).data.__class__(
+        name="other", inputs=network(47).data.inputs[:45], labels=network(47).data.labels[:45]), penalty=Fraction(2, 3)
+    )  # fmt: skip
+    kernel = compile_kernel(spec, runtime_data=True)
+    agree(kernel, 2)
+    agree(kernel.bind(other), 2)
+    agree(kernel, 1)
+    theta = np.random.default_rng(1).normal(size=(2, spec.n_parameters))
+    wanted, kept = kernel.gradient(theta.copy()), theta.copy()
+    assert np.array_equal(kernel.gradient(theta, out=theta), wanted)
+    strided = np.repeat(kept, 2, axis=1)[:, ::2]
+    assert np.array_equal(kernel.gradient(strided), wanted)
+    frozen = np.empty_like(wanted)
+    frozen.flags.writeable = False
+    with pytest.raises(KernelError, match="writeable"):
+        kernel.gradient(kept, out=frozen)
+    call = kernel.fixed("value", "gradient", points=2)
+    call.theta[...] = kept
+    call()
+    assert np.array_equal(call.gradient, wanted)
+
+
+def test_a_kernel_of_many_samples_is_verified_and_a_wrong_recording_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert verify_kernel(compile_kernel(network(33, hidden=(1,)))).verdict is Verdict.CERTIFIED
+    sound, other = checks.check_recording, build_program(network(4, hidden=(2,), activation="sin"), ("gradient",))
+    monkeypatch.setattr(checks, "check_recording", lambda program, code: sound(other, code))
+    with pytest.raises(VerificationError, match="not its program"):
+        compile_kernel(network(33, hidden=(2,)), cache=False).gradient(np.zeros((1, 17)))

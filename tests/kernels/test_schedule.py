@@ -40,7 +40,7 @@ def values(part: Part) -> list[int]:
 @pytest.mark.parametrize("want", WANTS, ids=str)
 def test_the_parts_of_a_step_take_every_term_once(name: str, changes: dict[str, Any], want: tuple[str, ...]) -> None:
     program = program_of(name, changes, want)
-    plan = make_schedule(program, runtime_data=False)
+    plan = make_schedule(program)
     assert program.n_samples % plan.block == 0
     assert sorted(map(id, program.statements)) == sorted(id(step.statement) for step in steps(plan))
     for step in steps(plan):
@@ -56,7 +56,7 @@ def test_a_sum_is_added_to_entries_that_hold_a_value_and_to_no_others(
     name: str, changes: dict[str, Any], want: tuple[str, ...]
 ) -> None:
     program = program_of(name, changes, want)
-    plan = make_schedule(program, runtime_data=False)
+    plan = make_schedule(program)
     memory = {b.name for b in plan.buffers} - set(plan.registers)
     held: set[tuple[str, int]] = set()
     for step in steps(plan):
@@ -86,9 +86,9 @@ def test_a_sum_is_added_to_entries_that_hold_a_value_and_to_no_others(
 
 def test_recording_changes_nothing_of_the_schedule() -> None:
     program = program_of("iris", {"hidden": (7, 5)}, WANTS[0])
-    plan = make_schedule(program, runtime_data=False)
+    plan = make_schedule(program)
     texts = {_Recording(plan).record(None).text() for _ in range(2)}
     assert texts == {record(program).text()}
-    assert plan == make_schedule(program, runtime_data=False)
+    assert plan == make_schedule(program)
     with pytest.raises(AttributeError):
         plan.block = 1  # type: ignore[misc]
