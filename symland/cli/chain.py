@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["certify", "explore", "refine", "report", "run", "show"]
 
 
+SEARCHING = 0.7
+"""The part of a budget of `explore` that goes into searches; in the rest points are told apart and connected."""
+
+
 @app.command
 def run(
     spec: Spec, /, *, output: Folder, overrides: Overrides = Overrides(), search: Search = Search(), json: Json = False
@@ -47,11 +51,13 @@ def run(
             **_limits(search),
         )
     say(f"database {result['database']}")
-    say(f"report   {result['report']}")
+    if result["report"] is not None:
+        say(f"report   {result['report']}")
     if json:
         print_json(result)
     with Database.open(result["database"]) as database:
-        return complain(database.landscape(), read_answers(database))
+        status = complain(database.landscape(), read_answers(database))
+    return max(status, _unfinished(result["unfinished"]))
 
 
 @app.command
@@ -77,22 +83,31 @@ def explore(
     question = read_spec(spec, overrides)
     progress = Progress()
     with Database.open_or_create(db, question) as database, executor(search) as pool:
+        deadline = pipeline.Deadline.of(time.monotonic, _budget(search))
         progress.begin("explore")
         found = pipeline.explore_into(
             database,
             seed=search.seed,
             max_index=max_index,
             origins=_origins(search),
-            budget=_budget(search),
+            budget=deadline.left(SEARCHING),
             clock=time.monotonic,
             executor=pool,
             listener=progress,
+            late=deadline.late,
             **_limits(search),
         )
         progress.end(f"{found.completeness.searches} searches")
         progress.begin("connect")
-        progress.end(f"{len(pipeline.connect_into(database, listener=progress).pathways)} pathways")
-        return show_account(database, json, ("completeness", "families", "connections"))
+        unfinished = []
+        try:
+            with deadline.limit():
+                result = f"{len(pipeline.connect_into(database, listener=progress).pathways)} pathways"
+        except pipeline.BudgetSpent:
+            unfinished, result = ["connect"], "NOT finished: the budget is used up"
+        progress.end(result)
+        status = show_account(database, json, ("completeness", "families", "connections"))
+        return max(status, _unfinished(unfinished))
 
 
 @app.command
@@ -183,6 +198,14 @@ def report(*, db: DatabaseFile, output: Folder) -> None:
     with Database.open(db) as database:
         for path in write_report(database, output):
             say(str(path))
+
+
+def _unfinished(steps: list[str]) -> int:
+    """Say which steps the budget ended; the exit status."""
+    if not steps:
+        return 0
+    say(f"WARNING: the budget ended before {', '.join(steps)}; the same command with more time goes on")
+    return OPEN
 
 
 def _budget(search: Search) -> float | None:

@@ -73,7 +73,7 @@ def enumerate_points(
         )
     seconds = math.inf if budget is None else parse_duration(budget)
     progress = Progress()
-    with _explored(spec, overrides, db, progress) as database, executor(Search(workers=workers)) as pool:
+    with _explored(spec, overrides, db, progress, budget) as database, executor(Search(workers=workers)) as pool:
         progress.begin("enumerate")
         setting = Setting(
             listener=progress,
@@ -96,9 +96,12 @@ def enumerate_points(
     return print_answer(enumeration.QUESTION, answer, json)
 
 
-def _explored(spec: str | None, overrides: Overrides, db: Path | None, progress: Progress) -> Database:
+def _explored(
+    spec: str | None, overrides: Overrides, db: Path | None, progress: Progress, budget: str | None
+) -> Database:
     """The database, with the classes of `spec` where one is given."""
     from symland import pipeline
+    from symland.explore import parse_duration
     from symland.landscape.database import Database
 
     if spec is None:
@@ -112,7 +115,8 @@ def _explored(spec: str | None, overrides: Overrides, db: Path | None, progress:
     database = Database.open_or_create(db, question)
     if not database.points():
         progress.begin("explore")
-        found = pipeline.explore_into(database, clock=time.monotonic, listener=progress)
+        seconds = None if budget is None else parse_duration(budget)
+        found = pipeline.explore_into(database, budget=seconds, clock=time.monotonic, listener=progress)
         progress.end(f"{len(found.points)} classes, Morse sum {found.completeness.counts.morse_sum}")
     return database
 

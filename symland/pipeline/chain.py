@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from symland.explore.origins import Origin
 from symland.kernels import compile_kernel
 from symland.landscape.database import Database
 from symland.listener import SILENCE, Listener
+from symland.pipeline.deadline import BudgetSpent, Deadline
 from symland.pipeline.steps import (
     certify_into,
     connect_into,
@@ -30,10 +32,23 @@ from symland.report import write_report
 from symland.spec import LandscapeSpec
 from symland.theorems.library import theorem_files
 
-__all__ = ["DATABASE_NAME", "FOUNDATIONS", "run"]
+__all__ = ["DATABASE_NAME", "FOUNDATIONS", "SHARES", "run"]
 
 DATABASE_NAME = "landscape.sqlite"
 """The database that `run` makes."""
+
+SHARES = {
+    "verify": 0.15,
+    "compile": 0.2,
+    "explore": 0.45,
+    "connect": 0.58,
+    "refine": 0.68,
+    "certify": 0.8,
+    "embed": 0.87,
+    "prove": 0.92,
+    "report": 1.0,
+}
+"""The part of a budget that is used up when each step must have ended; what one does not need is left to the next."""
 
 FOUNDATIONS = ("t1_", "t2_", "t4_", "t5")
 """Theorem files that a landscape's report rests on: symmetries, gauge, origin and zero extension."""
@@ -61,13 +76,16 @@ def run(
         Takes the database and the report.
     clock : callable
         Seconds, for the timings and the budget.
+    budget : float, optional
+        Seconds for the whole chain. Each step ends by its share (`SHARES`); what it did not finish is named in the
+        result, and the same call goes on with it.
     origins : sequence of Origin
         Landscapes whose points are tried first.
 
     Returns
     -------
     dict
-        `summary`, with the paths of the database and the report.
+        `summary`, with the paths of the database and the report, and `unfinished`, the steps that the budget ended.
 
     Raises
     ------
@@ -81,13 +99,20 @@ def run(
             f"{folder}: cannot be made ({error.strerror}); give a directory that can be written"
         ) from None
     seconds: dict[str, float] = {}
+    deadline, unfinished = Deadline.of(clock, budget), list[str]()
 
     with Database.open_or_create(folder / DATABASE_NAME, spec) as database:
 
         def step(name: str, action: Callable[[], str]) -> None:
             listener.begin(name)
             start = clock()
-            result = action()
+            try:
+                # The search looks at the time itself, so that what it found is always filed.
+                with nullcontext() if name == "explore" else deadline.limit(SHARES[name]):
+                    result = action()
+            except BudgetSpent:
+                unfinished.append(name)
+                result = "NOT finished: its share of the budget is used up"
             seconds[name] = round(clock() - start, 3)
             listener.end(result)
 
@@ -99,8 +124,9 @@ def run(
                 database,
                 seed=seed,
                 until=until,
-                budget=budget,
+                budget=deadline.left(SHARES["explore"]),
                 clock=clock,
+                late=deadline.late,
                 max_searches=max_searches,
                 origins=origins,
                 executor=executor,
@@ -145,4 +171,5 @@ def run(
         step("report", report)
         database.put_meta("seconds", seconds)
         out = summary(database)
-    return {**out, "database": str(folder / DATABASE_NAME), "report": str(written[0])}
+    there = str(written[0]) if written else None
+    return {**out, "database": str(folder / DATABASE_NAME), "report": there, "unfinished": unfinished}

@@ -6,7 +6,7 @@ stay classes. Points of manifolds are joined to one family for each loss; ends t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -79,8 +79,12 @@ def settle(
     tallies: Sequence[int],
     listener: Listener = SILENCE,
     known: Families | None = None,
+    late: Callable[[], bool] = lambda: False,
 ) -> Settlement:
-    """Tell the points of a search apart; a degenerate one at the loss of a `known` family belongs to it."""
+    """Tell the points of a search apart; a degenerate one at the loss of a `known` family belongs to it.
+
+    What is left when it is `late` is counted as open.
+    """
     gauge = gauge_nullity(spec, group)
     kept: list[tuple[StationaryPoint, int, int]] = []
     members: list[_End] = []
@@ -91,6 +95,9 @@ def settle(
     for n, (point, tally) in enumerate(zip(points, tallies, strict=True)):
         if n not in doubtful:
             kept.append((point, tally, n))
+            continue
+        if late():
+            unclear += 1
             continue
         listener.advance("points with a singular Hessian", doubtful.index(n), len(doubtful))
         reading = read_point(spec, point.theta, gauge=gauge)
@@ -109,6 +116,9 @@ def settle(
     families = [] if known is None else list(known.families)
     for level in _levels(members):
         if known is not None and any(same_level(f.loss, level[0].reading.loss) for f in known.families):
+            continue
+        if late():
+            unclear += len(level)
             continue
         listener.advance("families of stationary points", len(families))
         family = _family(spec, group, gauge, level)

@@ -31,9 +31,10 @@ from symland.landscape.landscape import Landscape
 from symland.listener import SILENCE, Listener
 from symland.pipeline.settle import settle
 from symland.pipeline.summary import counted
-from symland.records import FloatArray, Outcome, Pathway
+from symland.records import FloatArray, Outcome, Pathway, Verdict
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
+from symland.rigor.decimals import exact_decimal
 from symland.rigor.refine import RefinedPoint, need_digits, refine
 from symland.symbolic.symmetry import find_symmetry
 from symland.theorems import ProofResult
@@ -60,11 +61,16 @@ def explore_into(
     origins: Sequence[Origin] = (),
     executor: Executor | None = None,
     listener: Listener = SILENCE,
+    late: Callable[[], bool] = lambda: False,
 ) -> Exploration:
     """Search for stationary points of every index; go on where an earlier run of the same seed ended.
 
     Parameters
     ----------
+    budget, clock : float and callable, optional
+        Seconds to search for.
+    late : callable, optional
+        Whether points with a singular Hessian are no longer to be followed: they are counted as open then.
     origins : sequence of Origin
         Landscapes whose points are tried first: extended and split, or continued from another penalty.
 
@@ -107,7 +113,7 @@ def explore_into(
         factory=partial(kernel_of, spec.canonical()) if executor else None,
         progress=lambda state: listener.advance(f"{state.searches} searches, {counted(state.counts)}"),
     )
-    apart = settle(spec, find_symmetry(spec), found.points, found.tallies, listener)
+    apart = settle(spec, find_symmetry(spec), found.points, found.tallies, listener, late=late)
     before_settling = found.completeness
     state = count_draws(
         apart.points,
@@ -252,14 +258,21 @@ def _on_points(
 def refine_into(database: Database, *, digits: int = 50, listener: Listener = SILENCE) -> list[RefinedPoint | None]:
     """Refine every class to the digits asked for; None for a point at which Newton's method does not settle.
 
+    A class that has been refined to as many digits is left as it is.
+
     Raises
     ------
     RefinementError
         If `digits` is not between 1 and the most that are allowed.
     """
     need_digits(digits)
-    points, out = database.landscape().explored().points, list[RefinedPoint | None]()
+    landscape = database.landscape().explored()
+    points, out = landscape.points, list[RefinedPoint | None]()
     for number, point in enumerate(points):
+        known = landscape.refined.get(number)
+        if known is not None and known.asked == digits and known.verdict is Verdict.CERTIFIED:
+            out.append(known)
+            continue
         listener.advance(f"classes to {digits} digits", number, len(points))
         try:
             refined: RefinedPoint | None = refine(database.spec, point.theta.tolist(), digits=digits)
@@ -272,16 +285,28 @@ def refine_into(database: Database, *, digits: int = 50, listener: Listener = SI
 
 
 def certify_into(database: Database, *, listener: Listener = SILENCE) -> list[Certificate]:
-    """Certify existence, uniqueness, index and loss of every class."""
+    """Certify existence, uniqueness, index and loss of every class.
+
+    A class with a certificate that holds, of its refined point where there is one, keeps it.
+    """
     landscape = database.landscape().explored()
     out = []
     for number, point in enumerate(landscape.points):
+        known, refined = landscape.certificates.get(number), landscape.refined.get(number)
+        if known is not None and known.verdict is Verdict.CERTIFIED and (refined is None or _of(known, refined)):
+            out.append(known)
+            continue
         certificate = certify(database.spec, landscape.refined.get(number) or point.theta.tolist())
         database.put_certificate(number, certificate)
         out.append(certificate)
         listener.advance("certificates", number + 1, len(landscape))
     ask_into(database, distinctness.QUESTION)
     return out
+
+
+def _of(certificate: Certificate, refined: RefinedPoint) -> bool:
+    """Whether a certificate is that of a refined point."""
+    return certificate.midpoint == tuple(map(exact_decimal, refined.theta))
 
 
 def prove_into(
