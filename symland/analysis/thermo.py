@@ -26,6 +26,10 @@ LARGEST_SHALLOW = 0.05
 """Largest share of the probability in minima whose lowest barrier is below T at which it is trusted."""
 
 
+CURVE = 200
+"""Temperatures of a curve that is drawn."""
+
+
 class SampledLogZ(msgspec.Struct, frozen=True, kw_only=True):
     """ln Z from independent runs of the sampler: its standard error, and the interval that should cover it at 95 %."""
 
@@ -225,28 +229,40 @@ class _Thermo(Question[ThermoOptions, Thermo]):
         return f"{text}{_contest(answer)}"
 
     def tables(self, answer: Thermo) -> tuple[Table, ...]:
-        names = ("T", "ln Z", "proved", "sampled", "U", "C", "S", "next term", "shallow", "harmonic form")
-        columns = tuple(Column(name=n) for n in names)
+        columns = (
+            Column(name="T"),
+            Column(name="ln Z", digits=9),
+            Column(name="sampled", digits=7),
+            Column(name="next term", digits=3),
+            Column(name="shallow", digits=3),
+            Column(name="harmonic form"),
+        )
         rows: list[tuple[Cell, ...]] = [
             (
                 r.temperature,
                 r.log_z,
-                r.enclosure,
                 None if r.sampled is None else Sampled(value=r.sampled.log_z, error=r.sampled.error, ess=r.sampled.ess),
-                r.energy,
-                r.heat_capacity,
-                r.entropy,
                 r.next_term,
                 r.shallow,
-                "holds" if r.trusted else r.reason,
+                _word(r),
             )
             for r in answer.temperatures
+        ]
+        names = ("T", "ln Z of the harmonic sum, proved", "U", "C", "S")
+        energies: list[tuple[Cell, ...]] = [
+            (r.temperature, r.enclosure, r.energy, r.heat_capacity, r.entropy) for r in answer.temperatures
         ]
         shares: list[tuple[Cell, ...]] = [(r.temperature, *r.occupations) for r in answer.temperatures]
         heads = (Column(name="T"), *(Column(name=f"class {n}", digits=4) for n in answer.minima))
         crossing: list[tuple[Cell, ...]] = [(c.lower, c.higher, c.temperature) for c in answer.crossovers]
         found = [
-            Table(name="thermo", title="Harmonic superposition", columns=columns, rows=tuple(rows)),
+            Table(name="thermo", title="Harmonic superposition beside the sampler", columns=columns, rows=tuple(rows)),
+            Table(
+                name="energies",
+                title="Energy, heat capacity and entropy of the harmonic form",
+                columns=tuple(Column(name=n) for n in names),
+                rows=tuple(energies),
+            ),
             Table(name="occupations", title="Occupations of the classes", columns=heads, rows=tuple(shares)),
         ]
         if crossing:
@@ -264,14 +280,24 @@ class _Thermo(Question[ThermoOptions, Thermo]):
     def figures(self, answer: Thermo, landscape: Landscape) -> Mapping[str, Picture]:
         if len(answer.temperatures) < 3:
             return {}
+        import numpy as np
+
+        from symland.analysis.temperature.superposition import basins_of, superpose
         from symland.figures.thermal import heat_figure, occupation_figure
 
-        temperatures = [row.temperature for row in answer.temperatures]
-        heat = heat_figure(temperatures, [r.heat_capacity for r in answer.temperatures], answer.parameters)
-        shares = occupation_figure(temperatures, [r.occupations for r in answer.temperatures], answer.minima)
+        ends = (answer.temperatures[0].temperature, answer.temperatures[-1].temperature)
+        basins = basins_of(landscape)
+        curve = [superpose(basins, float(t)) for t in np.geomspace(*ends, CURVE)]
+        points = [
+            (r.temperature, r.sampled.heat_capacity) for r in answer.temperatures if r.sampled and r.sampled.holds
+        ]
+        heat = heat_figure([c.temperature for c in curve], [c.heat_capacity for c in curve], points, answer.parameters)
+        shares = occupation_figure(
+            [c.temperature for c in curve], [c.occupations.tolist() for c in curve], answer.minima
+        )
         return {
             "heat-capacity": Picture(
-                figure=heat, caption="Heat capacity of the harmonic superposition; the line is $P/2$."
+                figure=heat, caption="Heat capacity: the harmonic superposition, the sampler (points), and $P/2$."
             ),
             "occupations": Picture(figure=shares, caption="Occupations of the classes of minima."),
         }
@@ -342,6 +368,14 @@ def _contest(answer: Thermo) -> str:
             f"above the {answer.decide:g} that it is asked to decide; write more --samples."
         )
     return text
+
+
+def _word(row: AtTemperature) -> str:
+    """Why the harmonic form does not hold, in a word or two."""
+    if row.trusted:
+        return "holds"
+    parts = ["next term"] if row.next_size > LARGEST_TERM else []
+    return " and ".join([*parts, "shallow wells"] if row.shallow > LARGEST_SHALLOW else parts)
 
 
 def _reason(size: float, shallow: float) -> str:

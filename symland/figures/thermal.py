@@ -14,13 +14,21 @@ __all__ = ["error_figure", "heat_figure", "occupation_figure", "replica_figure"]
 
 @styled
 def heat_figure(
-    temperatures: Sequence[float], heat: Sequence[float], parameters: int, *, height: float = 2.6
+    temperatures: Sequence[float],
+    heat: Sequence[float],
+    sampled: Sequence[tuple[float, float]],
+    parameters: int,
+    *,
+    height: float = 2.6,
 ) -> Figure:
-    """The heat capacity in units of Boltzmann's constant, and P / 2, that of one harmonic well."""
+    """The heat capacity in units of Boltzmann's constant, sampled values, and P / 2, that of one harmonic well."""
     figure = empty_figure(height)
-    axes = figure.add_subplot(xlabel="temperature $T$", ylabel="heat capacity $C$")
+    axes = figure.add_subplot(xlabel="temperature $T$", ylabel="heat capacity $C$", xscale="log")
     axes.axhline(parameters / 2, color="0.7", linewidth=0.8)
-    axes.semilogx(temperatures, heat, "o-", markersize=3)
+    axes.plot(temperatures, heat, label="superposition")
+    if sampled:
+        axes.plot(*zip(*sampled, strict=True), "o", markersize=3.5, label="sampler")
+        axes.legend()
     return figure
 
 
@@ -36,7 +44,7 @@ def occupation_figure(
     figure = empty_figure(height)
     axes = figure.add_subplot(xlabel="temperature $T$", ylabel="occupation")
     for place, number in enumerate(classes):
-        axes.semilogx(temperatures, [row[place] for row in occupations], "o-", markersize=3, label=f"class {number}")
+        axes.semilogx(temperatures, [row[place] for row in occupations], label=f"class {number}")
     axes.set_ylim(-0.03, 1.03)
     axes.legend(fontsize=8)
     return figure

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from math import log, pi
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +20,7 @@ from symland.analysis.temperature.kinetics import crossings_of, log_rates
 from symland.analysis.temperature.spectrum import committors, groups_below, relaxation
 from symland.analysis.temperature.superposition import basins_of
 from symland.errors import SpecError
+from symland.landscape.exchange import export_pathsample, write_pathsample
 from symland.records import Verdict
 from tests.analysis.temperature.landscapes import xor_landscape
 from tests.test_cli import call
@@ -119,3 +124,44 @@ def test_pictures_and_tables_come_with_the_answer():
     assert answer.fastest[0].minima[-1] == found.minima[0]
     with pytest.raises(SpecError, match="--a"):
         rates.QUESTION.ask(found, options=rates.RatesOptions(a="99"))
+
+
+# MFPT(A<-B) and MFPT(B<-A) that PATHSAMPLE (keyword NGT 0 T) printed for the files of `symland export --format
+# pathsample` of the XOR network with two nodes, lambda = 1e-2, at T = 0.01, with A the lowest minimum and B the origin.
+PATHSAMPLE_TIMES = (4918902.504, 0.3270911980e11)
+PATHDATA = """EXEC /bin/true
+CPUS 1
+NATOMS 4
+SEED 1
+SYSTEM AX
+DIRECTION AB
+CONNECTIONS 1
+TEMPERATURE 0.01
+PLANCK 1.0
+NGT 0 T
+ETOL 1D-12
+GEOMDIFFTOL 0.001D0
+"""
+
+
+def passage_pair() -> tuple[float, float]:
+    found = xor_landscape(2, "1e-2")
+    answer = rates.QUESTION.ask(found, options=rates.RatesOptions(temperature="1e-2"))
+    times = {(p.start, p.to): p.log_time for p in answer.passage_times}
+    low, high = found.minima[0], found.minima[-1]
+    return float(np.exp(times[high, low])), float(np.exp(times[low, high]))
+
+
+def test_passage_times_are_those_that_pathsample_prints():
+    assert passage_pair() == pytest.approx(PATHSAMPLE_TIMES, rel=2e-10)
+
+
+def test_passage_times_are_those_of_pathsample_where_it_is_installed(tmp_path):
+    home = Path(pytest.importorskip("pylfl").__file__).parent / "bin" / "linux" / "PATHSAMPLE"
+    found = xor_landscape(2, "1e-2")
+    files = export_pathsample(found)
+    write_pathsample(tmp_path, replace(files, a=(1,), b=(4,)))
+    (tmp_path / "pathdata").write_text(PATHDATA)
+    printed = subprocess.run([home], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60).stdout
+    times = [float(re.search(rf"MFPT\({way}\)=\s*(\S+)", printed)[1]) for way in ("A<-B", "B<-A")]
+    assert passage_pair() == pytest.approx(times, rel=2e-9)
