@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from symland.cli import main
+from symland.cli import app, main
 
 
 def call(*arguments: str) -> int:
@@ -63,11 +63,21 @@ def test_refinement_prints_the_digits_asked_for(landscape: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    ("form", "holds"), [("latex", r"\frac{\partial E}"), ("python", "def derivatives"), ("program", "for d")]
+    ("form", "holds"),
+    [
+        ("matrix", r"\delta_l\, a_{l-1}^{T}"),
+        ("latex", r"\frac{\partial E}"),
+        ("python", "def derivatives"),
+        ("program", "for d"),
+    ],
 )
 def test_derive_prints_each_form(form: str, holds: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("derive", "xor", "--hidden", "1", "--format", form) == 0
-    assert holds in capsys.readouterr().out
+    whole = capsys.readouterr().out
+    assert holds in whole
+    part = document(capsys, "derive", "xor", "--hidden", "1", "--format", form, "--only", "loss", "--json")
+    assert (part["format"], part["only"]) == (form, "loss")
+    assert 0 < len(part["text"]) < len(whole)
 
 
 def test_certificates_are_written_and_checked(
@@ -178,6 +188,20 @@ def test_paths_between_minima_go_over_their_barriers(landscape: Path, capsys: py
     assert call("connect", "0", "2", "--db", db) == 0
 
 
+def test_a_path_leads_up_to_a_transition_state_and_down_from_it(
+    landscape: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = str(landscape / "landscape.sqlite")
+    shown = document(capsys, "show", "--db", db, "--json")["classes"]
+    state = next(n for n, c in enumerate(shown) if c["index"] == 1)
+    for start, end in ((0, state), (state, 0)):
+        found = document(capsys, "path", str(start), str(end), "--db", db, "--json")["lowest"]
+        assert (found["places"][0], found["places"][-1]) == (start, end)
+        # No way to a transition state stays below it.
+        assert found["highest"] >= shown[state]["loss"]
+        assert found["barrier"] == found["highest"] - shown[start]["loss"]
+
+
 VERBS = [
     *("run", "derive", "explore", "refine", "certify", "show", "embed", "prove", "report"),
     *("kernel", "check", "enumerate", "map", "prune", "export", "import", "connect", "path", "draw"),
@@ -188,3 +212,26 @@ VERBS = [
 def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(verb, "--help") == 0
     assert f"symland {verb}" in capsys.readouterr().out.split("Example:")[1]
+
+
+@pytest.mark.parametrize("verb", sorted({str(name) for name in app if not str(name).startswith("-")} - {"ask"}))
+def test_every_verb_speaks_json(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if verb == "schema":
+        # It prints nothing else.
+        return
+    assert call(verb, "--help") == 0
+    assert "--json" in capsys.readouterr().out
+
+
+def test_files_that_were_written_are_named_in_json(
+    landscape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = str(landscape / "landscape.sqlite")
+    for command in (
+        ("export", "--db", db, "--format", "csv", "-o", str(tmp_path / "csv")),
+        ("draw", "tree", "--db", db, "-o", str(tmp_path / "tree.svg")),
+        ("kernel", "xor", "--hidden", "1", "-o", str(tmp_path / "kernel")),
+    ):
+        files = document(capsys, *command, "--json")["files"]
+        assert files
+        assert all(Path(file).is_file() for file in files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
@@ -69,3 +70,10 @@ def test_a_verdict_refuses_to_be_a_truth_value() -> None:
     assert v.all(v.CERTIFIED, v.UNDECIDED) is v.UNDECIDED
     assert v.all(v.UNDECIDED, v.REFUTED) is v.REFUTED
     assert v.all(v.CERTIFIED, v.CERTIFIED) is v.CERTIFIED
+
+
+def test_explore_tells_its_options() -> None:
+    """`symland.explore` is a package and a verb; as a verb it has the signature of its function."""
+    options = inspect.signature(symland.explore).parameters
+    assert list(options)[:2] == ["kernel", "group"]
+    assert {"seed", "max_index", "until", "budget", "progress"} <= set(options)

@@ -9,7 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from symland.cli.app import app
-from symland.cli.display import Progress, say
+from symland.cli.display import Progress, print_files
+from symland.cli.options import Json
 from symland.errors import DatabaseError
 
 __all__ = ["atlas"]
@@ -27,6 +28,7 @@ def atlas(
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The HTML file.")] = Path("atlas.html"),
     title: Annotated[str, Parameter(help="Of the page; the names of the landscapes by default.")] = "",
     figures: Annotated[bool, Parameter(help="Draw the pictures of stored answers into it.")] = True,
+    json: Json = False,
 ) -> None:
     """Write landscapes as one page that opens from disk: trees, classes, networks, pathways, answers.
 
@@ -41,7 +43,7 @@ def atlas(
         databases = [stack.enter_context(Database.open(path)) for given in db for path in _files(given)]
         path = write_atlas(databases, output, title=title, figures=figures)
     progress.end(f"{len(databases)} landscapes, {path.stat().st_size / 1000:.0f} kB")
-    say(str(path))
+    print_files([path], json)
 
 
 def _files(given: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from symland.cli.account import OPEN, complain, show_account
 from symland.cli.app import app
-from symland.cli.display import Progress, print_json, print_table, say
+from symland.cli.display import Progress, print_files, print_json, print_table, say
 from symland.cli.options import DatabaseFile, Folder, Json, OptionalFolder, Overrides, Search, Spec, executor, read_spec
 from symland.errors import ExplorationError
 
@@ -187,7 +187,7 @@ def show(
 
 
 @app.command
-def report(*, db: DatabaseFile, output: Folder) -> None:
+def report(*, db: DatabaseFile, output: Folder, json: Json = False) -> None:
     """Write the LaTeX report, with its figures, from a database.
 
     Example: `symland report --db xor.sqlite -o report`
@@ -196,8 +196,7 @@ def report(*, db: DatabaseFile, output: Folder) -> None:
     from symland.report import write_report
 
     with Database.open(db) as database:
-        for path in write_report(database, output):
-            say(str(path))
+        print_files(write_report(database, output), json)
 
 
 def _unfinished(steps: list[str]) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from itertools import chain, repeat
+from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 from typing import Any, ClassVar
@@ -12,7 +14,7 @@ from typing import Any, ClassVar
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Progress", "print_json", "print_table", "say"]
+__all__ = ["Progress", "print_files", "print_json", "print_table", "say"]
 
 LOG_SECONDS = (2.0, 8.0, 20.0, 30.0, 60.0)
 """Before the first lines of progress in a log, and between all that follow."""
@@ -29,6 +31,15 @@ def print_json(document: Any) -> None:
     """One JSON document on standard output."""
     json.dump(document, sys.stdout, indent=1)
     sys.stdout.write("\n")
+
+
+def print_files(paths: Iterable[Path], json: bool) -> None:
+    """Files that were written: one JSON document on standard output, or a message for each."""
+    if json:
+        print_json({"schema": "symland-files/1", "files": [str(path) for path in paths]})
+        return
+    for path in paths:
+        say(str(path))
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:

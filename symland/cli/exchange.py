@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from symland.cli.app import app
-from symland.cli.display import say
-from symland.cli.options import DatabaseFile, Folder, Overrides, Spec, read_spec
+from symland.cli.display import print_files, print_json, say
+from symland.cli.options import DatabaseFile, Folder, Json, Overrides, Spec, read_spec
 
 __all__ = ["export", "import_files"]
 
@@ -23,6 +23,7 @@ def export(
         Literal["pathsample", "csv", "graphml", "parquet"],
         Parameter(name="--format", help="PATHSAMPLE's files, or tables, or the transition network."),
     ] = "pathsample",
+    json: Json = False,
 ) -> None:
     """Write minima, transition states and pathways for other programs.
 
@@ -41,18 +42,20 @@ def export(
         written = exchange.write_parquet(output, landscape)
     else:
         written = [exchange.write_graphml(output / "network.graphml", landscape)]
-    for path in written:
-        say(str(path))
+    print_files(written, json)
 
 
 @app.command(name="import")
-def import_files(spec: Spec, folder: Path, /, *, db: DatabaseFile, overrides: Overrides = Overrides()) -> None:
+def import_files(
+    spec: Spec, folder: Path, /, *, db: DatabaseFile, overrides: Overrides = Overrides(), json: Json = False
+) -> None:
     """Read PATHSAMPLE's files of the same potential into a new database; every point is verified again.
 
     Example: `symland import xor pathsample --db imported.sqlite`
     """
     from symland.landscape import exchange
     from symland.landscape.database import PARTIAL, Database
+    from symland.pipeline import summary
     from symland.symbolic.symmetry import find_symmetry
 
     question = read_spec(spec, overrides)
@@ -62,4 +65,6 @@ def import_files(spec: Spec, folder: Path, /, *, db: DatabaseFile, overrides: Ov
         database.put_points(points)
         database.put_pathways(pathways)
         database.put_meta(PARTIAL, "only minima and transition states were imported")
+        if json:
+            print_json(summary(database))
     say(f"{len(points)} classes, {len(pathways)} pathways; only minima and transition states were imported")

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from symland.cli.account import show_account
 from symland.cli.app import app
-from symland.cli.display import Progress, print_json, print_table, say
+from symland.cli.display import Progress, print_files, print_json, print_table, say
 from symland.cli.options import DatabaseFile, Json
 from symland.errors import ReportError
 
@@ -66,11 +66,13 @@ def path(
     Example: `symland path 0 4 --db xor.sqlite --temperature 0.05`
     """
     from symland.landscape.database import Database
-    from symland.landscape.network import fastest_path, lowest_path
+    from symland.landscape.network import add_transition_state, fastest_path, lowest_path
 
     with Database.open(db) as database:
         landscape = database.landscape().explored()
     points, network = landscape.points, landscape.network()
+    for number in (start, end):
+        add_transition_state(network, points, landscape.pathways, number)
     found = {
         "lowest": lowest_path(network, start, end),
         "fastest": fastest_path(network, start, end, temperature),
@@ -114,6 +116,7 @@ def draw(
     levels: Annotated[int | None, Parameter(help="Tree: superbasins at so many losses, not at each join.")] = None,
     below: Annotated[float | None, Parameter(help="Tree: draw no more than lies below this loss.")] = None,
     labels: Annotated[bool, Parameter(help="Tree: write the numbers of the minima.")] = True,
+    json: Json = False,
 ) -> None:
     """Draw the disconnectivity graph, losses, spectra, a plane through three points, one network, or an answer.
 
@@ -146,7 +149,7 @@ def draw(
                 figure = drawing.draw_slice(landscape, _numbers(of or "", 3))
             case _:
                 figure = _answer_figure(database, kind)
-    say(str(drawing.save_drawing(figure, output)))
+    print_files([drawing.save_drawing(figure, output)], json)
 
 
 def _answer_figure(database: Database, name: str) -> Figure:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from json import loads
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from symland.cli.app import app
-from symland.cli.display import Progress, print_json, print_table, say
+from symland.cli.display import Progress, print_files, print_json, print_table, say
 from symland.cli.options import Json, OptionalFolder, Overrides, Spec, read_spec
 from symland.errors import CertificateError, KernelError, ProofError, ReportError
+
+if TYPE_CHECKING:
+    from symland.spec import LandscapeSpec
 
 __all__ = ["bundle", "check", "derive", "kernel", "prove"]
 
@@ -30,25 +33,41 @@ def derive(
     *,
     overrides: Overrides = Overrides(),
     form: Annotated[
-        Literal["latex", "python", "program"],
-        Parameter(name="--format", help="LaTeX to read, Python to run, or the derivation program's statements."),
-    ] = "latex",
+        Literal["matrix", "latex", "python", "program"],
+        Parameter(
+            name="--format",
+            help="Matrix form, every entry as LaTeX to read or Python to run, or the derivation program's statements.",
+        ),
+    ] = "matrix",
+    only: Annotated[Literal["loss", "gradient", "hessian"] | None, Parameter(help="Print one of these alone.")] = None,
+    json: Json = False,
 ) -> None:
-    """Print the loss, gradient and Hessian that SymPy derives.
+    """Print the loss, gradient and Hessian that SymPy derives, in matrix form or entry by entry.
 
-    Example: `symland derive xor --hidden 1 --format python`
+    Example: `symland derive xor --hidden 1 --format python --only gradient`
     """
-    question = read_spec(spec, overrides)
+    text = _derived(read_spec(spec, overrides), form, only)
+    if json:
+        print_json({"schema": "symland-derive/1", "format": form, "only": only, "text": text})
+    else:
+        print(text, end="" if text.endswith("\n") else "\n")
+
+
+def _derived(question: LandscapeSpec, form: str, only: str | None) -> str:
     if form == "program":
         from symland.program.derive import build_program
 
-        print(build_program(question).text())
-        return
+        wanted = ("value" if only == "loss" else only,) if only else ("value", "gradient", "hessian")
+        return build_program(question, wanted).text()
+    if form == "matrix":
+        from symland.report.formulas import matrix_text
+
+        return matrix_text(question, only)
     from symland.symbolic.loss import build_loss, differentiate
     from symland.symbolic.printing import latex_text, python_text
 
-    derivatives = differentiate(build_loss(question))
-    print(latex_text(derivatives) if form == "latex" else python_text(derivatives), end="")
+    derivatives = differentiate(build_loss(question), second=only in (None, "hessian"))
+    return latex_text(derivatives, only) if form == "latex" else python_text(derivatives, only)
 
 
 @app.command
@@ -83,8 +102,8 @@ def kernel(
     if not verify and output is None:
         raise KernelError("nothing to do: give --output to write the kernel, or --verify to check it")
     if output is not None:
-        for path in export_kernel(question, target, output, runtime_data=runtime_data):
-            say(str(path))
+        written = export_kernel(question, target, output, runtime_data=runtime_data)
+        print_files(written, json and not verify)
     if not verify:
         return 0
     record = verify_kernel(compile_kernel(question, engine=target, runtime_data=runtime_data))
@@ -209,6 +228,7 @@ def bundle(
         list[Path], Parameter(name="--db", consume_multiple=True, negative="", help="Databases; one or more.")
     ],
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The zip file.")] = Path("bundle.zip"),
+    json: Json = False,
 ) -> None:
     """Pack landscapes with their certificates, proofs and the program that checks them, fit to be deposited.
 
@@ -225,7 +245,7 @@ def bundle(
         databases = [stack.enter_context(Database.open(path)) for path in db]
         path = write_bundle(databases, output, progress)
     progress.end(f"{len(databases)} landscapes, {path.stat().st_size / 1000:.0f} kB")
-    say(str(path))
+    print_files([path], json)
 
 
 @app.command

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from inspect import signature
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symland.explore.bands import bridge, components, transition_states_between
 from symland.explore.campaign import (
@@ -64,8 +65,14 @@ __all__ = [
 class _CallablePackage(ModuleType):
     """`symland.explore` is this package and, as a verb, its function of the same name: calling one calls the other."""
 
-    def __call__(self, *args: Any, **options: Any) -> Exploration:
-        return explore(*args, **options)
+    if TYPE_CHECKING:
+        __call__ = staticmethod(explore)
+    else:
+
+        def __call__(self, *args: Any, **options: Any) -> Exploration:
+            return explore(*args, **options)
+
+        __signature__ = signature(explore)
 
 
 sys.modules[__name__].__class__ = _CallablePackage

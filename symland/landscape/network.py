@@ -21,7 +21,15 @@ import numpy as np
 from symland.errors import DatabaseError
 from symland.records import Descent, Outcome, Pathway, StationaryPoint
 
-__all__ = ["NetworkPath", "fastest_path", "log_det", "log_rate", "lowest_path", "transition_network"]
+__all__ = [
+    "NetworkPath",
+    "add_transition_state",
+    "fastest_path",
+    "log_det",
+    "log_rate",
+    "lowest_path",
+    "transition_network",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +84,26 @@ def transition_network(
         del facts["index"]
         network.add_edge(start, end, key=place, transition_state=state, kind=kind, **facts)
     return network
+
+
+def add_transition_state(
+    network: nx.MultiGraph, points: Sequence[StationaryPoint], pathways: Iterable[Pathway], number: int
+) -> None:
+    """Make a transition state a place of the network, joined at its own loss to the ends of its pathways.
+
+    Nothing is done where it is a place already, or has no pathway.
+    """
+    if number in network:
+        return
+    for path in pathways:
+        if path.transition_state != number:
+            continue
+        network.add_node(number, **_facts(points[number]))
+        facts = _facts(points[number])
+        del facts["index"]
+        for end in (path.minus, path.plus):
+            key = network.number_of_edges()
+            network.add_edge(number, end, key=key, transition_state=number, kind="descent", **facts)
 
 
 def log_det(point: StationaryPoint) -> float:
@@ -153,7 +181,9 @@ def log_rate(network: nx.MultiGraph, start: int, edge: Mapping[str, float], temp
 def _check(network: nx.MultiGraph, start: int, end: int) -> None:
     for number in (start, end):
         if number not in network:
-            raise DatabaseError(f"class {number} is not in the network; name one of its minima")
+            raise DatabaseError(
+                f"class {number} is not in the network; name a minimum, or a transition state with a pathway"
+            )
     if not nx.has_path(network, start, end):
         raise DatabaseError(f"no path joins minima {start} and {end}; search for more transition states")
 

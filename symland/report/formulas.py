@@ -17,7 +17,15 @@ from symland.symbolic.loss import build_loss
 from symland.symbolic.losses import LOSSES
 from symland.tex import fraction_tex
 
-__all__ = ["LARGEST_GRADIENT", "Formulas", "Gradient", "build_formulas", "build_gradient", "parameter_names"]
+__all__ = [
+    "LARGEST_GRADIENT",
+    "Formulas",
+    "Gradient",
+    "build_formulas",
+    "build_gradient",
+    "matrix_text",
+    "parameter_names",
+]
 
 LARGEST_GRADIENT = 12
 """Parameters of the largest network whose gradient is written out."""
@@ -86,6 +94,16 @@ def build_formulas(spec: LandscapeSpec) -> Formulas:
         curvature=curvature,
         jet=_jet(spec.activation),
     )
+
+
+def matrix_text(spec: LandscapeSpec, only: str | None = None) -> str:
+    """Loss, gradient and Hessian in matrix form, as LaTeX that needs amsmath: whole, or one of these three."""
+    from symland.report.latex import environment
+
+    values = {"spec": spec, "formulas": build_formulas(spec), "widths": lambda h: r",\, ".join(map(str, h))}
+    parts = ("loss", "gradient", "hessian") if only is None else (only,)
+    templates = environment()
+    return "".join(templates.get_template(f"formulas-{part}.tex.j2").render(values) for part in parts)
 
 
 def _jet(activation: str) -> tuple[str, str, str]:

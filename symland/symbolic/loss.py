@@ -114,10 +114,16 @@ def build_loss(spec: LandscapeSpec) -> SymbolicLoss:
     return SymbolicLoss(spec=spec, theta=theta, sample_losses=samples, penalty=penalty)
 
 
-def differentiate(loss: SymbolicLoss) -> SymbolicDerivatives:
-    """Gradient and Hessian by `sympy.diff` of the whole expression; the time grows as D P^2 and more."""
+def differentiate(loss: SymbolicLoss, *, second: bool = True) -> SymbolicDerivatives:
+    """Gradient and Hessian by `sympy.diff` of the whole expression; the time grows as D P^2 and more.
+
+    Without `second` the Hessian is left out: it is a matrix without entries.
+    """
     expression = loss.expression
     gradient = [sympy.diff(expression, p) for p in loss.theta]
+    if not second:
+        none = ImmutableDenseMatrix(0, 0, [])
+        return SymbolicDerivatives(loss=loss, gradient=ImmutableDenseMatrix(gradient), hessian=none)
     upper = {
         (i, j): sympy.diff(gradient[i], q) for i in range(len(gradient)) for j, q in enumerate(loss.theta) if i <= j
     }

@@ -77,5 +77,20 @@ PRINTED = python_text(differentiate(build_loss(XOR.with_(hidden=(1,)))))
 
 def test_the_printed_latex_has_every_derivative_once() -> None:
     text = latex_text(differentiate(build_loss(XOR.with_(hidden=(1,)))))
-    assert len(text.splitlines()) == 1 + 7 + 7 * 8 // 2
+    left = [line.split(" = ")[0] for line in text.splitlines()]
+    shared = [name for name in left if name.startswith(r"\[ t_{")]
+    assert len(left) == len(set(left)) == len(shared) + 1 + 7 + 7 * 8 // 2
     assert text.count("{") == text.count("}")
+
+
+@pytest.mark.parametrize("part", ["loss", "gradient", "hessian"])
+def test_a_part_printed_alone_is_that_of_the_whole(part: str) -> None:
+    derivatives = differentiate(build_loss(XOR.with_(hidden=(1,))), second=part == "hessian")
+    text = python_text(derivatives, part)
+    theta = [0.3, -0.7, 1.1, -0.4, 0.2, 0.05, -0.6]
+    whole, alone = {}, {}
+    exec(PRINTED, whole)
+    exec(text, alone)
+    value = whole["derivatives"](theta)[["loss", "gradient", "hessian"].index(part)]
+    assert np.allclose(alone["derivatives"](theta), value, rtol=1e-13)
+    assert len(text) < len(PRINTED)
