@@ -13,9 +13,22 @@ from symland.tables import Column, Enclosed, Table
 if TYPE_CHECKING:
     from symland.analysis.condensation.critical import Critical
     from symland.analysis.condensation.energy import Energy
+    from symland.analysis.condensation.training import Run, Training
+    from symland.records import FloatArray
     from symland.spec import LandscapeSpec
 
-__all__ = ["Condensation", "Orientation", "Trained", "condense", "energy_of", "sentence", "tables"]
+__all__ = [
+    "Condensation",
+    "Orientation",
+    "Trained",
+    "condense",
+    "condensed",
+    "energy_of",
+    "predicted_lines",
+    "sentence",
+    "tables",
+    "with_training",
+]
 
 DIGITS = 20
 """Digits of an enclosure."""
@@ -62,15 +75,21 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     seed : int
     lines : int
-        Clusters of orientations at the end, w and -w being one.
+        Lines that hold nine tenths of the nodes of the first layer at the end, w and -w being one.
     aligned_share : float
         Share of the nodes within cos 0.99 of a predicted line.
     condensed : bool
-        Whether nearly all nodes lie on a few lines, and have moved from where they began.
+        Whether nine tenths of the nodes lie within cos 0.99 of predicted lines, or of no more lines of their own than
+        are predicted, three nodes to a line or more.
     stopped : str
         Which rule ended the run.
     loss_ratio : float
         The loss at the end over that at the beginning.
+    steps : int
+    lines_by_layer : tuple of int
+        Lines that hold nine tenths of the nodes of each hidden layer.
+    effective_width : tuple of (int, float, int)
+        Step, loss ratio of this network, and how many lines hold nine tenths of the first layer's nodes.
     """
 
     seed: int
@@ -80,7 +99,8 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     stopped: str
     loss_ratio: float
     steps: int
-    width: tuple[int, ...] = ()
+    lines_by_layer: tuple[int, ...] = ()
+    effective_width: tuple[tuple[int, float, int], ...] = ()
 
 
 class Condensation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -185,6 +205,50 @@ def condense(spec: LandscapeSpec, *, layer: int = 1, seed: int = 0, most_boxes: 
     )
 
 
+def predicted_lines(answer: Condensation) -> FloatArray:
+    """The unit vectors of the lines that attract, (q, n)."""
+    import numpy as np
+
+    size = len(answer.critical[0].w) if answer.critical else 0
+    return np.array([o.w for o in answer.critical if o.attractor]).reshape(-1, size)
+
+
+def with_training(
+    answer: Condensation, spec: LandscapeSpec, *, seeds: int, training: Training
+) -> tuple[Condensation, Run]:
+    """The answer with what training of real networks shows, and the networks."""
+    from symland.analysis.condensation.measure import CONDENSED, aligned, cluster_lines, incoming, lines_needed
+    from symland.analysis.condensation.training import train
+
+    lines = predicted_lines(answer)
+    run = train(spec, lines, answer.effective_multiplicity, seeds=seeds, training=training)
+    trained = []
+    for seed, theta in enumerate(run.theta):
+        widths = tuple(
+            lines_needed(cluster_lines(incoming(spec.layout, theta, layer))) for layer in range(1, len(spec.hidden) + 1)
+        )
+        w = incoming(spec.layout, theta, 1)
+        share = float(aligned(w, lines).mean())
+        few = widths[0] <= max(1, answer.lines) and 3 * widths[0] <= len(w)
+        trained.append(
+            Trained(
+                seed=seed,
+                lines=widths[0],
+                aligned_share=share,
+                condensed=share >= CONDENSED or few,
+                stopped=run.stopped[seed],
+                loss_ratio=float(run.ratio[seed]),
+                steps=run.steps[seed],
+                lines_by_layer=widths,
+                effective_width=tuple(
+                    (s.step, float(s.ratio[seed]), lines_needed(cluster_lines(incoming(spec.layout, s.theta[seed], 1))))
+                    for s in run.snapshots
+                ),
+            )
+        )
+    return msgspec.structs.replace(answer, method=training.method.value, trained=tuple(trained)), run
+
+
 def _remarks(spec: LandscapeSpec, multiplicity: Any, energy: Energy, found: Critical) -> tuple[str, ...]:
     remarks = []
     if multiplicity.at_zero != 0:
@@ -193,6 +257,12 @@ def _remarks(spec: LandscapeSpec, multiplicity: Any, energy: Energy, found: Crit
         remarks.append(
             "the layers behind the first set the sign and the size of a node's pull, and for p = 1 nothing else; for "
             "p >= 2 they couple the nodes of the first layer, and the orientations are those of nodes taken alone"
+        )
+    if energy.order > 2 * multiplicity.order:
+        remarks.append(
+            f"two nodes act on each other through the outputs at order {2 * multiplicity.order + 2} in the weights, "
+            f"not above the order {energy.order + 1} of this energy: nodes are not decoupled, these are the orientations "
+            "of the energy without that coupling, and trained nodes may stay away from them"
         )
     if not energy.single:
         remarks.append(
@@ -247,6 +317,11 @@ def _decimals(value: Any) -> tuple[str, str]:
     from symland.rigor.decimals import outward_texts
 
     return outward_texts(value, DIGITS)
+
+
+def condensed(answer: Condensation) -> Verdict:
+    """Whether all trained networks condensed, as far as it was looked at."""
+    return Verdict.CERTIFIED if all(run.condensed for run in answer.trained) else Verdict.REFUTED
 
 
 def sentence(answer: Condensation) -> str:
