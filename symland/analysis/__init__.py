@@ -8,6 +8,7 @@ from typing import Any
 from symland.analysis import (
     completeness,
     connections,
+    dead_nodes,
     distinctness,
     embedding,
     enumeration,
@@ -35,6 +36,7 @@ QUESTIONS: tuple[Question[Any, Any], ...] = (
     connections.QUESTION,
     labels.QUESTION,
     embedding.QUESTION,
+    dead_nodes.QUESTION,
     map.QUESTION,
     follow.QUESTION,
     flatness.QUESTION,

@@ -261,7 +261,7 @@ def _remarks(spec: LandscapeSpec, multiplicity: Any, energy: Energy, found: Crit
     if energy.order > 2 * multiplicity.order:
         remarks.append(
             f"two nodes act on each other through the outputs at order {2 * multiplicity.order + 2} in the weights, "
-            f"not above the order {energy.order + 1} of this energy: nodes are not decoupled. The orientations hold for "
+            f"not above the order {energy.order + 1} of this energy: nodes are not decoupled. Orientations are of "
             "the energy without that coupling, and trained nodes may stay away from them"
         )
     if not energy.single:

@@ -11,6 +11,7 @@ Where all outputs have the same F_k up to a factor, that one form decides. Other
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -20,7 +21,7 @@ from symland.analysis.condensation.multiplicity import HIGHEST_ORDER, Multiplici
 from symland.errors import SpecError
 from symland.spec import LandscapeSpec, Loss
 
-__all__ = ["Energy", "leading_energy", "residuals_at_zero", "weight_names"]
+__all__ = ["Energy", "independent", "leading_energy", "residuals_at_zero", "weight_names"]
 
 Vectors = tuple[tuple[Fraction, ...], ...]
 
@@ -118,9 +119,8 @@ def residuals_at_zero(spec: LandscapeSpec) -> Vectors:
     return tuple(tuple(Fraction(1, k) - (c == y) for c in range(k)) for y in spec.data.labels)
 
 
-def _independent(spec: LandscapeSpec, order: int, vectors: Vectors) -> tuple[Vectors, Vectors]:
+def independent(residuals: Sequence[Sequence[Fraction]], order: int, vectors: Vectors) -> tuple[Vectors, Vectors]:
     """Moments whose forms are independent, and every output's form as a combination of them; the last output first."""
-    residuals = residuals_at_zero(spec)
     size, k = len(residuals), len(residuals[0])
     moments = [tuple(-e[i] / size for e in residuals) for i in range(k)]
     forms = [moment_form(vectors, m, order) for m in moments]
@@ -154,7 +154,7 @@ def leading_energy(spec: LandscapeSpec, multiplicity: Multiplicity) -> tuple[Ene
         if multiplicity.derivative_at(k) == 0:
             skipped.append(f"sigma^({k})(0) = 0")
             continue
-        moments, outgoing = _independent(spec, k, vectors)
+        moments, outgoing = independent(residuals_at_zero(spec), k, vectors)
         if moments:
             energy = Energy(order=k, vectors=vectors, moments=moments, outgoing=outgoing, names=names)
             return energy, " and ".join(skipped)
