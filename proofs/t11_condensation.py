@@ -1,8 +1,8 @@
 """T11: how hidden nodes turn at small weights: decoupling, what the flow keeps, and where orientations end.
 
 One sample stands for any number: the loss is a mean over samples. Two nodes with input signals s = w . xi, r = u . xi
-and output weights a, b stand for any number of nodes; all weights are t times fixed ones. f is the loss of a sample as a
-function of what the nodes add to the output.
+and output weights a, b stand for any number of nodes; all weights are t times fixed ones. f is the loss of a sample as
+a function of what the nodes add to the output.
 """
 
 import sympy as sp
