@@ -19,11 +19,13 @@ from symland.families.extended import Certified, certify_event, certify_tie, tex
 from symland.families.family import PenaltyFamily
 from symland.families.maxwell import Tie, ties
 from symland.families.trace import Curve, End
+from symland.families.writing import event_values
 from symland.landscape.account import Counts
 from symland.landscape.landscape import Landscape
 from symland.program.balls import working_precision
 from symland.records import FloatArray, Outcome, Verdict
 from symland.rigor.decimals import exact_decimal, outward_texts
+from symland.spec import LandscapeSpec
 
 __all__ = ["follow_penalty"]
 
@@ -68,7 +70,7 @@ def follow_penalty(landscape: Landscape, options: FollowOptions, setting: Settin
     events = sorted((e for e in diagram.events if low <= e.mu <= high), key=lambda e: -e.mu)
     proofs = [certify_event(spec, landscape.group, e, options.digits) for e in events]
     setting.listener.advance(f"{sum(p is not None for p in proofs)} of {len(events)} events certified")
-    followed = tuple(_event(diagram, e, p, options.digits) for e, p in zip(events, proofs, strict=True))
+    followed = tuple(_event(spec, diagram, e, p, options.digits) for e, p in zip(events, proofs, strict=True))
     intervals = _intervals(diagram, events, followed, (low, high), options)
     setting.listener.advance(f"{len(intervals)} intervals")
     level = tuple(_maxwell(diagram, spec, t, options.digits) for t in ties(diagram) if low <= t.mu <= high)
@@ -155,7 +157,7 @@ def _bounds(x: arb) -> tuple[str, str]:
         return outward_texts(x, SHOWN_DIGITS)
 
 
-def _event(diagram: Diagram, event: Event, proof: Certified | None, digits: int) -> FollowedEvent:
+def _event(spec: LandscapeSpec, diagram: Diagram, event: Event, proof: Certified | None, digits: int) -> FollowedEvent:
     value, sure = _value_texts(proof, event.mu, diagram, digits)
     loss = repr(float(diagram.family.value(event.theta[None], np.array([event.mu]))[0]))
     theta = tuple(exact_decimal(float(x)) for x in event.theta)
@@ -177,6 +179,7 @@ def _event(diagram: Diagram, event: Event, proof: Certified | None, digits: int)
         degree=None if proof is None else _bounds(proof.degree),
         transversal=None if proof is None else _bounds(proof.transversal),
         theta=theta,
+        certificate=None if proof is None else event_values(spec, diagram.group, event, proof),
     )
 
 
@@ -280,10 +283,7 @@ def _end_text(diagram: Diagram, mu: float, texts: dict[float, str], options: Fol
     return f"{diagram.family.parameter(mu):.10g}"
 
 
-def _maxwell(diagram: Diagram, spec: object, tie: Tie, digits: int) -> Maxwell:
-    from symland.spec import LandscapeSpec
-
-    assert isinstance(spec, LandscapeSpec)
+def _maxwell(diagram: Diagram, spec: LandscapeSpec, tie: Tie, digits: int) -> Maxwell:
     curves = [diagram.curves[b] for b, _ in (tie.first, tie.second)]
     proof = certify_tie(
         spec,

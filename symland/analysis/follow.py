@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 import msgspec
 
@@ -51,6 +51,8 @@ class FollowedEvent(msgspec.Struct, frozen=True, kw_only=True):
         fold; the reduced fourth derivative and the slope of the critical eigenvalue at a pitchfork. |v| = 1.
     theta : tuple of text
         The parameters of the network there.
+    certificate : JSON values or None
+        In the format symland-event/1, which `symland check` proves again.
     """
 
     kind: str
@@ -65,6 +67,7 @@ class FollowedEvent(msgspec.Struct, frozen=True, kw_only=True):
     degree: tuple[str, str] | None
     transversal: tuple[str, str] | None
     theta: tuple[str, ...]
+    certificate: dict[str, Any] | None
 
 
 class Maxwell(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,9 @@ SAVED_PROOF = re.compile(rb'"format"\s*:\s*"symland proof')
 SAVED_ENUMERATION = re.compile(rb'"format"\s*:\s*"symland-enumeration')
 """... and the certificate of an enumeration from that of a point."""
 
+SAVED_FOLLOW = re.compile(rb'"schema"\s*:\s*"symland-follow/')
+"""What tells the answer of `symland follow`, with the certificates of its events."""
+
 
 @app.command
 def derive(
@@ -136,9 +139,10 @@ def check(
 ) -> int:
     """Check saved certificates, each from the specification inside it alone, and saved proofs, from their expressions.
 
-    A certificate of a point, of a complete enumeration, a proof, or a bundle of them: the file says what it is. Of an
-    enumeration with one node, or with few leaves, all is proved again; of others a random share of the leaves, and the
-    chance that a file with false leaves passes is printed. Exit status 1 if one does not hold or is open.
+    A certificate of a point, of a complete enumeration, the events of `symland follow --json`, a proof, or a bundle:
+    the file says what it is. Of an enumeration with one node, or with few leaves, all is proved again; of others a
+    random share of the leaves, and the chance that a file with false leaves passes is printed. Exit status 1 if one
+    does not hold or is open.
 
     Example: `symland check certificates/*.json proofs/*.json`
     """
@@ -186,6 +190,11 @@ def _check(name: str, text: bytes, seed: str | None, share: float | None) -> tup
         for false in _false_leaves(checked.leaves) if checked.seed else ():
             say(f"{name}: with {false} false leaves it would pass with probability {checked.passes(false):.3g}")
         return checked.verdict.value, checked.reason + (f", seed {checked.seed}" if checked.seed else "")
+    if SAVED_FOLLOW.search(text):
+        from symland.rigor.check_event import check_followed
+
+        result = check_followed(text)
+        return result.verdict.value, result.reason
     from symland.rigor.check import check_certificate
 
     result = check_certificate(text)

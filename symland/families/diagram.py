@@ -86,9 +86,10 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Held:
-    """A stationary point at one parameter and the branch that holds it."""
+    """A stationary point at one parameter, the branch that holds it, and how often that turned before it."""
 
     branch: int
+    sheet: int
     point: StationaryPoint
 
 
@@ -253,13 +254,15 @@ class Diagram:
         guesses, spaces, owners = [], [], []
         for number, curve in enumerate(self.curves):
             space = projector(self.group, curve.elements)
-            for a, b in _near(curve, mu):
+            turns = np.cumsum([0, *((a.tangent[-1] > 0) != (b.tangent[-1] > 0) for a, b in pairwise(curve.stations))])
+            for k, a, b in _near(curve, mu):
                 if index is not None and index not in (a.index, b.index):
                     continue
                 for s in _crossings(a, b, mu):
-                    guesses.append(hermite(a, b, s)[0][:-1])
+                    guess, along = hermite(a, b, s)
+                    guesses.append(guess[:-1])
                     spaces.append(space)
-                    owners.append(number)
+                    owners.append((number, int(turns[k]) + int((along[-1] > 0) != (a.tangent[-1] > 0))))
         if not guesses:
             return []
         start = np.array(guesses)
@@ -279,7 +282,7 @@ class Diagram:
             record = stationary_point(kernel, self.group, point)
             if index is not None and record.index != index:
                 continue
-            found.append(Held(branch=owner, point=record))
+            found.append(Held(branch=owner[0], sheet=owner[1], point=record))
             losses.append(loss)
         return found
 
@@ -303,12 +306,12 @@ class Diagram:
         return new
 
 
-def _near(curve: Curve, mu: float) -> list[tuple[Station, Station]]:
-    """Neighbouring stations whose mu differ from a given one by no more than a step, or lie on both sides of it."""
+def _near(curve: Curve, mu: float) -> list[tuple[int, Station, Station]]:
+    """Neighbouring stations near mu or on both sides of it, with the number of the first."""
     away = np.array([s.mu for s in curve.stations]) - mu
     close = np.abs(away) <= LONGEST_STEP
     chosen = np.flatnonzero(close[:-1] | close[1:] | (away[:-1] * away[1:] <= 0))
-    return [(curve.stations[k], curve.stations[k + 1]) for k in chosen]
+    return [(int(k), curve.stations[k], curve.stations[k + 1]) for k in chosen]
 
 
 def _crossings(a: Station, b: Station, mu: float) -> list[float]:

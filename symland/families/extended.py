@@ -27,7 +27,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from symland.families.diagram import Event, Kind
 from symland.families.spaces import exact_basis
@@ -130,8 +130,16 @@ class Certified:
     index : int
         Negative eigenvalues; those in the kernel are zero.
     theta, direction : P balls
+    inside, across : rows of integers
+        B and C.
+    row : tuple of float
+        l, exactly.
+    centre : tuple of arb
+        The middle of the box in (z, w, lambda).
     radius : arb
-        Of the box in (z, w, lambda) in which the event is the only one.
+        Of the box, in which the event is the only one.
+    bits : int
+        The working precision.
     """
 
     value: arb
@@ -141,7 +149,12 @@ class Certified:
     index: int
     theta: list[arb]
     direction: list[arb]
+    inside: list[list[int]]
+    across: list[list[int]]
+    row: tuple[float, ...]
+    centre: tuple[arb, ...]
     radius: arb
+    bits: int
 
 
 class _Contact:
@@ -152,6 +165,7 @@ class _Contact:
         self.b = arb_mat(inside) if inside else arb_mat(0, spec.n_parameters)
         self.c = arb_mat(across)
         self.row = row
+        self.inside, self.across = inside, across
         self.d, self.k = len(inside), len(across)
 
     def parts(self, u: list[arb]) -> tuple[list[arb], list[arb], list[arb], arb]:
@@ -344,7 +358,12 @@ def _nondegenerate(
         index=signs.negative,
         theta=theta,
         direction=v,
+        inside=system.inside,
+        across=system.across,
+        row=tuple(float(x) for x in system.row),
+        centre=tuple(x.mid() for x in box),
         radius=radius,
+        bits=ctx.prec,
     )
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations, pairwise
 
 import numpy as np
 
 from symland.families.diagram import Diagram, Held
-from symland.families.family import Family
-from symland.families.spaces import projector
-from symland.families.trace import correct_at
 from symland.records import FloatArray
 
 __all__ = ["Tie", "ties"]
@@ -19,6 +17,15 @@ SAME_LOSS = 1e-10
 
 MOST_SECANTS = 50
 """Steps in which a tie is located."""
+
+LEVEL = 1e-14
+"""Losses, or ends of mu, that differ by less are equal in float64."""
+
+NEAREST = 1e-4
+"""Distance from an event at which losses are compared, in units of the interval."""
+
+Sheet = tuple[int, int]
+"""A branch, and how often it turned before."""
 
 WIDEST_GAP = 0.25
 """Distance in mu of the places at which the minima's losses are compared."""
@@ -39,73 +46,43 @@ def ties(diagram: Diagram) -> list[Tie]:
     """All pairs of minima whose order by loss changes, by mu from above."""
     found: list[Tie] = []
     for low, high in diagram.gaps():
-        margin = 1e-3 * (high - low)
-        places = np.linspace(low + margin, high - margin, max(3, int((high - low) / WIDEST_GAP) + 2))
-        rows = [_minima(diagram, float(mu)) for mu in places]
-        for k in range(len(places) - 1):
-            found += _crossing(diagram, float(places[k]), float(places[k + 1]), rows[k], rows[k + 1])
+        margin = NEAREST * (high - low)
+        places = np.linspace(low + margin, high - margin, max(3, int((high - low) / WIDEST_GAP) + 2)).tolist()
+        rows = [_minima(diagram, mu) for mu in places]
+        for (x, left), (y, right) in pairwise(zip(places, rows, strict=True)):
+            for one, two in combinations(sorted(left.keys() & right.keys()), 2):
+                before = left[one].point.loss - left[two].point.loss
+                after = right[one].point.loss - right[two].point.loss
+                if before * after < 0:
+                    tie = _locate(diagram, (x, before), (y, after), one, two)
+                    found += [tie] if tie is not None else []
     return sorted(found, key=lambda tie: -tie.mu)
 
 
-def _minima(diagram: Diagram, mu: float) -> list[Held]:
-    return diagram.points_at(mu, 0)
+def _minima(diagram: Diagram, mu: float) -> dict[Sheet, Held]:
+    """The minima at mu by branch and sheet: between two events a sheet is one family of points."""
+    return {(held.branch, held.sheet): held for held in diagram.points_at(mu, 0)}
 
 
-def _crossing(diagram: Diagram, low: float, high: float, left: list[Held], right: list[Held]) -> list[Tie]:
-    """Ties between two neighbouring places; minima are joined by moving each to the other place."""
-    moved = [(held, _carry(diagram, held, low, high)) for held in left]
-    pairs = []
-    for held, theta in moved:
-        if theta is None:
-            continue
-        match = next((r for r in right if diagram.group.match(theta, r.point.theta) is not None), None)
-        if match is not None:
-            pairs.append((held, match))
-    found = []
-    for i, (a, b) in enumerate(pairs):
-        for c, d in pairs[i + 1 :]:
-            before, after = a.point.loss - c.point.loss, b.point.loss - d.point.loss
-            if before * after < 0:
-                tie = _locate(diagram, low, high, a, c, before, after)
-                if tie is not None:
-                    found.append(tie)
-    return found
-
-
-def _carry(diagram: Diagram, held: Held, mu: float, to: float) -> FloatArray | None:
-    """A minimum moved to another parameter in small steps."""
-    space = projector(diagram.group, diagram.curves[held.branch].elements)[None]
-    theta = held.point.theta[None]
-    for place in np.linspace(mu, to, 6)[1:]:
-        theta, done = correct_at(diagram.family, theta, np.array([place]), space)
-        if not done[0]:
-            return None
-    moved: FloatArray = theta[0]
-    return moved
-
-
-def _loss(family: Family, theta: FloatArray, mu: float) -> float:
-    return float(family.value(theta[None], np.array([mu]))[0])
-
-
-def _locate(diagram: Diagram, low: float, high: float, a: Held, c: Held, f_low: float, f_high: float) -> Tie | None:
-    x, y, found = low, high, None
+def _locate(
+    diagram: Diagram, low: tuple[float, float], high: tuple[float, float], one: Sheet, two: Sheet
+) -> Tie | None:
+    """Where the losses of two sheets are equal, by false position of Illinois type."""
+    (x, f_x), (y, f_y) = low, high
+    tie = None
     for _ in range(MOST_SECANTS):
-        middle = (x * f_high - y * f_low) / (f_high - f_low)
-        one, two = _carry(diagram, a, low, middle), _carry(diagram, c, low, middle)
-        if one is None or two is None:
+        middle = (x * f_y - y * f_x) / (f_y - f_x)
+        held = _minima(diagram, middle)
+        if one not in held or two not in held:
             return None
-        loss = _loss(diagram.family, one, middle)
-        f = loss - _loss(diagram.family, two, middle)
-        found = (middle, one, two, loss)
-        if abs(f) < 1e-15 or abs(y - x) < 1e-13:
+        a, b = held[one].point, held[two].point
+        lowest = min(h.point.loss for h in held.values()) > a.loss - SAME_LOSS
+        tie = Tie(mu=middle, first=(one[0], a.theta), second=(two[0], b.theta), loss=a.loss, lowest=lowest)
+        f = a.loss - b.loss
+        if abs(f) < LEVEL or abs(y - x) < LEVEL:
             break
-        if (f > 0) == (f_high > 0):
-            y, f_high, f_low = middle, f, 0.5 * f_low
+        if (f > 0) == (f_y > 0):
+            y, f_y, f_x = middle, f, 0.5 * f_x
         else:
-            x, f_low, f_high = middle, f, 0.5 * f_high
-    if found is None:
-        return None
-    mu, one, two, loss = found
-    lowest = min(h.point.loss for h in _minima(diagram, mu)) > loss - SAME_LOSS
-    return Tie(mu=mu, first=(a.branch, one), second=(c.branch, two), loss=loss, lowest=lowest)
+            x, f_x, f_y = middle, f, 0.5 * f_y
+    return tie

@@ -304,6 +304,13 @@ def _advance(family: Family, group: SymmetryGroup, fronts: list[_Front], bounds:
     return going
 
 
+def _end_station(old: Station, located: Station) -> Station:
+    """The branch point at which a curve ends: it counts and heads like the station before."""
+    tangent = located.tangent.copy()
+    tangent[-1] = np.copysign(tangent[-1], old.tangent[-1])
+    return Station(theta=located.theta, mu=located.mu, tangent=tangent, fixed=old.fixed, broken=old.broken)
+
+
 def _step(
     family: Family, group: SymmetryGroup, front: _Front, new: Station, good: bool, bounds: tuple[float, float]
 ) -> bool:
@@ -325,7 +332,7 @@ def _step(
     if turn and not inside:
         located = solve_between(family, old, new, front.space, "turn")
         if len(isotropy(group, located.theta)) > front.order:
-            front.curve.stations.append(located)
+            front.curve.stations.append(_end_station(old, located))
             front.curve.last = End.MERGED
             return False
         if front.step > EVENT_STEP:

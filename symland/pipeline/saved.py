@@ -39,7 +39,8 @@ def read_saved(path: Path) -> bytes:
         values = json.loads(text) if len(text) <= LONGEST_FILE else None
     except (ValueError, RecursionError):
         values = None
-    if not (isinstance(values, dict) and str(values.get("format", "")).startswith("symland")):
+    known = isinstance(values, dict) and str(values.get("format", values.get("schema", ""))).startswith("symland")
+    if not known:
         what = f"{path}: neither a certificate nor a saved proof"
         raise CertificateError(f"{what}; give a file that `symland certify -o` or `symland prove -o` wrote")
     return text
