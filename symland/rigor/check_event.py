@@ -446,7 +446,9 @@ def check_followed(text: str | bytes) -> CheckResult:
             need(event["certified"] is True and event["kind"] == certificate["kind"], "an event is of another kind")
             need(event["index"] == certificate["index"], "an event has another index")
             low, high = (_number(t) for t in certificate["value"])
-            unit = Fraction(1, 10 ** len(event["value"].partition(".")[2]))
+            digits = event["digits"]
+            need(type(digits) is int and 0 < digits < MOST_CHARACTERS, "an event has no digits")
+            unit = high / 10 ** (digits - 1)
             need(low - unit <= _number(event["value"]) <= high + unit, "an event has another value")
             held += 1
     except Refusal as refusal:
