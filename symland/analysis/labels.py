@@ -51,6 +51,8 @@ class _Labels(Question[NoOptions, Labels]):
 
     def sentence(self, answer: Labels) -> str:
         own = sum(label.irreducible for label in answer.classes)
+        if not answer.classes:
+            return "There is no class to label."
         return (
             f"{own} of {len(answer.classes)} classes are irreducible at this width; the others extend "
             f"narrower networks."

@@ -116,6 +116,7 @@ def draw(
     levels: Annotated[int | None, Parameter(help="Tree: superbasins at so many losses, not at each join.")] = None,
     below: Annotated[float | None, Parameter(help="Tree: draw no more than lies below this loss.")] = None,
     labels: Annotated[bool, Parameter(help="Tree: write the numbers of the minima.")] = True,
+    slanted: Annotated[bool, Parameter(negative="", help="Tree: branches slant towards their joins.")] = False,
     json: Json = False,
 ) -> None:
     """Draw the disconnectivity graph, losses, spectra, a plane through three points, one network, or an answer.
@@ -137,6 +138,7 @@ def draw(
                     levels=levels,
                     below=below,
                     labels=labels,
+                    slanted=slanted,
                 )
             case "levels":
                 figure = drawing.draw_levels(landscape)

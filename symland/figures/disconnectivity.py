@@ -21,7 +21,7 @@ from symland.landscape.tree import DisconnectivityTree
 __all__ = ["disconnectivity_figure"]
 
 SHOULDER = 0.05
-"""Height of the slanted end of a branch, as a fraction of the axis."""
+"""Height of the stem above a root, and of the slanted end of a branch in that style, as a fraction of the axis."""
 
 MOST_LABELS = 60
 """Leaves that are labelled with their numbers at most."""
@@ -35,6 +35,7 @@ def disconnectivity_figure(
     colours: Mapping[Hashable, float] | None = None,
     colour_label: str = "",
     log_loss: bool = False,
+    slanted: bool = False,
     height: float = 3.6,
     width: float = WIDTH,
 ) -> Figure:
@@ -50,6 +51,10 @@ def disconnectivity_figure(
         Any column to colour the branches by, with `colour_label` at the colour bar.
     log_loss : bool
         Logarithmic axis of the loss.
+    slanted : bool
+        The standard style of the literature: branches slant towards their join. By default each branch goes straight up
+        to the loss of its join and meets the others there on a level line, so that a shallow minimum hangs on no long
+        slanted line.
 
     Raises
     ------
@@ -89,11 +94,13 @@ def disconnectivity_figure(
         else:
             parent = parents[place]
             top = to_axis(tree.nodes[parent].loss)
-            bend = max(low, top - SHOULDER * span)
+            bend = max(low, top - SHOULDER * span) if slanted else top
             lines.append([(x[place], node.loss), (x[place], from_axis(bend)), (x[parent], tree.nodes[parent].loss)])
         shades.append(shade)
     many = len(tree.leaves) > MOST_LABELS
-    axes.add_collection(LineCollection(lines, colors=shades, linewidths=0.6 if many else 1.1, capstyle="round"))
+    axes.add_collection(
+        LineCollection(lines, colors=shades, linewidths=0.6 if many else 1.1, capstyle="round", joinstyle="round")
+    )
     leaf_shades = [shades[leaf] if scale is not None else index_colour(0) for leaf in tree.leaves]
     _mark_minima(axes, tree, x, label, many, leaf_shades)
     axes.set_xlim(-0.7, len(tree.leaves) - 0.3)

@@ -138,7 +138,8 @@ def run(
             made = certify_into(database, listener=listener)
             account = database.landscape().account
             held, different = sum(account.certified), account.distinct.value
-            return f"{held} of {len(made)} classes certified; pairwise distinct up to symmetry: {different}"
+            rest = f"; pairwise distinct up to symmetry: {different}" if made else ""
+            return f"{held} of {len(made)} classes certified{rest}"
 
         def embed() -> str:
             setting = Setting(listener=listener)

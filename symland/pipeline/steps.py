@@ -300,7 +300,8 @@ def certify_into(database: Database, *, listener: Listener = SILENCE) -> list[Ce
         database.put_certificate(number, certificate)
         out.append(certificate)
         listener.advance("certificates", number + 1, len(landscape))
-    ask_into(database, distinctness.QUESTION)
+    if out:
+        ask_into(database, distinctness.QUESTION)
     return out
 
 

@@ -44,7 +44,7 @@ class ClassRow:
     residual : str or None
         Bound of |grad|_inf at the refined point.
     softest : (lower, upper) texts, or None
-        Certified bounds of the eigenvalue nearest zero.
+        Certified bounds of the eigenvalue nearest zero, the 2 lambda of the gauge directions left out (T3).
     inside : str or None
         Hidden widths at which the class is irreducible, and the number of the class there where it is known.
     """
@@ -170,7 +170,7 @@ def _inside(label: labels.ClassLabel) -> str:
 def _class_row(landscape: Landscape, number: int, inside: str | None) -> ClassRow:
     point, certificate = landscape.points[number], landscape.certificates.get(number)
     refined = landscape.refined.get(number)
-    eigenvalues = () if certificate is None else certificate.eigenvalues
+    eigenvalues = () if certificate is None else _off_gauge(landscape, certificate.eigenvalues)
     return ClassRow(
         number=number,
         index=point.index,
@@ -189,6 +189,18 @@ def _class_row(landscape: Landscape, number: int, inside: str | None) -> ClassRo
         softest=min(eigenvalues, key=lambda pair: abs(Fraction(pair[0]) + Fraction(pair[1])), default=None),
         inside=inside,
     )
+
+
+def _off_gauge(landscape: Landscape, eigenvalues: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The enclosures without those of the gauge directions: as many as there are of these, around 2 lambda."""
+    gauge, left = 2 * landscape.spec.penalty, list[tuple[str, str]]()
+    over = landscape.group.gauge.shape[1]
+    for low, high in eigenvalues:
+        if over and Fraction(low) <= gauge <= Fraction(high):
+            over -= 1
+        else:
+            left.append((low, high))
+    return left
 
 
 def _index_verdict(landscape: Landscape, number: int) -> Verdict:

@@ -51,6 +51,7 @@ def draw_tree(
     levels: int | None = None,
     below: float | None = None,
     labels: bool = True,
+    slanted: bool = False,
 ) -> Figure:
     """The disconnectivity graph of a landscape.
 
@@ -68,6 +69,8 @@ def draw_tree(
         Loss up to which the graph is drawn.
     labels : bool
         Whether to write the minima's numbers.
+    slanted : bool
+        Branches slant towards their joins, in place of going straight up.
 
     Raises
     ------
@@ -92,6 +95,7 @@ def draw_tree(
         label=None if labels else lambda _: "",
         colours=colours,
         colour_label=(colour or "").replace("_", " "),
+        slanted=slanted,
         log_loss=log_loss,
         height=TREE_HEIGHT,
     )

@@ -81,6 +81,7 @@ def figures() -> dict[str, Callable[[], Figure]]:
         "tree-coloured-log": lambda: disconnectivity_figure(
             TREE, colours=colours, colour_label="copies", log_loss=True
         ),
+        "tree-slanted": lambda: disconnectivity_figure(TREE, slanted=True),
         "tree-of-one": lambda: disconnectivity_figure(DisconnectivityTree.build({0: 0.5}, [])),
         "tree-coarse": lambda: disconnectivity_figure(TREE.coarsened([0.6, 1.0])),
         "levels-equal": lambda: level_figure(points(40)),
@@ -105,6 +106,18 @@ def test_each_figure_is_written_in_each_format_with_the_same_bytes_twice(tmp_pat
     assert [data[:5] for data in first] == [b"%PDF-", b"\x89PNG\r", b"<?xml"]
     assert first == again
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("slanted", [False, True])
+def test_branches_go_straight_up_unless_they_are_asked_to_slant(slanted: bool) -> None:
+    figure = disconnectivity_figure(TREE, slanted=slanted)
+    (lines,) = figure.axes[0].collections[:1]
+    steps = [step for line in lines.get_segments() for step in np.diff(line, axis=0)]
+    assert all((step == 0).any() for step in steps) is not slanted
+    # Every branch ends where its parent stands, at its loss.
+    ends = {tuple(line[-1]) for line in lines.get_segments()}
+    x = TREE.positions()
+    assert ends >= {(x[parent], TREE.nodes[parent].loss) for parent in TREE.parents().values()}
 
 
 def test_empty_things_and_impossible_axes_are_refused() -> None:

@@ -18,6 +18,8 @@ from symland.analysis import map as landscape_map
 from symland.analysis.answers import put_answer
 from symland.datasets import make_data
 from symland.errors import DatabaseError, ReportError
+from symland.explore import stationary_point
+from symland.kernels import compile_kernel
 from symland.landscape.database import Database
 from symland.landscape.evidence import Enumeration
 from symland.pipeline import summary
@@ -26,7 +28,9 @@ from symland.report import collect, write_report
 from symland.report.formulas import build_gradient, parameter_names
 from symland.rigor.certify import certify
 from symland.spec import LandscapeSpec, Loss, Penalised, builtin
+from symland.symbolic.symmetry import find_symmetry
 from tests.report.invented import fill, make_database
+from tests.rigor.points import xor_points
 
 XOR = builtin("xor")
 
@@ -349,3 +353,20 @@ def test_the_gradient_is_written_out_for_small_networks_alone() -> None:
     free = build_gradient(XOR.with_(penalised=Penalised.WEIGHTS))
     assert free is not None
     assert ["lambda" in "".join(lines) for _, lines in free.components] == [True] * 8 + [False] * 4
+
+
+def test_the_softest_eigenvalue_is_not_that_of_the_gauge(tmp_path: Path) -> None:
+    """By theorem T3 every Hessian has the eigenvalue 2 lambda once for each gauge direction, here twice."""
+    spec = XOR.with_(hidden=(1,), penalty="1e-2")
+    kernel = compile_kernel(spec)
+    with Database.create(tmp_path / "one.sqlite", spec) as database:
+        group = find_symmetry(spec)
+        found = [stationary_point(kernel, group, np.array(theta)) for theta in xor_points(1, "1e-2")]
+        database.put_points(found)
+        for number, point in enumerate(found):
+            database.put_certificate(number, certify(spec, point.theta.tolist()))
+        rows = collect(database).classes
+    for row, point in zip(rows, found, strict=True):
+        assert row.softest is not None
+        others = sorted(point.spectrum, key=lambda w: abs(w - 0.02))[2:]
+        assert float(Fraction(row.softest[0])) == pytest.approx(min(others, key=abs), abs=1e-9)
