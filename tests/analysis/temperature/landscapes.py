@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -33,6 +35,11 @@ def explored(spec: LandscapeSpec) -> Landscape:
     kernel, group = compile_kernel(spec), find_symmetry(spec)
     joined = connect(kernel, group, explore(kernel, group, seed=1, max_searches=4000).points)
     return Landscape(spec=spec, points=joined.points, pathways=joined.pathways, descents=joined.descents)
+
+
+def stored(folder: Path) -> str:
+    """A copy of a database of the XOR network with one node at lambda = 1e-2, explored and connected."""
+    return str(shutil.copy(Path(__file__).parents[2] / "landscape" / "data" / "layout-1.sqlite", folder / "xor.sqlite"))
 
 
 def two_weights_loss(w: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -15,15 +15,13 @@ from symland.analysis.temperature.superposition import basins_of
 from symland.landscape.landscape import Landscape
 from symland.landscape.network import log_det
 from symland.records import Verdict
-from tests.analysis.temperature.landscapes import xor_landscape
+from tests.analysis.temperature.landscapes import stored, xor_landscape
 from tests.test_cli import call
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = str(tmp_path_factory.mktemp("thermo") / "xor.sqlite")
-    assert call("explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", path) == 0
-    return path
+    return stored(tmp_path_factory.mktemp("thermo"))
 
 
 @pytest.mark.parametrize("t", [1e-3, 2e-2, 1.0])
@@ -121,12 +119,12 @@ def test_where_the_next_term_is_not_small_the_harmonic_form_is_not_trusted():
 
 def test_the_sampler_and_the_superposition_agree_within_three_errors_where_both_hold():
     found = xor_landscape(2, "1e-2")
-    options = thermo.ThermoOptions(temperature="1e-3,5e-3", samples=512, runs=8)
+    options = thermo.ThermoOptions(temperature="1e-3,5e-3", samples=256, runs=8)
     answer = thermo.QUESTION.ask(found, options=options)
     for row in answer.temperatures:
         assert row.trusted
         assert row.sampled.holds
-        assert abs(row.log_z + row.next_term - row.sampled.log_z) < 3 * row.sampled.error < 0.6
+        assert abs(row.log_z + row.next_term - row.sampled.log_z) < 3 * row.sampled.error < 0.75
 
 
 def test_where_neither_holds_the_answer_is_open_and_says_so():
@@ -138,8 +136,8 @@ def test_where_neither_holds_the_answer_is_open_and_says_so():
 
 
 def test_a_list_that_lacks_its_lowest_minimum_is_refuted_by_the_sampler():
-    found = xor_landscape(2, "1e-2")
+    found = xor_landscape(1, "1e-2")
     lost = Landscape(spec=found.spec, points=found.points[1:])
-    answer = thermo.QUESTION.ask(lost, options=thermo.ThermoOptions(temperature="2e-3", samples=512, runs=8))
+    answer = thermo.QUESTION.ask(lost, options=thermo.ThermoOptions(temperature="1e-3", samples=256, runs=6))
     assert thermo.QUESTION.verdict(answer) is Verdict.REFUTED
     assert "a minimum is missing" in thermo.QUESTION.sentence(answer)

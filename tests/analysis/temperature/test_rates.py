@@ -22,7 +22,7 @@ from symland.analysis.temperature.superposition import basins_of
 from symland.errors import SpecError
 from symland.landscape.exchange import export_pathsample, write_pathsample
 from symland.records import Verdict
-from tests.analysis.temperature.landscapes import xor_landscape
+from tests.analysis.temperature.landscapes import stored, xor_landscape
 from tests.test_cli import call
 
 
@@ -37,10 +37,10 @@ def generator(log_k: np.ndarray) -> np.ndarray:
     return k - np.diag(k.sum(axis=1))
 
 
-def test_twenty_digits_are_those_of_forty_and_of_float64():
+def test_twenty_digits_are_those_of_thirty_and_of_float64():
     found = xor_landscape(2, "1e-2")
     crossings, t = crossings_of(found), Fraction(1, 500)
-    short, long = (exact_network(found, crossings, digits, t) for digits in (20, 40))
+    short, long = (exact_network(found, crossings, digits, t) for digits in (20, 30))
     log_k = log_rates(found, crossings, float(t))
     pairs = 0
     for a, (left, right) in enumerate(zip(short.passage_times(t), long.passage_times(t), strict=True)):
@@ -99,9 +99,7 @@ def test_groups_join_where_both_barriers_are_low():
 
 
 def test_the_command_gives_every_pair_and_says_how_well_balance_holds(tmp_path, capsys):
-    path = str(tmp_path / "xor.sqlite")
-    assert call("explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", path) == 0
-    capsys.readouterr()
+    path = stored(tmp_path)
     assert call("rates", "--db", path, "--temperature", "1e-2", "--digits", "30", "--json") == 0
     document = json.loads(capsys.readouterr().out)
     log_k = {(r["class"], r["to"]): r["log_rate"] for r in document["rates"]}
