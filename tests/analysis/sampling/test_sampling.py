@@ -175,3 +175,34 @@ def test_a_move_leaves_a_gaussian_as_it_is():
 def test_too_little_effort_is_refused(samples, runs):
     with pytest.raises(SpecError, match="--"):
         check_effort(samples, runs)
+
+
+def test_what_a_landscape_is_sampled_with_treats_mirror_images_alike():
+    spec = builtin("xor").with_(hidden=(2,), penalty="1e-2")
+    group = find_symmetry(spec)
+    target = target_of(spec, compile_kernel(spec), group)
+    points = np.random.default_rng(2).normal(size=(6, 12))
+    metric = target.mean_curvature(target.fold(points), 3.0, 3.0)
+    assert np.abs(metric - np.diag(np.diag(metric))).max() > 0.01
+    for element in group.generators():
+        index, sign = group.signed_permutation(element)
+        assert metric[np.ix_(index, index)] * np.outer(sign, sign) == pytest.approx(metric, abs=1e-12)
+
+
+@pytest.mark.parametrize("invariant", [True, False])
+def test_folding_keeps_a_density_only_with_an_invariant_metric(invariant):
+    # A round Gaussian in the plane, folded to x >= y: |x - y| / sqrt 2 has the mean (2 / pi)^{1/2}.
+    def fold(theta):
+        return -np.sort(-theta, axis=1)
+
+    target = Target(
+        loss=lambda x: (0 * x[:, 0], 0 * x), curvature=lambda x: 0 * flat(x), penalty=0.5, size=2, fold=fold
+    )
+    metric = np.diag([3.0, 3.0]) if invariant else np.diag([1.0, 9.0])
+    level = Levels(b=np.zeros(1), a=np.ones(1), step=np.array([0.5]), root=metric_root(metric)[None])
+    rng = np.random.default_rng(6)
+    state = Ensemble.at(target, target.draw_reference(1.0, 40_000, rng)[None])
+    for _ in range(12):
+        state = move(target, level, state, 2, rng)[0].folded(target)
+    gap = (state.theta[0, :, 0] - state.theta[0, :, 1]).mean() / np.sqrt(2)
+    assert bool(abs(gap - np.sqrt(2 / pi)) < 0.012) is invariant
