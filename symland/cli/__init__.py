@@ -8,7 +8,19 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
-from symland.cli import ask, atlas, chain, condense, exchange, paths, questions, temperature, tools  # noqa: F401 - their verbs register themselves
+from symland.cli import (  # noqa: F401 - their verbs register themselves
+    ask,
+    atlas,
+    chain,
+    condense,
+    exchange,
+    paths,
+    perceptron,
+    questions,
+    replicas,
+    temperature,
+    tools,
+)
 from symland.cli.app import app
 from symland.cli.display import Progress
 from symland.errors import SymlandError

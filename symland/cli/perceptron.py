@@ -1,0 +1,80 @@
+"""`symland perceptron`: all solutions of perceptrons with weights +1 and -1, and what learning rules find."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from symland.cli.app import app
+from symland.cli.display import Progress, print_json, print_table, say
+from symland.cli.options import Json
+
+__all__ = ["perceptron"]
+
+
+@app.command
+def perceptron(
+    *,
+    size: Annotated[int, Parameter(help="Weights N, an odd number up to 31; a multiple of 3 for a committee.")] = 21,
+    patterns: Annotated[int, Parameter(help="Random patterns.")] = 11,
+    instances: Annotated[int, Parameter(help="Random instances.")] = 20,
+    units: Annotated[int, Parameter(help="1 for a perceptron, 3 for a tree committee.")] = 1,
+    solver: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="A rule to try, repeated for more; all by default, none for a committee."),
+    ] = None,
+    seed: Annotated[int, Parameter(help="Makes it repeatable.")] = 0,
+    json: Json = False,
+) -> int:
+    """Count all solutions of binary perceptrons exactly, and place what learning rules find among them.
+
+    Example: `symland perceptron --size 21 --patterns 11 --instances 20`
+    """
+    from symland.codec import plain
+    from symland.perceptron.study import NEAR, SOLVERS, study
+
+    progress = Progress()
+    progress.begin("perceptron")
+    chosen = tuple(SOLVERS) if solver is None else tuple(solver)
+    found = study(
+        size,
+        patterns,
+        instances,
+        units=units,
+        solvers=chosen,
+        seed=seed,
+        progress=lambda done, total: progress.advance("instances", done, total),
+    )
+    progress.end(f"{found.p_solvable:.3g} of the instances have solutions")
+    if json:
+        print_json({"schema": "symland-perceptron/1", **plain(found)})
+        return 0
+    rows = [
+        [
+            str(i.seed),
+            str(i.solutions),
+            str(i.isolated),
+            str(i.clusters),
+            "-" if i.typical_near is None else f"{i.typical_near:.1f}",
+            *("-" if f.near is None else str(f.near) for f in i.found),
+        ]
+        for i in found.instances
+    ]
+    names = [f.solver for f in next((i.found for i in found.instances if i.found), ())]
+    rows = [row + ["-"] * (5 + len(names) - len(row)) for row in rows]
+    heads = ["instance", "solutions", "isolated", "clusters", f"within {NEAR} of a typical one", *names]
+    print_table(f"N = {found.size}, P = {found.patterns}", heads, rows)
+    share, error = found.p_solvable, found.p_error
+    say(f"solvable: {share:.3g} +- {error:.2g}; mean number of solutions {found.annealed:.6g} over all sets")
+    for name, share in found.solved.items():
+        ratios = [
+            f.near / i.typical_near
+            for i in found.instances
+            for f in i.found
+            if f.solver == name and f.near is not None and i.typical_near
+        ]
+        mean = sum(ratios) / len(ratios) if ratios else 0.0
+        ended = f"; ends among {mean:.2f} times as many solutions as a typical one has" if ratios else ""
+        say(f"{name}: solves {share:.3g} of the solvable{ended}")
+    return 0
