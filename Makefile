@@ -7,7 +7,7 @@ OUT ?= demo
 WORKERS ?= 2
 SOURCES := symland tests proofs $(wildcard benchmarks examples)
 
-.PHONY: help demo test lint types imports wheel prove bench enumerate sweep gauntlet contradict mutants reports docs clean
+.PHONY: help demo test lint types imports wheel prove bench condensation enumerate sweep gauntlet contradict mutants reports docs clean
 
 help:
 	@echo "make demo       install, and run the whole chain on the XOR network into $(OUT)/"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint types imports wheel   the other checks of .ci/run"
 	@echo "make prove      every theorem of proofs/"
 	@echo "make bench      kernels against other libraries, a process each; the table goes to docs/"
+	@echo "make condensation  where hidden nodes turn at small weights: the settings of a paper, predicted and trained"
 	@echo "make enumerate  complete enumeration of small landscapes (slow)"
 	@echo "make sweep      certify every class at N_h = 1 to 4 (slow)"
 	@echo "make gauntlet   complete enumeration against random questions, lists with holes, other orders (an hour)"
@@ -72,6 +73,10 @@ gauntlet: $(VENV)/.tested
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.search
+
+condensation: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[learn]"
+	$(BIN)/python -m benchmarks.condensation -o build/condensation
 
 sweep: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.certificates

@@ -26,6 +26,10 @@ AGREEMENT = 1e-6
 """Largest part of the Hessian's action that the prediction may miss, in units of the block's largest entry or 1."""
 
 
+MOST_WEIGHTS_DRAWN = 3
+"""Input weights of a node, its bias included, up to which the form is drawn."""
+
+
 class DeadNode(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "class"}):
     """A dead node added to one class.
 
@@ -123,10 +127,26 @@ class _Condensation(Question[NoOptions, DeadNodes]):
             r"The largest singular value of $\sigma'(0) C$ at each class. A dead node escapes where it is above "
             r"$2\lambda$, the dashed line."
         )
-        return {"condensation": Picture(figure=figure, caption=caption)}
+        return {"condensation": Picture(figure=figure, caption=caption), **_prediction(landscape)}
 
     def verdict(self, answer: DeadNodes) -> Verdict:
         return Verdict.CERTIFIED if all(node.error <= AGREEMENT for node in answer.nodes) else Verdict.REFUTED
+
+
+def _prediction(landscape: Landscape) -> dict[str, Picture]:
+    """Where nodes of small weights turn: the form on the circle or the sphere, for two or three input weights."""
+    from symland.analysis.condensation.answer import condense, energy_of
+    from symland.analysis.condensation.pictures import pictures
+    from symland.errors import SpecError
+
+    try:
+        energy = energy_of(landscape.spec)[1]
+        if energy.size > MOST_WEIGHTS_DRAWN:
+            return {}
+        drawn = pictures(landscape.spec, energy, condense(landscape.spec), None)
+    except SpecError:
+        return {}
+    return {f"condensation-{name}": picture for name, picture in drawn.items()}
 
 
 def _vectors(vectors: tuple[tuple[float, ...], ...]) -> str:

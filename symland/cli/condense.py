@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -10,6 +10,13 @@ from symland.cli.account import status_of
 from symland.cli.app import app
 from symland.cli.display import print_json, print_table, say
 from symland.cli.options import Json, OptionalFolder, Overrides, Spec, read_spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from symland.analysis.condensation.answer import Condensation
+    from symland.analysis.condensation.training import Run
+    from symland.spec import LandscapeSpec
 
 __all__ = ["condense"]
 
@@ -47,12 +54,14 @@ def condense(
     from symland.codec import plain
 
     question = read_spec(spec, overrides)
-    answer = answers.condense(question, layer=layer)
+    answer, run = answers.condense(question, layer=layer), None
     if train:
         from symland.analysis.condensation.training import Method, Training
 
         training = Training(method=Method(method), std=std, rate=rate, steps=steps, loss_ratio=loss_ratio)
-        answer, _ = answers.with_training(answer, question, seeds=seeds, training=training)
+        answer, run = answers.with_training(answer, question, seeds=seeds, training=training)
+    if output is not None:
+        _draw(question, answer, run, output)
     if json:
         print_json({"schema": "symland-condense/1", **plain(answer)})
     else:
@@ -62,3 +71,16 @@ def condense(
             print(family)
     say(answers.sentence(answer))
     return status_of(answer.complete) or status_of(answers.condensed(answer))
+
+
+def _draw(question: LandscapeSpec, answer: Condensation, run: Run | None, folder: Path) -> None:
+    """Write every picture into a folder, which is made."""
+    from symland.analysis.condensation.answer import energy_of
+    from symland.analysis.condensation.pictures import pictures
+    from symland.figures.style import save_figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = pictures(question, energy_of(question)[1], answer, run)
+    for name, picture in drawn.items():
+        save_figure(picture.figure, folder, name)
+    say(f"{folder}: {', '.join(drawn) or 'no picture for this number of input weights without --train'}")

@@ -8,8 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from symland.analysis.condensation.answer import condense, sentence, with_training
+from symland.analysis.condensation.answer import condense, energy_of, sentence, with_training
 from symland.analysis.condensation.measure import aligned, cluster_lines, lines_needed, order_by_cluster, similarity
+from symland.analysis.condensation.pictures import pictures
 from symland.analysis.condensation.training import Method, Training, start, train
 from symland.cli import main
 from symland.datasets import make_data
@@ -116,3 +117,15 @@ def test_training_that_cannot_be_done_is_one_line_with_advice(word, value, capsy
     printed = capsys.readouterr().err
     assert word in printed
     assert printed.count("\n") == 1
+
+
+def test_pictures_are_written_for_two_and_three_input_weights(tmp_path, capsys):
+    common = {"similarity", "orientations", "lines", "width"}
+    spec = one_dimension("z*tanh(z)", nodes=6)
+    answer, run = with_training(condense(spec), spec, seeds=1, training=Training())
+    assert set(pictures(spec, energy_of(spec)[1], answer, run)) == common | {"directions"}
+    with pytest.raises(SystemExit) as ended:
+        main(["condense", "xor", "--activation", "z*tanh(z)", "--train", "--seeds", "1", "-o", str(tmp_path / "new")])
+    assert ended.value.code == 0
+    assert {path.stem for path in (tmp_path / "new").iterdir()} == common | {"sphere"}
+    capsys.readouterr()
