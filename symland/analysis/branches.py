@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite, log
+from typing import Any
 
 import numpy as np
 from flint import arb
@@ -15,8 +17,9 @@ from symland.errors import DatabaseError, SpecError
 from symland.exact import parse_exact
 from symland.explore import explore
 from symland.families.diagram import Diagram, Event, Kind
-from symland.families.extended import Certified, certify_event, certify_tie, text_of
-from symland.families.family import PenaltyFamily
+from symland.families.extended import PENALTY, Certified, Parameter, Problem, certify_event, certify_tie, text_of
+from symland.families.family import Family, PenaltyFamily
+from symland.families.line import DataFamily, common_group, parse_moves
 from symland.families.maxwell import Tie, ties
 from symland.families.trace import Curve, End
 from symland.families.writing import event_values
@@ -25,12 +28,18 @@ from symland.landscape.landscape import Landscape
 from symland.program.balls import working_precision
 from symland.records import FloatArray, Outcome, Verdict
 from symland.rigor.decimals import exact_decimal, outward_texts
-from symland.spec import LandscapeSpec
+from symland.symmetry import GroupElement, SymmetryGroup
 
 __all__ = ["follow_penalty"]
 
 HIGHEST = 1.0
 """Penalty up to which branches are followed where no end is given, or ten times that of the landscape."""
+
+LOWEST = "1e-6"
+"""Penalty down to which branches are followed where no end is given."""
+
+BEYOND = 1e-9
+"""How far beyond its ends a range is followed, in units of ln lambda or t."""
 
 MOST_DIGITS = 1000
 """Digits of an event that can be asked for."""
@@ -39,26 +48,96 @@ SHOWN_DIGITS = 20
 """Significant digits of losses and parameters of a network."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Range:
+    """What is followed: a family, its symmetries, the exact problem, where it starts, and the ends asked for."""
+
+    name: str
+    family: Family
+    group: SymmetryGroup
+    problem: Problem
+    start: float
+    low: float
+    high: float
+    texts: tuple[str, ...]
+    open: bool
+
+
+def _choose(landscape: Landscape, options: FollowOptions) -> _Range:
+    spec = landscape.spec
+    if not options.move:
+        family = PenaltyFamily(spec)
+        texts = (options.from_ or LOWEST, options.to)
+        low, high = _penalties(texts, float(spec.penalty))
+        return _Range(
+            name="lambda",
+            family=family,
+            group=landscape.group,
+            problem=Problem(spec=spec),
+            start=log(float(spec.penalty)),
+            low=low,
+            high=high,
+            texts=texts,
+            open=not options.to,
+        )
+    PenaltyFamily.need(spec)
+    line = parse_moves(spec, options.move)
+    texts = (options.from_ or "0", options.to or "1")
+    ends = [float(parse_exact(text, name)) for text, name in zip(texts, ("--from", "--to"), strict=True)]
+    if not (0 <= min(ends) < max(ends) <= 1):
+        raise SpecError.at(
+            "--from, --to", " and ".join(texts), "write two numbers from 0 to 1: --move goes from t = 0 to 1"
+        )
+    return _Range(
+        name="t",
+        family=DataFamily(line),
+        group=common_group(line),
+        problem=Problem(spec=spec, parameter=Parameter(name="x", cells=line.cells)),
+        start=0.0,
+        low=min(ends),
+        high=max(ends),
+        texts=texts,
+        open=False,
+    )
+
+
+def _starts(landscape: Landscape, group: SymmetryGroup) -> list[FloatArray]:
+    """Representatives of the classes under a smaller group: images under the data automorphisms that it lacks."""
+    whole = landscape.group
+    found = [p.theta for p in landscape.points]
+    if len(group.data_automorphisms) == len(whole.data_automorphisms):
+        return found
+    still = whole.identity
+    turned: list[FloatArray] = []
+    for theta in found:
+        for number in range(len(whole.data_automorphisms)):
+            element = GroupElement(data=number, places=still.places, signs=still.signs)
+            image = whole.apply(element, theta)
+            if not any(group.match(image, other) is not None for other in turned):
+                turned.append(image)
+    return turned
+
+
 def follow_penalty(landscape: Landscape, options: FollowOptions, setting: Setting) -> Follow:
-    """The bifurcation diagram in the penalty.
+    """The bifurcation diagram in the penalty, or along a line of data sets.
 
     Raises
     ------
     SpecError, DatabaseError
         With one line, for a range that is none and a list that is known not to be complete.
     """
-    spec, points = landscape.explored().spec, landscape.points
-    family = PenaltyFamily(spec)
-    low, high = _range(options, float(spec.penalty))
+    spec = landscape.explored().spec
+    chosen = _choose(landscape, options)
+    low, high, start = chosen.low, chosen.high, chosen.start
     if not 1 <= options.digits <= MOST_DIGITS:
         raise SpecError.at("--digits", str(options.digits), f"write 1 to {MOST_DIGITS}")
     if options.searches < 0:
         raise SpecError.at("--searches", str(options.searches), "write 0 or more")
     _need_complete(landscape)
-    start = log(float(spec.penalty))
-    bounds = (min(low, start), max(high, start))
-    diagram = Diagram(family=family, group=landscape.group, bounds=bounds)
-    diagram.add_points([p.theta for p in points], start)
+    # A branch that ends within the bounds by a rounding would not be seen at them.
+    bounds = (min(low, start) - BEYOND, max(high, start) + BEYOND)
+    diagram = Diagram(family=chosen.family, group=chosen.group, bounds=bounds)
+    diagram.add_points(_starts(landscape, chosen.group), start)
     setting.listener.advance(f"{len(diagram.curves)} branches, {len(diagram.events)} events")
     missed = [h for h in diagram.points_at(start) if landscape.find(h.point.theta) is None]
     if missed:
@@ -68,14 +147,16 @@ def follow_penalty(landscape: Landscape, options: FollowOptions, setting: Settin
         )
     new = _search(diagram, options, setting)
     events = sorted((e for e in diagram.events if low <= e.mu <= high), key=lambda e: -e.mu)
-    proofs = [certify_event(spec, landscape.group, e, options.digits) for e in events]
+    proofs = [
+        certify_event(chosen.problem, chosen.group, e, chosen.family.parameter(e.mu), options.digits) for e in events
+    ]
     setting.listener.advance(f"{sum(p is not None for p in proofs)} of {len(events)} events certified")
-    followed = tuple(_event(spec, diagram, e, p, options.digits) for e, p in zip(events, proofs, strict=True))
-    intervals = _intervals(diagram, events, followed, (low, high), options)
+    followed = tuple(_event(chosen, diagram, e, p, options.digits) for e, p in zip(events, proofs, strict=True))
+    intervals = _intervals(diagram, events, followed, chosen)
     setting.listener.advance(f"{len(intervals)} intervals")
-    level = tuple(_maxwell(diagram, spec, t, options.digits) for t in ties(diagram) if low <= t.mu <= high)
+    level = tuple(_maxwell(diagram, chosen.problem, t, options.digits) for t in ties(diagram) if low <= t.mu <= high)
     return Follow(
-        parameter="lambda",
+        parameter=chosen.name,
         low=intervals[0].low,
         high=intervals[-1].high,
         events=followed,
@@ -87,10 +168,10 @@ def follow_penalty(landscape: Landscape, options: FollowOptions, setting: Settin
     )
 
 
-def _range(options: FollowOptions, penalty: float) -> tuple[float, float]:
+def _penalties(texts: tuple[str, str], penalty: float) -> tuple[float, float]:
     """ln of the two ends."""
     ends = []
-    for name, text in (("--from", options.from_), ("--to", options.to)):
+    for name, text in zip(("--from", "--to"), texts, strict=True):
         if not text:
             continue
         value = parse_exact(text, name)
@@ -102,7 +183,7 @@ def _range(options: FollowOptions, penalty: float) -> tuple[float, float]:
     if len(ends) < 2:
         ends.append(max(log(HIGHEST), log(10 * penalty), ends[0] + 1.0))
     if ends[0] == ends[1]:
-        raise SpecError.at("--to", options.to, "write another end than --from: the range is empty")
+        raise SpecError.at("--to", texts[1], "write another end than --from: the range is empty")
     return min(ends), max(ends)
 
 
@@ -157,7 +238,7 @@ def _bounds(x: arb) -> tuple[str, str]:
         return outward_texts(x, SHOWN_DIGITS)
 
 
-def _event(spec: LandscapeSpec, diagram: Diagram, event: Event, proof: Certified | None, digits: int) -> FollowedEvent:
+def _event(chosen: _Range, diagram: Diagram, event: Event, proof: Certified | None, digits: int) -> FollowedEvent:
     value, sure = _value_texts(proof, event.mu, diagram, digits)
     loss = repr(float(diagram.family.value(event.theta[None], np.array([event.mu]))[0]))
     theta = tuple(exact_decimal(float(x)) for x in event.theta)
@@ -179,7 +260,7 @@ def _event(spec: LandscapeSpec, diagram: Diagram, event: Event, proof: Certified
         degree=None if proof is None else _bounds(proof.degree),
         transversal=None if proof is None else _bounds(proof.transversal),
         theta=theta,
-        certificate=None if proof is None else event_values(spec, diagram.group, event, proof),
+        certificate=_certificate(chosen, event, proof),
     )
 
 
@@ -248,18 +329,17 @@ def _intervals(
     diagram: Diagram,
     events: Sequence[Event],
     followed: Sequence[FollowedEvent],
-    ends: tuple[float, float],
-    options: FollowOptions,
+    chosen: _Range,
 ) -> tuple[Interval, ...]:
     """From below: counts in the middle of each interval."""
     texts = {e.mu: f.value for e, f in zip(events, followed, strict=True)}
-    places = sorted({ends[0], *texts, ends[1]})
-    names = [_end_text(diagram, mu, texts, options) for mu in places]
+    places = sorted({chosen.low, *texts, chosen.high})
+    names = [_end_text(chosen, mu, texts) for mu in places]
     found = []
     for (low, high), (below, above) in zip(pairwise(places), pairwise(names), strict=True):
         counts = Counts.of([h.point for h in diagram.points_at(0.5 * (low + high))])
         # Above the last event an open end stands for every larger penalty.
-        open_end = high == ends[1] and not options.to and counts.classes == (1,)
+        open_end = high == chosen.high and chosen.open and counts.classes == (1,)
         found.append(
             Interval(
                 low=below,
@@ -273,20 +353,26 @@ def _intervals(
     return tuple(found)
 
 
-def _end_text(diagram: Diagram, mu: float, texts: dict[float, str], options: FollowOptions) -> str:
+def _end_text(chosen: _Range, mu: float, texts: dict[float, str]) -> str:
     if mu in texts:
         return texts[mu]
-    given = [text for text in (options.from_, options.to) if text]
-    nearest = min(given, key=lambda text: abs(log(float(parse_exact(text, "--from"))) - mu), default="")
-    if nearest and abs(log(float(parse_exact(nearest, "--from"))) - mu) < 1e-12:
-        return nearest
-    return f"{diagram.family.parameter(mu):.10g}"
+    for text in filter(None, chosen.texts):
+        if chosen.family.coordinate(float(parse_exact(text, "--from"))) == mu:
+            return text
+    return f"{chosen.family.parameter(mu):.10g}"
 
 
-def _maxwell(diagram: Diagram, spec: LandscapeSpec, tie: Tie, digits: int) -> Maxwell:
+def _certificate(chosen: _Range, event: Event, proof: Certified | None) -> dict[str, Any] | None:
+    """The published form, which is one of events in the penalty."""
+    if proof is None or chosen.problem.parameter is not PENALTY:
+        return None
+    return event_values(chosen.problem.spec, chosen.group, event, proof)
+
+
+def _maxwell(diagram: Diagram, problem: Problem, tie: Tie, digits: int) -> Maxwell:
     curves = [diagram.curves[b] for b, _ in (tie.first, tie.second)]
     proof = certify_tie(
-        spec,
+        problem,
         diagram.group,
         (tie.first[1], tie.second[1]),
         (curves[0].elements, curves[1].elements),

@@ -136,10 +136,13 @@ class Follow(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class FollowOptions:
-    """Over which range, and how exactly."""
+    """In which parameter, over which range, and how exactly."""
 
-    from_: Annotated[str, "One end of the range of the penalty, as text."] = "1e-6"
-    to: Annotated[str, "The other end; without it, a value above which no branch but the last is seen."] = ""
+    from_: Annotated[str, "One end of the range of the penalty (1e-6 if not given), or of t with --move (0)."] = ""
+    to: Annotated[str, "The other end (1, or ten times the penalty of the landscape; 1 for t)."] = ""
+    move: Annotated[
+        list[str] | None, "ROW,COLUMN=NUMBER: follow an input to another value, t from 0 to 1; may be repeated."
+    ] = None
     digits: Annotated[int, "Significant digits of the events."] = 20
     searches: Annotated[int, "Searches in each interval between events for families that are not joined to others."] = 1
 

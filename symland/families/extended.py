@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from math import ceil
 from typing import Any
@@ -32,7 +33,7 @@ from flint import arb, arb_mat, ctx
 from symland.families.diagram import Event, Kind
 from symland.families.spaces import exact_basis
 from symland.program.algebra import Evaluation, run
-from symland.program.balls import BallAlgebra, working_precision
+from symland.program.balls import BallAlgebra, exact_ball, working_precision
 from symland.program.derive import build_program
 from symland.program.dual import Dual, DualAlgebra
 from symland.program.ir import Program
@@ -44,7 +45,7 @@ from symland.rigor.matrices import approximate_inverse, largest
 from symland.spec import LandscapeSpec
 from symland.symmetry import SymmetryGroup
 
-__all__ = ["Certified", "certify_event", "certify_tie"]
+__all__ = ["PENALTY", "Certified", "Parameter", "Problem", "certify_event", "certify_tie", "text_of"]
 
 GUARD_BITS = 60
 """Bits carried beyond the digits that are asked for."""
@@ -73,28 +74,79 @@ def _value_program(spec: LandscapeSpec) -> Program:
     return build_program(spec, ("value",))
 
 
-def _plain(spec: LandscapeSpec, theta: list[arb], penalty: arb) -> Evaluation[arb]:
-    return run(_program(spec), _BALLS, theta, {"penalty": [penalty]})
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One data array of the derivation program that is affine in the parameter: start + slope * parameter."""
+
+    name: str
+    cells: tuple[tuple[Fraction, Fraction], ...]
+
+    def at(self, value: arb) -> list[arb]:
+        """Its numbers."""
+        return [
+            exact_ball(start) + exact_ball(slope) * value if slope else exact_ball(start) for start, slope in self.cells
+        ]
+
+    def slopes(self) -> list[arb | None]:
+        """Their derivatives; None where they are zero."""
+        return [exact_ball(slope) if slope else None for _, slope in self.cells]
 
 
-def _loss(spec: LandscapeSpec, theta: list[arb], penalty: arb) -> arb:
-    value = run(_value_program(spec), _BALLS, theta, {"penalty": [penalty]}).value
-    assert value is not None
-    return value
+PENALTY = Parameter(name="penalty", cells=((Fraction(0), Fraction(1)),))
+"""lambda itself."""
 
 
-def _moved(spec: LandscapeSpec, theta: list[arb], penalty: arb, direction: list[arb] | None) -> Evaluation[Dual[arb]]:
-    """Gradient and Hessian along a direction of theta, or along the penalty where none is given."""
-    points = (
-        [Dual(t) for t in theta] if direction is None else [Dual(*pair) for pair in zip(theta, direction, strict=True)]
-    )
-    return run(_program(spec), _DUALS, points, {"penalty": [Dual(penalty, arb(1) if direction is None else None)]})
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A specification in which one parameter is free."""
+
+    spec: LandscapeSpec
+    parameter: Parameter = PENALTY
+
+    @property
+    def n_parameters(self) -> int:
+        """P."""
+        return self.spec.n_parameters
 
 
-def _second(spec: LandscapeSpec, theta: list[arb], penalty: arb, v: list[arb]) -> arb_mat:
+def _plain(problem: Problem, theta: list[arb], value: arb) -> Evaluation[arb]:
+    return run(_program(problem.spec), _BALLS, theta, {problem.parameter.name: problem.parameter.at(value)})
+
+
+def _loss(problem: Problem, theta: list[arb], value: arb) -> arb:
+    data = {problem.parameter.name: problem.parameter.at(value)}
+    found = run(_value_program(problem.spec), _BALLS, theta, data).value
+    assert found is not None
+    return found
+
+
+def _loss_slope(problem: Problem, theta: list[arb], value: arb) -> arb:
+    """dE / d parameter at fixed theta."""
+    data = {problem.parameter.name: _moved_cells(problem, value)}
+    found = run(_value_program(problem.spec), _DUALS, [Dual(t) for t in theta], data).value
+    return _coefficient(None if found is None else found.b)
+
+
+def _moved_cells(problem: Problem, value: arb) -> list[Dual[arb]]:
+    parameter = problem.parameter
+    return [Dual(x, s) for x, s in zip(parameter.at(value), parameter.slopes(), strict=True)]
+
+
+def _moved(problem: Problem, theta: list[arb], value: arb, direction: list[arb] | None) -> Evaluation[Dual[arb]]:
+    """Gradient and Hessian along a direction of theta, or along the parameter where none is given."""
+    if direction is None:
+        points, cells = [Dual(t) for t in theta], _moved_cells(problem, value)
+    else:
+        points = [Dual(*pair) for pair in zip(theta, direction, strict=True)]
+        cells = [Dual(x) for x in problem.parameter.at(value)]
+    return run(_program(problem.spec), _DUALS, points, {problem.parameter.name: cells})
+
+
+def _second(problem: Problem, theta: list[arb], value: arb, v: list[arb]) -> arb_mat:
     """D^4E[v, v]."""
     points = [Dual(Dual(t, w), Dual(w)) for t, w in zip(theta, v, strict=True)]
-    out = run(_program(spec), _TWICE, points, {"penalty": [Dual(Dual(penalty))]})
+    cells = [Dual(Dual(x)) for x in problem.parameter.at(value)]
+    out = run(_program(problem.spec), _TWICE, points, {problem.parameter.name: cells})
     return arb_mat([[_coefficient(_part(x.b)) for x in row] for row in out.hessian])
 
 
@@ -160,9 +212,9 @@ class Certified:
 class _Contact:
     """The extended system of one event."""
 
-    def __init__(self, spec: LandscapeSpec, inside: list[list[int]], across: list[list[int]], row: list[arb]) -> None:
-        self.spec = spec
-        self.b = arb_mat(inside) if inside else arb_mat(0, spec.n_parameters)
+    def __init__(self, problem: Problem, inside: list[list[int]], across: list[list[int]], row: list[arb]) -> None:
+        self.problem = problem
+        self.b = arb_mat(inside) if inside else arb_mat(0, problem.n_parameters)
         self.c = arb_mat(across)
         self.row = row
         self.inside, self.across = inside, across
@@ -171,22 +223,22 @@ class _Contact:
     def parts(self, u: list[arb]) -> tuple[list[arb], list[arb], list[arb], arb]:
         """theta, v, w and lambda."""
         z, w = u[: self.d], u[self.d : -1]
-        theta = (self.b.transpose() * _column(z)).entries() if z else [arb(0)] * self.spec.n_parameters
+        theta = (self.b.transpose() * _column(z)).entries() if z else [arb(0)] * self.problem.n_parameters
         return theta, (self.c.transpose() * _column(w)).entries(), w, u[-1]
 
     def residual(self, u: list[arb]) -> list[arb]:
         theta, v, w, penalty = self.parts(u)
-        at = _plain(self.spec, theta, penalty)
+        at = _plain(self.problem, theta, penalty)
         first = (self.b * _column(at.gradient)).entries() if self.d else []
         second = (self.c * (arb_mat(at.hessian) * _column(v))).entries()
         return [*first, *second, _dot(self.row, w) - 1]
 
     def jacobian(self, u: list[arb]) -> arb_mat:
         theta, v, _, penalty = self.parts(u)
-        bent = _moved(self.spec, theta, penalty, v)
+        bent = _moved(self.problem, theta, penalty, v)
         hessian = arb_mat([[x.a for x in row] for row in bent.hessian])
         third = arb_mat([[_coefficient(x.b) for x in row] for row in bent.hessian])
-        shifted = _moved(self.spec, theta, penalty, None)
+        shifted = _moved(self.problem, theta, penalty, None)
         slope = _column([_coefficient(x.b) for x in shifted.gradient])
         tilt = arb_mat([[_coefficient(x.b) for x in row] for row in shifted.hessian]) * _column(v)
         b, c = self.b, self.c
@@ -204,16 +256,16 @@ class _Contact:
 class _Tie:
     """Two stationary points and a penalty at which their losses are equal."""
 
-    def __init__(self, spec: LandscapeSpec, first: list[list[int]], second: list[list[int]]) -> None:
-        self.spec = spec
-        self.bases = [arb_mat(x) if x else arb_mat(0, spec.n_parameters) for x in (first, second)]
+    def __init__(self, problem: Problem, first: list[list[int]], second: list[list[int]]) -> None:
+        self.problem = problem
+        self.bases = [arb_mat(x) if x else arb_mat(0, problem.n_parameters) for x in (first, second)]
         self.sizes = [len(first), len(second)]
 
     def thetas(self, u: list[arb]) -> list[list[arb]]:
         cut = self.sizes[0]
         parts = (u[:cut], u[cut:-1])
         return [
-            (b.transpose() * _column(z)).entries() if z else [arb(0)] * self.spec.n_parameters
+            (b.transpose() * _column(z)).entries() if z else [arb(0)] * self.problem.n_parameters
             for b, z in zip(self.bases, parts, strict=True)
         ]
 
@@ -222,8 +274,8 @@ class _Tie:
         thetas = self.thetas(u)
         for b, theta, n in zip(self.bases, thetas, self.sizes, strict=True):
             if n:
-                found += (b * _column(_plain(self.spec, theta, u[-1]).gradient)).entries()
-        return [*found, _loss(self.spec, thetas[0], u[-1]) - _loss(self.spec, thetas[1], u[-1])]
+                found += (b * _column(_plain(self.problem, theta, u[-1]).gradient)).entries()
+        return [*found, _loss(self.problem, thetas[0], u[-1]) - _loss(self.problem, thetas[1], u[-1])]
 
     def jacobian(self, u: list[arb]) -> arb_mat:
         size = sum(self.sizes) + 1
@@ -231,7 +283,7 @@ class _Tie:
         start = 0
         for sign, b, theta, n in zip((1, -1), self.bases, self.thetas(u), self.sizes, strict=True):
             if n:
-                moved = _moved(self.spec, theta, u[-1], None)
+                moved = _moved(self.problem, theta, u[-1], None)
                 hessian = b * arb_mat([[x.a for x in row] for row in moved.hessian]) * b.transpose()
                 slope = b * _column([_coefficient(x.b) for x in moved.gradient])
                 gradient = b * _column([x.a for x in moved.gradient])
@@ -240,8 +292,7 @@ class _Tie:
                         table[start + i][start + j] = hessian[i, j]
                     table[start + i][-1] = slope[i, 0]
                     table[-1][start + i] = sign * gradient[i, 0]
-            # dE/dlambda at fixed theta is |theta|^2.
-            table[-1][-1] = table[-1][-1] + sign * _dot(theta, theta)
+            table[-1][-1] = table[-1][-1] + sign * _loss_slope(self.problem, theta, u[-1])
             start += n
         return arb_mat(table)
 
@@ -280,8 +331,8 @@ def _solve(system: _Contact | _Tie, start: Sequence[float], digits: int) -> tupl
         return best
 
 
-def certify_event(spec: LandscapeSpec, group: SymmetryGroup, event: Event, digits: int) -> Certified | None:
-    """Prove an event in the penalty, or None where the test fails."""
+def certify_event(problem: Problem, group: SymmetryGroup, event: Event, value: float, digits: int) -> Certified | None:
+    """Prove an event near a value of the parameter, or None where the test fails."""
     if event.kind is Kind.UNKNOWN:
         return None
     inside = exact_basis(group, event.elements)
@@ -292,8 +343,8 @@ def certify_event(spec: LandscapeSpec, group: SymmetryGroup, event: Event, digit
     z = _coordinates(inside, event.theta)
     w = _coordinates(across, event.direction)
     row = [arb(float(x)) for x in w / float(w @ w)]
-    system = _Contact(spec, inside, across, row)
-    found = _solve(system, [*z, *w, np.exp(event.mu)], digits)
+    system = _Contact(problem, inside, across, row)
+    found = _solve(system, [*z, *w, value], digits)
     if found is None:
         return None
     box, radius = found
@@ -304,14 +355,14 @@ def certify_event(spec: LandscapeSpec, group: SymmetryGroup, event: Event, digit
 def _nondegenerate(
     system: _Contact, group: SymmetryGroup, event: Event, box: list[arb], radius: arb
 ) -> Certified | None:
-    spec = system.spec
+    problem = system.problem
     theta, v, _, penalty = system.parts(box)
     length = _dot(v, v).sqrt()
     v = [x / length for x in v]
-    bent = _moved(spec, theta, penalty, v)
+    bent = _moved(problem, theta, penalty, v)
     hessian = arb_mat([[x.a for x in line] for line in bent.hessian])
     third = arb_mat([[_coefficient(x.b) for x in line] for line in bent.hessian])
-    shifted = _moved(spec, theta, penalty, None)
+    shifted = _moved(problem, theta, penalty, None)
     slope = [_coefficient(x.b) for x in shifted.gradient]
     q = (third * _column(v)).entries()
     if event.kind is Kind.FOLD:
@@ -319,7 +370,7 @@ def _nondegenerate(
     else:
         tilt = arb_mat([[_coefficient(x.b) for x in line] for line in shifted.hessian])
         transversal = _dot((tilt * _column(v)).entries(), v)
-        degree = _dot((_second(spec, theta, penalty, v) * _column(v)).entries(), v)
+        degree = _dot((_second(problem, theta, penalty, v) * _column(v)).entries(), v)
         if event.kind is Kind.TRANSCRITICAL:
             degree = _dot(q, v)
         if system.d:
@@ -352,7 +403,7 @@ def _nondegenerate(
         return None
     return Certified(
         value=penalty,
-        loss=_loss(spec, theta, penalty),
+        loss=_loss(problem, theta, penalty),
         degree=degree,
         transversal=transversal,
         index=signs.negative,
@@ -375,22 +426,22 @@ def _coordinates(basis: list[list[int]], vector: FloatArray) -> FloatArray:
 
 
 def certify_tie(
-    spec: LandscapeSpec,
+    problem: Problem,
     group: SymmetryGroup,
     points: tuple[FloatArray, FloatArray],
     elements: tuple[Any, Any],
-    penalty: float,
+    value: float,
     digits: int,
 ) -> tuple[arb, arb] | None:
     """Enclosures of the penalty at which two stationary points have the same loss, and of that loss; or None."""
     bases = [exact_basis(group, e) for e in elements]
-    start = [*_coordinates(bases[0], points[0]), *_coordinates(bases[1], points[1]), penalty]
-    system = _Tie(spec, bases[0], bases[1])
+    start = [*_coordinates(bases[0], points[0]), *_coordinates(bases[1], points[1]), value]
+    system = _Tie(problem, bases[0], bases[1])
     found = _solve(system, start, digits)
     if found is None:
         return None
     with working_precision(ceil(digits * BITS_PER_DIGIT) + GUARD_BITS):
-        return found[0][-1], _loss(spec, system.thetas(found[0])[0], found[0][-1])
+        return found[0][-1], _loss(problem, system.thetas(found[0])[0], found[0][-1])
 
 
 def text_of(x: arb, digits: int) -> tuple[str, int]:

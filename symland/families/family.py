@@ -61,16 +61,21 @@ class PenaltyFamily:
     """
 
     def __init__(self, spec: LandscapeSpec) -> None:
+        self.need(spec)
+        self.spec = spec
+        self._free = compile_kernel(spec.with_(penalty=Fraction(0)))
+        self._bound = compile_kernel(spec, runtime_data=True)
+        self.n_parameters = spec.n_parameters
+
+    @staticmethod
+    def need(spec: LandscapeSpec) -> None:
+        """Refuse a penalty of 0, or one on some parameters only: the gauge's directions would be free."""
         if not spec.coercive:
             raise SpecError.at(
                 "loss.penalty",
                 f"{spec.penalty} on {spec.penalised.value} parameters",
                 "branches in the penalty need a positive penalty on every parameter",
             )
-        self.spec = spec
-        self._free = compile_kernel(spec.with_(penalty=Fraction(0)))
-        self._bound = compile_kernel(spec, runtime_data=True)
-        self.n_parameters = spec.n_parameters
 
     def derivatives(self, theta: FloatArray, mu: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Gradient, Hessian and d gradient / d mu."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -207,3 +209,26 @@ def test_a_tie_is_one_in_the_loss_by_hand() -> None:
                     for t, s in zip(start, mp.lu_solve(hessian(moved, start), gradient(moved, start)), strict=True)
                 ]
         assert abs(f(*start) - mp.log(2)) < mpf("1e-13")
+
+
+def test_branches_along_a_line_of_data_end_in_the_landscape_of_the_moved_data() -> None:
+    options = FollowOptions(move=["3,0=3/4"], searches=0)
+    answer = follow_penalty(landscape("xor", 1, "1e-2"), options, QUIET)
+    assert answer.parameter == "t"
+    assert {i.morse_sum for i in answer.intervals} == {1}
+    assert all(e.certified for e in answer.events)
+    spec = landscape("xor", 1, "1e-2").spec
+    moved = spec.with_(data=replace(spec.data, inputs=(*spec.data.inputs[:3], (Fraction(3, 4), Fraction(1)))))
+    fresh = explore(compile_kernel(moved), find_symmetry(moved), max_searches=1).points
+    last = answer.intervals[-1]
+    assert tuple(sum(p.index == k for p in fresh) for k in range(len(last.counts))) == last.counts
+    ends = sorted(loss for b in answer.branches for t, loss in zip(b.parameter, b.loss, strict=True) if t >= 1)
+    assert len(ends) >= len(fresh)
+
+
+@pytest.mark.parametrize(
+    ("move", "word"), [("9,0=1", "outside"), ("0,0", "ROW,COLUMN"), ("0,0=0", "nothing moves"), ("0,0=x", "move")]
+)
+def test_a_parameter_that_the_data_lack_gets_one_line(move: str, word: str) -> None:
+    with pytest.raises(SymlandError, match=word):
+        follow_penalty(landscape("xor", 1, "1e-2"), FollowOptions(move=[move]), QUIET)
