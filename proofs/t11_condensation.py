@@ -62,7 +62,7 @@ def along(expression, p):
     )
 
 
-ORDERS = (1, 2, 3, 4)
+ORDERS = (1, 2, 3)
 square = w1**2 + w2**2
 
 THEOREM = Theorem(
@@ -77,7 +77,7 @@ THEOREM = Theorem(
     hypotheses=FLAT,
     conclusion=(
         r"For $p \le 3$, $E = E(0) - \sum_j a_j c\,F(w_j) + O(p+2)$ in the weights: to leading order nodes are "
-        r"decoupled. For $p \le 4$, the gradient flow of this energy, $w' = a c\,\nabla F$, $a' = c F$, keeps $|w|^2 - "
+        r"decoupled. For $p \le 3$, the gradient flow of this energy, $w' = a c\,\nabla F$, $a' = c F$, keeps $|w|^2 - "
         r"p a^2$, and $F(w)^2/|w|^{2p}$ grows at the rate $2 a c F\,(|\nabla F|^2|w|^2 - (w\cdot\nabla "
         r"F)^2)/|w|^{2p+2}$, while $a^2$ grows at the rate $2 a c F$. So while $a c F > 0$ the orientation climbs to "
         r"larger $|F|$, $a$ keeps its sign, and the orientations that attract are the strict maxima of $F$ on the "

@@ -183,9 +183,11 @@ def condense(spec: LandscapeSpec, *, layer: int = 1, seed: int = 0, most_boxes: 
 
     multiplicity, energy, reason = energy_of(spec)
     found = critical_lines(energy, seed=seed, most_boxes=most_boxes)
-    critical = tuple(
-        sorted(_orientations(energy, found), key=lambda o: (not o.attractor, -abs(o.value), tuple(-v for v in o.w)))
-    )
+    orientations, unsigned = _orientations(energy, found)
+    critical = tuple(sorted(orientations, key=lambda o: (not o.attractor, -abs(o.value), tuple(-v for v in o.w))))
+    remarks = _remarks(spec, multiplicity, energy, found)
+    if unsigned:
+        remarks = (*remarks, f"the sign of F at {unsigned} extrema is open, and with it whether they attract")
     return Condensation(
         activation=spec.activation,
         layer=layer,
@@ -198,10 +200,10 @@ def condense(spec: LandscapeSpec, *, layer: int = 1, seed: int = 0, most_boxes: 
         critical=critical,
         families=found.families,
         lines=sum(o.attractor for o in critical),
-        complete=found.complete,
+        complete=Verdict.UNDECIDED if unsigned else found.complete,
         how=found.how,
         bound=2 * multiplicity.order,
-        remarks=_remarks(spec, multiplicity, energy, found),
+        remarks=remarks,
     )
 
 
@@ -274,12 +276,13 @@ def _remarks(spec: LandscapeSpec, multiplicity: Any, energy: Energy, found: Crit
     return tuple(remarks)
 
 
-def _orientations(energy: Energy, found: Critical) -> list[Orientation]:
+def _orientations(energy: Energy, found: Critical) -> tuple[list[Orientation], int]:
+    """The lines as records, and at how many extrema the sign of F is not decided."""
     from symland.analysis.condensation.balls import BITS, attracts
     from symland.analysis.condensation.closed import closed_form
     from symland.program.balls import working_precision
 
-    out = []
+    out, unsigned = [], 0
     with working_precision(BITS):
         for line in found.lines:
             exact = closed_form(energy, line)
@@ -293,7 +296,9 @@ def _orientations(energy: Energy, found: Critical) -> list[Orientation]:
             index = line.index
             if flip and index is not None:
                 index = energy.size - 1 - index
-            attractor = attracts(line.value, line.maximum, line.minimum and energy.single) is Verdict.CERTIFIED
+            verdict = attracts(line.value, line.maximum, line.minimum and energy.single)
+            attractor = verdict is Verdict.CERTIFIED
+            unsigned += verdict is Verdict.UNDECIDED and not (exact is not None and exact[1])
             signs: tuple[str, ...] = ()
             if attractor:
                 signs = ("+", "-") if energy.order % 2 or not energy.single else ("+",) if value > 0 else ("-",)
@@ -310,7 +315,7 @@ def _orientations(energy: Energy, found: Critical) -> list[Orientation]:
                     exact=None if exact is None else exact[0],
                 )
             )
-    return out
+    return out, unsigned
 
 
 def _decimals(value: Any) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from symland.analysis.condensation.energy import Energy
 from symland.analysis.condensation.forms import Form, derivative, null_space, plus, times
 from symland.analysis.condensation.planes import eigenspaces, plane_lines
 from symland.analysis.condensation.sampling import sample_lines
-from symland.analysis.condensation.sphere import Isolated, isolate_lines
+from symland.analysis.condensation.sphere import MOST_BOXES, Isolated, isolate_lines
 from symland.program.balls import working_precision
 from symland.records import Verdict
 
@@ -215,8 +215,8 @@ def _on_sphere(
     turning = _rotations(reduced.form, metric)
     if turning:
         return _with_rotations(energy, reduced, metric, basis, turning)
-    more = {} if most_boxes is None else {"most": most_boxes}
-    boxes, left = isolate_lines(reduced.form, energy.degree, metric, **more)
+    parts = () if energy.single else reduced.parts
+    boxes, left = isolate_lines(reduced.form, energy.degree, metric, most_boxes or MOST_BOXES, parts)
     if left:
         return _Found(open=left, why=f"{left} boxes of the sphere stay open, as they do near degenerate families")
     kept: list[tuple[Isolated, list[arb], Line]] = []
@@ -230,7 +230,12 @@ def _on_sphere(
         if Verdict.UNDECIDED in same:
             return _Found(open=1, why="two lines could not be told apart")
         kept.append((box, metric_line, _embedded(energy, metric_line, basis)))
-    return _Found(lines=tuple(line for _, _, line in kept), how=how)
+    lines = tuple(line for _, _, line in kept)
+    if energy.single:
+        return _Found(lines=lines, how=how)
+    # Zeros of all parts may have been dropped with their boxes: none is listed.
+    text = "orientations on which F vanishes for all outputs pull on nothing and are not listed"
+    return _Found(lines=tuple(line for line in lines if line.value > 0), families=(text,), how=how)
 
 
 def _polished(energy: Energy, metric: Sequence[Sequence[Fraction]], box: Isolated) -> list[arb] | None:

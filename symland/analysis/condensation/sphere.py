@@ -93,8 +93,9 @@ def _chart(form: Form, degree: int, metric: Sequence[Sequence[Fraction]], axis: 
     powers = [e for e in product(range(top + 1), repeat=m) if sum(e) <= top]
     place = {e: k for k, e in enumerate(powers)}
     matrix = np.zeros((len(powers), m, len(powers)))
+    # One scale for all g_j, so that the matrices of several parts have the rank of their gradients.
+    largest = max((abs(v) for system in systems for v in system.values()), default=Fraction(1))
     for number, system in enumerate(systems):
-        largest = max((abs(v) for v in system.values()), default=Fraction(1))
         for exponents, value in system.items():
             beta = tuple(exponents[j] for j in free)
             for alpha in product(*(range(b + 1) for b in beta)):
@@ -113,17 +114,25 @@ def _chart(form: Form, degree: int, metric: Sequence[Sequence[Fraction]], axis: 
 
 
 def isolate_lines(
-    form: Form, degree: int, metric: Sequence[Sequence[Fraction]], most: int = MOST_BOXES
+    form: Form,
+    degree: int,
+    metric: Sequence[Sequence[Fraction]],
+    most: int = MOST_BOXES,
+    parts: Sequence[Form] = (),
 ) -> tuple[list[Isolated], int]:
     """Boxes that hold one critical line each and together all of them; and how many boxes are left open.
 
-    A line on the edge of a face, or of a box, is found more than once.
+    A line on the edge of a face, or of a box, is found more than once. Where the form is a positive definite sum of
+    products of `parts`, of half its degree, boxes may be dropped whose critical lines are zeros of all parts: the
+    gradient of |F|^2 is 2 J^T F, and where the Jacobian J of the parts along the sphere has full rank it vanishes
+    together with F alone.
     """
     found: list[Isolated] = []
     left = 0
     for axis in range(len(metric)):
         chart = _chart(form, degree, metric, axis)
-        boxes, unresolved = _search(chart, axis, most // len(metric))
+        halves = [_chart(part, degree // 2, metric, axis) for part in parts] if len(parts) <= chart.size else []
+        boxes, unresolved = _search(chart, halves, axis, most // len(metric))
         found += boxes
         left += unresolved
         if left:
@@ -131,7 +140,7 @@ def isolate_lines(
     return found, left
 
 
-def _search(chart: _Chart, axis: int, most: int) -> tuple[list[Isolated], int]:
+def _search(chart: _Chart, halves: Sequence[_Chart], axis: int, most: int) -> tuple[list[Isolated], int]:
     m = chart.size
     corners = np.array(list(product((-0.5, 0.5), repeat=m)))
     level, radius, looked = np.zeros((1, m)), 1.0, 0
@@ -143,6 +152,9 @@ def _search(chart: _Chart, axis: int, most: int) -> tuple[list[Isolated], int]:
         rest = []
         for part in _batches(level):
             drop, single = _test(chart, part, radius)
+            if halves:
+                undecided = ~drop & ~single
+                drop[undecided] = _full_rank(halves, part[undecided], radius)
             found += [Isolated(axis=axis, centre=c.copy(), radius=radius * INFLATION) for c in part[single & ~drop]]
             rest.append(part[~drop & ~single])
         open_boxes = np.concatenate(rest)
@@ -158,14 +170,39 @@ def _batches(boxes: FloatArray) -> Iterator[FloatArray]:
         yield boxes[start : start + BATCH]
 
 
-def _test(chart: _Chart, centres: FloatArray, radius: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """For each box whether it is proved to hold no zero, and whether one box about it is proved to hold exactly one."""
-    m, size = chart.size, len(chart.degrees)
+def _taylor(chart: _Chart, centres: FloatArray) -> FloatArray:
+    """The coefficients of all g_j about each centre, (boxes, m, terms), each to within `chart.error`."""
     table = np.ones((int(chart.degrees.max()) + 1, *centres.shape))
     for power in range(1, len(table)):
         table[power] = table[power - 1] * centres
-    monomials = np.prod([table[chart.powers[:, j], :, j] for j in range(m)], axis=0)
-    taylor = (monomials.T @ chart.matrix).reshape(len(centres), m, size)
+    monomials = np.prod([table[chart.powers[:, j], :, j] for j in range(chart.size)], axis=0)
+    return (monomials.T @ chart.matrix).reshape(len(centres), chart.size, len(chart.degrees))
+
+
+def _full_rank(halves: Sequence[_Chart], centres: FloatArray, radius: float) -> NDArray[np.bool_]:
+    """Where the gradients of all parts along the sphere are proved independent all over a box.
+
+    With P the pseudo-inverse of the matrix A of gradients in the middle, they are where |I - P A(X)| < 1.
+    """
+    middles, reaches = [], []
+    for chart in halves:
+        taylor = _taylor(chart, centres)
+        higher = chart.degrees > 0
+        bound = np.abs(taylor) + chart.error
+        middles.append(taylor[:, :, ~higher][:, :, 0])
+        reaches.append(bound[:, :, higher] @ (radius ** chart.degrees[higher]) + chart.error[:, ~higher][:, 0])
+    middle, reach = np.stack(middles, axis=2), np.stack(reaches, axis=2)
+    inverse = np.linalg.pinv(middle)
+    defect = np.abs(np.eye(len(halves)) - inverse @ middle)
+    rounding = 4 * (chart.size + 1) * UNIT * (np.abs(inverse) @ np.abs(middle))
+    whole = (defect + rounding + np.abs(inverse) @ reach).sum(axis=2) * SLACK
+    return np.asarray((whole < 1).all(axis=1))
+
+
+def _test(chart: _Chart, centres: FloatArray, radius: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each box whether it is proved to hold no zero, and whether one box about it is proved to hold exactly one."""
+    m = chart.size
+    taylor = _taylor(chart, centres)
     bound = np.abs(taylor) + chart.error
     higher = chart.degrees > 0
     reach = bound[:, :, higher] @ (radius ** chart.degrees[higher])
