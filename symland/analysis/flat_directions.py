@@ -5,7 +5,8 @@ At a member theta with the null space N of its Hessian, each candidate that a th
 - a shift of all outputs;
 - the bias of a node that reads nothing and hands nothing on (T5-flat-bias);
 - what a node reads that hands nothing on, since the loss does not feel it;
-- outgoing weights that go over from one of two equal nodes to the other (T6-splitting).
+- outgoing weights that go over from one of two equal nodes to the other (T6-splitting);
+- a rotation of two nodes into one another, for a linear activation (T6-linear-circle).
 
 What is left of N is unexplained.
 """
@@ -91,3 +92,13 @@ def _candidates(group: SymmetryGroup, theta: FloatArray) -> Iterator[tuple[str, 
                             direction[outward.offset + k * outward.shape[1] + i] = value
                             direction[outward.offset + k * outward.shape[1] + j] = -turned * value
                         yield "T6-splitting", what, direction
+        for i, j in combinations(range(width), 2):
+            direction = np.zeros(layout.size)
+            turned_in, turned_out = inward.of(direction), outward.of(direction)
+            turned_in[i], turned_in[j] = reads[j], -reads[i]
+            turned_out[:, i], turned_out[:, j] = hands[:, j], -hands[:, i]
+            if bias is not None:
+                shifts = bias.of(theta)
+                bias.of(direction)[[i, j]] = shifts[j], -shifts[i]
+            if np.linalg.norm(direction) > slack:
+                yield "T6-linear-circle", f"nodes {i + 1} and {j + 1} of layer {layer} are rotated", direction

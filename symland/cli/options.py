@@ -56,7 +56,7 @@ class Search:
         str | None, Parameter(help='When to stop: "morse", "coverage 0.999", or several joined by commas.')
     ] = None
     budget: Annotated[str | None, Parameter(help="Longest time for the whole command, such as 60s or 5m.")] = None
-    searches: Annotated[int | None, Parameter(help="Most searches, whatever the rules say; 200000 by default.")] = None
+    searches: Annotated[int | None, Parameter(help="Most searches, whatever the rules say; 500000 by default.")] = None
     origins: Annotated[
         list[Path] | None,
         Parameter(

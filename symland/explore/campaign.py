@@ -355,10 +355,12 @@ class Campaign:
         for point, tally in zip(result.new, result.tallies[known:], strict=True):
             label = self._catalogue.admit(point)
             if label == len(self.tallies):
-                levels = len(self.drawn()[1])
-                self.tallies.append(0)
                 # One more sample of a manifold, at a loss that is known, is nothing new.
-                if len(self.drawn()[1]) > levels:
+                known = not _isolated(point) and any(
+                    not _isolated(p) and same_level(p.loss, point.loss) for p in self.points[:label]
+                )
+                self.tallies.append(0)
+                if not known:
                     self.last_new = self.searches
             self.tallies[label] += tally
 

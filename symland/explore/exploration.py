@@ -16,7 +16,7 @@ from symland.symmetry import SymmetryGroup
 
 __all__ = ["MOST_SEARCHES", "Exploration", "explore"]
 
-MOST_SEARCHES = 200_000
+MOST_SEARCHES = 500_000
 """Searches after which an exploration stops whatever its rules say."""
 
 

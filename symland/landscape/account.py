@@ -4,6 +4,10 @@ For lambda > 0 on every parameter the loss is coercive. If no stationary point i
 of them, labelled copies included: sum (-1)^index = 1, and sum_{i <= k} (-1)^{k - i} c_i >= (-1)^k for each k, with c_i
 copies of index i (Milnor, Morse Theory, section 5; Betti numbers 1, 0, 0, ...). A list that breaks one is not complete.
 Keeping them proves nothing.
+
+A family that is a non-degenerate (Morse-Bott) critical manifold enters the sum with its Euler characteristic. Where the
+loss is coercive it is compact, and that of a compact manifold of odd dimension, such as a circle, is 0 (Bott, Ann. of
+Math. 60, 248 (1954)): the sum over the isolated points is 1 still. The inequalities count families, and are left out.
 """
 
 from __future__ import annotations
@@ -35,6 +39,8 @@ class Counts:
         Classes whose Hessian is singular along more than the gauge directions, which every point has.
     families, runaways : int
         Manifolds of stationary points, and ways to infinity; neither are classes.
+    unbalanced : int
+        Families that are no non-degenerate manifolds of odd dimension: what they add to the Morse sum is not known.
     coercive : bool
         Whether the loss grows to infinity with theta.
     partial : str
@@ -48,6 +54,7 @@ class Counts:
     partial: str = ""
     families: int = 0
     runaways: int = 0
+    unbalanced: int = 0
 
     @classmethod
     def of(
@@ -67,6 +74,7 @@ class Counts:
             partial=partial,
             families=0 if others is None else len(others.families),
             runaways=0 if others is None else len(others.runaways),
+            unbalanced=0 if others is None else sum(not (f.morse_bott and f.dimension % 2) for f in others.families),
         )
 
     @property
@@ -95,7 +103,7 @@ class Counts:
             return self.partial
         if not self.coercive:
             return "the penalty does not make the loss grow in every direction"
-        if self.families:
+        if self.unbalanced:
             return "families of stationary points enter it with their Euler characteristics, which are not known"
         if self.degenerate:
             return "points with a singular Hessian have no index"
@@ -106,7 +114,8 @@ class Counts:
         """REFUTED where the sum or an inequality shows that points are missing; a list is never certified by them."""
         if self.no_test is not None or not self.total:
             return Verdict.UNDECIDED
-        kept = self.morse_sum == 1 and all(v is not Verdict.REFUTED for v in self.inequalities)
+        kept = self.morse_sum == 1
+        kept = kept and (bool(self.families) or all(v is not Verdict.REFUTED for v in self.inequalities))
         return Verdict.UNDECIDED if kept else Verdict.REFUTED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from symland.pipeline import connect_into, explore_into, summary
 from symland.pipeline.settle import settle
 from symland.records import Outcome, StationaryPoint, Verdict
 from symland.rigor.singular import Kind, read_point
-from symland.spec import LandscapeSpec, Penalised, load_spec
+from symland.spec import LandscapeSpec, Penalised, load_spec, parse_spec
 from symland.symbolic.symmetry import find_symmetry
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "regression.toml"
@@ -172,3 +173,35 @@ def test_a_family_leaves_no_morse_test_and_a_list_without_one_has_it(regression:
     assert why is not None
     assert "Euler" in why
     assert not load_spec("xor", penalty="1e-2").with_(penalised=Penalised.WEIGHTS).coercive
+
+
+def test_circles_count_nothing_in_the_morse_sum_and_a_missing_point_is_seen(tmp_path: Path) -> None:
+    """Two linear nodes rotate into one another: the origin, of index 4, and circles; the sum over the points is 1."""
+    text = """
+    [network]
+    hidden = [2]
+    activation = "z"
+    bias = false
+    [data]
+    inputs = [["1", "0"], ["0", "1"], ["1", "1"], ["-1", "2"]]
+    targets = [["1", "0"], ["0", "1"], ["1/2", "1/3"], ["0", "1"]]
+    [loss]
+    kind = "squared"
+    penalty = "1e-2"
+    """
+    spec = parse_spec(text, "linear", lambda name: "")
+    with Database.create(tmp_path / "linear.sqlite", spec) as database:
+        explore_into(database, max_searches=400)
+        landscape = database.landscape()
+    others = landscape.evidence.families
+    assert others is not None
+    assert [(f.dimension, f.morse_bott) for f in others.families] == [(1, True)] * 3
+    assert {d.origin for f in others.families for d in f.directions} == {"T6-linear-circle"}
+    # On a circle |theta| does not change, and half a turn leads to the negative.
+    family = others.families[0]
+    assert abs(family.directions[0].direction @ family.theta) < 1e-12
+    counts = landscape.account.counts
+    assert (counts.no_test, counts.morse_sum, counts.morse) == (None, 1, Verdict.UNDECIDED)
+    assert [p.index for p in landscape.points] == [4]
+    minimum = replace(landscape.points[0], index=3)
+    assert Counts.of([minimum], others=others).morse is Verdict.REFUTED
