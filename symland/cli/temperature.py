@@ -236,7 +236,8 @@ def posterior(
     if not found.decided:
         say("the errors are larger than what they are asked to decide: no temperature is better; write more --samples")
         return OPEN
-    say(f"the mean of the networks errs least at T = {found.best:g}")
+    place = "a minimum between the ends" if found.interior else "no minimum between the ends is seen"
+    say(f"the mean of the networks errs least at T = {found.best:g}: {place}")
     return 0
 
 

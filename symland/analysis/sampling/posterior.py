@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from symland.analysis.sampling.evidence import Effort, Number
+from symland.analysis.sampling.evidence import CLEAR, Effort, Number
 from symland.analysis.sampling.sampled import cooling_path, mean_over_runs
 from symland.analysis.sampling.smc import pilot, run
 from symland.analysis.sampling.target import target_of
@@ -56,6 +56,8 @@ class Posterior(msgspec.Struct, frozen=True, kw_only=True):
         The temperature of the smallest Bayes error; of several, the lowest.
     decided : bool
         Whether the errors are small beside the fall from the worst to the best.
+    interior : bool
+        Whether the best is better than both the coldest and the hottest by more than two standard errors.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Posterior(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[PosteriorRow, ...]
     best: float
     decided: bool
+    interior: bool
 
 
 def split(spec: LandscapeSpec, share: Fraction, seed: int) -> tuple[LandscapeSpec, Dataset]:
@@ -163,12 +166,18 @@ def posterior(
         rows.append(PosteriorRow(temperature=t, train_loss=loss, gibbs=gibbs, bayes=bayes))
     best = min(rows, key=lambda row: (row.bayes.value, row.temperature))
     worst = max(rows, key=lambda row: row.bayes.value)
-    fall, error = worst.bayes.value - best.bayes.value, float(np.hypot(worst.bayes.error, best.bayes.error))
     return Posterior(
         name=spec.name,
         fitted=spec.n_samples,
         tested=test.n_samples,
         rows=tuple(rows),
         best=best.temperature,
-        decided=fall > 2 * error,
+        decided=_above(worst, best),
+        interior=_above(rows[0], best) and _above(rows[-1], best),
     )
+
+
+def _above(row: PosteriorRow, best: PosteriorRow) -> bool:
+    """Whether the Bayes error is above that of another row by more than two standard errors of the difference."""
+    error = float(np.hypot(row.bayes.error, best.bayes.error))
+    return row.bayes.value - best.bayes.value > CLEAR * error
