@@ -15,8 +15,8 @@ from symland.analysis.temperature.superposition import Basins, anharmonic, basin
 from symland.errors import DatabaseError, SpecError
 from symland.landscape.landscape import Landscape
 from symland.program.taylor import hessian_series
-from symland.spec import builtin
-from tests.analysis.temperature.landscapes import two_weights, two_weights_loss, xor_landscape
+from symland.spec import Loss, builtin
+from tests.analysis.temperature.landscapes import explored, two_weights, two_weights_loss, xor_landscape
 
 TWO = Basins(
     classes=(0, 5), losses=np.array([0.1, 0.3]), log_dets=np.array([4.0, 1.0]), copies=np.array([2.0, 6.0]), size=3
@@ -154,3 +154,12 @@ def test_nothing_overflows_at_a_millionth():
     assert found.log_z == pytest.approx(log(2) - 0.1 / 1e-6 + 1.5 * log(2 * pi * 1e-6) - 2.0)
     assert exp(-0.2 / 1e-6) == 0.0
     assert found.occupations.tolist() == [1.0, 0.0]
+
+
+def test_the_network_with_one_logit_has_the_partition_function_that_other_code_found():
+    # 2-2-1 net of XOR, lambda = 1e-2: found once with separate code, to the digits given.
+    spec = builtin("xor").with_(hidden=(2,), penalty="1e-2", loss=Loss.LOGISTIC, outputs=1)
+    basins = basins_of(explored(spec))
+    for t, log_z in ((0.01, -52.86), (0.02, -23.67), (0.05, -2.32)):
+        assert superpose(basins, t).log_z == pytest.approx(log_z, abs=0.006)
+    assert superpose(basins, 0.002).log_z == pytest.approx(-267.7, abs=0.06)
