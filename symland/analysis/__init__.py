@@ -6,6 +6,7 @@ The order is that of the report.
 from typing import Any
 
 from symland.analysis import (
+    classify,
     completeness,
     connections,
     dead_nodes,
@@ -44,6 +45,7 @@ QUESTIONS: tuple[Question[Any, Any], ...] = (
     rates.QUESTION,
     learning.QUESTION,
     sensitivity.QUESTION,
+    classify.QUESTION,
 )
 
 

@@ -13,6 +13,7 @@ from symland.cli import (  # noqa: F401 - their verbs register themselves
     atlas,
     chain,
     condense,
+    data,
     exchange,
     paths,
     perceptron,

@@ -22,6 +22,9 @@ __all__ = ["bundle", "check", "derive", "kernel", "prove"]
 SAVED_PROOF = re.compile(rb'"format"\s*:\s*"symland proof')
 """What tells a saved proof from a certificate, ..."""
 
+SAVED_PERSISTENCE = re.compile(rb'"format"\s*:\s*"symland-persistence')
+"""..., that of a ball of data ..."""
+
 SAVED_ENUMERATION = re.compile(rb'"format"\s*:\s*"symland-enumeration')
 """... and the certificate of an enumeration from that of a point."""
 
@@ -195,6 +198,11 @@ def _check(name: str, text: bytes, seed: str | None, share: float | None) -> tup
 
         result = check_followed(text)
         return result.verdict.value, result.reason
+    if SAVED_PERSISTENCE.search(text):
+        from symland.rigor.check_persistence import check_persistence
+
+        found = check_persistence(text)
+        return found.verdict.value, found.reason
     from symland.rigor.check import check_certificate
 
     result = check_certificate(text)

@@ -21,6 +21,7 @@ from symland.program.expressions import ExpressionAlgebra
 from symland.program.floats import NumpyAlgebra
 from symland.program.identity import PRIME, FieldAlgebra
 from symland.program.ir import PRIMITIVES, Instruction
+from symland.program.slopes import SlopeAlgebra
 from symland.symbolic.functions import standard
 
 ARGUMENTS = (Fraction(3, 8), Fraction(-5, 4), Fraction(7, 4))
@@ -47,6 +48,7 @@ ALGEBRAS: dict[str, tuple[Algebra[Any], Callable[[Any], float]]] = {
     "NumPy arrays": (NumpyAlgebra(), float),
     "mpmath numbers": (DigitsAlgebra(), float),
     "Arb balls": (BallAlgebra(), float),
+    "balls with slopes": (SlopeAlgebra(), lambda x: float(x.value)),
     "rounded balls": (RoundingAlgebra(), lambda x: float(x.ball)),
 }
 

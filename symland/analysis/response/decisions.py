@@ -18,7 +18,7 @@ from symland.program.algebra import run
 from symland.program.derive import build_program
 from symland.program.floats import NumpyAlgebra
 from symland.records import FloatArray
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import LandscapeSpec
 
 __all__ = ["TIE", "decisions", "need_labels", "outputs_at", "probabilities"]
 
@@ -33,7 +33,7 @@ def need_labels(spec: LandscapeSpec) -> None:
     ------
     SpecError
     """
-    if spec.loss is Loss.SQUARED:
+    if not spec.data.labels:
         raise SpecError.at("data.targets", "the targets are numbers", "ask it of a loss with labels")
 
 

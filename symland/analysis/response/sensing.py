@@ -31,7 +31,7 @@ from symland.rigor.certify import certify
 from symland.rigor.decimals import outward_texts, parse_decimal
 from symland.rigor.persistence import Persistence, persistence_radius
 from symland.rigor.robust import Norm, RobustRadius, RobustSearch
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import LandscapeSpec
 from symland.tables import Enclosed
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _class(
     if certified:
         with working_precision(64):
             theta = np.array([float(arb(parse_decimal(t))) for t in certificate.midpoint])
-    labelled = spec.loss is not Loss.SQUARED
+    labelled = bool(spec.data.labels)
     outputs = outputs_at(spec, theta[None], as_array(spec.data)) if labelled else np.zeros((1, samples, 1))
     predicted, margins = decisions(outputs, spec.data.labels or [0] * samples)
     own = probabilities(outputs)[0]
