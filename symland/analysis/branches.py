@@ -41,6 +41,12 @@ LOWEST = "1e-6"
 BEYOND = 1e-9
 """How far beyond its ends a range is followed, in units of ln lambda or t."""
 
+SAME_PLACE = 1e-9
+"""Middles of intervals that differ by less, in units of ln lambda or t, are one."""
+
+LOWEST_EIGENVALUES = 6
+"""Eigenvalues that are kept of each station of a branch."""
+
 MOST_DIGITS = 1000
 """Digits of an event that can be asked for."""
 
@@ -201,16 +207,26 @@ def _need_complete(landscape: Landscape) -> None:
 
 
 def _search(diagram: Diagram, options: FollowOptions, setting: Setting) -> int:
-    """Search anew between events until a whole round finds nothing."""
+    """Search anew between events until a whole round finds nothing, from where an interrupted run stopped."""
     if not options.searches:
         return 0
     done: list[float] = []
     total = 0
+    request = {"move": list(options.move or ()), "searches": options.searches, "bounds": list(diagram.bounds)}
+    state = setting.state if isinstance(setting.state, dict) and setting.state.get("request") == request else None
+    looked: list[dict[str, Any]] = list(state["looked"]) if state else []
 
     def look(mu: float, known: FloatArray) -> Sequence[FloatArray]:
+        for past in looked:
+            if abs(past["mu"] - mu) < SAME_PLACE:
+                return [np.array(theta) for theta in past["new"]]
         given = known if len(known) else None
         found = explore(diagram.family.at(mu), diagram.group, given=given, max_searches=options.searches)
-        return [p.theta for p in found.points if p.outcome is Outcome.CONVERGED]
+        points = [p.theta for p in found.points if p.outcome is Outcome.CONVERGED]
+        new = [p for p in points if not any(diagram.group.match(p, other) is not None for other in known)]
+        looked.append({"mu": mu, "new": [p.tolist() for p in new]})
+        setting.keep({"request": request, "looked": list(looked)})
+        return new
 
     while True:
         gaps = [g for g in diagram.gaps() if not any(g[0] < mu < g[1] for mu in done)]
@@ -397,6 +413,7 @@ def _maxwell(diagram: Diagram, problem: Problem, tie: Tie, digits: int) -> Maxwe
 def _branch(diagram: Diagram, number: int, start: float, landscape: Landscape) -> Branch:
     curve = diagram.curves[number]
     theta, mu = np.array([s.theta for s in curve.stations]), np.array([s.mu for s in curve.stations])
+    spectra = np.linalg.eigvalsh(diagram.family.derivatives(theta, mu)[1])
     held = [landscape.find(h.point.theta) for h in diagram.points_at(start) if h.branch == number]
     return Branch(
         isotropy=len(curve.elements),
@@ -408,6 +425,7 @@ def _branch(diagram: Diagram, number: int, start: float, landscape: Landscape) -
         loss=tuple(diagram.family.value(theta, mu).tolist()),
         norm=tuple(np.linalg.norm(theta, axis=1).tolist()),
         index=tuple(s.index for s in curve.stations),
+        lowest=tuple(map(tuple, spectra[:, :LOWEST_EIGENVALUES].tolist())),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 import msgspec
@@ -107,6 +108,8 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     parameter, loss, norm : tuple of float
         At its stations: the parameter, the loss and |theta|_2.
     index : tuple of int
+    lowest : tuple of tuples of float
+        The lowest eigenvalues of the Hessian at each station, ascending.
     """
 
     isotropy: int
@@ -118,6 +121,7 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     loss: tuple[float, ...]
     norm: tuple[float, ...]
     index: tuple[int, ...]
+    lowest: tuple[tuple[float, ...], ...]
 
 
 class Follow(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +157,9 @@ class _Follow(Question[FollowOptions, Follow]):
     help: ClassVar[str] = "Follow every class in the penalty: branches, folds, pitchforks, and counts between them."
     options: ClassVar[type] = FollowOptions
     answer: ClassVar[type] = Follow
+    version: ClassVar[int] = 2
     verb: ClassVar[bool] = True
+    resumable: ClassVar[bool] = True
     section: ClassVar[str] = "How the landscape changes with the penalty"
 
     def ask(self, landscape: Landscape, *others: Landscape, options: FollowOptions, setting: Setting = QUIET) -> Follow:
@@ -232,12 +238,18 @@ class _Follow(Question[FollowOptions, Follow]):
         return tuple(found)
 
     def figures(self, answer: Follow, landscape: Landscape) -> Mapping[str, Picture]:
-        from symland.figures.bifurcation import diagram_figure, staircase_figure
+        from symland.figures.bifurcation import branch_figure, diagram_figure, staircase_figure
 
         lines = [(b.parameter, b.loss, b.index) for b in answer.branches]
         marks = [(float(e.value), float(e.loss), e.kind) for e in answer.events]
         steps = [(float(i.low), float(i.high), i.counts) for i in answer.intervals]
+        # The branch on which the index changes most often shows most.
+        shown = max(answer.branches, key=lambda b: sum(x != y for x, y in pairwise(b.index)))
         return {
+            "branch": Picture(
+                figure=branch_figure(shown.parameter, shown.lowest, answer.parameter),
+                caption="The lowest eigenvalues of the Hessian along one branch; one that passes zero is an event.",
+            ),
             "bifurcation": Picture(
                 figure=diagram_figure(lines, marks, answer.parameter),
                 caption=r"Loss of every class against $\lambda$; full lines are minima, marks are events.",

@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 
 from symland.figures.style import empty_figure, index_colour, index_legend, styled
 
-__all__ = ["diagram_figure", "staircase_figure"]
+__all__ = ["branch_figure", "diagram_figure", "staircase_figure"]
+
+LINEAR = 1e-2
+"""Eigenvalues below this, in units of the largest of the lowest, are drawn on a linear scale."""
 
 _MARKS = {"fold": "o", "pitchfork": "D", "transcritical": "s"}
 
@@ -29,7 +32,7 @@ def diagram_figure(
     marks : of (parameter, loss, kind) of each event
     """
     figure = empty_figure(height)
-    axes = figure.add_subplot(xlabel=_label(parameter), ylabel="loss $E$", xscale="log")
+    axes = figure.add_subplot(xlabel=_label(parameter), ylabel="loss $E$", xscale=_scale(parameter))
     seen: set[int] = set()
     for parameters, losses, indices in lines:
         seen.update(indices)
@@ -64,7 +67,7 @@ def staircase_figure(
     steps : of (low, high, classes by index), from below; high may be infinite
     """
     figure = empty_figure(height)
-    axes = figure.add_subplot(xlabel=_label(parameter), ylabel="classes", xscale="log")
+    axes = figure.add_subplot(xlabel=_label(parameter), ylabel="classes", xscale=_scale(parameter))
     edges = [low for low, _, _ in steps]
     last = steps[-1][1]
     edges.append(last if np.isfinite(last) else 3 * edges[-1])
@@ -75,6 +78,32 @@ def staircase_figure(
     index_legend(axes, range(top), fontsize=7)
     axes.set_ylim(bottom=0)
     return figure
+
+
+@styled
+def branch_figure(
+    values: Sequence[float], lowest: Sequence[Sequence[float]], parameter: str, *, height: float = 2.8
+) -> Figure:
+    """The lowest eigenvalues along one branch.
+
+    Parameters
+    ----------
+    values : (n,) the parameter at each station
+    lowest : (n, k) eigenvalues, ascending
+    """
+    figure = empty_figure(height)
+    axes = figure.add_subplot(xlabel=_label(parameter), ylabel="eigenvalue", xscale=_scale(parameter))
+    table = np.array(lowest)
+    axes.axhline(0.0, color="0.7", linewidth=0.8)
+    for column in table.T:
+        axes.plot(values, column, color=index_colour(0), linewidth=0.9)
+    size = float(np.abs(table[:, 0]).max()) or 1.0
+    axes.set_yscale("symlog", linthresh=LINEAR * size)
+    return figure
+
+
+def _scale(parameter: str) -> str:
+    return "log" if parameter == "lambda" else "linear"
 
 
 def _label(parameter: str) -> str:

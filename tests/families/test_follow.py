@@ -15,7 +15,7 @@ from mpmath import mp, mpf
 
 from symland.analysis.branches import follow_penalty
 from symland.analysis.follow import Follow, FollowOptions
-from symland.analysis.question import QUIET
+from symland.analysis.question import QUIET, Setting
 from symland.cli import main
 from symland.errors import SymlandError
 from symland.explore import explore
@@ -232,3 +232,32 @@ def test_branches_along_a_line_of_data_end_in_the_landscape_of_the_moved_data() 
 def test_a_parameter_that_the_data_lack_gets_one_line(move: str, word: str) -> None:
     with pytest.raises(SymlandError, match=word):
         follow_penalty(landscape("xor", 1, "1e-2"), FollowOptions(move=[move]), QUIET)
+
+
+def test_an_interrupted_search_goes_on_where_it_was() -> None:
+    class Stop(Exception):
+        pass
+
+    kept: list[Any] = []
+
+    def keep(state: Any) -> None:
+        kept.append(json.loads(json.dumps(state)))
+        if len(kept) == 2:
+            raise Stop
+
+    options = FollowOptions(searches=1)
+    with pytest.raises(Stop):
+        follow_penalty(landscape("xor", 1, "1e-2"), options, Setting(keep=keep))
+    later: list[Any] = []
+    answer = follow_penalty(landscape("xor", 1, "1e-2"), options, Setting(state=kept[-1], keep=later.append))
+    assert [len(state["looked"]) for state in later] == [3, 4]
+    assert [i.counts for i in answer.intervals] == [(4, 3), (3, 2), (2, 1), (1,)]
+
+
+def test_pictures_are_drawn() -> None:
+    from symland.analysis.follow import QUESTION
+
+    pictures = QUESTION.figures(followed("xor", 1, "1e-2"), landscape("xor", 1, "1e-2"))
+    assert set(pictures) == {"bifurcation", "branch", "staircase"}
+    for picture in pictures.values():
+        picture.figure.canvas.draw()

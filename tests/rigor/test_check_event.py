@@ -99,7 +99,7 @@ def test_a_document_is_held_against_its_certificates() -> None:
 
 
 def test_the_command_checks_a_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = {"schema": "symland-follow/1", **json.loads(json.dumps(plain(followed("xor", 1, "1e-2"))))}
+    whole = {"schema": "symland-follow/2", **json.loads(json.dumps(plain(followed("xor", 1, "1e-2"))))}
     file = tmp_path / "follow.json"
     for event, status in ((whole["events"][0], 0), ({**whole["events"][0], "value": "0.03"}, 1)):
         file.write_text(json.dumps({**whole, "events": [event]}))
