@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["QUESTION", "ClassFlatness", "Flatness", "FlatnessOptions", "LocalEnergy", "LocalEntropy"]
 
+DEFENSIVE = 0.1
+"""Share of the samples that are drawn from the perturbation's own distribution."""
+
 
 class LocalEntropy(msgspec.Struct, frozen=True, kw_only=True):
     """Phi(sigma, T) = ln of the mean of exp(-(E(w + d) - E(w)) / T) over d ~ N(0, sigma^2 I).
@@ -26,8 +29,8 @@ class LocalEntropy(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     sigma, temperature : float
     laplace : float
-        -1/2 sum_i ln(1 + h_i sigma^2 / T), exact for a quadratic loss; negative infinity where some h_i is so negative
-        that the mean of the quadratic form does not exist.
+        -1/2 sum_i ln(1 + h_i sigma^2 / T), exact for a quadratic loss; None where some h_i is so negative that the mean
+        of the quadratic form does not exist.
     sampled : float or None
         By importance sampling; None where the effective sample size is below a tenth of the samples.
     error : float or None
@@ -36,7 +39,11 @@ class LocalEntropy(msgspec.Struct, frozen=True, kw_only=True):
         Effective sample size as a share of the samples.
     errors : float or None
         The same with the number of training errors for the loss: ln of the mean of exp(-(errors(w + d) - errors(w)) /
-        (D T)).
+        (D T)), from plain perturbations; None where their effective sample size is below a tenth.
+    errors_error : float or None
+        Its standard error.
+    errors_ess : float or None
+        Its effective sample size as a share of its samples; None for a regression.
     """
 
     sigma: float
@@ -46,6 +53,8 @@ class LocalEntropy(msgspec.Struct, frozen=True, kw_only=True):
     error: float | None
     ess: float
     errors: float | None
+    errors_error: float | None
+    errors_ess: float | None
 
 
 class LocalEnergy(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,10 +76,12 @@ class ClassFlatness(msgspec.Struct, frozen=True, kw_only=True):
         Of the Hessian.
     trace_enclosure, max_enclosure, log_det_enclosure : Enclosed or None
         From the certificate.
-    scaled_trace : float
-        trace |theta|^2 / (P E): unchanged when weights and loss are measured in other units.
+    scaled_trace, scaled_max, scaled_log_det : float or None
+        The same of |theta|^2 H / (P E), which does not change when weights and loss are measured in other units.
     effective_dimension : float
-        sum_i h_i / (h_i + 2 lambda).
+        sum_i h_i / (h_i + 2 lambda), which has no unit.
+    effective_enclosure : Enclosed or None
+        Its bounds from the certificate.
     basin : float or None
         ln of the volume of {E < E_min + height} in the quadratic form.
     local_entropy : tuple of LocalEntropy
@@ -93,7 +104,10 @@ class ClassFlatness(msgspec.Struct, frozen=True, kw_only=True):
     max_enclosure: Enclosed | None
     log_det_enclosure: Enclosed | None
     scaled_trace: float | None
+    scaled_max: float | None
+    scaled_log_det: float | None
     effective_dimension: float
+    effective_enclosure: Enclosed | None
     basin: float | None
     local_entropy: tuple[LocalEntropy, ...]
     local_energy: tuple[LocalEnergy, ...]
@@ -114,6 +128,9 @@ class Flatness(msgspec.Struct, frozen=True, kw_only=True):
         Of each importance-sampled number.
     overlap : float or None
         Share of the minima of the lowest cross-entropy (the lower half) that have the fewest training errors of all.
+    wide_overlap : float or None
+        Share of the same minima that are in the half that is widest in the number of errors: by ln of the mean of
+        exp(-errors(w + d) / (D T)) at the widest perturbation at which it was sampled at all minima.
     correlation : float or None
         Spearman's rank correlation of local entropy (widest sigma with a sampled value) and test error.
     correlation_low, correlation_high : float or None
@@ -123,6 +140,7 @@ class Flatness(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[ClassFlatness, ...]
     samples: int
     overlap: float | None
+    wide_overlap: float | None
     correlation: float | None
     correlation_low: float | None
     correlation_high: float | None
@@ -147,6 +165,7 @@ class _Flatness(Question[FlatnessOptions, Flatness]):
     options: ClassVar[type] = FlatnessOptions
     answer: ClassVar[type] = Flatness
     verb: ClassVar[bool] = True
+    version: ClassVar[int] = 2
     section: ClassVar[str] = "How wide the minima are"
 
     def ask(
@@ -174,6 +193,11 @@ class _Flatness(Question[FlatnessOptions, Flatness]):
         total = sum(len(c.local_entropy) for c in answer.classes)
         said += f"; {total - refused} of {total} local entropies were sampled"
         said += ", the others had too few effective samples." if refused else "."
+        if answer.wide_overlap is not None:
+            said += (
+                f" Of the half with the lowest loss {answer.wide_overlap:.0%} is in the half that is widest in the "
+                "number of errors."
+            )
         low, high = answer.correlation_low, answer.correlation_high
         if answer.correlation is not None and low is not None and high is not None:
             claim = "goes with" if low > 0 or high < 0 else "is not shown to go with"
@@ -202,7 +226,7 @@ class _Flatness(Question[FlatnessOptions, Flatness]):
                 c.trace_enclosure or c.trace,
                 c.max_enclosure or c.max_eigenvalue,
                 c.log_det_enclosure or c.log_det,
-                c.effective_dimension,
+                c.effective_enclosure or c.effective_dimension,
                 c.training_errors,
                 c.mean_stability,
                 c.test_error,
@@ -215,7 +239,7 @@ class _Flatness(Question[FlatnessOptions, Flatness]):
             Column(name="temperature", tex="$T$", digits=3),
             Column(name="Laplace", digits=5),
             Column(name="sampled", digits=5),
-            Column(name="ESS", digits=3),
+            Column(name="of the errors", digits=5),
         )
         local = tuple(
             (
@@ -226,7 +250,9 @@ class _Flatness(Question[FlatnessOptions, Flatness]):
                 None
                 if e.sampled is None or e.error is None
                 else Sampled(value=e.sampled, error=e.error, ess=e.ess * answer.samples),
-                e.ess,
+                None
+                if e.errors is None or e.errors_error is None or e.errors_ess is None
+                else Sampled(value=e.errors, error=e.errors_error, ess=e.errors_ess * DEFENSIVE * answer.samples),
             )
             for c in answer.classes
             for e in c.local_entropy

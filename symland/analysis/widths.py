@@ -18,7 +18,7 @@ from flint import arb
 from scipy.special import logsumexp
 from scipy.stats import spearmanr
 
-from symland.analysis.flatness import ClassFlatness, Flatness, LocalEnergy, LocalEntropy
+from symland.analysis.flatness import DEFENSIVE, ClassFlatness, Flatness, LocalEnergy, LocalEntropy
 from symland.analysis.response.decisions import as_array, decisions, outputs_at
 from symland.datasets import Dataset, parse_csv
 from symland.errors import DatabaseError, SpecError
@@ -33,13 +33,10 @@ if TYPE_CHECKING:
     from symland.landscape.landscape import Landscape
     from symland.rigor.certificate import Certificate
 
-__all__ = ["LEAST_ESS", "laplace_entropy", "margins", "measure", "sampled_entropy"]
+__all__ = ["LEAST_ESS", "basin_volume", "laplace_entropy", "margins", "measure", "sampled_entropy"]
 
 LEAST_ESS = 0.1
 """Effective sample size, as a share of the samples, below which a sampled number is not given."""
-
-DEFENSIVE = 0.1
-"""Share of the samples that are drawn from the perturbation's own distribution."""
 
 RADII = (0.1, 0.3, 1.0)
 """Sizes r of the relative perturbation of the local energy."""
@@ -95,6 +92,7 @@ def measure(
         classes=tuple(found),
         samples=samples,
         overlap=_overlap(found),
+        wide_overlap=_wide_overlap(found, spec.n_samples),
         correlation=correlation[0] if correlation else None,
         correlation_low=correlation[1] if correlation else None,
         correlation_high=correlation[2] if correlation else None,
@@ -125,7 +123,8 @@ def _class(
         for sigma in sigmas
         for temperature in temperatures
     )
-    trace, largest, log_det = _enclosed(landscape.certificates.get(number))
+    trace, largest, log_det, dimension = _enclosed(landscape.certificates.get(number))
+    unit = float(theta @ theta) / (p * point.loss) if point.loss > 0 else 0.0
     return ClassFlatness(
         number=number,
         loss=point.loss,
@@ -135,9 +134,12 @@ def _class(
         trace_enclosure=trace,
         max_enclosure=largest,
         log_det_enclosure=log_det,
-        scaled_trace=float(values.sum() * (theta @ theta) / (p * point.loss)) if point.loss > 0 else None,
+        scaled_trace=float(values.sum()) * unit if unit else None,
+        scaled_max=float(values.max()) * unit if unit else None,
+        scaled_log_det=float(np.log(values).sum()) + p * log(unit) if unit else None,
         effective_dimension=float((values / (values + penalty)).sum()),
-        basin=p / 2 * log(2 * pi * height) - lgamma(p / 2 + 1) + p / 2 * log(1 / pi) - float(np.log(values).sum()) / 2,
+        effective_enclosure=dimension,
+        basin=basin_volume(values, height),
         local_entropy=entropies,
         local_energy=() if errors != 0 else tuple(_local_energy(spec, theta, r, rng) for r in RADII),
         training_errors=errors,
@@ -145,6 +147,12 @@ def _class(
         mean_stability=None if own is None or scale == 0 else float(own.mean() / scale),
         test_error=None if held_out is None else float((margins(spec, theta[None], held_out)[0] <= 0).mean()),
     )
+
+
+def basin_volume(eigenvalues: FloatArray, height: float) -> float:
+    """ln of the volume of {d : d^T H d / 2 < height}, (2 pi height)^(P/2) / (Gamma(P/2 + 1) sqrt det H)."""
+    half = len(eigenvalues) / 2
+    return half * log(2 * pi * height) - lgamma(half + 1) - float(np.log(eigenvalues).sum()) / 2
 
 
 def laplace_entropy(eigenvalues: FloatArray, sigma: float, temperature: float) -> float | None:
@@ -178,31 +186,47 @@ def sampled_entropy(
     proposal = np.logaddexp(own + log(share), best + log(1 - share))
     rise = _values(kernel, theta + draws) - kernel.value(theta[None])[0]
     weights = own - rise / temperature - proposal
-    total = float(logsumexp(weights))
-    ess = float(np.exp(2 * total - logsumexp(2 * weights)) / samples)
-    relative = np.exp(weights - total) * samples
-    kept = ess >= LEAST_ESS
+    sampled, error, ess = _log_mean(weights)
+    errors: tuple[float | None, float | None, float | None] = (None, None, None)
+    if labelled:
+        errors = _error_entropy(kernel.spec, theta, draws[:plain], temperature)
     return LocalEntropy(
         sigma=sigma,
         temperature=temperature,
         laplace=laplace_entropy(values, sigma, temperature),
-        sampled=total - log(samples) if kept else None,
-        error=float(relative.std(ddof=1) / np.sqrt(samples)) if kept else None,
+        sampled=sampled,
+        error=error,
         ess=ess,
-        errors=_error_entropy(kernel.spec, theta, draws[:plain], temperature) if labelled else None,
+        errors=errors[0],
+        errors_error=errors[1],
+        errors_ess=errors[2],
     )
 
 
-def _error_entropy(spec: LandscapeSpec, theta: FloatArray, draws: FloatArray, temperature: float) -> float | None:
-    """Local entropy of the share of training errors, over plain perturbations."""
+def _log_mean(log_weights: FloatArray) -> tuple[float | None, float | None, float]:
+    """ln of the mean weight, its standard error (delta method), and ESS as a share; None for both if the ESS is low."""
+    count = len(log_weights)
+    total = float(logsumexp(log_weights))
+    ess = float(np.exp(2 * total - logsumexp(2 * log_weights)) / count)
+    if not ess >= LEAST_ESS:
+        return None, None, ess
+    relative = np.exp(log_weights - total) * count
+    return total - log(count), float(relative.std(ddof=1) / np.sqrt(count)), ess
+
+
+def _error_entropy(
+    spec: LandscapeSpec, theta: FloatArray, draws: FloatArray, temperature: float
+) -> tuple[float | None, float | None, float]:
+    """Local entropy of the share of training errors, over plain perturbations.
+
+    Where no draw changed the errors the sample shows no spread; the standard error is then that of one draw.
+    """
     before = float((margins(spec, theta[None], spec.data) <= 0).mean())
     after = np.concatenate(
         [(margins(spec, theta + part, spec.data) <= 0).mean(axis=1) for part in _chunks(draws, spec.n_samples)]
     )
-    weights = -(after - before) / temperature
-    total = logsumexp(weights)
-    ess = float(np.exp(2 * total - logsumexp(2 * weights)) / len(draws))
-    return float(total - log(len(draws))) if ess >= LEAST_ESS else None
+    value, error, ess = _log_mean(-(after - before) / temperature)
+    return value, None if error is None else max(error, 1 / len(draws)), ess
 
 
 def _local_energy(spec: LandscapeSpec, theta: FloatArray, r: float, rng: np.random.Generator) -> LocalEnergy:
@@ -225,20 +249,26 @@ def margins(spec: LandscapeSpec, theta: FloatArray, data: Dataset) -> FloatArray
     return decisions(outputs_at(spec, theta, as_array(data)), data.labels)[1]
 
 
-def _enclosed(certificate: Certificate | None) -> tuple[Enclosed | None, Enclosed | None, Enclosed | None]:
-    """Trace, largest eigenvalue and ln det between the certified eigenvalues."""
+def _enclosed(certificate: Certificate | None) -> tuple[Enclosed | None, ...]:
+    """Trace, largest eigenvalue, ln det and effective dimension between the certified eigenvalues.
+
+    h / (h + 2 lambda) rises with h > 0, so that the bounds of the eigenvalues give those of the sum.
+    """
     if certificate is None or not certificate.eigenvalues:
-        return None, None, None
+        return None, None, None, None
     low, high = ([Fraction(pair[side]) for pair in certificate.eigenvalues] for side in (0, 1))
     trace = Enclosed(lower=_text(sum(low, Fraction(0)), -1), upper=_text(sum(high, Fraction(0)), 1))
     largest = Enclosed(lower=_text(low[-1], -1), upper=_text(high[-1], 1))
     if low[0] <= 0:
-        return trace, largest, None
+        return trace, largest, None, None
+    twice = 2 * certificate.spec.penalty
+    shares = [sum((h / (h + twice) for h in side), Fraction(0)) for side in (low, high)]
+    dimension = Enclosed(lower=_text(shares[0], -1), upper=_text(shares[1], 1))
     with working_precision(PRECISION):
         ends = [sum((exact_ball(v).log() for v in side), arb(0)) for side in (low, high)]
         bounds = ends[0].lower(), ends[1].upper()
         texts = [_text(_exact(x), side) for x, side in zip(bounds, (-1, 1), strict=True)]
-    return trace, largest, Enclosed(lower=texts[0], upper=texts[1])
+    return trace, largest, Enclosed(lower=texts[0], upper=texts[1]), dimension
 
 
 def _exact(ball: arb) -> Fraction:
@@ -265,6 +295,22 @@ def _overlap(found: Sequence[ClassFlatness]) -> float | None:
     fewest = min(c.training_errors or 0 for c in counted)
     lower = sorted(counted, key=lambda c: c.loss)[: max(1, len(counted) // 2)]
     return sum(c.training_errors == fewest for c in lower) / len(lower)
+
+
+def _wide_overlap(found: Sequence[ClassFlatness], samples: int) -> float | None:
+    """Share of the minima in the lower half of the cross-entropy that are in the wider half of the error loss."""
+    half = len(found) // 2
+    for place in reversed(range(min((len(c.local_entropy) for c in found), default=0)) if half else ()):
+        widths = []
+        for c in found:
+            entropy = c.local_entropy[place]
+            if entropy.errors is not None and c.training_errors is not None:
+                widths.append(entropy.errors - c.training_errors / (samples * entropy.temperature))
+        if len(widths) == len(found):
+            wide = set(np.argsort(-np.array(widths), kind="stable")[:half].tolist())
+            low = np.argsort([c.loss for c in found], kind="stable")[:half].tolist()
+            return sum(k in wide for k in low) / half
+    return None
 
 
 def _correlation(found: Sequence[ClassFlatness], rng: np.random.Generator) -> tuple[float, float, float] | None:

@@ -141,9 +141,7 @@ def perceptron_solutions(patterns: Signs) -> Solutions:
             kept = np.broadcast_to(every, (len(part), words))
         total += int(_count_bits(kept).sum())
         if total > MOST_LISTED:
-            raise SpecError.at(
-                "--patterns", f"more than {MOST_LISTED} solutions", "take more patterns or fewer weights"
-            )
+            raise _too_many()
         lefts, where = np.nonzero(kept)
         bits = np.unpackbits(kept[lefts, where].astype("<u8").view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
         row, bit = np.nonzero(bits)
@@ -182,9 +180,7 @@ def committee_solutions(patterns: Signs, units: int = 3) -> Solutions:
         second, third = np.nonzero(right)
         found.append(first | (codes[second] << share) | (codes[third] << (2 * share)))
         if sum(map(len, found)) > MOST_LISTED:
-            raise SpecError.at(
-                "--patterns", f"more than {MOST_LISTED} solutions", "take more patterns or fewer weights"
-            )
+            raise _too_many()
     listed = np.sort(np.concatenate(found))
     return Solutions(size=size, count=len(listed), codes=listed)
 

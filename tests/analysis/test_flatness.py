@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.integrate import dblquad
+from scipy.stats import norm
 
 from symland.analysis import flatness
 from symland.analysis.flatness import FlatnessOptions, numbers
-from symland.analysis.widths import laplace_entropy, measure, sampled_entropy
+from symland.analysis.widths import basin_volume, laplace_entropy, measure, sampled_entropy
 from symland.datasets import make_data
 from symland.errors import SpecError
 from symland.kernels import compile_kernel
@@ -107,6 +108,37 @@ def test_laplace_is_exact_for_a_quadratic_loss_and_silent_where_it_diverges() ->
     assert laplace_entropy(h, 2.0, 0.8) is None
 
 
+@pytest.mark.parametrize("spectrum", [[1.0, 1.0], [0.5, 2.0, 3.0], [4.0, 1.0, 0.2, 0.7]])
+def test_the_basin_is_the_volume_of_its_ellipsoid(spectrum: list[float]) -> None:
+    h, height = np.array(spectrum), 0.3
+    edges = np.sqrt(2 * height / h)
+    draws = np.random.default_rng(0).uniform(-1, 1, size=(400_000, len(h))) * edges
+    share = (((draws**2) @ h) / 2 < height).mean()
+    assert basin_volume(h, height) == pytest.approx(np.log(share * np.prod(2 * edges)), abs=0.01)
+
+
+@pytest.mark.parametrize(("sigma", "temperature"), [(0.5, 0.2), (2.0, 0.5)])
+def test_local_entropy_of_the_errors_is_that_of_the_signs(sigma: float, temperature: float) -> None:
+    """One tanh node without biases labels by the sign of a b x: one error of three where a b > 0, two where a b < 0."""
+    kernel = compile_kernel(PLANE)
+    a, b = POINT.theta / sigma
+    assert a * b > 0
+    other = norm.cdf(-a) * norm.cdf(b) + norm.cdf(a) * norm.cdf(-b)
+    wanted = np.log(1 - other + other * np.exp(-1 / (3 * temperature)))
+    hessian = kernel.hessian(POINT.theta[None])[0]
+    held = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        found = sampled_entropy(kernel, POINT.theta, hessian, sigma, temperature, 20_000, rng, labelled=True)
+        assert found.errors is not None
+        assert found.errors_error is not None
+        assert found.errors_ess is not None
+        assert 0 < found.errors_error < 0.05
+        assert 0.1 < found.errors_ess <= 1
+        held += abs(found.errors - wanted) < 1.96 * found.errors_error
+    assert held >= 33
+
+
 def landscape(spec: LandscapeSpec, *points: StationaryPoint) -> Landscape:
     certificates = {n: certify(spec, point.theta) for n, point in enumerate(points)}
     return Landscape(spec=spec, points=points, certificates=certificates)
@@ -127,11 +159,15 @@ def test_the_question_is_answered_with_enclosures_margins_and_energies() -> None
         (found.trace_enclosure, spectrum.sum()),
         (found.max_enclosure, spectrum.max()),
         (found.log_det_enclosure, np.log(spectrum).sum()),
+        (found.effective_enclosure, (spectrum / (spectrum + 2e-3)).sum()),
     ):
         assert enclosure is not None
         assert float(enclosure.lower) - 1e-9 <= value <= float(enclosure.upper) + 1e-9
         assert float(enclosure.upper) - float(enclosure.lower) < 1e-8
     assert found.effective_dimension == pytest.approx((spectrum / (spectrum + 2e-3)).sum())
+    unit = point.theta @ point.theta / (spec.n_parameters * point.loss)
+    assert found.scaled_max == pytest.approx(unit * spectrum.max())
+    assert found.scaled_log_det == pytest.approx(np.log(unit * spectrum).sum())
     narrow, wide = found.local_entropy
     assert narrow.sampled is not None
     # Far out the weights hang on few samples: no number is given.
