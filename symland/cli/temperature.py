@@ -82,7 +82,10 @@ def evidence(
         raise SpecError.at("--ladders", f"{ladders} ladders of {sweeps} sweeps", "write at least 4 and 40")
     given = Fraction(1, question.n_samples)
     if temperature is not None:
-        (given,) = parse_temperatures(temperature)[:1]
+        several = parse_temperatures(temperature)
+        if len(several) != 1:
+            raise SpecError.at("--temperature", f"{temperature!r} are {len(several)}", "write one, such as 1e-2")
+        (given,) = several
     penalties = [question.penalty] if penalty is None else [parse_exact(p, "--penalty") for p in penalty.split(",")]
     if sd is not None:
         width = parse_exact(sd, "--sd")

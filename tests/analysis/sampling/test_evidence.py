@@ -123,6 +123,7 @@ def test_the_commands_give_their_documents_and_refuse_bad_input_in_one_line(caps
         ("evidence", "xor", "--sd", "1", "--penalty", "1"),
         ("evidence", "xor", "--penalty", "0"),
         ("evidence", "xor", "--samples", "2"),
+        ("evidence", "xor", "--temperature", "1e-3..1"),
         ("posterior", "xor", "--holdout", "2"),
         ("posterior", "xor", "--temperature", "hot"),
     ):
