@@ -20,7 +20,7 @@ from symland.records import Verdict
 
 __all__ = ["Critical", "critical_lines"]
 
-MOST_WEIGHTS = 4
+MOST_WEIGHTS = 5
 """Input weights, less those on which the energy does not depend, up to which the sphere is searched completely."""
 
 MOST_EIGENVALUES = 30

@@ -1,4 +1,4 @@
-"""All critical lines of a form in three or four weights: branch and prune on the faces of a cube, with Krawczyk's test.
+"""All critical lines of a form in three to five weights: branch and prune on the faces of a cube, with Krawczyk's test.
 
 Every line meets a face y_i = 1 of the cube [-1, 1]^r, and it is critical on the ellipsoid y^T M y = 1 exactly where
 
@@ -29,6 +29,9 @@ __all__ = ["Isolated", "isolate_lines"]
 
 MOST_BOXES = 400_000
 """Boxes looked at before the rest is left open."""
+
+MOST_WORK = 6e10
+"""Multiplications in all boxes together before the rest is left open; it counts where polynomials are long."""
 
 DEEPEST = 26
 """Bisections of one face's side before a box is left open."""
@@ -132,7 +135,8 @@ def isolate_lines(
     for axis in range(len(metric)):
         chart = _chart(form, degree, metric, axis)
         halves = [_chart(part, degree // 2, metric, axis) for part in parts] if len(parts) <= chart.size else []
-        boxes, unresolved = _search(chart, halves, axis, most // len(metric))
+        share = min(most, int(MOST_WORK / chart.matrix.size)) // len(metric)
+        boxes, unresolved = _search(chart, halves, axis, share)
         found += boxes
         left += unresolved
         if left:
