@@ -35,7 +35,7 @@ from symland.rigor.certificate import Certificate
 from symland.rigor.decimals import parse_decimal
 from symland.rigor.inertia import Inertia, inertia
 from symland.rigor.krawczyk import cube
-from symland.spec import LandscapeSpec
+from symland.spec import LandscapeSpec, Loss, Penalised
 from symland.symbolic.activation import Z, derive_activation
 from symland.tolerances import count_signs
 
@@ -207,13 +207,23 @@ def _successor(extension: Extension, theta: FloatArray, index: int) -> Successor
     )
 
 
+def _gauge(spec: LandscapeSpec) -> int:
+    """Shifts of all outputs that neither the data's loss nor the penalty feels: exact null vectors of every Hessian."""
+    if spec.loss is not Loss.SOFTMAX:
+        return 0
+    free_bias = spec.bias and (spec.penalised is Penalised.WEIGHTS or not spec.penalty)
+    return int(free_bias) + (0 if spec.penalty else spec.hidden[-1])
+
+
 def _index_holds(old: Inertia, whole: Inertia, prediction: BlockPrediction, extension: Extension) -> Verdict:
-    if whole.negative > old.negative + old.open + prediction.rise * extension.nodes and old.decided:
+    # The eigenvalues of the gauge are zero, so that balls leave them open: with no other one the rest is decided.
+    known = old.open <= _gauge(extension.narrow)
+    if whole.negative > old.negative + old.open + prediction.rise * extension.nodes and known:
         return Verdict.REFUTED if prediction.verdict is Verdict.CERTIFIED else Verdict.UNDECIDED
-    if not old.decided or prediction.verdict is not Verdict.CERTIFIED:
+    if not known or prediction.verdict is not Verdict.CERTIFIED:
         return Verdict.UNDECIDED
     # A flat direction of the extension is an eigenvalue that balls leave open; no other may be.
-    if whole.open > prediction.flat * extension.nodes:
+    if whole.open > prediction.flat * extension.nodes + _gauge(extension.wide):
         return Verdict.UNDECIDED
     same = whole.negative == old.negative + prediction.rise * extension.nodes
     return Verdict.CERTIFIED if same else Verdict.REFUTED

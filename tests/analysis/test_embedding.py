@@ -138,14 +138,19 @@ def test_any_activation_extends_where_the_penalty_leaves_biases_alone():
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus"])
 def test_the_spectrum_under_a_penalty_on_weights_is_that_of_t5_in_sheared_variables(activation, nodes):
     spec = builtin("xor").with_(hidden=(1,), activation=activation, penalised=Penalised.WEIGHTS, penalty="1e-3")
-    found = explore(compile_kernel(spec), find_symmetry(spec), seed=1)
+    kernel = compile_kernel(spec)
+    found = explore(kernel, find_symmetry(spec), seed=1)
     answer = check_embedding(spec, found.points, nodes=nodes, escapes=nodes == 1)
     assert any(p.rise for p in answer.points)
     for point in answer.points:
         assert point.stationary is Verdict.CERTIFIED
         assert point.eigenvalue_error < 1e-9
-        # Not one negative eigenvalue more or less; the balls leave the flat directions open.
+        # Not one negative eigenvalue more or less; the balls leave the flat directions open, and the gauge, which is
+        # null by the shift of both output biases. A class that is itself an extension has a flat direction besides.
         assert point.index_after == point.predicted_index
+        flat = np.linalg.eigvalsh(kernel.hessian(found.points[point.number].theta[None])[0])
+        isolated = (np.abs(flat) < 1e-9).sum() == 1
+        assert point.index_holds is (Verdict.CERTIFIED if isolated else Verdict.UNDECIDED)
         if point.escape:
             wide = build_program(extend(spec, 1, nodes).wide)
             at = np.array(extend(spec, 1, nodes).embed(list(found.points[point.number].theta), 0.0))
