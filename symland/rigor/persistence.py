@@ -187,7 +187,11 @@ def persistence_schema() -> dict[str, Any]:
 
 
 def persistence_radius(
-    certificate: Certificate, moving: Sequence[tuple[int, int]] | None = None, *, labels: bool = False
+    certificate: Certificate,
+    moving: Sequence[tuple[int, int]] | None = None,
+    *,
+    labels: bool = False,
+    within: Persistence | None = None,
 ) -> Persistence | None:
     """The largest ball of data sets, found by bisection, over which a certified point is proved to stay.
 
@@ -199,6 +203,8 @@ def persistence_radius(
         The inputs that may move; by default all.
     labels : bool
         Whether every training label must be right all over the ball too.
+    within : Persistence, optional
+        That of the point without regard to labels: where labels are right all over its ball, none larger is looked for.
 
     Returns
     -------
@@ -227,6 +233,10 @@ def persistence_radius(
             trial = _Trial.at(certificate, chosen, turned)
             if trial is None:
                 return None
+            if within is not None:
+                same = trial.proved(float(within.radius), labels)
+                if same is not None and check_persistence(same.to_json()).verdict is Verdict.CERTIFIED:
+                    return same
             # A basis is searched only where it reaches beyond the other.
             if best is None or trial.proved(BETTER * found, labels) is not None:
                 following = _largest(trial, labels, max(found, FIRST_RADIUS))

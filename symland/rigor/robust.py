@@ -39,7 +39,7 @@ FARTHEST = 1e6
 TOLERANCE = 1e-3
 """Largest difference of the two bounds, in units of the upper one."""
 
-MOST_BOXES = 20_000
+MOST_BOXES = 4_000
 """Boxes examined for one radius."""
 
 DIRECTIONS = 256

@@ -125,7 +125,7 @@ def _class(
     losses = _sample_losses(spec, theta)
     wide = persistence_radius(certificate, moving) if certified else None
     right = labelled and bool((margins[0] > TIE).all())
-    kept = persistence_radius(certificate, moving, labels=True) if certified and right else None
+    kept = persistence_radius(certificate, moving, labels=True, within=wide) if wide is not None and right else None
     robust = _robust(spec, certificate, predicted[0], margins[0], options.tolerance) if certified and labelled else {}
     by_input, by_weight = numbers_of(derivatives.theta_by_input), numbers_of(derivatives.theta_by_weight)
     twice = numbers_of(derivatives.twice)
