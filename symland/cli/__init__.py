@@ -19,6 +19,7 @@ from symland.cli import (  # noqa: F401 - their verbs register themselves
     perceptron,
     questions,
     replicas,
+    study,
     temperature,
     tools,
 )
