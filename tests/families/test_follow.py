@@ -32,12 +32,15 @@ FOLDS = ("0.0228433108016757", "0.0188019698127", "0.0107997170772")
 @cache
 def landscape(name: str, hidden: int, penalty: str) -> Landscape:
     spec = load_spec(name, hidden=[hidden], penalty=penalty)
-    return Landscape(spec=spec, points=explore(compile_kernel(spec), find_symmetry(spec), max_searches=4000).points)
+    return Landscape(
+        spec=spec,
+        points=explore(compile_kernel(spec), find_symmetry(spec), max_searches=1 if hidden == 1 else 3500).points,
+    )
 
 
 @cache
 def followed(name: str, hidden: int, penalty: str, searches: int = 0) -> Follow:
-    return follow_penalty(landscape(name, hidden, penalty), FollowOptions(searches=searches), QUIET)
+    return follow_penalty(landscape(name, hidden, penalty), FollowOptions(from_="5e-4", searches=searches), QUIET)
 
 
 def test_one_node_has_three_folds_and_the_counts_between_them() -> None:
@@ -174,7 +177,12 @@ def test_the_verb_prints_the_keys(tmp_path: Path, capsys: pytest.CaptureFixture[
     file = str(tmp_path / "x.sqlite")
     for words in (["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", file], ["follow", "--db", file]):
         with pytest.raises(SystemExit) as end:
-            main([*words, *(["--json", "--from", "5e-3", "--to", "0.1"] if words[0] == "follow" else [])])
+            main(
+                [
+                    *words,
+                    *(["--json", "--from", "5e-3", "--to", "0.1", "--searches", "0"] if words[0] == "follow" else []),
+                ]
+            )
         assert end.value.code == 0
     text = capsys.readouterr().out
     values = json.loads(text[text.index("{") :])
