@@ -131,7 +131,7 @@ def roc_figure(curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -
     figure = empty_figure(3.2, 3.4)
     axes = figure.subplots()
     for name, false, true in curves:
-        axes.plot(false, true, linewidth=1, label=name, drawstyle="steps-post")
+        axes.plot(false, true, linewidth=1, label=name)
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.6, linestyle=":")
     axes.set(xlabel="false positives", ylabel="true positives", aspect="equal", xlim=(0, 1), ylim=(0, 1.01))
     axes.legend(loc="lower right")
