@@ -16,7 +16,9 @@ __all__ = ["perceptron"]
 @app.command
 def perceptron(
     *,
-    size: Annotated[int, Parameter(help="Weights N, an odd number up to 31; a multiple of 3 for a committee.")] = 21,
+    size: Annotated[
+        int, Parameter(help="Weights N, odd: to 31, beyond with --solver focusing-bp; 3 k for a committee.")
+    ] = 21,
     patterns: Annotated[int, Parameter(help="Random patterns.")] = 11,
     instances: Annotated[int, Parameter(help="Random instances.")] = 20,
     units: Annotated[int, Parameter(help="1 for a perceptron, 3 for a tree committee.")] = 1,
@@ -32,8 +34,11 @@ def perceptron(
     Example: `symland perceptron --size 21 --patterns 11 --instances 20`
     """
     from symland.codec import plain
+    from symland.perceptron.counting import LARGEST_SIZE
     from symland.perceptron.study import NEAR, SOLVERS, study
 
+    if size > LARGEST_SIZE and units == 1 and solver == ["focusing-bp"]:
+        return _large(size, patterns, instances, seed, json)
     progress = Progress()
     progress.begin("perceptron")
     chosen = tuple(SOLVERS) if solver is None else tuple(solver)
@@ -78,3 +83,33 @@ def perceptron(
         ended = f"; ends among {mean:.2f} times as many solutions as a typical one has" if ratios else ""
         say(f"{name}: solves {share:.3g} of the solvable{ended}")
     return 0
+
+
+def _large(size: int, patterns: int, instances: int, seed: int, json: bool) -> int:
+    """Focusing alone, where solutions cannot be counted; exit status 1 where it leaves an instance open."""
+    from symland.codec import plain
+    from symland.perceptron.local import large_study
+
+    progress = Progress()
+    progress.begin("perceptron")
+    found = large_study(
+        size,
+        patterns,
+        instances,
+        seed=seed,
+        progress=lambda done, total: progress.advance("instances", done, total),
+    )
+    progress.end(f"focusing solved {found.solved:.3g} of the instances")
+    status = 0 if found.solved == 1 else 1
+    if json:
+        print_json({"schema": "symland-perceptron-large/1", **plain(found)})
+        return status
+    rows = [
+        [str(i.seed), f"{e.overlap:.4f}", f"{e.distance:.1f}", "-" if e.entropy is None else f"{e.entropy:.4f}"]
+        for i in found.instances
+        for e in i.local_entropy
+    ]
+    heads = ["instance", "overlap", "distance", "ln(solutions) / N, estimated"]
+    print_table(f"N = {size}, P = {patterns}: around the solutions of focusing", heads, rows)
+    say(f"focusing-bp: solves {found.solved:.3g} of {instances}")
+    return status

@@ -192,5 +192,7 @@ def _too_many() -> SpecError:
 def _need_size(size: int, largest: int) -> None:
     if size < 3 or size % 2 == 0 or size > largest:
         raise SpecError.at(
-            "--size", f"{size} weights", f"write an odd number from 3 to {largest}: an even sum may be 0"
+            "--size",
+            f"{size} weights",
+            f"write an odd number from 3 to {largest}, or with --solver focusing-bp alone a larger odd one",
         )

@@ -20,7 +20,7 @@ from scipy.special import log_ndtr
 
 from symland.perceptron.counting import Signs
 
-__all__ = ["LARGEST_EXACT", "focusing", "marginals", "reinforced"]
+__all__ = ["CLOSEST", "LARGEST_EXACT", "Floats", "factor_fields", "focusing", "iterate", "marginals", "reinforced"]
 
 LARGEST_EXACT = 63
 """Weights up to which a factor sums exactly over the others."""
@@ -34,7 +34,7 @@ CLOSEST = 1e-12
 Floats = NDArray[np.float64]
 
 
-def _factor_fields(xi: Floats, cavity: Floats, exact: bool) -> Floats:
+def factor_fields(xi: Floats, cavity: Floats, exact: bool) -> Floats:
     """Fields (P, N) of the factors from magnetisations (P, N)."""
     return _exact_fields(xi, cavity) if exact else _gaussian_fields(xi, cavity)
 
@@ -78,7 +78,7 @@ def _exact_fields(xi: Floats, cavity: Floats) -> Floats:
     return fields
 
 
-def _iterate(
+def iterate(
     patterns: Signs,
     steps: int,
     outside: Callable[[int, Floats], Floats],
@@ -96,7 +96,7 @@ def _iterate(
         field = sent.sum(axis=0)
         extra = outside(step, field)
         cavity = np.tanh(np.clip(field + extra - sent, -18, 18))
-        new = _factor_fields(xi, cavity, plain)
+        new = factor_fields(xi, cavity, plain)
         moved = float(np.abs(new - sent).max(initial=0.0))
         sent = DAMPING * sent + (1 - DAMPING) * new
         total = sent.sum(axis=0) + extra
@@ -112,7 +112,7 @@ def marginals(
 ) -> Floats:
     """Magnetisations of the weights over the solutions, as belief propagation sees them; exact on trees."""
     rng = np.random.default_rng(seed)
-    _, total = _iterate(patterns, steps, lambda step, field: np.zeros_like(field), rng, False, tolerance, exact)
+    _, total = iterate(patterns, steps, lambda step, field: np.zeros_like(field), rng, False, tolerance, exact)
     found: Floats = np.tanh(total)
     return found
 
@@ -130,7 +130,7 @@ def reinforced(patterns: Signs, rng: np.random.Generator, *, steps: int = 500, r
         held[:] = (1 - (1 - rate) ** step) * (field + held)
         return held.copy()
 
-    return _read(patterns, _iterate(patterns, steps, outside, rng, True)[1])
+    return _read(patterns, iterate(patterns, steps, outside, rng, True)[1])
 
 
 def focusing(patterns: Signs, rng: np.random.Generator, *, steps: int = 500) -> Signs | None:
@@ -143,4 +143,4 @@ def focusing(patterns: Signs, rng: np.random.Generator, *, steps: int = 500) -> 
         pull: Floats = np.arctanh(np.clip(t * np.tanh((y - 1) * inner), -1 + CLOSEST, 1 - CLOSEST))
         return pull
 
-    return _read(patterns, _iterate(patterns, steps, outside, rng, True)[1])
+    return _read(patterns, iterate(patterns, steps, outside, rng, True)[1])
