@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -31,6 +32,9 @@ def study(
         str | None, Parameter(allow_leading_hyphen=True, help="Shares of wrong labels, such as 0,0.1,1.")
     ] = None,
     seed: Annotated[int, Parameter(help="Makes searches and wrong labels repeatable.")] = 0,
+    test: Annotated[
+        Path | None, Parameter(help="A CSV file of test data, for the AUC of the minima; the training data's columns.")
+    ] = None,
     until: Annotated[str | None, Parameter(help="When a search stops, as for `explore`.")] = None,
     budget: Annotated[str | None, Parameter(help="Longest time, such as 10m; the same command goes on.")] = None,
     searches: Annotated[int | None, Parameter(help="Most searches in a cell.")] = None,
@@ -51,7 +55,7 @@ def study(
     from symland.explore import DEFAULT_RULES, parse_duration, parse_rules
     from symland.explore.exploration import MOST_SEARCHES
     from symland.families.study import Grid, study_table
-    from symland.pipeline.study import study_into, write_study
+    from symland.pipeline.study import auc_scorer, study_into, write_study
     from symland.spec import load_spec
 
     if searches is not None and searches < 1:
@@ -60,6 +64,7 @@ def study(
     parse_rules(rules)
     grid = Grid.of(load_spec(spec), hidden=hidden, penalty=penalty, inputs=inputs, flip=flip, seed=seed)
     seconds = None if budget is None else parse_duration(budget)
+    scorer = None if test is None else auc_scorer(grid, test)
     progress = Progress()
     progress.begin("study")
     with executor(Search(workers=workers, scheduler=scheduler)) as pool:
@@ -71,6 +76,7 @@ def study(
             clock=time.monotonic,
             max_searches=MOST_SEARCHES if searches is None else searches,
             executor=pool,
+            scorer=scorer,
             listener=progress,
         )
     progress.end(f"{len(found.cells)} of {found.total} cells")

@@ -14,8 +14,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from symland.analysis.classify import ClassifyOptions
 from symland.analysis.pruning import label_classes
-from symland.errors import DatabaseError, ReportError
+from symland.analysis.response.decisions import need_labels
+from symland.analysis.response.scoring import read_test_data, score_classes
+from symland.errors import DatabaseError, ReportError, SpecError
 from symland.explore import DEFAULT_RULES
 from symland.explore.exploration import MOST_SEARCHES
 from symland.explore.origins import Origin
@@ -30,7 +33,7 @@ from symland.pipeline.steps import explore_into
 from symland.pipeline.summary import spaced
 from symland.tables import longtable
 
-__all__ = ["INDEX", "Scorer", "study_into", "write_study"]
+__all__ = ["INDEX", "Scorer", "auc_scorer", "study_into", "write_study"]
 
 INDEX = "index.json"
 """The file of a study's folder that names its cells."""
@@ -125,6 +128,30 @@ def study_into(
         listener.advance(f"cells; {name}: classes by index {counts}", number + 1, len(places))
         _write_index(path, settings, cells)
     return Study(cells=tuple(cells), total=len(places))
+
+
+def auc_scorer(grid: Grid, test: str | Path) -> Scorer:
+    """The scorer of a CSV file of test data: the mean AUC of the minima, as the question `classify` gives it.
+
+    Raises
+    ------
+    SpecError
+        If the loss takes no labels, or the file does not fit the inputs and labels of every data set of the grid.
+    """
+    need_labels(grid.base)
+    try:
+        text = Path(test).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SpecError.at(f"--test {test}", f"cannot be read ({reason})", "give a readable CSV file") from None
+    for place in grid.places():
+        read_test_data(text, str(test), grid.spec(place))
+
+    def auc(landscape: Landscape) -> float | None:
+        minima = score_classes(landscape, ClassifyOptions(test=str(test))).minima
+        return None if minima is None else minima.auc
+
+    return auc
 
 
 def _begin(path: Path, settings: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from fractions import Fraction
 from itertools import pairwise
@@ -12,7 +13,7 @@ import pytest
 from symland.errors import DatabaseError, SpecError
 from symland.families.study import Grid, flipped, parse_widths
 from symland.listener import Silence
-from symland.pipeline.study import INDEX, study_into, write_study
+from symland.pipeline.study import INDEX, auc_scorer, study_into, write_study
 from symland.spec import load_spec
 from tests.test_cli import call
 
@@ -104,6 +105,25 @@ def test_all_labels_of_xor_wrong_are_the_same_landscape(tmp_path, whole):
     other = study_into(grid(penalty="1e-2", flip="1"), tmp_path, clock=time.monotonic)
     assert other.cells[0].copies == found.cells[1].copies
     assert other.cells[0].lowest == pytest.approx(found.cells[1].lowest, abs=1e-12)
+
+
+def test_the_auc_of_one_odd_node_on_the_corners_is_one_half(whole, tmp_path):
+    """The origin gives all samples one score; any other network of one tanh node ranks XOR no better than chance."""
+    folder, _ = whole
+    (tmp_path / "test.csv").write_text("a,b,label\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n")
+    scorer = auc_scorer(grid(), tmp_path / "test.csv")
+    copy = shutil.copytree(folder, tmp_path / "grid")
+    found = study_into(grid(), copy, clock=time.monotonic, scorer=scorer)
+    assert [c.auc for c in found.cells] == pytest.approx([0.5, 0.5], abs=1e-12)
+
+
+def test_test_data_of_other_columns_are_refused_before_a_search(tmp_path):
+    for text, words in (("a,label\n0,0\n", "columns"), ("a,b,label\n0,0,5\n", "unknown")):
+        (tmp_path / "test.csv").write_text(text)
+        with pytest.raises(SpecError, match=words):
+            auc_scorer(grid(), tmp_path / "test.csv")
+    with pytest.raises(SpecError, match="cannot be read"):
+        auc_scorer(grid(), tmp_path / "nowhere.csv")
 
 
 def test_widths_are_read():
