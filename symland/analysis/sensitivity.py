@@ -177,7 +177,8 @@ class _Sensitivity(Question[SensitivityOptions, Sensitivity]):
             "robust, Euclidean",
         )
         digits = {"loss": 10, "|dE/dx|": 4, "|dtheta/dx|": 4, "least margin": 4}
-        columns = tuple(Column(name=name, digits=digits.get(name, 4)) for name in names)
+        tex = {"|dE/dx|": r"$|\partial E/\partial x|$", "|dtheta/dx|": r"$|\partial\theta/\partial x|$"}
+        columns = tuple(Column(name=name, tex=tex.get(name, ""), digits=digits.get(name, 4)) for name in names)
         rows: list[tuple[Cell, ...]] = []
         for c in answer.classes:
             d, k = max(
