@@ -15,6 +15,7 @@ from symland.cli import (  # noqa: F401 - their verbs register themselves
     condense,
     data,
     exchange,
+    geometry,
     paths,
     perceptron,
     questions,

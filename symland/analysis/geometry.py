@@ -1,0 +1,419 @@
+"""Question: how does a network divide the space of its inputs, and where do its gradients form?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
+
+import msgspec
+
+from symland.analysis.question import QUIET, Picture, Question, Setting
+from symland.errors import SpecError
+from symland.exact import parse_exact
+from symland.records import Verdict
+from symland.tables import Column, Enclosed, Sampled, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from symland.landscape.landscape import Landscape
+    from symland.records import FloatArray
+    from symland.spec import LandscapeSpec
+
+__all__ = ["QUESTION", "Geometry", "GeometryOptions", "look"]
+
+SHARES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
+"""Shares of samples that are kept."""
+
+GRADIENTS = (0.5, 0.9, 0.99)
+"""Shares of the gradient."""
+
+FACTORS = (0.5, 1.0, 2.0, 4.0)
+"""Factors of weights."""
+
+DRAWS = 200
+"""Random subsets."""
+
+GRID = 41
+"""Points of a grid along each axis, up to two inputs; 9 above."""
+
+DIGITS = 6
+"""Decimals of an enclosed area."""
+
+
+class Region(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell: the sign of each hidden node, as "+", "-" or "0", a point inside, and the label there."""
+
+    signs: str
+    point: tuple[float, ...]
+    label: int
+
+
+class Component(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the region of one label, and the hidden nodes whose hyperplanes are proved to cut it."""
+
+    label: int
+    nodes: tuple[int, ...]
+
+
+class Band(msgspec.Struct, frozen=True, kw_only=True):
+    """The share of the box without confidence when a part of the network is multiplied by a factor; an estimate."""
+
+    part: str
+    factor: float
+    share: float
+
+
+class Confidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Areas (volumes) in the box.
+
+    Attributes
+    ----------
+    level : Fraction
+        a: no label has a probability above 1 - a in the band.
+    box : Fraction
+        The area of the box.
+    labels, confident : by label
+    band : Enclosed
+    unit_width : tuple of float
+        2 logit(1 - a) / k for each hidden node taken as one logistic unit; 0 for a node without input weights.
+    scaled : tuple of Band
+    """
+
+    level: Fraction
+    box: Fraction
+    labels: dict[str, Enclosed]
+    confident: dict[str, Enclosed]
+    band: Enclosed
+    unit_width: tuple[float, ...]
+    scaled: tuple[Band, ...]
+
+
+class GradientShare(msgspec.Struct, frozen=True, kw_only=True):
+    """The least share of samples that carries this share of the gradient."""
+
+    gradient: float
+    samples: float
+
+
+class NearestShare(msgspec.Struct, frozen=True, kw_only=True):
+    """The share of the gradient that this share of the samples carries, those of smallest margin first."""
+
+    samples: float
+    gradient: float
+
+
+class Subsample(msgspec.Struct, frozen=True, kw_only=True):
+    """The cosine to the whole gradient when this share of samples is kept.
+
+    Attributes
+    ----------
+    share : float
+    cosine : float or None
+        Samples of largest gradient; None where a gradient is 0.
+    confidence_cosine : float or None
+        Samples of smallest margin.
+    random_cosine : float or None
+        Mean over random subsets.
+    random_error : float or None
+        Its standard error.
+    bias : float or None
+        |sum of the chosen - whole| / |whole|, samples of largest gradient.
+    """
+
+    share: float
+    cosine: float | None
+    confidence_cosine: float | None
+    random_cosine: float | None
+    random_error: float | None
+    bias: float | None
+
+
+class Geometry(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "class"}):
+    """The geometry of one network.
+
+    Attributes
+    ----------
+    number : int or None
+        Class, or None for a saved point.
+    inputs : int
+    cells : int
+        Of the hyperplanes of the first hidden layer, in the whole space.
+    zaslavsky : int
+        What as many hyperplanes in general position have.
+    hyperplanes : int
+        Different ones.
+    faces : tuple of int
+        By dimension, for up to three inputs.
+    vertices : points, rounded
+    regions : tuple of Region
+    box : pairs of Fractions
+    components : by label
+        The certified number where the bounds agree, else the lower bound.
+    component_bounds : by label
+        (lower, upper); upper is None where parts inside undecided leaves are not excluded.
+    parts : tuple of Component
+    confidence : Confidence
+    gradient_share : tuple of GradientShare
+    nearest : tuple of NearestShare
+    blocks : by block
+        Mean norm of the gradients of single samples.
+    slopes : (least, mean, largest)
+        Over samples: the product over hidden layers of the largest |sigma'|.
+    subsample : tuple of Subsample
+    verdict : Verdict
+        CERTIFIED where the components of every label are counted.
+    """
+
+    number: int | None
+    inputs: int
+    cells: int
+    zaslavsky: int
+    hyperplanes: int
+    faces: tuple[int, ...]
+    vertices: tuple[tuple[float, ...], ...]
+    regions: tuple[Region, ...]
+    box: tuple[tuple[Fraction, Fraction], ...]
+    components: dict[str, int]
+    component_bounds: dict[str, tuple[int, int | None]]
+    parts: tuple[Component, ...]
+    confidence: Confidence
+    gradient_share: tuple[GradientShare, ...]
+    nearest: tuple[NearestShare, ...]
+    blocks: dict[str, float]
+    slopes: tuple[float, float, float]
+    subsample: tuple[Subsample, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeometryOptions:
+    """Which class, and where."""
+
+    number: Annotated[int | None, "Class to look at; the lowest minimum by default."] = None
+    box: Annotated[str | None, 'Box of inputs, "low,high" for all axes or "low,high;low,high"; around the data.'] = None
+    level: Annotated[str, "a: a probability above 1 - a is confident."] = "0.1"
+    seed: Annotated[int, "Of random subsets."] = 0
+
+
+def look(
+    spec: LandscapeSpec, theta: FloatArray | Sequence[float], options: GeometryOptions, number: int | None = None
+) -> Geometry:
+    """The geometry of the network with parameters theta (P,).
+
+    Raises
+    ------
+    SpecError
+        For more than 6 inputs, a loss without labels, weights that are not finite, or options that cannot be read.
+    """
+    import numpy as np
+
+    from symland.analysis.regions.arrangement import arrange, zaslavsky
+    from symland.analysis.regions.confidence import areas, band_width, scaled_shares
+    from symland.analysis.regions.decision import Tree, components
+    from symland.analysis.regions.gradients import Classifier, gradient_share, nearest_share, subsample
+    from symland.analysis.regions.network import read_network
+    from symland.spec import Loss
+
+    level = parse_exact(options.level, "--level")
+    if not 0 < level < Fraction(1, 2):
+        raise SpecError.at("--level", f"{options.level} is out of range", "write a number between 0 and 1/2")
+    if options.seed < 0:
+        raise SpecError.at("--seed", f"{options.seed} is negative", "write 0 or more")
+    network = read_network(spec, theta)
+    box = _box(spec, options.box)
+    found = arrange(network.hyperplanes, network.n_inputs)
+    classifier = Classifier(network, logistic=spec.loss is Loss.LOGISTIC)
+    places = np.array([[float(c) for c in x] for x in found.witnesses]).reshape(len(found.signs), network.n_inputs)
+    labels = classifier.logits(places).argmax(axis=1)
+    tree = Tree(network, box)
+    counted = components(tree, network.labels)
+    parts = []
+    for k, group in counted.items():
+        for members in group.members[: group.lower]:
+            centres = [[(a + b) / 2 for a, b in tree.place(key)] for key in members]
+            parts.append(Component(label=k, nodes=tuple(_cutting(network.hyperplanes, centres))))
+    by_label, confident, band = areas(network, box, level)
+    axes = [np.linspace(float(a), float(b), GRID if len(box) <= 2 else 9 if len(box) <= 4 else 5) for a, b in box]
+    grid = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
+    scaled = tuple(
+        Band(part=part, factor=f, share=scaled_shares(network, grid, float(level), f, part))
+        for part in ("all", *(f"layer {k + 1}" for k in range(len(network.weights))), "biases")
+        for f in FACTORS
+    )
+    norms = [float(np.linalg.norm([float(w) for w in row])) for row in network.weights[0]]
+    samples = np.array([[float(c) for c in x] for x in spec.data.inputs])
+    gradients = classifier.gradients(samples, spec.data.labels, spec.bias)
+    rng = np.random.default_rng(options.seed)
+    kept = []
+    for share in SHARES:
+        top, near, drawn, error, bias = subsample(gradients, share, rng, DRAWS)
+        kept.append(
+            Subsample(
+                share=share, cosine=top, confidence_cosine=near, random_cosine=drawn, random_error=error, bias=bias
+            )
+        )
+    settled = all(group.lower == group.upper for group in counted.values())
+    volume = Fraction(1)
+    for low, high in box:
+        volume *= high - low
+    return Geometry(
+        number=number,
+        inputs=network.n_inputs,
+        cells=len(found.signs),
+        zaslavsky=zaslavsky(len(found.hyperplanes), found.dimension),
+        hyperplanes=found.distinct,
+        faces=found.faces,
+        vertices=tuple(tuple(float(c) for c in x) for x in found.vertices),
+        regions=tuple(
+            Region(signs="".join("-0+"[s + 1] for s in signs), point=tuple(map(float, x)), label=int(label))
+            for signs, x, label in zip(found.signs, places, labels, strict=True)
+        ),
+        box=box,
+        components={str(k): group.lower for k, group in counted.items()},
+        component_bounds={str(k): (group.lower, group.upper) for k, group in counted.items()},
+        parts=tuple(parts),
+        confidence=Confidence(
+            level=level,
+            box=volume,
+            labels={str(k): _enclosed(*pair) for k, pair in enumerate(by_label)},
+            confident={str(k): _enclosed(*pair) for k, pair in enumerate(confident)},
+            band=_enclosed(*band),
+            unit_width=tuple(band_width(norm, level) if norm else 0.0 for norm in norms),
+            scaled=scaled,
+        ),
+        gradient_share=tuple(
+            GradientShare(gradient=share, samples=gradient_share(gradients.norms, share)) for share in GRADIENTS
+        ),
+        nearest=tuple(
+            NearestShare(samples=share, gradient=nearest_share(gradients.norms, gradients.margin, share))
+            for share in SHARES
+        ),
+        blocks={name: float(norms.mean()) for name, norms in gradients.blocks.items()},
+        slopes=(float(gradients.slopes.min()), float(gradients.slopes.mean()), float(gradients.slopes.max())),
+        subsample=tuple(kept),
+        verdict=Verdict.CERTIFIED if settled else Verdict.UNDECIDED,
+    )
+
+
+def _cutting(hyperplanes: Sequence[Any], centres: Sequence[Sequence[Fraction]]) -> list[int]:
+    """Nodes whose argument is proved to take both signs at points of one part."""
+    found = []
+    for node, plane in enumerate(hyperplanes):
+        seen = set()
+        for x in centres:
+            value = plane.at(x)
+            seen.add((value > 0) - (value < 0))
+            if {1, -1} <= seen:
+                found.append(node)
+                break
+    return found
+
+
+def _enclosed(low: Fraction, high: Fraction) -> Enclosed:
+    """Decimal bounds, rounded outwards."""
+    scale = 10**DIGITS
+    down, up = low * scale // 1, -(-high * scale // 1)
+    return Enclosed(
+        lower=f"{float(Fraction(down, scale)):.{DIGITS}f}", upper=f"{float(Fraction(up, scale)):.{DIGITS}f}"
+    )
+
+
+def _box(spec: LandscapeSpec, text: str | None) -> tuple[tuple[Fraction, Fraction], ...]:
+    """The box that a text names; by default the data's own, with half its side added at each end."""
+    columns = list(zip(*spec.data.inputs, strict=True))
+    if text is None:
+        extents = [(min(c), max(c)) for c in columns]
+        return tuple((a - ((b - a) or 1) / 2, b + ((b - a) or 1) / 2) for a, b in extents)
+    advice = 'write "low,high", or one such pair for each input with ";" between them'
+    pairs = [part.split(",") for part in text.split(";")]
+    if len(pairs) == 1:
+        pairs *= len(columns)
+    if len(pairs) != len(columns) or any(len(pair) != 2 for pair in pairs):
+        raise SpecError.at("--box", f"{text!r} is no box of {len(columns)} inputs", advice)
+    box = tuple((parse_exact(a, "--box"), parse_exact(b, "--box")) for a, b in pairs)
+    if any(a >= b for a, b in box):
+        raise SpecError.at("--box", f"{text!r} has a low end that is not below its high end", advice)
+    return box
+
+
+@final
+class _Geometry(Question[GeometryOptions, Geometry]):
+    name: ClassVar[str] = "geometry"
+    help: ClassVar[str] = "Cells, decision regions, confidence and gradients in the space of inputs."
+    options: ClassVar[type] = GeometryOptions
+    answer: ClassVar[type] = Geometry
+    section: ClassVar[str] = "Geometry of the classifier"
+
+    def ask(
+        self, landscape: Landscape, *others: Landscape, options: GeometryOptions, setting: Setting = QUIET
+    ) -> Geometry:
+        explored = landscape.explored()
+        number = options.number
+        if number is None:
+            number = explored.minima[0] if explored.minima else 0
+        return look(landscape.spec, explored.point(number).theta, options, number)
+
+    def verdict(self, answer: Geometry) -> Verdict:
+        return answer.verdict
+
+    def sentence(self, answer: Geometry) -> str:
+        who = "the saved point" if answer.number is None else f"class {answer.number}"
+        counts = ", ".join(
+            f"label {k}: {low}" if low == high else f"label {k}: {low} to {'?' if high is None else high}"
+            for k, (low, high) in answer.component_bounds.items()
+        )
+        return (
+            f"The hidden nodes of {who} cut the input space into {answer.cells} cells ({answer.zaslavsky} in general "
+            f"position); connected regions in the box ({answer.verdict.value}): {counts}."
+        )
+
+    def tables(self, answer: Geometry) -> tuple[Table, ...]:
+        areas = answer.confidence
+        regions = Table(
+            name="geometry-regions",
+            title="Decision regions in the box",
+            columns=(Column(name="label"), Column(name="regions"), Column(name="area"), Column(name="confident area")),
+            rows=tuple((k, n, areas.labels[k], areas.confident[k]) for k, n in answer.components.items()),
+        )
+        cells = Table(
+            name="geometry-cells",
+            title="Cells of the hidden hyperplanes",
+            columns=(Column(name="cell"), Column(name="signs"), Column(name="label")),
+            rows=tuple((n + 1, r.signs, r.label) for n, r in enumerate(answer.regions[:40])),
+        )
+        kept = Table(
+            name="geometry-subsample",
+            title="Cosine to the whole gradient, by share of samples",
+            columns=(
+                Column(name="share", digits=3),
+                Column(name="largest gradient", digits=5),
+                Column(name="smallest margin", digits=5),
+                Column(name="random", digits=4),
+                Column(name="bias", digits=3),
+            ),
+            rows=tuple(
+                (
+                    s.share,
+                    s.cosine,
+                    s.confidence_cosine,
+                    s.random_cosine
+                    if s.random_cosine is None or s.random_error is None
+                    else Sampled(value=s.random_cosine, error=s.random_error, ess=DRAWS),
+                    s.bias,
+                )
+                for s in answer.subsample
+            ),
+        )
+        return regions, cells, kept
+
+    def figures(self, answer: Geometry, landscape: Landscape) -> Mapping[str, Picture]:
+        if answer.inputs != 2 or answer.number is None:
+            return {}
+        from symland.analysis.regions.pictures import pictures
+
+        return pictures(answer, landscape.spec, landscape.point(answer.number).theta)
+
+
+QUESTION = _Geometry()
