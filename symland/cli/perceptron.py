@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from symland.cli.app import app
 from symland.cli.display import Progress, print_json, print_table, say
-from symland.cli.options import Json
+from symland.cli.options import Json, OptionalFolder
+from symland.errors import SpecError
 
 __all__ = ["perceptron"]
 
@@ -27,9 +28,12 @@ def perceptron(
         Parameter(negative="", help="A rule to try, repeated for more; all by default, none for a committee."),
     ] = None,
     seed: Annotated[int, Parameter(help="Makes it repeatable.")] = 0,
+    output: OptionalFolder = None,
     json: Json = False,
 ) -> int:
     """Count all solutions of binary perceptrons exactly, and place what learning rules find among them.
+
+    With `-o` a picture of the local entropy against distance is written into a directory.
 
     Example: `symland perceptron --size 21 --patterns 11 --instances 20`
     """
@@ -38,6 +42,8 @@ def perceptron(
     from symland.perceptron.study import NEAR, SOLVERS, study
 
     if size > LARGEST_SIZE and units == 1 and solver == ["focusing-bp"]:
+        if output is not None:
+            raise SpecError.at("--output", "a picture of exact counts", f"leave it out above {LARGEST_SIZE} weights")
         return _large(size, patterns, instances, seed, json)
     progress = Progress()
     progress.begin("perceptron")
@@ -52,6 +58,11 @@ def perceptron(
         progress=lambda done, total: progress.advance("instances", done, total),
     )
     progress.end(f"{found.p_solvable:.3g} of the instances have solutions")
+    if output is not None:
+        from symland.figures.perceptron import distance_figure
+        from symland.figures.style import save_figure
+
+        save_figure(distance_figure(found), output, "local-entropy")
     if json:
         print_json({"schema": "symland-perceptron/1", **plain(found)})
         return 0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from symland.cli import main
+from symland.figures.perceptron import distance_figure
 from symland.perceptron.local import bethe_entropy
+from symland.perceptron.study import study
 
 
 def draw(count: int, size: int, seed: int) -> np.ndarray:
@@ -61,8 +64,39 @@ def test_the_command_reports_the_entropy_around_the_solution(capsys: pytest.Capt
     for e in instance["local_entropy"]:
         p = (1 + e["overlap"]) / 2
         assert e["entropy"] < -p * np.log(p) - (1 - p) * np.log(1 - p)
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "-o", "pictures"])
+    assert ended.value.code == 2
+    assert "--output" in capsys.readouterr().err
     command[command.index("40")] = "102"
     with pytest.raises(SystemExit) as ended:
         main(command)
     assert ended.value.code == 2
     assert "--patterns: 102; write 1 to 101" in capsys.readouterr().err
+
+
+def test_the_picture_shows_the_exact_curves(tmp_path: Path) -> None:
+    found = study(9, 4, 2, solvers=("sbpi",))
+    (axes,) = distance_figure(found).axes
+    drawn = {str(line.get_label()): line.get_xydata() for line in axes.lines}
+    assert set(drawn) == set(found.local_entropy)
+    for name, curve in found.local_entropy.items():
+        assert [y for y in curve if y is not None] == pytest.approx([y for _, y in np.asarray(drawn[name])])
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                "perceptron",
+                "--size",
+                "9",
+                "--patterns",
+                "4",
+                "--instances",
+                "2",
+                "--solver",
+                "sbpi",
+                "-o",
+                str(tmp_path),
+            ]
+        )
+    assert ended.value.code == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"local-entropy.pdf", "local-entropy.png"}
