@@ -130,7 +130,7 @@ BAD = [
     (["connect", "0", "--db", "{db}"], "write two"),
     (["connect", "0", "5", "--db", "{db}"], "class 5 is not a minimum"),
     (["connect", "0", "0", "--db", "{db}"], "two classes"),
-    (["path", "0", "5", "--db", "{db}"], "class 5"),
+    (["path", "0", "99", "--db", "{db}"], "99"),
     (["path", "0", "99", "--db", "{db}"], "class 99"),
     (["path", "0", "1", "--db", "{db}", "--temperature", "0"], "temperature"),
     (["path", "0", "1", "--db", "{db}", "--temperature", "nan"], "temperature"),
