@@ -35,7 +35,7 @@ def pictures(answer: Geometry, spec: LandscapeSpec, theta: FloatArray) -> Mappin
     probabilities = classifier.probabilities(plane)
     extent = (x0, x1, y0, y1)
 
-    figure = Figure(figsize=(4.6, 4.0))
+    figure = Figure(figsize=(4.6, 4.0), layout="constrained")
     axes: Any = figure.add_subplot(xlabel="$x_1$", ylabel="$x_2$")
     top = probabilities.max(axis=1)
     axes.imshow(
@@ -48,9 +48,13 @@ def pictures(answer: Geometry, spec: LandscapeSpec, theta: FloatArray) -> Mappin
         signal = float(row[0]) * plane[:, 0] + float(row[1]) * plane[:, 1] + float(offset)
         if signal.min() < 0 < signal.max():
             axes.contour(xs, ys, signal.reshape(shape), levels=[0], colors="black", linewidths=0.8)
+    weight = np.array([[float(w) for w in row] for row in network.weights[0]])
+    signs = np.sign(plane @ weight.T + np.array([float(c) for c in network.biases[0]]))
     for number, region in enumerate(answer.regions, start=1):
-        if x0 < region.point[0] < x1 and y0 < region.point[1] < y1:
-            axes.text(*region.point, str(number), fontsize=8, ha="center", va="center")
+        inside = plane[(signs == [("-0+".index(c) - 1) for c in region.signs]).all(axis=1)]
+        if len(inside):
+            # Cells are convex, so the mean of their points is inside.
+            axes.text(*inside.mean(axis=0), str(number), fontsize=8, ha="center", va="center")
     maps = {
         "geometry": Picture(
             figure=figure,
