@@ -67,6 +67,10 @@ class SampleLoss(ABC):
     def head(self, margins: Sequence[Expr]) -> Expr:
         """head(m) in the primitive functions."""
 
+    @abstractmethod
+    def residual_at_zero(self, target: int | Sequence[Fraction], n_outputs: int) -> tuple[Fraction, ...]:
+        """dell/dz at z = 0."""
+
     def contrast(self, n_outputs: int) -> Matrix | None:
         """B of shape (q, K), or None where it is the identity."""
         return None
@@ -104,6 +108,9 @@ class _Softmax(SampleLoss):
     def head(self, margins: Sequence[Expr]) -> Expr:
         return Softplus(margins[0]) if len(margins) == 1 else Lse0(*margins)
 
+    def residual_at_zero(self, target: int | Sequence[Fraction], n_outputs: int) -> tuple[Fraction, ...]:
+        return tuple(Fraction(1, n_outputs) - (k == target) for k in range(n_outputs))
+
     def contrast(self, n_outputs: int) -> Matrix | None:
         return tuple(tuple(Fraction((i == row) - (i == 0)) for i in range(n_outputs)) for row in range(1, n_outputs))
 
@@ -131,6 +138,10 @@ class _Logistic(SampleLoss):
     def head(self, margins: Sequence[Expr]) -> Expr:
         return Softplus(margins[0])
 
+    def residual_at_zero(self, target: int | Sequence[Fraction], n_outputs: int) -> tuple[Fraction, ...]:
+        assert isinstance(target, int)
+        return (Fraction(1, 2) - target,)
+
     def orientation(self, label: int, n_outputs: int) -> Matrix | None:
         return ((Fraction(1 - 2 * label),),)
 
@@ -153,6 +164,10 @@ class _Squared(SampleLoss):
 
     def head(self, margins: Sequence[Expr]) -> Expr:
         return Add(*(m**2 for m in margins))
+
+    def residual_at_zero(self, target: int | Sequence[Fraction], n_outputs: int) -> tuple[Fraction, ...]:
+        assert not isinstance(target, int)
+        return tuple(-2 * y for y in target)
 
     def classes(self, n_outputs: int) -> int:
         return 0

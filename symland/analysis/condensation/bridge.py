@@ -16,7 +16,8 @@ from symland.errors import SpecError
 from symland.kernels.kernel import CompiledKernel, compile_kernel
 from symland.landscape.landscape import Landscape
 from symland.records import FloatArray, StationaryPoint, Verdict
-from symland.spec import LandscapeSpec, Loss, Penalised
+from symland.spec import LandscapeSpec, Penalised
+from symland.symbolic.losses import LOSSES
 
 __all__ = ["dead_nodes"]
 
@@ -114,7 +115,7 @@ def _energy(spec: LandscapeSpec, multiplicity: Multiplicity, residuals: FloatArr
     """The order that decides for these residuals, and its energy with the residuals taken exactly as they stand."""
     vectors = tuple((*x, Fraction(1)) if spec.bias else tuple(x) for x in spec.data.inputs)
     exact = [[Fraction(float(v)) for v in row] for row in residuals]
-    if spec.loss is Loss.SOFTMAX:
+    if LOSSES[spec.loss].shift_invariant:
         # Residuals of a softmax sum to 0, which rounding must not hide.
         exact = [[-sum(row[1:], Fraction(0)), *row[1:]] for row in exact]
     x = np.array([[float(v) for v in row] for row in vectors])

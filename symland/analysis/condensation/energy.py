@@ -19,7 +19,8 @@ from functools import cached_property
 from symland.analysis.condensation.forms import Form, form_text, kernel_of, moment_form, null_space, plus, times
 from symland.analysis.condensation.multiplicity import HIGHEST_ORDER, Multiplicity
 from symland.errors import SpecError
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import LandscapeSpec
+from symland.symbolic.losses import LOSSES
 
 __all__ = ["Energy", "independent", "leading_energy", "residuals_at_zero", "weight_names"]
 
@@ -111,12 +112,8 @@ def weight_names(n_inputs: int, bias: bool) -> tuple[str, ...]:
 
 def residuals_at_zero(spec: LandscapeSpec) -> Vectors:
     """e_d = dell/dz at z = 0, D vectors of K rationals: softmax 1/K - [c = y], logistic 1/2 - y, squared -2 y."""
-    if spec.loss is Loss.SQUARED:
-        return tuple(tuple(-2 * y for y in row) for row in spec.data.values)
-    if spec.loss is Loss.LOGISTIC:
-        return tuple((Fraction(1, 2) - y,) for y in spec.data.labels)
-    k = spec.n_outputs
-    return tuple(tuple(Fraction(1, k) - (c == y) for c in range(k)) for y in spec.data.labels)
+    loss = LOSSES[spec.loss]
+    return tuple(loss.residual_at_zero(target, spec.n_outputs) for target in spec.data.targets)
 
 
 def independent(residuals: Sequence[Sequence[Fraction]], order: int, vectors: Vectors) -> tuple[Vectors, Vectors]:

@@ -21,7 +21,7 @@ from symland.errors import SpecError
 from symland.program.floats import NumpyAlgebra
 from symland.program.lower import lower
 from symland.records import FloatArray
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import LandscapeSpec
 from symland.symbolic.activation import Z, derive_activation
 
 if TYPE_CHECKING:
@@ -117,12 +117,12 @@ def _errors(spec: LandscapeSpec, theta: FloatArray, test: Dataset) -> tuple[floa
     """(Gibbs, Bayes) on the samples kept back."""
     inputs = np.array([[float(x) for x in row] for row in test.inputs])
     z = outputs_of(spec, theta, inputs)
-    if spec.loss is Loss.SQUARED:
+    if spec.data.values:
         targets = np.array([[float(x) for x in row] for row in test.values])
         single = ((z - targets) ** 2).sum(axis=2).mean()
         return float(single), float(((z.mean(axis=0) - targets) ** 2).sum(axis=1).mean())
     labels = np.array(test.labels)
-    if spec.loss is Loss.LOGISTIC:
+    if spec.n_outputs == 1:
         # ell(z, 1) = ln(1 + exp(-z)).
         z = np.concatenate([np.zeros_like(z), z], axis=2)
     shares = np.exp(z - z.max(axis=2, keepdims=True))
