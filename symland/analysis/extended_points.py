@@ -35,8 +35,9 @@ from symland.rigor.certificate import Certificate
 from symland.rigor.decimals import parse_decimal
 from symland.rigor.inertia import Inertia, inertia
 from symland.rigor.krawczyk import cube
-from symland.spec import LandscapeSpec, Loss, Penalised
+from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.activation import Z, derive_activation
+from symland.symbolic.losses import LOSSES
 from symland.tolerances import count_signs
 
 __all__ = ["certified_cubes", "check_embedding"]
@@ -209,7 +210,7 @@ def _successor(extension: Extension, theta: FloatArray, index: int) -> Successor
 
 def _gauge(spec: LandscapeSpec) -> int:
     """Shifts of all outputs that neither the data's loss nor the penalty feels: exact null vectors of every Hessian."""
-    if spec.loss is not Loss.SOFTMAX:
+    if not LOSSES[spec.loss].shift_invariant:
         return 0
     free_bias = spec.bias and (spec.penalised is Penalised.WEIGHTS or not spec.penalty)
     return int(free_bias) + (0 if spec.penalty else spec.hidden[-1])
