@@ -214,7 +214,6 @@ def look(
     from symland.analysis.regions.decision import Tree, components
     from symland.analysis.regions.gradients import Classifier, gradient_share, nearest_share, subsample
     from symland.analysis.regions.network import read_network
-    from symland.spec import Loss
 
     level = parse_exact(options.level, "--level")
     if not 0 < level < Fraction(1, 2):
@@ -224,7 +223,7 @@ def look(
     network = read_network(spec, theta)
     box = _box(spec, options.box)
     found = arrange(network.hyperplanes, network.n_inputs)
-    classifier = Classifier(network, logistic=spec.loss is Loss.LOGISTIC)
+    classifier = Classifier(network, logistic=spec.n_outputs == 1)
     places = np.array([[float(c) for c in x] for x in found.witnesses]).reshape(len(found.signs), network.n_inputs)
     labels = classifier.logits(places).argmax(axis=1)
     tree = Tree(network, box)

@@ -20,7 +20,7 @@ import numpy as np
 from symland.datasets import BUILTIN_DATA, Dataset, builtin_data
 from symland.errors import SpecError
 from symland.exact import exact_text, parse_exact
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import LandscapeSpec
 from symland.tables import Column, Table
 
 __all__ = ["Cell", "Grid", "Place", "Study", "flipped", "parse_shares", "parse_widths", "plain_text", "study_table"]
@@ -169,7 +169,7 @@ class Grid:
         penalties = [base.penalty] if penalty is None else [parse_exact(p, "--penalty") for p in penalty.split(",")]
         grid = cls(
             base=base,
-            inputs=(base.data,) if inputs is None else _named(inputs, base.loss is not Loss.SQUARED),
+            inputs=(base.data,) if inputs is None else _named(inputs, not base.data.values),
             widths=base.hidden if hidden is None else parse_widths(hidden),
             penalties=tuple(sorted(set(penalties), reverse=True)),
             flips=(Fraction(0),) if flip is None else parse_shares(flip),

@@ -19,7 +19,7 @@ from symland.errors import SpecError
 from symland.expression import Node, parse_activation
 from symland.program.algebra import Algebra
 from symland.records import FloatArray
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import LandscapeSpec
 
 __all__ = ["MOST_INPUTS", "Network", "activation_jet", "read_network"]
 
@@ -74,7 +74,7 @@ def read_network(spec: LandscapeSpec, theta: FloatArray | Sequence[float]) -> Ne
     """
     if spec.n_inputs > MOST_INPUTS:
         raise SpecError.at("data.inputs", f"{spec.n_inputs} inputs", f"geometry takes at most {MOST_INPUTS}")
-    if spec.loss is Loss.SQUARED:
+    if spec.data.values:
         raise SpecError.at("loss.kind", "squared has no labels", "geometry takes softmax or logistic")
     values = [float(t) for t in theta]
     if len(values) != spec.n_parameters:
@@ -91,7 +91,7 @@ def read_network(spec: LandscapeSpec, theta: FloatArray | Sequence[float]) -> Ne
         n, m = block.shape
         weights.append(tuple(tuple(exact[block.offset + i * m : block.offset + (i + 1) * m]) for i in range(n)))
         biases.append((Fraction(0),) * n if bias is None else tuple(exact[bias.slice]))
-    if spec.loss is Loss.LOGISTIC:
+    if spec.n_outputs == 1:
         weights[-1] = ((Fraction(0),) * len(weights[-1][0]), *weights[-1])
         biases[-1] = (Fraction(0), *biases[-1])
     return Network(weights=tuple(weights), biases=tuple(biases), activation=parse_activation(spec.activation))

@@ -11,7 +11,7 @@ from symland.analysis.question import Picture
 from symland.analysis.regions.gradients import Classifier
 from symland.analysis.regions.network import read_network
 from symland.records import FloatArray
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import LandscapeSpec
 
 if TYPE_CHECKING:
     from symland.analysis.geometry import Geometry
@@ -27,7 +27,7 @@ def pictures(answer: Geometry, spec: LandscapeSpec, theta: FloatArray) -> Mappin
     from matplotlib.figure import Figure
 
     network = read_network(spec, theta)
-    classifier = Classifier(network, logistic=spec.loss is Loss.LOGISTIC)
+    classifier = Classifier(network, logistic=spec.n_outputs == 1)
     (x0, x1), (y0, y1) = ((float(a), float(b)) for a, b in answer.box)
     xs, ys = np.linspace(x0, x1, PIXELS), np.linspace(y0, y1, PIXELS)
     plane = np.stack([g.ravel() for g in np.meshgrid(xs, ys)], axis=1)
