@@ -62,6 +62,7 @@ def perceptron(
         from symland.figures.perceptron import distance_figure
         from symland.figures.style import save_figure
 
+        output.mkdir(parents=True, exist_ok=True)
         save_figure(distance_figure(found), output, "local-entropy")
     if json:
         print_json({"schema": "symland-perceptron/1", **plain(found)})

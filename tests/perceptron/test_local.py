@@ -95,8 +95,8 @@ def test_the_picture_shows_the_exact_curves(tmp_path: Path) -> None:
                 "--solver",
                 "sbpi",
                 "-o",
-                str(tmp_path),
+                str(tmp_path / "new"),
             ]
         )
     assert ended.value.code == 0
-    assert {file.name for file in tmp_path.iterdir()} == {"local-entropy.pdf", "local-entropy.png"}
+    assert {file.name for file in (tmp_path / "new").iterdir()} == {"local-entropy.pdf", "local-entropy.png"}
