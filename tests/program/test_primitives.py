@@ -17,11 +17,13 @@ from symland.kernels.rounding import Rounded, RoundingAlgebra
 from symland.program.algebra import Algebra
 from symland.program.balls import BallAlgebra
 from symland.program.digits import DigitsAlgebra
+from symland.program.dual import DualAlgebra
 from symland.program.expressions import ExpressionAlgebra
 from symland.program.floats import NumpyAlgebra
 from symland.program.identity import PRIME, FieldAlgebra
 from symland.program.ir import PRIMITIVES, Instruction
 from symland.program.slopes import SlopeAlgebra
+from symland.program.taylor import TaylorAlgebra
 from symland.symbolic.functions import standard
 
 ARGUMENTS = (Fraction(3, 8), Fraction(-5, 4), Fraction(7, 4))
@@ -49,6 +51,8 @@ ALGEBRAS: dict[str, tuple[Algebra[Any], Callable[[Any], float]]] = {
     "mpmath numbers": (DigitsAlgebra(), float),
     "Arb balls": (BallAlgebra(), float),
     "balls with slopes": (SlopeAlgebra(), lambda x: float(x.value)),
+    "dual numbers": (DualAlgebra(NumpyAlgebra()), lambda x: float(x.a)),
+    "Taylor polynomials": (TaylorAlgebra(), lambda x: float(x.a)),
     "rounded balls": (RoundingAlgebra(), lambda x: float(x.ball)),
 }
 
@@ -83,13 +87,12 @@ def test_no_algebra_is_forgotten_here() -> None:
     import symland.kernels.checks
     import symland.program.proof  # noqa: F401
 
-    def kinds(base: type) -> set[str]:
-        return {kind.__name__ for sub in base.__subclasses__() for kind in (sub,)} | {
-            name for sub in base.__subclasses__() for name in kinds(sub)
-        }
+    def kinds(base: type) -> set[type]:
+        return {kind for sub in base.__subclasses__() for kind in (sub, *kinds(sub))}
 
     tested = {type(algebra).__name__ for algebra, _ in ALGEBRAS.values()} | {"FieldAlgebra"}
-    ours = {name for name in kinds(Algebra) if not name.startswith("_")}
+    product = [kind for kind in kinds(Algebra) if kind.__module__.startswith("symland.")]
+    ours = {kind.__name__ for kind in product if not kind.__name__.startswith("_")}
     assert ours <= tested
 
 
