@@ -19,7 +19,7 @@ from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
 from symland.rigor.enumeration import Progress, enumerate_by_theorem, enumerate_points, examine, theorem_applies
 from symland.rigor.enumeration.examine import Members, _clusters, choose_nodes, examine_batch
-from symland.rigor.enumeration.joint import Lanes, sift
+from symland.rigor.enumeration.joint import Picks, sift
 from symland.rigor.enumeration.known import prove_known
 from symland.rigor.enumeration.matching import match
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
@@ -329,8 +329,8 @@ def test_a_lane_about_a_solution_is_never_dropped_unless_the_list_holds_it() -> 
         low[-1] = np.maximum(low[-1], 0.0)
         nobody, _ = prove_known(problem, [])
         boxes = np.stack([low, high])
-        lanes = Lanes(boxes[:, :5].copy(), boxes[:, None, 5:].copy(), np.arange(40))
-        left = sift(Search.of(problem, nobody), lanes).lanes
+        lanes = Picks(boxes[:, :5].copy(), boxes[:, None, 5:].copy(), np.arange(40))
+        left = sift(Search.of(problem, nobody), lanes).picks
         assert np.array_equal(left.owner, np.arange(40))
         assert (left.reach[0] <= truth[:5] + 1e-9).all()
         assert (left.reach[1] >= truth[:5] - 1e-9).all()

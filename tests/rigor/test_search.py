@@ -19,7 +19,7 @@ from symland.rigor.enumeration import drive, enumerate_by_theorem, enumerate_poi
 from symland.rigor.enumeration.by_theorem import OriginAlone, _timeless
 from symland.rigor.enumeration.drive import EnumerationResult, UndecidedBox
 from symland.rigor.enumeration.examine import examine_batch
-from symland.rigor.enumeration.joint import Lanes, _halve
+from symland.rigor.enumeration.joint import Picks, _halve
 from symland.rigor.enumeration.known import prove_known
 from symland.rigor.enumeration.leaves import NOBODY, SEVERAL, Leaves
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
@@ -134,9 +134,9 @@ def small_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def skipped_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first choice of nodes is not followed."""
-    right = examine._lanes
+    right = examine._picks
     monkeypatch.setattr(
-        examine, "_lanes", lambda rows, nodes, choices, owner: right(rows, nodes, choices[1:], owner[1:])
+        examine, "_picks", lambda rows, nodes, choices, owner: right(rows, nodes, choices[1:], owner[1:])
     )
 
 
@@ -265,7 +265,7 @@ def test_halves_of_a_lane_cover_it() -> None:
     rng = np.random.default_rng(0)
     reach, states = rng.normal(size=(2, 5, 6)), rng.normal(size=(2, 2, 4, 6))
     reach[1], states[1] = reach[0] + 1, states[0] + 1
-    lanes = Lanes(reach, states, np.arange(6))
+    lanes = Picks(reach, states, np.arange(6))
     both = _halve(lanes, np.array([0, 4, 5, 8, 9, 12]))
     for k in range(6):
         pair = both.take(both.owner == k)
@@ -287,12 +287,12 @@ def test_lanes_are_followed_until_the_list_holds_them_or_the_limit_is_reached() 
         states, pull = swapped(states, pull)
         truth, state = np.append(pull, bias)[:, None], states[0][:, None]
         box = np.stack([truth - 1e-3, truth + 2e-3])
-        lanes.append(Lanes(box, np.stack([state - 1e-3, state + 2e-3])[:, None], np.array([n])))
-    failed, owners, copies = joint.follow(search, Lanes.join(lanes), len(thetas), 2000)
+        lanes.append(Picks(box, np.stack([state - 1e-3, state + 2e-3])[:, None], np.array([n])))
+    failed, owners, copies = joint.follow(search, Picks.join(lanes), len(thetas), 2000)
     assert not failed.any()
     assert set(owners.tolist()) == set(range(len(thetas)))
     assert {int(search.known.numbers[c]) for c in copies} == set(range(len(thetas)))
-    failed, owners, _ = joint.follow(search_of(problem, []), Lanes.join(lanes), len(thetas), 5)
+    failed, owners, _ = joint.follow(search_of(problem, []), Picks.join(lanes), len(thetas), 5)
     assert failed.all()
     assert not owners.size
 

@@ -12,10 +12,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from symland.rigor.enumeration.joint import (
+    PICK_LIMIT,
     ENERGY_SLACK,
-    LANE_LIMIT,
     Bounds,
-    Lanes,
+    Picks,
     bound,
     follow,
     only_zero,
@@ -46,8 +46,8 @@ CLUSTER_WIDTH = 0.5
 """... if none is wider than this ..."""
 CLUSTER_PULL = 0.03
 """... and the residual box (P / kappa) is narrower than this, ..."""
-CLUSTER_LANES = 300
-"""... for as many lanes."""
+CLUSTER_PICKS = 300
+"""... for as many picks."""
 ROUNDING_SLACK = 1e-9
 """Granted to rounding in sums of a few doubles below 10^4."""
 
@@ -285,29 +285,29 @@ def _in_use(nodes: Doubles, choices: Choices, rows: int) -> Survivors:
     return Survivors(pull, nodes, choices.size)
 
 
-def _lanes(rows: int, nodes: Doubles, choices: Integers, owner: Integers) -> Lanes:
-    """Choices of nodes as lanes: the residuals that their nodes share, and the boxes of the nodes."""
+def _picks(rows: int, nodes: Doubles, choices: Integers, owner: Integers) -> Picks:
+    """Choices of nodes as picks: the residuals that their nodes share, and the boxes of the nodes."""
     picked = nodes[:, :, choices]
     reach = np.stack([picked[0, :rows].max(axis=2), picked[1, :rows].min(axis=2)])
-    return Lanes(reach, picked[:, rows:].transpose(0, 3, 1, 2), owner)
+    return Picks(reach, picked[:, rows:].transpose(0, 3, 1, 2), owner)
 
 
 def _sift(search: Search, many: list[Listed], results: list[Result]) -> None:
     """Examine the choices of some results once, and keep what is left of their residuals and nodes (in place)."""
     ends = np.cumsum([len(choices) for _, _, choices in many])
     rows = search.problem.samples + 1
-    lanes = Lanes.join([_lanes(rows, nodes, choices, np.arange(len(choices))) for _, nodes, choices in many])
-    lanes.owner = np.arange(ends[-1])
-    found = sift(search, lanes)
-    place = np.searchsorted(ends, found.lanes.owner, side="right")
+    picks = Picks.join([_picks(rows, nodes, choices, np.arange(len(choices))) for _, nodes, choices in many])
+    picks.owner = np.arange(ends[-1])
+    found = sift(search, picks)
+    place = np.searchsorted(ends, found.picks.owner, side="right")
     held = np.searchsorted(ends, found.swallowed, side="right")
     for number, (i, _, choices) in enumerate(many):
-        kept = found.lanes.take(place == number)
+        kept = found.picks.take(place == number)
         if not kept.owner.size:
             results[i] = _joint(found.holders[held == number])
         else:
             left = choices[kept.owner - (ends[number] - len(choices))]
-            results[i] = _hull_of_lanes(kept, left, frozenset(found.holders[held == number].tolist()))
+            results[i] = _hull_of_picks(kept, left, frozenset(found.holders[held == number].tolist()))
 
 
 def _joint(holders: Integers) -> Closed:
@@ -342,30 +342,30 @@ def _follow_clusters(search: Search, crowds: list[int], results: list[Result]) -
         hull = np.concatenate([hull, zero], axis=2)
         choices = np.array(list(combinations_with_replacement(range(hull.shape[2]), problem.nodes)))
         tried.append((i, hull, choices))
-    _follow(search, tried, results, CLUSTER_LANES)
+    _follow(search, tried, results, CLUSTER_PICKS)
 
 
-def _hull_of_lanes(lanes: Lanes, choices: Integers, held: frozenset[int]) -> Survivors:
-    """Every node in the hull of the lanes in which it stands."""
+def _hull_of_picks(picks: Picks, choices: Integers, held: frozenset[int]) -> Survivors:
+    """Every node in the hull of the picks in which it stands."""
     used, node = np.unique(choices, return_inverse=True)
-    boxes = _nobody(lanes.reach.shape[1] + lanes.states.shape[2], used.size)
+    boxes = _nobody(picks.reach.shape[1] + picks.states.shape[2], used.size)
     for j, column in enumerate(node.reshape(choices.shape).T):
-        boxes = _join(boxes, _hulls(column, np.concatenate([lanes.reach, lanes.states[:, j]], axis=1), used.size))
-    pull = np.stack([lanes.reach[0].min(axis=1), lanes.reach[1].max(axis=1)])
-    zero = (boxes[:, lanes.reach.shape[1] :] == 0.0).all(axis=(0, 1))
+        boxes = _join(boxes, _hulls(column, np.concatenate([picks.reach, picks.states[:, j]], axis=1), used.size))
+    pull = np.stack([picks.reach[0].min(axis=1), picks.reach[1].max(axis=1)])
+    zero = (boxes[:, picks.reach.shape[1] :] == 0.0).all(axis=(0, 1))
     return Survivors(pull, boxes[:, :, ~zero], len(choices), held)
 
 
-def _follow(search: Search, few: list[Listed], results: list[Result], limit: int = LANE_LIMIT) -> None:
+def _follow(search: Search, few: list[Listed], results: list[Result], limit: int = PICK_LIMIT) -> None:
     """Follow the choices of some results to the end, and close the results of which none is left (in place)."""
     if not few:
         return
     rows = search.problem.samples + 1
-    lanes = Lanes.join(
-        [_lanes(rows, nodes, choices, np.full(len(choices), place)) for place, (_, nodes, choices) in enumerate(few)]
+    picks = Picks.join(
+        [_picks(rows, nodes, choices, np.full(len(choices), place)) for place, (_, nodes, choices) in enumerate(few)]
     )
-    lanes = lanes.take((lanes.reach[0] <= lanes.reach[1]).all(axis=0))
-    failed, swallowed, holders = follow(search, lanes, len(few), limit)
+    picks = picks.take((picks.reach[0] <= picks.reach[1]).all(axis=0))
+    failed, swallowed, holders = follow(search, picks, len(few), limit)
     for place, (i, _, _) in enumerate(few):
         if not failed[place]:
             results[i] = _joint(holders[swallowed == place])

@@ -1,9 +1,9 @@
 """The joint search: every choice of N nodes of a residual box is followed by itself to the end.
 
-A *lane* is a box of (P, gamma) with one box for each of its N nodes.  It is contracted by the node equations, by the
+A *pick* is a box of (P, gamma) with one box for each of its N nodes.  It is contracted by the node equations, by the
 logits, and by the D linear interval equations in P which the affine forms of its nodes leave; it ends when it is empty
-or lies in the uniqueness box of a known point, and is halved otherwise.  Halves cover their lane, so a residual box
-whose lanes all ended holds no unknown solution.
+or lies in the uniqueness box of a known point, and is halved otherwise.  Halves cover their pick, so a residual box
+whose picks all ended holds no unknown solution.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from symland.rigor.enumeration.search import Engines, Search
 Integers = npt.NDArray[np.intp]
 Booleans = npt.NDArray[np.bool_]
 
-LANE_LIMIT = 2_000
-"""Lanes of one residual box after which it is given back, to be split."""
+PICK_LIMIT = 2_000
+"""Picks of one residual box after which it is given back, to be split."""
 ZERO_REACH = 0.3
 """Node boxes within this distance of 0 (weights) are tested for holding only the zero node."""
 ENERGY_SLACK = 1e-9
 """Absolute slack of v^2 (below 10^4) and relative slack of v: a million times the rounding of a sum of N squares."""
 SHRUNK = 0.6
-"""A lane whose box of P shrank to this share in some direction is examined again before it is halved."""
+"""A pick whose box of P shrank to this share in some direction is examined again before it is halved."""
 NODE_WEIGHT = 1.0
-"""Weight of the looseness of a node's logits against the reach of P in them, when a lane is halved."""
+"""Weight of the looseness of a node's logits against the reach of P in them, when a pick is halved."""
 LEAST_REACH = 1e-9
-"""Reach in the logits below which a lane is given back: it is beyond double precision's use."""
+"""Reach in the logits below which a pick is given back: it is beyond double precision's use."""
 
 
 @dataclass(slots=True)
-class Lanes:
+class Picks:
     """Boxes of (P, gamma), (2, D + 1, k), the nodes' boxes of (U, v), (2, N, m + 1, k), and what each belongs to."""
 
     reach: Doubles
     states: Doubles
     owner: Integers
 
-    def take(self, which: Booleans | Integers) -> Lanes:
-        return Lanes(self.reach[:, :, which], self.states[:, :, :, which], self.owner[which])
+    def take(self, which: Booleans | Integers) -> Picks:
+        return Picks(self.reach[:, :, which], self.states[:, :, :, which], self.owner[which])
 
     @staticmethod
-    def join(parts: list[Lanes]) -> Lanes:
-        return Lanes(
+    def join(parts: list[Picks]) -> Picks:
+        return Picks(
             np.concatenate([p.reach for p in parts], axis=2),
             np.concatenate([p.states for p in parts], axis=3),
             np.concatenate([p.owner for p in parts]),
@@ -111,13 +111,13 @@ def only_zero(engine: Engines, low: Doubles, high: Doubles, samples: int, among:
     return found
 
 
-def _contract(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[Lanes, Doubles]:
-    """Bounds of P, then each node's own contraction, then the logits; the lanes left and their ranges of P before."""
+def _contract(problem: ReducedProblem, engine: Engines, picks: Picks) -> tuple[Picks, Doubles]:
+    """Bounds of P, then each node's own contraction, then the logits; the picks left and their ranges of P before."""
     d, count = problem.samples, problem.nodes
-    before = lanes.reach[1] - lanes.reach[0]
-    found = bound(problem, engine, lanes.reach)
+    before = picks.reach[1] - picks.reach[0]
+    found = bound(problem, engine, picks.reach)
     # sum_j v_j^2 is known within ``energy``: each v_j^2 is what the others leave.
-    states, dead = lanes.states.copy(), found.dead
+    states, dead = picks.states.copy(), found.dead
     least, most = states[0, :, -1] ** 2, states[1, :, -1] ** 2
     for j in range(count):
         spare = found.energy[1] - (least.sum(axis=0) - least[j])
@@ -127,12 +127,12 @@ def _contract(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[L
         states[1, j, -1] = np.minimum(states[1, j, -1], cap)
         states[0, j, -1] = np.maximum(states[0, j, -1], foot)
         dead = dead | (states[0, j, -1] > states[1, j, -1])
-    lanes = Lanes(found.pull, states, lanes.owner).take(~dead)
+    picks = Picks(found.pull, states, picks.owner).take(~dead)
     before = before[:, ~dead]
     shares: list[Doubles] = []
     for j in range(count):
-        zero = (lanes.states[:, j] == 0.0).all(axis=(0, 1))
-        packed = np.concatenate([lanes.reach, lanes.states[:, j]], axis=1)
+        zero = (picks.states[:, j] == 0.0).all(axis=(0, 1))
+        packed = np.concatenate([picks.reach, picks.states[:, j]], axis=1)
         out = engine.contract(low=packed[0], high=packed[1])
         alive = zero | (out.empty == 0.0)
         low, high = out.low, out.high
@@ -140,39 +140,39 @@ def _contract(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[L
         share = np.stack([out.share_low[:d], out.share_high[:d]])
         share[:, :, zero] = 0.0
         alive &= ~only_zero(engine, low, high, d, alive & ~zero)
-        lanes.reach = np.stack([low[: d + 1], high[: d + 1]])
-        lanes.states[0, j], lanes.states[1, j] = low[d + 1 :], high[d + 1 :]
+        picks.reach = np.stack([low[: d + 1], high[: d + 1]])
+        picks.states[0, j], picks.states[1, j] = low[d + 1 :], high[d + 1 :]
         if not alive.all():
-            lanes, before = lanes.take(alive), before[:, alive]
+            picks, before = picks.take(alive), before[:, alive]
             shares = [s[:, :, alive] for s in shares]
             share = share[:, :, alive]
         shares.append(share)
-    low, high = lanes.reach
+    low, high = picks.reach
     box, node = {"pull_low": low[:d], "pull_high": high[:d], "bias_low": low[d], "bias_high": high[d]}, meeting_node(d)
     met = engine.meet(nodes=np.concatenate([node.pack(**box, share_low=s[0], share_high=s[1]) for s in shares]))
-    lanes.reach = np.stack([np.vstack([met.pull_low, met.bias_low]), np.vstack([met.pull_high, met.bias_high])])
+    picks.reach = np.stack([np.vstack([met.pull_low, met.bias_low]), np.vstack([met.pull_high, met.bias_high])])
     alive = met.empty == 0.0
-    return lanes.take(alive), before[:, alive]
+    return picks.take(alive), before[:, alive]
 
 
-def _linear(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[Booleans, Doubles, Doubles]:
+def _linear(problem: ReducedProblem, engine: Engines, picks: Picks) -> tuple[Booleans, Doubles, Doubles]:
     """Affine forms and the linear equations in P, in place.
 
-    Returns which lanes are left, the looseness of each node's logits (N, k) and the reach of each P in them (D, k).
+    Returns which picks are left, the looseness of each node's logits (N, k) and the reach of each P in them (D, k).
     """
     d = problem.samples
-    low, high = lanes.reach[0, :d], lanes.reach[1, :d]
+    low, high = picks.reach[0, :d], picks.reach[1, :d]
     parts, loose, node = [], [], combination_node(d)
-    dead = np.zeros(lanes.owner.size, dtype=bool)
+    dead = np.zeros(picks.owner.size, dtype=bool)
     for j in range(problem.nodes):
-        box = lanes.states[:, j]
+        box = picks.states[:, j]
         out = engine.affine(pull_low=low, pull_high=high, state_low=box[0], state_high=box[1])
         # The zero node has a share of 0 whatever the residuals are.
         zero = (box == 0.0).all(axis=(0, 1))
         for name in ("state_low", "state_high", "constant_low", "constant_high", "slopes"):
             getattr(out, name)[:, zero] = 0.0
         dead |= (out.empty > 0.0) & ~zero
-        lanes.states[0, j], lanes.states[1, j] = out.state_low, out.state_high
+        picks.states[0, j], picks.states[1, j] = out.state_low, out.state_high
         loose.append((out.constant_high - out.constant_low).max(axis=0) * 0.5)
         parts.append(node.pack(constant_low=out.constant_low, constant_high=out.constant_high, slopes=out.slopes))
     middle = (low + high) * 0.5
@@ -180,29 +180,29 @@ def _linear(problem: ReducedProblem, engine: Engines, lanes: Lanes) -> tuple[Boo
         nodes=np.concatenate(parts), pull_low=low, pull_high=high, guess=margin_guess(problem, middle)
     )
     dead |= found.empty > 0.0
-    lanes.reach[0, :d], lanes.reach[1, :d] = found.pull_low, found.pull_high
+    picks.reach[0, :d], picks.reach[1, :d] = found.pull_low, found.pull_high
     return ~dead, np.array(loose), found.influence
 
 
-def _halve(lanes: Lanes, axis: Integers) -> Lanes:
-    """Halve each lane: across P_axis for axis <= D, else across a coordinate of a node, counted through."""
-    k, rows = np.arange(axis.size), lanes.reach.shape[1]
-    count, m1 = lanes.states.shape[1:3]
-    flat = np.concatenate([lanes.reach, lanes.states.reshape(2, count * m1, axis.size)], axis=1)
+def _halve(picks: Picks, axis: Integers) -> Picks:
+    """Halve each pick: across P_axis for axis <= D, else across a coordinate of a node, counted through."""
+    k, rows = np.arange(axis.size), picks.reach.shape[1]
+    count, m1 = picks.states.shape[1:3]
+    flat = np.concatenate([picks.reach, picks.states.reshape(2, count * m1, axis.size)], axis=1)
     both = np.concatenate([flat, flat], axis=2)
     middle = (flat[0, axis, k] + flat[1, axis, k]) * 0.5
     both[1, axis, k] = middle
     both[0, axis, k + axis.size] = middle
     states = both[:, rows:].reshape(2, count, m1, 2 * axis.size)
-    return Lanes(both[:, :rows], states, np.concatenate([lanes.owner, lanes.owner]))
+    return Picks(both[:, :rows], states, np.concatenate([picks.owner, picks.owner]))
 
 
 @dataclass(slots=True)
 class Sifted:
-    """Lanes after one examination, their widths of P before, looseness (N, k), reach (D, k); the owners of lanes that
+    """Picks after one examination, their widths of P before, looseness (N, k), reach (D, k); the owners of picks that
     known points hold, and the copies that hold them."""
 
-    lanes: Lanes
+    picks: Picks
     before: Doubles
     loose: Doubles
     drive: Doubles
@@ -210,27 +210,27 @@ class Sifted:
     holders: Integers
 
 
-def sift(search: Search, lanes: Lanes) -> Sifted:
-    """Examine lanes once: what is empty or held by a known point goes."""
+def sift(search: Search, picks: Picks) -> Sifted:
+    """Examine picks once: what is empty or held by a known point goes."""
     problem, engine, counters = search.problem, search.engine, search.counters
     d = problem.samples
-    counters.lanes += lanes.owner.size
-    counters.node_boxes += 2 * problem.nodes * lanes.owner.size
-    lanes, before = _contract(problem, engine, lanes)
-    if not lanes.owner.size:
-        return Sifted(lanes, before, np.empty((problem.nodes, 0)), np.empty((d, 0)), lanes.owner, lanes.owner)
-    alive, loose, drive = _linear(problem, engine, lanes)
-    holder = search.known.holders(lanes.states[0], lanes.states[1], lanes.reach[0, d], lanes.reach[1, d])
+    counters.picks += picks.owner.size
+    counters.node_boxes += 2 * problem.nodes * picks.owner.size
+    picks, before = _contract(problem, engine, picks)
+    if not picks.owner.size:
+        return Sifted(picks, before, np.empty((problem.nodes, 0)), np.empty((d, 0)), picks.owner, picks.owner)
+    alive, loose, drive = _linear(problem, engine, picks)
+    holder = search.known.holders(picks.states[0], picks.states[1], picks.reach[0, d], picks.reach[1, d])
     held = alive & (holder >= 0)
-    swallowed, holders = lanes.owner[held], holder[held]
+    swallowed, holders = picks.owner[held], holder[held]
     alive &= ~held
-    return Sifted(lanes.take(alive), before[:, alive], loose[:, alive], drive[:, alive], swallowed, holders)
+    return Sifted(picks.take(alive), before[:, alive], loose[:, alive], drive[:, alive], swallowed, holders)
 
 
-def follow(search: Search, lanes: Lanes, owners: int, limit: int) -> tuple[Booleans, Integers, Integers]:
-    """Follow lanes to the end.
+def follow(search: Search, picks: Picks, owners: int, limit: int) -> tuple[Booleans, Integers, Integers]:
+    """Follow picks to the end.
 
-    Returns which owners (numbers below ``owners``) were given back, and for each lane that a known point holds its
+    Returns which owners (numbers below ``owners``) were given back, and for each pick that a known point holds its
     owner and the copy.
     """
     problem = search.problem
@@ -239,27 +239,27 @@ def follow(search: Search, lanes: Lanes, owners: int, limit: int) -> tuple[Boole
     work = np.zeros(owners, dtype=np.intp)
     failed = np.zeros(owners, dtype=bool)
     swallowed, holders = [np.empty(0, dtype=np.intp)], [np.empty(0, dtype=np.intp)]
-    while lanes.owner.size:
-        work += np.bincount(lanes.owner, minlength=owners)
+    while picks.owner.size:
+        work += np.bincount(picks.owner, minlength=owners)
         failed |= work > limit
-        lanes = lanes.take(~failed[lanes.owner])
-        found = sift(search, lanes)
-        lanes, before, loose, drive = found.lanes, found.before, found.loose, found.drive
+        picks = picks.take(~failed[picks.owner])
+        found = sift(search, picks)
+        picks, before, loose, drive = found.picks, found.before, found.loose, found.drive
         swallowed.append(found.swallowed)
         holders.append(found.holders)
-        if not lanes.owner.size:
+        if not picks.owner.size:
             break
-        width = lanes.reach[1] - lanes.reach[0]
+        width = picks.reach[1] - picks.reach[0]
         again = (width[:d] < SHRUNK * before[:d]).any(axis=0)
         size = drive.max(axis=0)
         worst = loose.argmax(axis=0)
         axis = drive.argmax(axis=0)
         k = np.arange(axis.size)
         node = loose[worst, k] * NODE_WEIGHT > size
-        spread = (lanes.states[1] - lanes.states[0])[worst, :, k]
+        spread = (picks.states[1] - picks.states[0])[worst, :, k]
         axis = np.where(node, rows + worst * m1 + spread[:, : m1 - 1].argmax(axis=1), axis)
         tiny = np.maximum(size, loose[worst, k]) < LEAST_REACH
-        failed[lanes.owner[tiny]] = True
+        failed[picks.owner[tiny]] = True
         split = ~again
-        lanes = Lanes.join([lanes.take(again), _halve(lanes.take(split), axis[split])])
+        picks = Picks.join([picks.take(again), _halve(picks.take(split), axis[split])])
     return failed, np.concatenate(swallowed), np.concatenate(holders)

@@ -102,12 +102,12 @@ class Closed:
 
 @dataclass(slots=True)
 class Counters:
-    """Work done: residual boxes, node boxes contracted, choices of nodes, lanes of the joint search."""
+    """Work done: residual boxes, node boxes contracted, choices of nodes, picks of the joint search."""
 
     pull_boxes: int = 0
     node_boxes: int = 0
     combinations: int = 0
-    lanes: int = 0
+    picks: int = 0
     closed: dict[str, int] = field(default_factory=dict)
 
     def close(self, reason: str, count: int = 1) -> None:
@@ -117,7 +117,7 @@ class Counters:
         self.pull_boxes += other.pull_boxes
         self.node_boxes += other.node_boxes
         self.combinations += other.combinations
-        self.lanes += other.lanes
+        self.picks += other.picks
         for reason, count in other.closed.items():
             self.close(reason, count)
 
