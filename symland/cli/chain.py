@@ -14,7 +14,7 @@ from symland.cli.options import DatabaseFile, Folder, Json, OptionalFolder, Over
 from symland.errors import ExplorationError
 
 if TYPE_CHECKING:
-    from symland.explore import Origin
+    from symland.explore import Donor
 
 __all__ = ["certify", "explore", "refine", "report", "run", "show"]
 
@@ -44,7 +44,7 @@ def run(
             output,
             clock=time.monotonic,
             seed=search.seed,
-            origins=_origins(search),
+            donors=_donors(search),
             budget=_budget(search),
             executor=pool,
             listener=Progress(),
@@ -89,7 +89,7 @@ def explore(
             database,
             seed=search.seed,
             max_index=max_index,
-            origins=_origins(search),
+            donors=_donors(search),
             budget=deadline.left(SEARCHING),
             clock=time.monotonic,
             executor=pool,
@@ -220,15 +220,15 @@ def _limits(search: Search) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _origins(search: Search) -> list[Origin]:
+def _donors(search: Search) -> list[Donor]:
     import numpy as np
 
-    from symland.explore import Origin
+    from symland.explore import Donor
     from symland.landscape.database import Database
 
     out = []
-    for path in search.origins or ():
+    for path in search.donors or ():
         with Database.open(path) as database:
             points = database.landscape().explored().points
-            out.append(Origin(layout=database.spec.layout, theta=np.array([point.theta for point in points])))
+            out.append(Donor(layout=database.spec.layout, theta=np.array([point.theta for point in points])))
     return out

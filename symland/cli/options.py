@@ -57,7 +57,7 @@ class Search:
     ] = None
     budget: Annotated[str | None, Parameter(help="Longest time for the whole command, such as 60s or 5m.")] = None
     searches: Annotated[int | None, Parameter(help="Most searches, whatever the rules say; 500000 by default.")] = None
-    origins: Annotated[
+    donors: Annotated[
         list[Path] | None,
         Parameter(
             name="--from",

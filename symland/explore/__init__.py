@@ -19,9 +19,9 @@ from symland.explore.campaign import (
     run_batch_from,
 )
 from symland.explore.coverage import Completeness, Richness, richness
+from symland.explore.donors import Donor, starts_from
 from symland.explore.exploration import Exploration, explore
 from symland.explore.identify import Catalogue, stationary_point
-from symland.explore.origins import Origin, starts_from
 from symland.explore.pathways import Connections, connect, pathways
 from symland.explore.protocol import Kernel, Restriction
 from symland.explore.starts import split_nodes, zero_extension
@@ -36,10 +36,10 @@ __all__ = [
     "Catalogue",
     "Completeness",
     "Connections",
+    "Donor",
     "Exploration",
     "Kernel",
     "KernelFactory",
-    "Origin",
     "Plan",
     "Restriction",
     "Richness",

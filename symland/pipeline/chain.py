@@ -13,8 +13,8 @@ from symland.analysis.answers import ask_into
 from symland.analysis.question import Setting
 from symland.errors import DatabaseError
 from symland.explore import DEFAULT_RULES
+from symland.explore.donors import Donor
 from symland.explore.exploration import MOST_SEARCHES
-from symland.explore.origins import Origin
 from symland.kernels import compile_kernel
 from symland.landscape.database import Database
 from symland.listener import SILENCE, Listener
@@ -63,7 +63,7 @@ def run(
     until: str = DEFAULT_RULES,
     budget: float | None = None,
     max_searches: int = MOST_SEARCHES,
-    origins: Sequence[Origin] = (),
+    donors: Sequence[Donor] = (),
     digits: int = 50,
     executor: Executor | None = None,
     listener: Listener = SILENCE,
@@ -79,7 +79,7 @@ def run(
     budget : float, optional
         Seconds for the whole chain. Each step ends by its share (`SHARES`); what it did not finish is named in the
         result, and the same call goes on with it.
-    origins : sequence of Origin
+    donors : sequence of Donor
         Landscapes whose points are tried first.
 
     Returns
@@ -128,7 +128,7 @@ def run(
                 clock=clock,
                 late=deadline.late,
                 max_searches=max_searches,
-                origins=origins,
+                donors=donors,
                 executor=executor,
                 listener=listener,
             )

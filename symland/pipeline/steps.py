@@ -20,8 +20,8 @@ from symland.errors import DatabaseError, RefinementError
 from symland.explore import DEFAULT_RULES, BatchResult, Exploration, Plan, Richness, explore, parse_rules
 from symland.explore.bands import ATTEMPTS, bridge, search_between
 from symland.explore.coverage import completeness as count_draws
+from symland.explore.donors import Donor, starts_from
 from symland.explore.exploration import MOST_SEARCHES
-from symland.explore.origins import Origin, starts_from
 from symland.explore.pathways import Connections, LostBranch
 from symland.kernels import compile_kernel
 from symland.kernels.remote import kernel_of
@@ -58,7 +58,7 @@ def explore_into(
     budget: float | None = None,
     clock: Callable[[], float] | None = None,
     max_searches: int = MOST_SEARCHES,
-    origins: Sequence[Origin] = (),
+    donors: Sequence[Donor] = (),
     executor: Executor | None = None,
     listener: Listener = SILENCE,
     late: Callable[[], bool] = lambda: False,
@@ -71,7 +71,7 @@ def explore_into(
         Seconds to search for.
     late : callable, optional
         Whether points with a singular Hessian are no longer to be followed: they are counted as open then.
-    origins : sequence of Origin
+    donors : sequence of Donor
         Landscapes whose points are tried first: extended and split, or continued from another penalty.
 
     Raises
@@ -90,7 +90,7 @@ def explore_into(
             f"{database.path}: explored with seed {before['seed']} and max index {before['max_index']}; "
             "give the same, or another file"
         )
-    given = _given(database, origins, seed)
+    given = _given(database, donors, seed)
     if "plan" not in database.meta():
         database.put_meta("plan", plan)
     stored = [BatchResult.from_payload(payload) for _, payload in sorted(database.batches().items())]
@@ -158,12 +158,12 @@ def _interval(richness: Richness) -> tuple[float | None, float | None, float | N
     return low, middle, high
 
 
-def _given(database: Database, origins: Sequence[Origin], seed: int) -> FloatArray | None:
+def _given(database: Database, donors: Sequence[Donor], seed: int) -> FloatArray | None:
     """Starts from other landscapes, stored with the exploration that they belong to."""
     before = database.meta().get("given")
-    if not origins:
+    if not donors:
         return before
-    given = starts_from(database.spec.layout, origins, seed)
+    given = starts_from(database.spec.layout, donors, seed)
     if before is None and not database.batches():
         database.put_meta("given", given)
     elif before is None or not np.array_equal(before, given):

@@ -20,8 +20,8 @@ from symland.analysis.response.decisions import need_labels
 from symland.analysis.response.scoring import read_test_data, score_classes
 from symland.errors import DatabaseError, ReportError, SpecError
 from symland.explore import DEFAULT_RULES
+from symland.explore.donors import Donor
 from symland.explore.exploration import MOST_SEARCHES
-from symland.explore.origins import Origin
 from symland.families.study import Cell, Grid, Place, Study, plain_text, study_table
 from symland.figures import save_figure
 from symland.figures.study import study_figure
@@ -95,7 +95,7 @@ def study_into(
     settings = {**grid.document(), "until": until, "searches": max_searches}
     _begin(path, settings)
     deadline = Deadline.of(clock, budget)
-    origins: dict[Place, Origin] = {}
+    donors: dict[Place, Donor] = {}
     cells: list[Cell] = []
     places = grid.places()
     for number, place in enumerate(places):
@@ -111,7 +111,7 @@ def study_into(
                     budget=deadline.left(),
                     clock=clock,
                     max_searches=max_searches,
-                    origins=[origins[other] for other in grid.neighbours(place) if len(origins[other].theta)],
+                    donors=[donors[other] for other in grid.neighbours(place) if len(donors[other].theta)],
                     executor=executor,
                     listener=_Cells(listener=listener, name=name, done=number, total=len(places)),
                 )
@@ -123,7 +123,7 @@ def study_into(
             done = database.meta()[DONE]
             cells.append(_cell(grid, place, landscape, done, None if scorer is None else scorer(landscape)))
             theta = np.array([point.theta for point in landscape.points]).reshape(-1, spec.n_parameters)
-            origins[place] = Origin(layout=spec.layout, theta=theta)
+            donors[place] = Donor(layout=spec.layout, theta=theta)
         counts = spaced(cells[-1].counts)
         listener.advance(f"cells; {name}: classes by index {counts}", number + 1, len(places))
         _write_index(path, settings, cells)

@@ -12,8 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from symland.rigor.enumeration.joint import (
-    PICK_LIMIT,
     ENERGY_SLACK,
+    PICK_LIMIT,
     Bounds,
     Picks,
     bound,

@@ -8,24 +8,24 @@ import numpy as np
 import pytest
 
 from symland.errors import DatabaseError, ExplorationError
-from symland.explore import Origin, Plan, explore, starts_from
-from symland.explore.origins import SPLITTINGS
+from symland.explore import Donor, Plan, explore, starts_from
+from symland.explore.donors import SPLITTINGS
 from symland.landscape.database import Database
 from symland.pipeline import explore_into
 from symland.spec import load_spec
 from tests.explore.landscapes import xor
 
 
-def origin(hidden: tuple[int, ...], penalty: str) -> Origin:
+def donor(hidden: tuple[int, ...], penalty: str) -> Donor:
     kernel, group = xor(hidden, penalty)
     points = explore(kernel, group).points
-    return Origin(layout=group.layout, theta=np.array([p.theta for p in points]))
+    return Donor(layout=group.layout, theta=np.array([p.theta for p in points]))
 
 
 def test_points_at_another_penalty_lead_to_all_classes_that_have_not_changed_number():
     """5, 12 and 7 classes at both penalties: each continues to one of the same index, by Newton's method alone."""
     kernel, group = xor((2,), "9e-4")
-    source = origin((2,), "1e-3")
+    source = donor((2,), "1e-3")
     plan = Plan(given=starts_from(group.layout, [source], 0), searches=1, batches=1)
     found = explore(kernel, group, plan=plan, max_searches=1)
     assert found.completeness.counts.classes == (5, 12, 7)
@@ -35,7 +35,7 @@ def test_points_at_another_penalty_lead_to_all_classes_that_have_not_changed_num
 
 def test_points_of_a_narrower_network_are_extended_and_split():
     kernel, group = xor((2,), "1e-2")
-    source = origin((1,), "1e-2")
+    source = donor((1,), "1e-2")
     losses = xor((1,), "1e-2")[0].value(source.theta)
     starts = starts_from(group.layout, [source], 3)
     assert len(starts) == (1 + SPLITTINGS) * len(source.theta)
@@ -50,17 +50,17 @@ def test_points_of_a_narrower_network_are_extended_and_split():
 
 
 def test_a_network_that_does_not_extend_to_this_one_is_refused():
-    wide = origin((2,), "1e-2")
+    wide = donor((2,), "1e-2")
     with pytest.raises(ExplorationError, match=r"starts: widths \(2, 2, 2\) do not extend"):
         starts_from(xor((1,), "1e-2")[1].layout, [wide], 0)
 
 
 def test_a_run_with_given_starts_resumes_to_the_same_end_with_or_without_naming_them(tmp_path: Path):
     spec = load_spec("xor", hidden=(1,), penalty="1e-3")
-    source = origin((1,), "1e-2")
+    source = donor((1,), "1e-2")
     whole, broken = tmp_path / "whole.sqlite", tmp_path / "broken.sqlite"
     with Database.create(whole, spec) as database:
-        explore_into(database, seed=2, until="quiet 1e9", origins=[source], max_searches=4000)
+        explore_into(database, seed=2, until="quiet 1e9", donors=[source], max_searches=4000)
         points, batches = database.points(), database.batches()
     with Database.create(broken, spec) as database:
         stored = database.put_batch
@@ -71,11 +71,11 @@ def test_a_run_with_given_starts_resumes_to_the_same_end_with_or_without_naming_
                 raise KeyboardInterrupt
 
         database.put_batch = cut_off  # type: ignore[method-assign]
-        for origins in ([source], ()):
+        for donors in ([source], ()):
             with pytest.raises(KeyboardInterrupt):
-                explore_into(database, seed=2, until="quiet 1e9", origins=origins, max_searches=4000)
-        explore_into(database, seed=2, until="quiet 1e9", origins=[source], max_searches=4000)
+                explore_into(database, seed=2, until="quiet 1e9", donors=donors, max_searches=4000)
+        explore_into(database, seed=2, until="quiet 1e9", donors=[source], max_searches=4000)
         assert database.batches() == batches
         assert [p.theta.tobytes() for p in database.points()] == [p.theta.tobytes() for p in points]
         with pytest.raises(DatabaseError, match="other starts"):
-            explore_into(database, seed=2, origins=[source, source])
+            explore_into(database, seed=2, donors=[source, source])

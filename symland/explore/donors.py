@@ -12,14 +12,14 @@ from symland.explore.starts import split_nodes, zero_extension
 from symland.layout import Layout
 from symland.records import FloatArray, read_only
 
-__all__ = ["SPLITTINGS", "Origin", "starts_from"]
+__all__ = ["SPLITTINGS", "Donor", "starts_from"]
 
 SPLITTINGS = 4
 """Splittings tried of each point of a narrower network; each point is tried once extended by zero nodes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Origin:
+class Donor:
     """Points (n, P) of another landscape and the layout of its network."""
 
     layout: Layout
@@ -31,7 +31,7 @@ class Origin:
             raise ValueError(f"points of {self.theta.shape[1]} parameters for a layout of {self.layout.size}")
 
 
-def starts_from(layout: Layout, origins: Sequence[Origin], seed: int) -> FloatArray:
+def starts_from(layout: Layout, donors: Sequence[Donor], seed: int) -> FloatArray:
     """Starts (n, P) for a network of the given layout, each drawn from the seed and its place.
 
     Points of a network of the same widths are starts themselves, those of a narrower one after extension by zero nodes
@@ -43,16 +43,16 @@ def starts_from(layout: Layout, origins: Sequence[Origin], seed: int) -> FloatAr
         If a network is not this one with narrower hidden layers.
     """
     out = [np.empty((0, layout.size))]
-    for place, origin in enumerate(origins):
-        if origin.layout == layout:
-            out.append(origin.theta)
+    for place, donor in enumerate(donors):
+        if donor.layout == layout:
+            out.append(donor.theta)
             continue
         try:
-            out.append(zero_extension(origin.layout, layout, origin.theta))
+            out.append(zero_extension(donor.layout, layout, donor.theta))
         except ValueError as error:
             raise ExplorationError(
                 f"starts: {error}; give landscapes of this network at another penalty, or with narrower hidden layers"
             ) from None
         rng = np.random.default_rng([seed, place])
-        out += [split_nodes(origin.layout, layout, origin.theta, rng) for _ in range(SPLITTINGS)]
+        out += [split_nodes(donor.layout, layout, donor.theta, rng) for _ in range(SPLITTINGS)]
     return np.vstack(out)
