@@ -117,6 +117,12 @@ reports: $(VENV)/.installed
 	  $(BIN)/symland report --db build/reports/$$name/landscape.sqlite -o reports/$$name || exit 1; \
 	done
 	$(BIN)/symland draw tree --db build/reports/xor-2-1e-3/landscape.sqlite --unfold -o docs/disconnectivity.png
+	$(BIN)/symland study xor --hidden 1..3 --penalty 1e-1,1e-2,1e-3,1e-4,1e-5,1e-6 -o build/reports/grid
+	for cell in build/reports/grid/*.sqlite; do \
+	  $(BIN)/symland connect --db $$cell && $(BIN)/symland certify --db $$cell || exit 1; \
+	done
+	$(BIN)/symland atlas --db build/reports/grid --no-figures -o reports/atlas.html
+	$(BIN)/symland bundle --db build/reports/grid/*.sqlite -o reports/xor.zip
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"
