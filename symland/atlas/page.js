@@ -4,7 +4,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const LANDS = DATA.landscapes;
 const $ = (id) => document.getElementById(id);
-const state = { land: 0, view: "tree", pick: 0, tree: 0, answer: 0, probe: null, log: false };
+const state = { land: 0, view: "tree", pick: 0, tree: 0, answer: 0, probe: null, log: false, at: null };
 
 // Elements ----------------------------------------------------------------------------------------------------------
 
@@ -355,11 +355,44 @@ function mapView() {
       return [mark(c.index, x, y, 5, { class: here ? "pick" : null, ...pickable(c.number, `width ${c.width}, class ${c.number}, ${c.label}`), onclick: () => jump(c) }, ), s("text", { x: x - 12, y: y + 4, "text-anchor": "end", text: c.number })]; })));
 }
 
+// Loss against the parameter, its events, and the counts where the slider stands.
+function branchesView() {
+  const found = land().answers.find((a) => a.name === "follow");
+  if (!found) return h("p", { class: "soft", text: "No diagram is stored for this landscape: see symland follow --help." });
+  const f = found.values, log = f.parameter === "penalty" || f.branches.every((b) => b.parameter.every((v) => v > 0)) && f.parameter !== "t";
+  const scale = (v) => (log ? Math.log10(v) : v), all = f.branches.flatMap((b) => b.parameter.map(scale)), losses = f.branches.flatMap((b) => b.loss);
+  const a = Math.min(...all), b = Math.max(...all), W = 620, H = 400, left = 66, foot = 40;
+  const x = (v) => left + ((W - left - 14) * (scale(v) - a)) / (b - a || 1), { y, ticks } = axis(Math.min(...losses), Math.max(...losses), H - foot - 20, 12, false);
+  const at = Math.min(b, Math.max(a, state.at === null ? scale(land().penalty_value) : state.at)), here = log ? Math.pow(10, at) : at;
+  const held = f.intervals.find((i) => Number(i.low) <= here && (i.high === "inf" || here <= Number(i.high)));
+  const says = h("output", { text: ` ${short(here, 5)}: ${held ? held.counts.map((n, k) => `${n} ${plural(k)}`).join(", ") : "outside the range"}` });
+  const parts = f.branches.flatMap((branch) => { // one piece for each run of equal index
+    const out = []; let piece = [];
+    branch.parameter.forEach((v, k) => {
+      piece.push([v, branch.loss[k]]);
+      if (k + 1 === branch.parameter.length || branch.index[k + 1] !== branch.index[k]) { out.push([branch, branch.index[k], piece]); piece = [[v, branch.loss[k]]]; }
+    });
+    return out;
+  });
+  const steps = []; for (let t = Math.ceil(a); log && t <= b; t++) steps.push(Math.pow(10, t));
+  return [h("label", {}, log ? "λ " : "t ", h("input", { type: "range", id: "at", min: a, max: b, step: (b - a) / 400, value: at, oninput: (e) => { state.at = +e.target.value; draw(); $("at").focus(); } }), says),
+    h("div", { class: "scroll" }, s("svg", { width: W, height: H, viewBox: `0 0 ${W} ${H}`, role: "group", "aria-label": "Bifurcation diagram", style: "max-width:none" },
+      ticks.map((t) => [s("line", { class: "axis", x1: left, x2: W, y1: y(t), y2: y(t) }), s("text", { x: left - 6, y: y(t) + 4, "text-anchor": "end", text: short(t, 4) })]),
+      steps.map((t) => s("text", { x: x(t), y: H - 12, "text-anchor": "middle", text: short(t, 2) })),
+      parts.map(([branch, k, piece]) => s("polyline", { points: piece.map(([v, e]) => `${x(v)},${y(e)}`).join(" "), fill: "none", stroke: colour(k), "stroke-width": k ? 1 : 1.8, "stroke-dasharray": k ? "5 2" : null },
+        s("title", { text: `${nameOf(k)}, ${branch.copies} copies, classes ${branch.classes.join(", ") || "none listed"}` }))),
+      f.events.map((e) => mark(e.kind === "fold" ? 0 : 3, x(Number(e.value)), y(Number(e.loss)), 4, { fill: e.certified ? "var(--ink)" : "none", stroke: "var(--ink)" }, )),
+      s("line", { x1: x(here), x2: x(here), y1: 8, y2: H - foot, stroke: "var(--mark)", "stroke-width": 1.5 }))),
+    h("p", { class: "soft", text: "Full lines are minima. Dots are folds, diamonds other events; filled where certified." }),
+    table(["event", "value", "certified", "index"], f.events.map((e) => h("tr", {}, cells([e.kind, e.value, e.certified ? "yes" : "no", String(e.index)]))))];
+}
+
 // The page ----------------------------------------------------------------------------------------------------------
 
 const VIEWS = [["overview", "Overview", overview], ["tree", "Tree", treeView], ["list", "Classes", listView], ["network", "Network", networkView],
-  ["paths", "Pathways", pathsView], ["answers", "Answers", answersView], ["map", "Embedding", mapView]];
-const views = () => VIEWS.filter(([name]) => name !== "map" || LANDS.some((l) => l.answers.some((a) => a.name === "map")));
+  ["paths", "Pathways", pathsView], ["answers", "Answers", answersView], ["map", "Embedding", mapView], ["branches", "Branches", branchesView]];
+const ASKED = { map: "map", branches: "follow" }; // views that are there where the question was asked
+const views = () => VIEWS.filter(([name]) => !ASKED[name] || LANDS.some((l) => l.answers.some((a) => a.name === ASKED[name])));
 
 function draw() {
   const l = land(), [name, title, view] = VIEWS.find(([v]) => v === state.view), main = $("main");

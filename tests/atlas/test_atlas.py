@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symland.analysis import follow
+from symland.analysis.answers import put_answer
 from symland.atlas import write_atlas
 from symland.cli import main
 from symland.datasets import make_data
@@ -17,6 +19,7 @@ from symland.errors import DatabaseError, ReportError
 from symland.figures.networks import network_outputs
 from symland.landscape.database import Database
 from symland.landscape.exchange import write_csv
+from symland.records import Verdict
 from symland.spec import Loss, builtin
 from tests.atlas.browser import Visit, visit
 from tests.report.invented import fill, make_database
@@ -202,3 +205,31 @@ def test_the_table_of_classes_says_what_an_export_says(page: Path, tmp_path: Pat
     ]
     shown = [c["loss_text"] for c in values_of(page)["landscapes"][0]["classes"]]
     assert all(any(text in row for row in losses) for text in shown)
+
+
+def test_the_slider_of_a_diagram_says_the_counts_of_its_interval(tmp_path: Path) -> None:
+    branch = follow.Branch(
+        isotropy=1, copies=2, classes=(0,), start="range", end="fold",
+        parameter=(1e-3, 5e-3, 1e-2), loss=(0.3, 0.4, 0.5), norm=(1.0, 1.0, 1.0),
+        index=(0, 0, 1), lowest=((0.1,), (0.1,), (-0.1,)),
+    )  # fmt: skip
+    intervals = tuple(
+        follow.Interval(low=low, high=high, counts=counts, copies=counts, morse_sum=1, proved=False)
+        for low, high, counts in (("1e-3", "5e-3", (3, 2)), ("5e-3", "inf", (1,)))
+    )
+    answer = follow.Follow(
+        parameter="penalty", low="1e-3", high="1e-2", events=(), maxwell=(), intervals=intervals, branches=(branch,),
+        found_anew=0, verdict=Verdict.UNDECIDED,
+    )  # fmt: skip
+    with make_database(tmp_path / "a.sqlite", XOR) as database:
+        put_answer(database, follow.QUESTION, answer)
+        path = write_atlas([database], tmp_path / "atlas.html", figures=False)
+    with visit(path) as seen:
+        seen.page.evaluate("location.hash = '#/0/branches/0'")
+        settled(seen)
+        assert len(seen.page.query_selector_all("#view polyline")) == 2
+        for place, said in ((-2.9, "3 minima, 2 transition states"), (-2.1, "1 minima")):
+            seen.page.evaluate(f"$('at').value = {place}; $('at').dispatchEvent(new Event('input'))")
+            settled(seen)
+            assert said in seen.page.inner_text("#view output")
+        assert not seen.said
