@@ -23,7 +23,7 @@ const s = (tag, attributes, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 const NAMES = ["minimum", "transition state"];
 const nameOf = (k) => NAMES[k] || `saddle of index ${k}`;
-const plural = (k) => (k < 2 ? ["minima", "transition states"][k] : `index ${k}`);
+const counted = (n, k) => `${n} ${k > 1 ? `index ${k}` : [["minimum", "minima"], ["transition state", "transition states"]][k][n === 1 ? 0 : 1]}`;
 const colour = (k) => `var(--i${k < 6 ? k : "x"})`;
 const land = () => LANDS[state.land];
 const point = () => land().classes[state.pick];
@@ -195,7 +195,7 @@ function listView() {
       h("td", { class: "number", text: c.loss_text }), h("td", { class: "number", text: c.orbit }), h("td", { text: c.certified ? "yes" : "no" }), h("td", { text: c.label || "" }))))))];
 }
 function matches(c, query) {
-  return query.split(/\s+/).every((word) => !word || String(c.number) === word || nameOf(c.index).includes(word) || plural(c.index).includes(word) ||
+  return query.split(/\s+/).every((word) => !word || String(c.number) === word || nameOf(c.index).includes(word) || counted("", c.index).includes(word) ||
     (c.label || "").toLowerCase().includes(word) || c.loss_text.startsWith(word) || (word === "certified" && c.certified));
 }
 
@@ -365,7 +365,7 @@ function branchesView() {
   const x = (v) => left + ((W - left - 14) * (scale(v) - a)) / (b - a || 1), { y, ticks } = axis(Math.min(...losses), Math.max(...losses), H - foot - 20, 12, false);
   const at = Math.min(b, Math.max(a, state.at === null ? scale(land().penalty_value) : state.at)), here = log ? Math.pow(10, at) : at;
   const held = f.intervals.find((i) => Number(i.low) <= here && (i.high === "inf" || here <= Number(i.high)));
-  const says = h("output", { text: ` ${short(here, 5)}: ${held ? held.counts.map((n, k) => `${n} ${plural(k)}`).join(", ") : "outside the range"}` });
+  const says = h("output", { text: ` ${short(here, 5)}: ${held ? held.counts.map((n, k) => counted(n, k)).join(", ") : "outside the range"}` });
   const parts = f.branches.flatMap((branch) => { // one piece for each run of equal index
     const out = []; let piece = [];
     branch.parameter.forEach((v, k) => {
@@ -398,7 +398,7 @@ function draw() {
   const l = land(), [name, title, view] = VIEWS.find(([v]) => v === state.view), main = $("main");
   const scrolled = [...document.querySelectorAll(".scroll")].map((e) => [e.scrollLeft, e.scrollTop]), same = main.dataset.view === `${state.land}/${name}`;
   const body = name === "overview" ? view() : h("div", { class: "split" }, h("section", { class: "panel", id: "view", "aria-label": title }, view()), h("aside", { class: "panel", id: "card", "aria-label": "Class" }, card()));
-  main.replaceChildren(h("p", { class: "soft", id: "summary", text: `${l.name}: ${l.spec.hidden.join("-")} hidden, λ = ${l.penalty}; ${l.counts.map((n, k) => `${n} ${plural(k)}`).join(", ")}; ${l.wording}` }), ...[body].flat());
+  main.replaceChildren(h("p", { class: "soft", id: "summary", text: `${l.name}: ${l.spec.hidden.join("-")} hidden, λ = ${l.penalty}; ${l.counts.map((n, k) => counted(n, k)).join(", ")}; ${l.wording}` }), ...[body].flat());
   if (same) document.querySelectorAll(".scroll").forEach((e, k) => { if (scrolled[k]) [e.scrollLeft, e.scrollTop] = scrolled[k]; });
   main.dataset.view = `${state.land}/${name}`;
   $("tabs").replaceChildren(...views().map(([v, text]) => h("button", { type: "button", text, "aria-current": v === name ? "page" : null, onclick: () => show(v) })), "");

@@ -17,7 +17,12 @@ __all__ = ["atlas"]
 
 Databases = Annotated[
     list[Path],
-    Parameter(name="--db", consume_multiple=True, negative="", help="Databases, or folders of them; one or more."),
+    Parameter(
+        name="--db",
+        consume_multiple=True,
+        negative="",
+        help="Databases, or folders of them, which are sorted; one or more.",
+    ),
 ]
 
 
@@ -41,6 +46,8 @@ def atlas(
     progress.begin("atlas")
     with ExitStack() as stack:
         databases = [stack.enter_context(Database.open(path)) for given in db for path in _files(given)]
+        if any(given.is_dir() for given in db):
+            databases.sort(key=lambda each: (each.spec.name, each.spec.hidden, -each.spec.penalty))
         path = write_atlas(databases, output, title=title, figures=figures)
     progress.end(f"{len(databases)} landscapes, {path.stat().st_size / 1000:.0f} kB")
     print_files([path], json)

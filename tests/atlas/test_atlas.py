@@ -91,6 +91,16 @@ def test_what_cannot_be_shown_is_one_line(tmp_path: Path, capsys: pytest.Capture
     assert not (tmp_path / "none.html").exists()
 
 
+def test_a_folder_is_shown_in_the_order_of_widths_and_penalties(tmp_path: Path) -> None:
+    for name, spec in (("a", XOR), ("b", XOR.with_(hidden=(1,), penalty="1/1000")), ("c", XOR.with_(hidden=(1,)))):
+        make_database(tmp_path / f"{name}.sqlite", spec).close()
+    with pytest.raises(SystemExit) as caught:
+        main(["atlas", "--db", str(tmp_path), "-o", str(tmp_path / "atlas.html")])
+    assert caught.value.code == 0
+    shown = [(land["spec"]["hidden"], land["penalty"]) for land in values_of(tmp_path / "atlas.html")["landscapes"]]
+    assert shown == [([1], "1/100"), ([1], "1/1000"), ([2], "1/100")]
+
+
 def settled(seen: Visit) -> None:
     seen.page.evaluate("new Promise((r) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(r)), 0))")
 
@@ -228,7 +238,7 @@ def test_the_slider_of_a_diagram_says_the_counts_of_its_interval(tmp_path: Path)
         seen.page.evaluate("location.hash = '#/0/branches/0'")
         settled(seen)
         assert len(seen.page.query_selector_all("#view polyline")) == 2
-        for place, said in ((-2.9, "3 minima, 2 transition states"), (-2.1, "1 minima")):
+        for place, said in ((-2.9, "3 minima, 2 transition states"), (-2.1, "1 minimum")):
             seen.page.evaluate(f"$('at').value = {place}; $('at').dispatchEvent(new Event('input'))")
             settled(seen)
             assert said in seen.page.inner_text("#view output")
