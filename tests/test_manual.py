@@ -16,7 +16,7 @@ BLOCK = re.compile(r"```(console|toml|python)\n(.*?)```", re.DOTALL)
 
 
 SHARED = ("check proof.json", "check first.zip")
-"""They prove a whole tree again, half a minute each: here a twentieth of it, which is no proof and exits with 1."""
+"""They prove a whole tree again, half a minute each: here a fiftieth of it, which is no proof and exits with 1."""
 
 
 def run(command: list[str], folder: Path, ends: tuple[int, ...] = (0,)) -> str:
@@ -39,7 +39,7 @@ def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
             for line in text.strip().splitlines():
                 assert line.startswith("$ symland ")
                 part = line.removeprefix("$ symland ") in SHARED
-                more, ends = (["--share", "0.05"], (1,)) if part else ([], (0,))
+                more, ends = (["--share", "0.02"], (1,)) if part else ([], (0,))
                 printed.append(run([sys.executable, "-m", *shlex.split(line[2:]), *more], tmp_path, ends))
     whole = "\n".join(printed)
     assert "refuted" not in whole

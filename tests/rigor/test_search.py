@@ -227,7 +227,7 @@ def test_boxes_about_a_solution_are_never_closed_by_a_list_without_it(nodes: int
     """Examined again and again, halved by the rules of the search, one of the parts always holds the solution."""
     problem, rng = problem_of(nodes), np.random.default_rng(nodes)
     search = search_of(problem, [], compiled)
-    for theta in hundredth(nodes)[:: 2 if compiled else 6]:
+    for theta in hundredth(nodes)[:: 2 if compiled else 12]:
         states, pull, bias = solution(theta)
         states, pull = swapped(states, pull)
         states = states[np.abs(states).max(axis=1) > 1e-6]
