@@ -8,6 +8,7 @@ where it looks at the time itself.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,6 +77,14 @@ class Deadline:
         def ring(number: int, frame: Any) -> None:
             raise BudgetSpent
 
+        def dropped(unraisable: Any) -> None:
+            # The bell rang in a destructor or in a callback from C, which drop what is raised: it rings again.
+            if issubclass(unraisable.exc_type, BudgetSpent):
+                signal.setitimer(signal.ITIMER_REAL, SHORTEST)
+            else:
+                hook(unraisable)
+
+        hook, sys.unraisablehook = sys.unraisablehook, dropped
         before = signal.signal(signal.SIGALRM, ring)
         signal.setitimer(signal.ITIMER_REAL, max(seconds, SHORTEST))
         try:
@@ -83,3 +92,4 @@ class Deadline:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, before)
+            sys.unraisablehook = hook

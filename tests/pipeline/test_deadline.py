@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -44,6 +45,23 @@ def test_shares_follow_the_order_of_the_steps_and_end_with_the_budget() -> None:
     shares = list(SHARES.values())
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+def test_a_bell_that_rings_in_a_destructor_is_not_lost() -> None:
+    class Slow:
+        def __del__(self) -> None:
+            time.sleep(0.1)
+
+    def work() -> None:
+        with Deadline.of(time.monotonic, 0.02).limit():
+            Slow()
+            time.sleep(5)
+
+    begun, hook = time.monotonic(), sys.unraisablehook
+    with pytest.raises(BudgetSpent):
+        work()
+    assert time.monotonic() - begun < 2
+    assert sys.unraisablehook is hook
 
 
 def test_in_another_thread_a_block_is_not_interrupted() -> None:
