@@ -26,10 +26,6 @@ REPRESENTATIVES = 8
 _SIGMA = smooth("sigma", 1)
 
 
-def _symbols(layout: Layout) -> list[sp.Symbol]:
-    return [sp.Symbol(name) for name in layout.names()]
-
-
 def _layer_inputs(layout: Layout, theta: Sequence[Any], signal: Sequence[Any], layer: int) -> list[Any]:
     weight, bias = layout.weight(layer), layout.biases(layer)
     rows, columns = weight.shape
@@ -80,40 +76,74 @@ def _setting(spec: LandscapeSpec, layer: int) -> str:
     )
 
 
+class _Ground:
+    """What every theorem about an extension stands on: its symbols, both losses, and u = v = 0.
+
+    With more than two new nodes, two of them stand for any two.
+    """
+
+    def __init__(self, extension: Extension) -> None:
+        self.extension = extension if extension.nodes <= 2 else extend(extension.narrow, extension.layer, 2)
+        self.narrow, self.wide = self.extension.narrow.layout, self.extension.wide.layout
+        self.layer, self.widths = extension.layer, "-".join(map(str, self.narrow.widths))
+        self.penalty, self.loss = sp.Symbol("lambda"), smooth("ell", self.narrow.widths[-1])
+        self.theta = [sp.Symbol(name) for name in self.wide.names()]
+        self.x = [sp.Symbol(f"x[{k}]") for k in range(self.narrow.widths[0])]
+        self.old = [self.theta[place] for place in self.extension.old_places]
+        self.narrow_loss = self.loss_of(self.narrow, self.old) + self._squares(self.extension.old_places)
+        self.wide_loss = self.loss_of(self.wide, self.theta) + self._squares(range(self.wide.size))
+        out_value, in_value = sp.symbols("v_0 u_0")
+        self.point = {self.theta[p]: out_value for node in self.extension.outgoing for p in node}
+        self.point |= {self.theta[p]: in_value for node in self.extension.incoming for p in node}
+        self.zero_out = Hypothesis(name="outgoing weights zero", statement="$v = 0$", rules=((out_value, 0),))
+        self.zero_in = Hypothesis(name="incoming weights zero", statement="$u = 0$", rules=((in_value, 0),))
+
+    def _squares(self, places: Sequence[int]) -> Any:
+        return self.penalty * sp.Add(*(self.theta[p] ** 2 for p in places if self.extension.penalised(p)))
+
+    def loss_of(self, layout: Layout, theta: Sequence[Any], lowered: tuple[int, int] = (0, 0)) -> Any:
+        """The loss of one sample without its penalty."""
+        return self.loss(*_forward(layout, theta, self.x, {}, lowered=lowered)[layout.n_layers])
+
+    def shifted(self) -> tuple[dict[int, Any], list[Any]]:
+        """The narrow network's signals with q added to the inputs of the next layer, and d ell / d q at q = 0."""
+        shift = [sp.Symbol(f"q[{i}]") for i in range(self.narrow.widths[self.layer + 1])]
+        signals = _forward(self.narrow, self.old, self.x, {self.layer + 1: shift})
+        loss = self.loss(*signals[self.narrow.n_layers])
+        return signals, [at(partial(loss, q), dict.fromkeys(shift, 0)) for q in shift]
+
+    def slope(self, *places: int) -> Any:
+        """A partial derivative of the wide loss at u = v = 0."""
+        return at(partial(self.wide_loss, *(self.theta[p] for p in places)), self.point)
+
+    def new_gradient(self, by_outgoing: Sequence[Any]) -> tuple[Identity, ...]:
+        """dE/du = 0, and dE/dv_i as given, for every new node."""
+        return (
+            *(Identity(left=self.slope(p)) for node in self.extension.incoming for p in node),
+            *(
+                Identity(left=self.slope(p), right=by_outgoing[i])
+                for node in self.extension.outgoing
+                for i, p in enumerate(node)
+            ),
+        )
+
+    def same_loss(self) -> Identity:
+        """E at u = v = 0 is the narrow network's."""
+        return Identity(left=at(self.wide_loss, self.point), right=self.narrow_loss)
+
+
 def extension_theorem(extension: Extension) -> Theorem:
-    """The theorem for this architecture; with more than two new nodes, two of them stand for any two."""
-    if extension.nodes > 2:
-        extension = extend(extension.narrow, extension.layer, 2)
-    narrow, wide, layer = extension.narrow.layout, extension.wide.layout, extension.layer
+    """The theorem for this architecture."""
+    ground = _Ground(extension)
+    extension, narrow, layer = ground.extension, ground.narrow, ground.layer
     activation = derive_activation(extension.narrow.activation)
-    penalty = sp.Symbol("lambda")
-    theta, x = _symbols(wide), [sp.Symbol(f"x[{k}]") for k in range(narrow.widths[0])]
-    old = [theta[place] for place in extension.old_places]
-    loss = smooth("ell", narrow.widths[-1])
-
-    def squares(places: Sequence[int]) -> Any:
-        return penalty * sp.Add(*(theta[p] ** 2 for p in places if extension.penalised(p)))
-
-    shift = [sp.Symbol(f"q[{i}]") for i in range(narrow.widths[layer + 1])]
-    shifted = _forward(narrow, old, x, {layer + 1: shift})
-    unshifted = loss(*_forward(narrow, old, x, {})[narrow.n_layers])
-    narrow_loss = unshifted + squares(extension.old_places)
-    wide_loss = loss(*_forward(wide, theta, x, {})[wide.n_layers]) + squares(range(wide.size))
+    penalty, zero_out, zero_in = ground.penalty, ground.zero_out, ground.zero_in
+    shifted, residual = ground.shifted()
     # xi: what the new node reads, the signals of the layer before and 1 for its bias.
     xi = [*shifted[layer - 1], *([sp.Integer(1)] if narrow.bias else [])]
-    residual = [at(partial(loss(*shifted[narrow.n_layers]), q), dict.fromkeys(shift, 0)) for q in shift]
-
-    out_value, in_value = sp.symbols("v_0 u_0")
-    point = {theta[p]: out_value for node in extension.outgoing for p in node}
-    point |= {theta[p]: in_value for node in extension.incoming for p in node}
-    zero_out = Hypothesis(name="outgoing weights zero", statement="$v = 0$", rules=((out_value, 0),))
-    zero_in = Hypothesis(name="incoming weights zero", statement="$u = 0$", rules=((in_value, 0),))
     vanishing = Hypothesis(name="sigma(0) = 0", statement=r"$\sigma(0) = 0$", rules=((_SIGMA(0), 0),))
     slope = smooth("sigma", 1, 1)(0)
     every = (zero_out.name, zero_in.name, vanishing.name)
-
-    def entry(*places: int) -> Any:
-        return at(partial(wide_loss, *(theta[p] for p in places)), point)
 
     whole = len(extension.incoming[0]) + len(extension.outgoing[0])
     ins = [_some(node, whole) for node in extension.incoming]
@@ -124,13 +154,13 @@ def extension_theorem(extension: Extension) -> Theorem:
         for b in nodes:
             for kind in (ins, outs):
                 diagonal += [
-                    Identity(left=entry(p, q), right=2 * penalty if p == q and extension.penalised(p) else 0)
+                    Identity(left=ground.slope(p, q), right=2 * penalty if p == q and extension.penalised(p) else 0)
                     for p in kind[a]
                     for q in kind[b]
                     if p <= q
                 ]
             mixed += [
-                Identity(left=entry(p, q), right=slope * residual[i] * xi[m] if a == b else 0)
+                Identity(left=ground.slope(p, q), right=slope * residual[i] * xi[m] if a == b else 0)
                 for m, p in enumerate(ins[a])
                 for i, q in enumerate(outs[b])
             ]
@@ -146,7 +176,7 @@ def extension_theorem(extension: Extension) -> Theorem:
                 r"$E(\theta, 0, 0) = E_{\rm narrow}(\theta)$ for every $\theta$: the gradient and the Hessian in "
                 r"the old parameters are the narrow network's."
             ),
-            obligations=(Identity(left=at(wide_loss, point), right=narrow_loss),),
+            obligations=(ground.same_loss(),),
             uses=every,
         ),
         Step(
@@ -156,7 +186,7 @@ def extension_theorem(extension: Extension) -> Theorem:
                 r"with the old parameters vanish too."
             ),
             obligations=tuple(
-                Identity(left=entry(p)) for node in (*extension.incoming, *extension.outgoing) for p in node
+                Identity(left=ground.slope(p)) for node in (*extension.incoming, *extension.outgoing) for p in node
             ),
             uses=every,
         ),
@@ -179,10 +209,9 @@ def extension_theorem(extension: Extension) -> Theorem:
             uses=every,
         ),
     )
-    widths = "-".join(map(str, narrow.widths))
     return Theorem(
-        identifier=f"extension-{widths}-layer{layer}",
-        title=f"Zero extension of the {widths} network in hidden layer {layer}",
+        identifier=f"extension-{ground.widths}-layer{layer}",
+        title=f"Zero extension of the {ground.widths} network in hidden layer {layer}",
         setting=_setting(extension.narrow, layer),
         conclusion=(
             r"At $u = v = 0$ the loss is the narrow network's, its gradient is $(\nabla E_{\rm narrow}, 0)$, and its "
@@ -204,41 +233,25 @@ def extension_theorem(extension: Extension) -> Theorem:
 
 def shifted_extension_theorem(extension: Extension) -> Theorem:
     """The theorem for an activation with sigma(0) != 0 where the penalty leaves biases alone; see T5-shifted."""
-    if extension.nodes > 2:
-        extension = extend(extension.narrow, extension.layer, 2)
-    narrow, wide, layer = extension.narrow.layout, extension.wide.layout, extension.layer
-    theta, x = _symbols(wide), [sp.Symbol(f"x[{k}]") for k in range(narrow.widths[0])]
-    old = [theta[place] for place in extension.old_places]
-    loss, penalty = smooth("ell", narrow.widths[-1]), sp.Symbol("lambda")
+    ground = _Ground(extension)
+    extension, wide, layer, theta = ground.extension, ground.wide, ground.layer, ground.theta
+    zero_out, zero_in, kappa = ground.zero_out, ground.zero_in, sp.Symbol("kappa")
     bias = wide.biases(layer + 1)
     assert bias is not None
-
-    def squares(places: Sequence[int]) -> Any:
-        return penalty * sp.Add(*(theta[p] ** 2 for p in places if extension.penalised(p)))
-
-    narrow_loss = loss(*_forward(narrow, old, x, {})[narrow.n_layers]) + squares(extension.old_places)
-    wide_loss = loss(*_forward(wide, theta, x, {})[wide.n_layers]) + squares(range(wide.size))
-    out_value, in_value, kappa = sp.symbols("v_0 u_0 kappa")
-    point = {theta[p]: out_value for node in extension.outgoing for p in node}
-    point |= {theta[p]: in_value for node in extension.incoming for p in node}
     sheared = list(theta)
     for i in range(bias.size):
         sheared[bias.offset + i] -= _SIGMA(0) * sp.Add(*(theta[node[i]] for node in extension.outgoing))
     held = [theta[bias.offset + i] for i in range(bias.size)]
     moved = [sheared[bias.offset + i] for i in range(bias.size)]
-    zero_out = Hypothesis(name="outgoing weights zero", statement="$v = 0$", rules=((out_value, 0),))
-    zero_in = Hypothesis(name="incoming weights zero", statement="$u = 0$", rules=((in_value, 0),))
     free = Hypothesis(
         name="next bias free",
         statement=r"the penalty does not hold the biases of the next layer: $\kappa = 0$",
         rules=((kappa, 0),),
     )
     every = (zero_out.name, zero_in.name)
-    lowered = _forward(wide, theta, x, {}, lowered=(layer, extension.nodes))
-    widths = "-".join(map(str, narrow.widths))
     return Theorem(
-        identifier=f"shifted-extension-{widths}-layer{layer}",
-        title=f"Shifted extension of the {widths} network in hidden layer {layer}",
+        identifier=f"shifted-extension-{ground.widths}-layer{layer}",
+        title=f"Shifted extension of the {ground.widths} network in hidden layer {layer}",
         setting=_setting(extension.narrow, layer),
         conclusion=(
             r"At $u = v = 0$ the loss is the narrow network's, and stationary where it is. In the variables "
@@ -254,7 +267,7 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
             Step(
                 name="same loss",
                 claim=r"$E(\theta, 0, 0) = E_{\rm narrow}(\theta)$ for every $\theta$.",
-                obligations=(Identity(left=at(wide_loss, point), right=narrow_loss),),
+                obligations=(ground.same_loss(),),
                 uses=every,
             ),
             Step(
@@ -264,17 +277,7 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
                     r"narrow}/\partial "
                     r"b_{l+1,i}$ for every $\theta$: zero at a stationary point."
                 ),
-                obligations=(
-                    *(Identity(left=at(partial(wide_loss, theta[p]), point)) for n in extension.incoming for p in n),
-                    *(
-                        Identity(
-                            left=at(partial(wide_loss, theta[p]), point),
-                            right=_SIGMA(0) * partial(narrow_loss, held[i]),
-                        )
-                        for node in extension.outgoing
-                        for i, p in enumerate(node)
-                    ),
-                ),
+                obligations=ground.new_gradient([_SIGMA(0) * partial(ground.narrow_loss, own) for own in held]),
                 uses=every,
             ),
             Step(
@@ -286,8 +289,8 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
                 ),
                 obligations=(
                     Identity(
-                        left=loss(*_forward(wide, sheared, x, {})[wide.n_layers]) + kappa * sum(b**2 for b in moved),
-                        right=loss(*lowered[wide.n_layers]) + kappa * sum(b**2 for b in held),
+                        left=ground.loss_of(wide, sheared) + kappa * sum(b**2 for b in moved),
+                        right=ground.loss_of(wide, theta, (layer, extension.nodes)) + kappa * sum(b**2 for b in held),
                     ),
                 ),
                 uses=(free.name,),
@@ -298,45 +301,30 @@ def shifted_extension_theorem(extension: Extension) -> Theorem:
 
 def nonvanishing_theorem(extension: Extension) -> Theorem:
     """The theorem for sigma(0) != 0 under a penalty on all parameters: which points extend; see T5-nonvanishing."""
-    if extension.nodes > 2:
-        extension = extend(extension.narrow, extension.layer, 2)
-    narrow, wide, layer = extension.narrow.layout, extension.wide.layout, extension.layer
+    ground = _Ground(extension)
+    extension, layer, zero_out, zero_in = ground.extension, ground.layer, ground.zero_out, ground.zero_in
     activation = derive_activation(extension.narrow.activation)
-    theta, x = _symbols(wide), [sp.Symbol(f"x[{k}]") for k in range(narrow.widths[0])]
-    old = [theta[place] for place in extension.old_places]
-    loss, penalty = smooth("ell", narrow.widths[-1]), sp.Symbol("lambda")
-    shift = [sp.Symbol(f"q[{i}]") for i in range(narrow.widths[layer + 1])]
-    shifted = loss(*_forward(narrow, old, x, {layer + 1: shift})[narrow.n_layers])
-    narrow_loss = loss(*_forward(narrow, old, x, {})[narrow.n_layers]) + penalty * sp.Add(*(t**2 for t in old))
-    wide_loss = loss(*_forward(wide, theta, x, {})[wide.n_layers]) + penalty * sp.Add(*(t**2 for t in theta))
-    out_value, in_value = sp.symbols("v_0 u_0")
-    point = {theta[p]: out_value for node in extension.outgoing for p in node}
-    point |= {theta[p]: in_value for node in extension.incoming for p in node}
-    zero_out = Hypothesis(name="outgoing weights zero", statement="$v = 0$", rules=((out_value, 0),))
-    zero_in = Hypothesis(name="incoming weights zero", statement="$u = 0$", rules=((in_value, 0),))
     every = (zero_out.name, zero_in.name)
-    bias, value = wide.biases(layer + 1), activation.expression.subs(Z, 0)
+    bias, value = ground.wide.biases(layer + 1), activation.expression.subs(Z, 0)
     sign = 1 if float(value) > 0 else -1
     # A logarithm's sign is read off its exponential.
     nonzero = sp.exp(value) - 1 if value.has(sp.log) else value
 
-    def slope(i: int) -> Any:
-        """dE/dv_i: by the next bias where there is one, else by what is added to the next layer's input."""
-        if bias is None:
-            return _SIGMA(0) * at(partial(shifted, shift[i]), dict.fromkeys(shift, 0))
-        own = theta[bias.offset + i]
-        return _SIGMA(0) * (partial(narrow_loss, own) - 2 * penalty * own)
-
+    # dE/dv_i: by the next bias where there is one, else by what is added to the next layer's input.
+    if bias is None:
+        slopes = [_SIGMA(0) * residual for residual in ground.shifted()[1]]
+    else:
+        held = ground.theta[bias.offset : bias.offset + bias.size]
+        slopes = [_SIGMA(0) * (partial(ground.narrow_loss, own) - 2 * ground.penalty * own) for own in held]
     where = r"$\lambda b_{l+1} = 0$" if bias is not None else r"the mean slopes in the next layer's inputs vanish"
     formula = (
         r"\partial E/\partial v_i = \sigma(0) (\partial E_{\rm narrow}/\partial b_{l+1,i} - 2\lambda\,b_{l+1,i})"
         if bias is not None
         else r"\partial E/\partial v_i = \sigma(0)\,\partial \ell/\partial a_i"
     )
-    widths = "-".join(map(str, narrow.widths))
     return Theorem(
-        identifier=f"nonvanishing-{widths}-layer{layer}",
-        title=f"Which points of the {widths} network extend in hidden layer {layer}, where sigma(0) is not zero",
+        identifier=f"nonvanishing-{ground.widths}-layer{layer}",
+        title=f"Which points of the {ground.widths} network extend in hidden layer {layer}, where sigma(0) is not zero",
         setting=_setting(extension.narrow, layer),
         conclusion=(
             rf"At $u = v = 0$ the loss is the narrow network's. A stationary point extends if and only if {where}: "
@@ -355,20 +343,13 @@ def nonvanishing_theorem(extension: Extension) -> Theorem:
             Step(
                 name="same loss",
                 claim=r"$E(\theta, 0, 0) = E_{\rm narrow}(\theta)$ for every $\theta$.",
-                obligations=(Identity(left=at(wide_loss, point), right=narrow_loss),),
+                obligations=(ground.same_loss(),),
                 uses=every,
             ),
             Step(
                 name="new gradient",
                 claim=rf"$\partial E/\partial u = 0$ and ${formula}$ for every $\theta$.",
-                obligations=(
-                    *(Identity(left=at(partial(wide_loss, theta[p]), point)) for n in extension.incoming for p in n),
-                    *(
-                        Identity(left=at(partial(wide_loss, theta[p]), point), right=slope(i))
-                        for node in extension.outgoing
-                        for i, p in enumerate(node)
-                    ),
-                ),
+                obligations=ground.new_gradient(slopes),
                 uses=every,
             ),
         ),
