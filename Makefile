@@ -121,6 +121,7 @@ reports: $(VENV)/.installed
 	for cell in build/reports/grid/*.sqlite; do \
 	  $(BIN)/symland connect --db $$cell && $(BIN)/symland certify --db $$cell || exit 1; \
 	done
+	$(BIN)/symland report --db build/reports/grid -o reports/xor-family
 	$(BIN)/symland atlas --db build/reports/grid --no-figures -o reports/atlas.html
 	$(BIN)/symland bundle --db build/reports/grid/*.sqlite -o reports/xor.zip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -10,20 +9,9 @@ from cyclopts import Parameter
 
 from symland.cli.app import app
 from symland.cli.display import Progress, print_files
-from symland.cli.options import Json
-from symland.errors import DatabaseError
+from symland.cli.options import Databases, Json, open_databases
 
 __all__ = ["atlas"]
-
-Databases = Annotated[
-    list[Path],
-    Parameter(
-        name="--db",
-        consume_multiple=True,
-        negative="",
-        help="Databases, or folders of them, which are sorted; one or more.",
-    ),
-]
 
 
 @app.command
@@ -40,24 +28,10 @@ def atlas(
     Example: `symland atlas --db xor-1.sqlite xor-2.sqlite -o atlas.html`
     """
     from symland.atlas import write_atlas
-    from symland.landscape.database import Database
 
     progress = Progress()
     progress.begin("atlas")
-    with ExitStack() as stack:
-        databases = [stack.enter_context(Database.open(path)) for given in db for path in _files(given)]
-        if any(given.is_dir() for given in db):
-            databases.sort(key=lambda each: (each.spec.name, each.spec.hidden, -each.spec.penalty))
+    with open_databases(db) as databases:
         path = write_atlas(databases, output, title=title, figures=figures)
     progress.end(f"{len(databases)} landscapes, {path.stat().st_size / 1000:.0f} kB")
     print_files([path], json)
-
-
-def _files(given: Path) -> list[Path]:
-    """The databases of a folder, or the file itself."""
-    if not given.is_dir():
-        return [given]
-    found = sorted(given.rglob("*.sqlite"))
-    if not found:
-        raise DatabaseError(f"{given}: a folder without a database; give files, or a folder with .sqlite files")
-    return found

@@ -10,7 +10,19 @@ from cyclopts import Parameter
 from symland.cli.account import OPEN, complain, show_account
 from symland.cli.app import app
 from symland.cli.display import Progress, print_files, print_json, print_table, say
-from symland.cli.options import DatabaseFile, Folder, Json, OptionalFolder, Overrides, Search, Spec, executor, read_spec
+from symland.cli.options import (
+    DatabaseFile,
+    Databases,
+    Folder,
+    Json,
+    OptionalFolder,
+    Overrides,
+    Search,
+    Spec,
+    executor,
+    open_databases,
+    read_spec,
+)
 from symland.errors import ExplorationError
 
 if TYPE_CHECKING:
@@ -187,16 +199,16 @@ def show(
 
 
 @app.command
-def report(*, db: DatabaseFile, output: Folder, json: Json = False) -> None:
-    """Write the LaTeX report, with its figures, from a database.
+def report(*, db: Databases, output: Folder, json: Json = False) -> None:
+    """Write the LaTeX report, with its figures, from a database; from several, or a folder, that of the family.
 
     Example: `symland report --db xor.sqlite -o report`
     """
-    from symland.landscape.database import Database
-    from symland.report import write_report
+    from symland.report import write_family, write_report
 
-    with Database.open(db) as database:
-        print_files(write_report(database, output), json)
+    with open_databases(db) as databases:
+        single = len(databases) == 1 and not db[0].is_dir()
+        print_files(write_report(databases[0], output) if single else write_family(databases, output), json)
 
 
 def _unfinished(steps: list[str]) -> int:

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,12 +14,25 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from symland.errors import ExplorationError, SpecError
+from symland.errors import DatabaseError, ExplorationError, SpecError
 
 if TYPE_CHECKING:
+    from symland.landscape.database import Database
     from symland.spec import LandscapeSpec
 
-__all__ = ["DatabaseFile", "Folder", "Json", "OptionalFolder", "Overrides", "Search", "Spec", "executor", "read_spec"]
+__all__ = [
+    "DatabaseFile",
+    "Databases",
+    "Folder",
+    "Json",
+    "OptionalFolder",
+    "Overrides",
+    "Search",
+    "Spec",
+    "executor",
+    "open_databases",
+    "read_spec",
+]
 
 SCHEDULER_SECONDS = 10
 """How long a Dask scheduler may take to answer, in seconds."""
@@ -28,6 +41,15 @@ DatabaseFile = Annotated[Path, Parameter(name="--db", help="The landscape's data
 Folder = Annotated[Path, Parameter(name=["--output", "-o"], help="Directory to write into.")]
 OptionalFolder = Annotated[Path | None, Parameter(name=["--output", "-o"], help="Directory to write into.")]
 Spec = Annotated[str, Parameter(help="A TOML file or a built-in name: xor, xor-pm, parity3, iris.")]
+Databases = Annotated[
+    list[Path],
+    Parameter(
+        name="--db",
+        consume_multiple=True,
+        negative="",
+        help="Databases, or folders of them, which are sorted; one or more.",
+    ),
+]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document on standard output.")]
 
 
@@ -141,3 +163,31 @@ def _dask(address: str) -> Iterator[Executor]:
         raise ExplorationError(
             f"--scheduler: {address!r} is gone; finished batches are kept, so start it and run again"
         ) from None
+
+
+@contextmanager
+def open_databases(given: list[Path]) -> Iterator[list[Database]]:
+    """The databases that are named, and those in folders; where there is a folder, by name, width and falling penalty.
+
+    Raises
+    ------
+    DatabaseError
+        If a folder holds none, or one cannot be opened.
+    """
+    from symland.landscape.database import Database
+
+    with ExitStack() as stack:
+        databases = [stack.enter_context(Database.open(path)) for each in given for path in _files(each)]
+        if any(each.is_dir() for each in given):
+            databases.sort(key=lambda each: (each.spec.name, each.spec.hidden, -each.spec.penalty))
+        yield databases
+
+
+def _files(given: Path) -> list[Path]:
+    """The databases of a folder, or the file itself."""
+    if not given.is_dir():
+        return [given]
+    found = sorted(given.rglob("*.sqlite"))
+    if not found:
+        raise DatabaseError(f"{given}: a folder without a database; give files, or a folder with .sqlite files")
+    return found

@@ -18,7 +18,7 @@ from symland.errors import ReportError
 from symland.figures.style import WIDTH, empty_figure, index_colour, styled
 from symland.landscape.tree import DisconnectivityTree
 
-__all__ = ["disconnectivity_figure"]
+__all__ = ["disconnectivity_figure", "draw_tree"]
 
 SHOULDER = 0.05
 """Height of the stem above a root, and of the slanted end of a branch in that style, as a fraction of the axis."""
@@ -63,11 +63,36 @@ def disconnectivity_figure(
     """
     if not tree.nodes:
         raise ReportError("there is no minimum to draw; explore first")
-    lowest, highest = (f(node.loss for node in tree.nodes) for f in (min, max))
+    lowest = min(node.loss for node in tree.nodes)
     if log_loss and lowest <= 0:
         raise ReportError(f"the loss {lowest:.3g} has no logarithm; draw with a linear axis")
     figure = empty_figure(height, width)
     axes = figure.add_subplot()
+    scale = None
+    if colours is not None:
+        values = [colours[tree.nodes[leaf].minimum] for leaf in tree.leaves]
+        scale = ScalarMappable(Normalize(min(values), max(values)), "viridis")
+    shades = {}
+    if scale is not None and colours is not None:
+        shades = {leaf: scale.to_rgba(np.array(colours[tree.nodes[leaf].minimum])) for leaf in tree.leaves}
+    draw_tree(axes, tree, label=label, shades=shades, log_loss=log_loss, slanted=slanted)
+    if scale is not None:
+        figure.colorbar(scale, ax=axes, label=colour_label, shrink=0.7, pad=0.01)
+    return figure
+
+
+def draw_tree(
+    axes: Axes,
+    tree: DisconnectivityTree,
+    *,
+    label: Callable[[Hashable], str] | None = None,
+    labels: bool = True,
+    shades: Mapping[int, Any] | None = None,
+    log_loss: bool = False,
+    slanted: bool = False,
+) -> None:
+    """Draw a tree with at least one minimum into axes; `shades` are the colours of leaves by their places."""
+    lowest, highest = (f(node.loss for node in tree.nodes) for f in (min, max))
     if log_loss:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0, 7.0)))
@@ -77,17 +102,10 @@ def disconnectivity_figure(
     from_axis: Callable[[float], float] = (lambda y: 10.0**y) if log_loss else float
     span = (to_axis(highest) - to_axis(lowest)) or 1.0
     x = tree.positions()
-    scale = None
-    if colours is not None:
-        values = [colours[tree.nodes[leaf].minimum] for leaf in tree.leaves]
-        scale = ScalarMappable(Normalize(min(values), max(values)), "viridis")
     parents = tree.parents()
-    lines, shades = [], []
+    lines, colours = [], []
     for place, node in enumerate(tree.nodes):
         low = to_axis(node.loss)
-        shade: Any = "0.25"
-        if scale is not None and colours is not None and not node.children:
-            shade = scale.to_rgba(np.array(colours[node.minimum]))
         if place not in parents:
             top = low + SHOULDER * span
             lines.append([(x[place], node.loss), (x[place], from_axis(top))])
@@ -96,13 +114,13 @@ def disconnectivity_figure(
             top = to_axis(tree.nodes[parent].loss)
             bend = max(low, top - SHOULDER * span) if slanted else top
             lines.append([(x[place], node.loss), (x[place], from_axis(bend)), (x[parent], tree.nodes[parent].loss)])
-        shades.append(shade)
+        colours.append((shades or {}).get(place, "0.25"))
     many = len(tree.leaves) > MOST_LABELS
     axes.add_collection(
-        LineCollection(lines, colors=shades, linewidths=0.6 if many else 1.1, capstyle="round", joinstyle="round")
+        LineCollection(lines, colors=colours, linewidths=0.6 if many else 1.1, capstyle="round", joinstyle="round")
     )
-    leaf_shades = [shades[leaf] if scale is not None else index_colour(0) for leaf in tree.leaves]
-    _mark_minima(axes, tree, x, label, many, leaf_shades)
+    leaf_colours = [colours[leaf] if shades else index_colour(0) for leaf in tree.leaves]
+    _mark_minima(axes, tree, x, label if labels else _nameless, many, leaf_colours)
     axes.set_xlim(-0.7, len(tree.leaves) - 0.3)
     axes.set_ylim(
         from_axis(to_axis(lowest) - (0.1 if not many else 0.04) * span), from_axis(to_axis(highest) + 0.06 * span)
@@ -110,9 +128,10 @@ def disconnectivity_figure(
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.set_ylabel("loss $E$")
-    if scale is not None:
-        figure.colorbar(scale, ax=axes, label=colour_label, shrink=0.7, pad=0.01)
-    return figure
+
+
+def _nameless(minimum: Hashable) -> str:
+    return ""
 
 
 def _mark_minima(

@@ -1,32 +1,74 @@
-"""Counts of a study against the width and against the penalty."""
+"""The quantities of a grid of landscapes against the width and against the penalty, and its disconnectivity graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from symland.errors import ReportError
-from symland.figures.style import empty_figure, index_colour, index_mark, index_name, styled
+from symland.figures.disconnectivity import draw_tree
+from symland.figures.style import empty_figure, index_colour, index_mark, styled
+from symland.landscape.tree import DisconnectivityTree
+from symland.tex import fraction_tex
 
-__all__ = ["study_figure"]
+__all__ = ["Measured", "study_figure", "tree_grid_figure"]
 
 DASHES = ("-", "--", ":", "-.")
 """Line styles of the curves of one panel, repeated where there are more."""
 
-Counted = tuple[int, str, Sequence[int]]
-"""Width, penalty as text, and classes by index of one cell."""
+QUANTITIES = ("minima", "transition states", "higher saddles", "transition states / minima", "copies", "lowest loss")
+"""The panels, in their order: classes of minima, of transition states and of higher index, the ratio of the first two,
+all labelled copies, and the loss of the lowest minimum."""
+
+COUNTED = QUANTITIES[:3]
+"""Those whose axis has whole numbers and begins at zero."""
+
+GROWING = ("copies", "lowest loss")
+"""Those that are drawn on a logarithmic axis."""
+
+TREE_HEIGHT = 1.5
+"""Inches of a row of disconnectivity graphs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What one landscape of a grid adds to a figure: its place, classes and copies by index, and its lowest loss."""
+
+    hidden: int
+    penalty: Fraction
+    counts: Sequence[int]
+    copies: Sequence[int]
+    lowest: float | None
+
+    def value(self, quantity: str) -> float | None:
+        """One of `QUANTITIES`; None where there is none."""
+        minima, states = (self.counts[k] if k < len(self.counts) else 0 for k in (0, 1))
+        match quantity:
+            case "minima":
+                return minima
+            case "transition states":
+                return states
+            case "higher saddles":
+                return sum(self.counts[2:])
+            case "transition states / minima":
+                return states / minima if minima else None
+            case "copies":
+                return sum(self.copies) or None
+        return self.lowest
 
 
 @styled
-def study_figure(cells: Sequence[Counted], *, against: str, height: float = 3.0) -> Figure:
-    """Minima and transition states against the width, a curve for each penalty; or the other way round.
+def study_figure(cells: Sequence[Measured], *, against: str, height: float = 4.6) -> Figure:
+    """Six quantities of a grid against the width, a curve for each penalty; or the other way round.
 
     Parameters
     ----------
-    cells : sequence of (width, penalty, classes by index)
+    cells : sequence of Measured
     against : "hidden" or "penalty"
 
     Raises
@@ -38,35 +80,80 @@ def study_figure(cells: Sequence[Counted], *, against: str, height: float = 3.0)
         raise ReportError("there is no cell to draw; run the study first")
     wide = against == "hidden"
     figure = empty_figure(height)
-    panels = figure.subplots(1, 2)
-    curves = sorted({Fraction(p) if wide else Fraction(h) for h, p, _ in cells}, reverse=wide)
-    for index, axes in enumerate(panels):
-        for number, curve in enumerate(curves):
-            points = sorted(
-                (float(h) if wide else float(Fraction(p)), counts[index] if index < len(counts) else 0)
-                for h, p, counts in cells
-                if (Fraction(p) if wide else Fraction(h)) == curve
-            )
-            axes.plot(
-                [x for x, _ in points],
-                [y for _, y in points],
-                color=index_colour(number),
-                marker=index_mark(number),
-                linestyle=DASHES[number // 6 % len(DASHES)],
-                markersize=4,
-                linewidth=1.1,
-                label=rf"$\lambda$ = {float(curve):g}" if wide else f"$N_h$ = {curve}",
-            )
-        axes.set_title(index_name(index))
-        axes.set_ylim(0, None)
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    panels = figure.subplots(2, 3, sharex=True)
+    for quantity, axes in zip(QUANTITIES, panels.flat, strict=True):
+        _draw_quantity(axes, cells, quantity, wide)
+        if quantity in COUNTED:
+            axes.set_ylim(0, None)
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    for axes in panels[1]:
         if wide:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_xlabel("hidden nodes $N_h$")
         else:
-            if all(Fraction(p) > 0 for _, p, _ in cells):
+            if all(cell.penalty > 0 for cell in cells):
                 axes.set_xscale("log")
+                axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xlabel(r"penalty $\lambda$")
-    panels[0].set_ylabel("classes")
-    panels[0].legend()
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6))
+    return figure
+
+
+def _draw_quantity(axes: Axes, cells: Sequence[Measured], quantity: str, wide: bool) -> None:
+    curves = sorted({cell.penalty if wide else Fraction(cell.hidden) for cell in cells}, reverse=wide)
+    drawn: list[float] = []
+    for number, curve in enumerate(curves):
+        points = sorted(
+            (cell.hidden if wide else float(cell.penalty), value)
+            for cell in cells
+            if (cell.penalty if wide else cell.hidden) == curve and (value := cell.value(quantity)) is not None
+        )
+        drawn += [y for _, y in points]
+        axes.plot(
+            [x for x, _ in points],
+            [y for _, y in points],
+            color=index_colour(number),
+            marker=index_mark(number),
+            linestyle=DASHES[number // 6 % len(DASHES)],
+            markersize=4,
+            clip_on=False,
+            linewidth=1.1,
+            label=rf"$\lambda = {fraction_tex(curve)}$".replace("tfrac", "frac") if wide else f"$N_h = {curve}$",
+        )
+    axes.set_title(quantity)
+    if quantity in GROWING and drawn and min(drawn) > 0 and max(drawn) > min(drawn):
+        axes.set_yscale("log")
+
+
+@styled
+def tree_grid_figure(trees: Mapping[tuple[int, int], tuple[str, DisconnectivityTree]]) -> Figure:
+    """Disconnectivity graphs in rows and columns, each with its title and a loss axis of its own.
+
+    Parameters
+    ----------
+    trees : mapping of (row, column) to (title, tree)
+
+    Raises
+    ------
+    ReportError
+        If there is none.
+    """
+    if not trees:
+        raise ReportError("there is no minimum to draw; explore first")
+    rows, columns = (1 + max(place[k] for place in trees) for k in (0, 1))
+    figure = empty_figure(TREE_HEIGHT * rows + 0.1)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for place, axes in (
+        (place, panels[place]) for place in sorted({(r, c) for r in range(rows) for c in range(columns)})
+    ):
+        if place not in trees:
+            axes.set_axis_off()
+            continue
+        title, tree = trees[place]
+        draw_tree(axes, tree, labels=False)
+        axes.set_title(title.replace("tfrac", "frac"), fontsize=8.5)
+        axes.tick_params(labelsize=6.5)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.set_ylabel("loss $E$" if place[1] == 0 else "", fontsize=8)
     return figure

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from symland.explore.donors import Donor
 from symland.explore.exploration import MOST_SEARCHES
 from symland.families.study import Cell, Grid, Place, Study, plain_text, study_table
 from symland.figures import save_figure
-from symland.figures.study import study_figure
+from symland.figures.study import Measured, study_figure
 from symland.landscape.database import Database
 from symland.landscape.landscape import Landscape
 from symland.listener import SILENCE, Listener
@@ -229,12 +230,18 @@ def write_study(study: Study, folder: str | Path) -> list[Path]:
         except OSError as error:
             raise ReportError(f"{path / name}: {error.strerror}; give a folder that can be written") from None
         written.append(path / name)
-    groups: dict[tuple[str, float], list[tuple[int, str, tuple[int, ...]]]] = {}
+    groups: dict[tuple[str, float], list[Measured]] = {}
     for cell in study.cells:
-        groups.setdefault((cell.data, cell.flip), []).append((cell.hidden, cell.penalty, cell.counts))
-    for number, counted in enumerate(groups.values()):
+        measured = Measured(
+            hidden=cell.hidden,
+            penalty=Fraction(cell.penalty),
+            counts=cell.counts,
+            copies=cell.copies,
+            lowest=cell.lowest,
+        )
+        groups.setdefault((cell.data, cell.flip), []).append(measured)
+    for number, cells in enumerate(groups.values()):
         end = f"-{number}" if len(groups) > 1 else ""
         for against in ("hidden", "penalty"):
-            figure = study_figure(counted, against=against)
-            written += save_figure(figure, path, f"study-{against}{end}")
+            written += save_figure(study_figure(cells, against=against), path, f"study-{against}{end}")
     return written

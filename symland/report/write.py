@@ -25,8 +25,9 @@ from symland.figures import (
 from symland.landscape.database import Database
 from symland.landscape.exchange import write_csv
 from symland.report.data import ReportData, collect
+from symland.report.folder import make_folder, write_texts
 from symland.report.formulas import Formulas, build_formulas, build_gradient, parameter_names
-from symland.report.latex import Compilation, compile_pdf, environment
+from symland.report.latex import environment
 from symland.report.standalone import cited_works, theorem_fragment
 from symland.report.tables import (
     MOST_AUTOMORPHISMS,
@@ -103,32 +104,11 @@ def write_report(
     DatabaseError
         If the database cannot be read.
     """
-    folder = Path(folder)
-    try:
-        (folder / "figures").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ReportError(f"{folder}: cannot be made ({error.strerror}); give a folder that can be written") from None
+    folder = make_folder(folder)
     data = collect(database)
     figures, written = _figures(data, folder / "figures", formats)
     written += _files(data, folder)
-    texts = _texts(data, figures)
-    for name, text in texts.items():
-        path = folder / f"{name}.tex"
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise ReportError(f"{path}: cannot be written ({error.strerror}); make room or choose a folder") from None
-        written.insert(0, path)
-    source = folder / "report.tex"
-    written.remove(source)
-    written.insert(0, source)
-    if pdf:
-        outcome = compile_pdf(source)
-        if outcome is Compilation.DONE:
-            written.insert(0, source.with_suffix(".pdf"))
-        if note is not None:
-            note(outcome.value)
-    return written
+    return [*write_texts(folder, _texts(data, figures), pdf, note), *written]
 
 
 def _files(data: ReportData, folder: Path) -> list[Path]:
