@@ -7,7 +7,7 @@ OUT ?= demo
 WORKERS ?= 2
 SOURCES := symland tests proofs $(wildcard benchmarks examples)
 
-.PHONY: help demo test lint types imports wheel prove bench condensation enumerate sweep gauntlet contradict mutants reports docs clean
+.PHONY: help demo test lint types imports wheel prove bench condensation enumerate sweep gauntlet contradict mutants reports gallery docs clean
 
 help:
 	@echo "make demo       install, and run the whole chain on the XOR network into $(OUT)/"
@@ -22,6 +22,7 @@ help:
 	@echo "make contradict a million certificates against a Newton iteration of 200 digits"
 	@echo "make mutants    mutation tests of symland/rigor (hours; MUTANTS='symland.rigor.krawczyk*' for a part)"
 	@echo "make reports    write reports/ anew"
+	@echo "make gallery    every picture of docs/gallery.md, into reports/gallery"
 	@echo "make docs       the manual as HTML, into docs/_build"
 
 $(BIN)/python:
@@ -124,6 +125,11 @@ reports: $(VENV)/.installed
 	$(BIN)/symland report --db build/reports/grid -o reports/xor-family
 	$(BIN)/symland atlas --db build/reports/grid --no-figures -o reports/atlas.html
 	$(BIN)/symland bundle --db build/reports/grid/*.sqlite -o reports/xor.zip
+
+gallery: $(VENV)/.installed
+	rm -rf build/gallery reports/gallery
+	$(BIN)/python docs/pages.py docs/gallery.md build/gallery
+	$(BIN)/python docs/gallery.py build/gallery reports/gallery
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"

@@ -49,7 +49,7 @@ class Loss(Enum):
     LOGISTIC = "logistic"
     """ln(1 + exp(-(2y - 1) z)), one output, y in {0, 1}."""
     SQUARED = "squared"
-    """|z - y|^2, summed over the outputs."""
+    """``|z - y|^2``, summed over the outputs."""
 
 
 class Penalised(Enum):

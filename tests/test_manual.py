@@ -2,51 +2,74 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cyclopts import CycloptsError, MissingArgumentError
+
+from symland.cli import app
 
 ROOT = Path(__file__).parent.parent
-BLOCK = re.compile(r"```(console|toml|python)\n(.*?)```", re.DOTALL)
 
-
-SHARED = ("check proof.json", "check first.zip")
+SHARED = ("symland check proof.json", "symland check first.zip")
 """They prove a whole tree again, half a minute each: here a fiftieth of it, which is no proof and exits with 1."""
 
 
-def run(command: list[str], folder: Path, ends: tuple[int, ...] = (0,)) -> str:
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode in ends, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-    assert "Warning" not in done.stderr
-    return done.stdout + done.stderr
+def load(name: str) -> Any:
+    """A module of the manual, which is no package."""
+    spec = spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PAGES = load("pages")
 
 
 def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
     printed: list[str] = []
-    for kind, text in BLOCK.findall((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")):
-        if kind == "toml":
-            (tmp_path / text.split("\n", 1)[0].removeprefix("# ")).write_text(text, encoding="utf-8")
-        elif kind == "python":
-            printed.append(run([sys.executable, "-W", "error", "-c", text], tmp_path))
-        else:
-            for line in text.strip().splitlines():
-                assert line.startswith("$ symland ")
-                part = line.removeprefix("$ symland ") in SHARED
-                more, ends = (["--share", "0.02"], (1,)) if part else ([], (0,))
-                printed.append(run([sys.executable, "-m", *shlex.split(line[2:]), *more], tmp_path, ends))
+    for kind, text in PAGES.blocks(ROOT / "docs" / "tutorial.md"):
+        more, ends = (["--share", "0.02"], (1,)) if text in SHARED else ([], (0,))
+        printed.append(PAGES.run(kind, text, tmp_path, more, ends))
     whole = "\n".join(printed)
     assert "refuted" not in whole
     assert "at least 7 (certified, distinct)" in whole
     assert "exactly 7 (proved complete)" in whole
     made = ("atlas.html", "certificates", "class-0.tex", "first.zip", "kernel", "net.sqlite", "proof.json", "tree.png")
     assert {p.name for p in tmp_path.iterdir()} >= {"first", *made}
+
+
+def test_what_the_program_says_of_itself_comes_into_the_pages() -> None:
+    """Every verb, question and table is there, as the command line and the file have them."""
+    generated = load("generated")
+    for page in ("commands", "answers", "landscape"):
+        text = generated.filled((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"))
+        assert "<!--" not in text
+        if page == "commands":
+            assert {"## explore", "## follow", "## check"} <= set(text.splitlines())
+            assert "--penalty" in text
+        if page == "answers":
+            assert "| `morse_sum` | integer |" in text
+        if page == "landscape":
+            assert "CREATE TABLE point" in text
+
+
+def test_every_picture_of_the_gallery_stands_under_a_line_and_every_figure_is_in_it() -> None:
+    page = ROOT / "docs" / "gallery.md"
+    text = page.read_text(encoding="utf-8")
+    lines = [text for kind, text in PAGES.blocks(page) if kind == "command"]
+    drawn = {line.split()[2] for line in lines if line.startswith("symland draw")}
+    assert drawn >= {"tree", "levels", "spectra", "slice", "network", "bifurcation", "flatness", "geometry"}
+    for line in lines:
+        if line.startswith("symland draw"):
+            name = line.split()[-1]
+            assert f"(../reports/gallery/{name})" in text, line
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.stem)
@@ -56,3 +79,36 @@ def test_every_page_is_in_the_contents_and_its_links_lead_somewhere(page: Path) 
         assert f"\n{page.stem}\n" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (page.parent / target).exists(), target
+
+
+PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b|\.\.\.")
+"""A word that stands for another, as in `symland ask NAME`."""
+
+
+OTHERS = ("adding-a-question", "benchmarks")
+"""Pages whose names are of a question that another test adds, and of contestants."""
+
+NAMING = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING")), *sorted((ROOT / "docs").glob("*.md"))]
+"""Pages that name commands."""
+
+
+@pytest.mark.parametrize("page", [page for page in NAMING if page.stem not in OTHERS], ids=lambda p: p.stem)
+def test_every_command_that_a_page_names_is_one(page: Path) -> None:
+    """Its verb and its options exist; commands with placeholders are held to their verb."""
+    text = page.read_text(encoding="utf-8")
+    named = [
+        line for pair in re.findall(r"`(symland [^`]+)`|<code>(symland [^<]+)</code>", text) for line in pair if line
+    ]
+    named += re.findall(r"^\$ (symland .+)$", text, re.MULTILINE)
+    for line in named:
+        words = shlex.split(line.split(" > ")[0])[1:]
+        if PLACEHOLDER.search(line):
+            words = [word for word in words[:1] if not PLACEHOLDER.search(word)]
+        if not words or words == ["--help"]:
+            continue
+        try:
+            app.parse_args([*words], exit_on_error=False, print_error=False)
+        except MissingArgumentError:
+            continue
+        except CycloptsError as error:
+            pytest.fail(f"{page.name}: `{line}`: {error}")

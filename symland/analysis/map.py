@@ -211,7 +211,12 @@ def embedding_map(
     from symland.analysis.pruning import label_classes
 
     for earlier, later in pairwise(landscapes):
-        if later.spec.digest != earlier.spec.with_(hidden=(earlier.spec.hidden[0] + 1,)).digest:
+        if later.spec.with_(hidden=earlier.spec.hidden).digest != earlier.spec.digest:
+            what = "two that differ in more than the width"
+            raise SpecError.at(
+                "landscapes", what, "give the same data, loss, penalty and activation at widths n, n + 1"
+            )
+        if later.spec.hidden != (earlier.spec.hidden[0] + 1,):
             raise SpecError.at("landscapes", "two that are not one width apart", "give widths n, n + 1, ... in order")
     classes: list[MapClass] = []
     labels: list[tuple[ClassLabel, ...]] = []

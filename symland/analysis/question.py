@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from symland.codec import plain
@@ -81,6 +82,19 @@ QUIET = Setting()
 """This process, no limit, nobody told."""
 
 
+def _in_style(draw: Callable[..., Mapping[str, Picture]]) -> Callable[..., Mapping[str, Picture]]:
+    """Draw a question's figures in the style of all others."""
+
+    @wraps(draw)
+    def drawn(question: Any, answer: Any, landscape: Landscape) -> Mapping[str, Picture]:
+        from symland.figures.style import house_style
+
+        with house_style():
+            return draw(question, answer, landscape)
+
+    return drawn
+
+
 class Question(ABC, Generic[O, A]):
     """A question; each is a final subclass with one instance, named `QUESTION`, in a module of its own.
 
@@ -126,6 +140,8 @@ class Question(ABC, Generic[O, A]):
     def __init_subclass__(cls) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]*", cls.name):
             raise ValueError(f"question {cls.name!r}: write lower-case letters, digits and hyphens")
+        if "figures" in vars(cls):
+            cls.figures = _in_style(vars(cls)["figures"])  # type: ignore[method-assign]
 
     @abstractmethod
     def ask(self, landscape: Landscape, *others: Landscape, options: O, setting: Setting = QUIET) -> A:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from symland.figures.style import empty_figure, styled
 
@@ -44,6 +45,7 @@ def entropy_figure(answer: Any) -> Figure:
                 label=f"{c.number}",
             )
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(f"$T = {temperature:g}$")
         axes.set_xlabel(r"$\sigma$")
     panels[0].set_ylabel(r"$\Phi(\sigma, T)$")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -19,6 +21,7 @@ __all__ = [
     "FORMATS",
     "WIDTH",
     "empty_figure",
+    "house_style",
     "index_colour",
     "index_legend",
     "index_mark",
@@ -35,7 +38,11 @@ FORMATS = ("pdf", "png")
 
 _P = ParamSpec("_P")
 
+# Okabe and Ito's colours, told apart by the colour-blind and in grey; marks repeat the distinction.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
 _STYLE: Any = {
+    "axes.prop_cycle": cycler(color=_COLOURS),
     "font.family": "serif",
     "font.serif": ["cmr10"],
     "mathtext.fontset": "cm",
@@ -60,8 +67,6 @@ _STYLE: Any = {
     "svg.fonttype": "path",
 }
 
-# Okabe and Ito's colours, told apart by the colour-blind and in grey; marks repeat the distinction.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKS = ("o", "^", "s", "D", "v", "P")
 _BEYOND = ("#555555", "X")
 
@@ -81,12 +86,17 @@ def index_name(index: int) -> str:
     return {0: "minima", 1: "transition states"}.get(index, f"index {index}")
 
 
+def house_style() -> AbstractContextManager[None]:
+    """A context in which figures are drawn in this style."""
+    return mpl.rc_context(_STYLE)
+
+
 def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
     """Draw a figure in this style and leave matplotlib's settings as they were."""
 
     @wraps(draw)
     def drawn(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
-        with mpl.rc_context(_STYLE):
+        with house_style():
             return draw(*args, **kwargs)
 
     return drawn
