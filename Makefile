@@ -7,7 +7,7 @@ OUT ?= demo
 WORKERS ?= 2
 SOURCES := symland tests proofs $(wildcard benchmarks examples)
 
-.PHONY: help demo test lint types imports wheel prove bench condensation enumerate sweep gauntlet contradict mutants reports gallery docs clean
+.PHONY: help demo test lint types imports wheel prove bench condensation enumerate sweep gauntlet contradict mutants reports gallery manual docs clean
 
 help:
 	@echo "make demo       install, and run the whole chain on the XOR network into $(OUT)/"
@@ -23,6 +23,7 @@ help:
 	@echo "make mutants    mutation tests of symland/rigor (hours; MUTANTS='symland.rigor.krawczyk*' for a part)"
 	@echo "make reports    write reports/ anew"
 	@echo "make gallery    every picture of docs/gallery.md, into reports/gallery"
+	@echo "make manual     run what the pages of the manual tell a reader to type (slow)"
 	@echo "make docs       the manual as HTML, into docs/_build"
 
 $(BIN)/python:
@@ -128,8 +129,12 @@ reports: $(VENV)/.installed
 
 gallery: $(VENV)/.installed
 	rm -rf build/gallery reports/gallery
-	$(BIN)/python docs/pages.py docs/gallery.md build/gallery
+	$(BIN)/python docs/pages.py build/gallery docs/gallery.md
 	$(BIN)/python docs/gallery.py build/gallery reports/gallery
+
+manual: $(VENV)/.installed
+	rm -rf build/manual
+	$(BIN)/python docs/pages.py build/manual $(filter-out docs/adding-a-question.md docs/gallery.md,$(wildcard docs/*.md))
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 PLACE = re.compile(r"^<!-- symland: ([a-z-]+) -->$", re.MULTILINE)
 
-WIDTH = 100
+WIDTH = 78
 """Characters of a line of `--help`."""
 
 
