@@ -5,6 +5,8 @@
     found = symland.explore(kernel, symland.find_symmetry(spec))
     refined = symland.refine(spec, found.points[0].theta, digits=50)
     certificate = symland.certify(spec, refined)           # existence, uniqueness, index, loss enclosure
+    landscape = symland.Landscape(spec=spec, points=found.points)
+    symland.ask(landscape, "flatness").figures()           # any question of `symland ask`
 
 Names are loaded when they are first used.
 """
@@ -15,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symland.analysis.asked import Asked, ask
     from symland.analysis.extended_points import check_embedding
     from symland.errors import SymlandError
     from symland.explore import explore
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from symland.program.proof import prove_program
     from symland.records import Outcome, Pathway, StationaryPoint, Verdict
     from symland.report import write_report
+    from symland.report.drawing import draw_levels, draw_network, draw_slice, draw_spectra, draw_tree
     from symland.rigor.certify import certify
     from symland.rigor.refine import refine
     from symland.spec import LandscapeSpec, Loss, Penalised, builtin, load_spec
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from symland.symbolic.symmetry import find_symmetry
 
 _HOMES = {
+    "symland.analysis.asked": ("Asked", "ask"),
     "symland.analysis.extended_points": ("check_embedding",),
     "symland.errors": ("SymlandError",),
     "symland.explore": ("explore",),
@@ -46,6 +51,7 @@ _HOMES = {
     "symland.program.proof": ("prove_program",),
     "symland.records": ("Outcome", "Pathway", "StationaryPoint", "Verdict"),
     "symland.report": ("write_report",),
+    "symland.report.drawing": ("draw_levels", "draw_network", "draw_slice", "draw_spectra", "draw_tree"),
     "symland.rigor.certify": ("certify",),
     "symland.rigor.refine": ("refine",),
     "symland.spec": ("LandscapeSpec", "Loss", "Penalised", "builtin", "load_spec"),
@@ -55,6 +61,7 @@ _HOMES = {
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Asked",
     "CompiledKernel",
     "Database",
     "Landscape",
@@ -66,6 +73,7 @@ __all__ = [
     "StationaryPoint",
     "SymlandError",
     "Verdict",
+    "ask",
     "build_loss",
     "build_program",
     "builtin",
@@ -73,6 +81,11 @@ __all__ = [
     "check_embedding",
     "compile_kernel",
     "differentiate",
+    "draw_levels",
+    "draw_network",
+    "draw_slice",
+    "draw_spectra",
+    "draw_tree",
     "explore",
     "find_symmetry",
     "load_spec",

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from html import escape
 from math import isfinite
 
 from symland.records import Verdict
 from symland.tex import decimal_tex, enclosure_tex, mixed_tex, scientific_tex, text_tex, verdict_tex
 
-__all__ = ["Cell", "Column", "Enclosed", "Sampled", "Table", "longtable"]
+__all__ = ["Cell", "Column", "Enclosed", "Sampled", "Table", "html_table", "longtable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +150,14 @@ class Table:
     def texts(self) -> list[list[str]]:
         """The rows at the terminal."""
         return [[column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
+
+
+def html_table(table: Table) -> str:
+    """A table as HTML, as it reads at the terminal."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.heads)
+    rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in table.texts())
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f"<table><caption>{escape(table.title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def longtable(table: Table) -> str:

@@ -11,6 +11,7 @@ import pytest
 import symland
 
 PUBLIC = {
+    "Asked",
     "CompiledKernel",
     "Database",
     "Landscape",
@@ -22,6 +23,7 @@ PUBLIC = {
     "StationaryPoint",
     "SymlandError",
     "Verdict",
+    "ask",
     "build_loss",
     "build_program",
     "builtin",
@@ -29,6 +31,11 @@ PUBLIC = {
     "check_embedding",
     "compile_kernel",
     "differentiate",
+    "draw_levels",
+    "draw_network",
+    "draw_slice",
+    "draw_spectra",
+    "draw_tree",
     "explore",
     "find_symmetry",
     "load_spec",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from symland.errors import DatabaseError
 from symland.landscape.account import Account
 from symland.landscape.evidence import Evidence
 from symland.records import Descent, FloatArray, Pathway, StationaryPoint, Verdict
+from symland.tables import Column, Table, html_table
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -178,14 +178,15 @@ class Landscape:
     def _repr_html_(self) -> str:
         """A table, for notebooks."""
         rows = self.rows()
-        head = "".join(f"<th>{name}</th>" for name in ("class", "index", "loss", "copies", "certified"))
-        body = "".join(
-            f"<tr><td>{r['class']}</td><td>{r['index']}</td><td>{r['loss']:.12g}</td><td>{r['copies']}</td>"
-            f"<td>{'yes' if r['certified'] else 'no'}</td></tr>"
-            for r in rows[:ROWS_SHOWN]
+        names = ("class", "index", "loss", "copies", "certified")
+        table = Table(
+            name="classes",
+            title=repr(self)[1:-1],
+            columns=tuple(Column(name=name, digits=12) for name in names),
+            rows=tuple(tuple(row[name] for name in names) for row in rows[:ROWS_SHOWN]),
         )
         rest = f"<p>and {len(rows) - ROWS_SHOWN} more</p>" if len(rows) > ROWS_SHOWN else ""
-        return f"<p>{escape(repr(self)[1:-1])}</p><table><tr>{head}</tr>{body}</table>{rest}"
+        return html_table(table) + rest
 
     def enclosure(self, number: int) -> tuple[str, str] | None:
         """The certified bounds (lower, upper) of the loss of a class as decimal texts, or None."""
