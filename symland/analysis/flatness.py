@@ -12,7 +12,7 @@ from symland.errors import SpecError
 from symland.tables import Column, Enclosed, Sampled, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from symland.landscape.landscape import Landscape
 
@@ -198,6 +198,9 @@ class _Flatness(Question[FlatnessOptions, Flatness]):
                 f" Of the half with the lowest loss {answer.wide_overlap:.0%} is in the half that is widest in the "
                 "number of errors."
             )
+        errors = {wrong for _, wrong in tested_pairs(answer.classes)}
+        if len(errors) == 1 and len(answer.classes) > 1:
+            said += f" All of them have the test error {errors.pop():.3g}, which width therefore says nothing about."
         low, high = answer.correlation_low, answer.correlation_high
         if answer.correlation is not None and low is not None and high is not None:
             claim = "goes with" if low > 0 or high < 0 else "is not shown to go with"
@@ -263,7 +266,7 @@ class _Flatness(Question[FlatnessOptions, Flatness]):
         )
 
     def figures(self, answer: Flatness, landscape: Landscape) -> Mapping[str, Picture]:
-        from symland.figures.flatness import entropy_figure
+        from symland.figures.flatness import entropy_figure, test_figure, width_figure
 
         if not answer.classes:
             return {}
@@ -271,10 +274,38 @@ class _Flatness(Question[FlatnessOptions, Flatness]):
             "Local entropy of every minimum against the size of the perturbation, for each temperature: dots are "
             "sampled, with their standard errors, lines are the Laplace form."
         )
-        return {"flatness": Picture(figure=entropy_figure(answer), caption=caption)}
+        pictures = {"flatness": Picture(figure=entropy_figure(answer), caption=caption)}
+        pictures["flatness-spectra"] = Picture(
+            figure=width_figure(
+                [-c.log_det / 2 for c in answer.classes],
+                [landscape.points[c.number].spectrum for c in answer.classes],
+                [str(c.number) for c in answer.classes],
+            ),
+            caption=r"Hessian eigenvalues of every minimum against its width $-\tfrac12 \ln \det H$.",
+        )
+        if pairs := tested_pairs(answer.classes):
+            low, high = answer.correlation_low, answer.correlation_high
+            said = "" if answer.correlation is None else f"rank correlation {answer.correlation:.2f}"
+            said += "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
+            pictures["flatness-test"] = Picture(
+                figure=test_figure(pairs, said),
+                caption="Share of wrong labels of the test set against local entropy, for every minimum.",
+            )
+        return pictures
 
 
 QUESTION = _Flatness()
+
+
+def tested_pairs(classes: Sequence[ClassFlatness]) -> list[tuple[float, float]]:
+    """Local entropy and test error of every minimum, at the last sigma and T at which all of them were sampled."""
+    tested = [c for c in classes if c.test_error is not None]
+    for place in reversed(range(min((len(c.local_entropy) for c in tested), default=0))):
+        pairs = [(c.local_entropy[place].sampled, c.test_error) for c in tested]
+        held = [(phi, wrong) for phi, wrong in pairs if phi is not None and wrong is not None]
+        if len(held) == len(pairs):
+            return held
+    return []
 
 
 def numbers(name: str, text: str) -> tuple[float, ...]:

@@ -18,7 +18,14 @@ from flint import arb
 from scipy.special import logsumexp
 from scipy.stats import spearmanr
 
-from symland.analysis.flatness import DEFENSIVE, ClassFlatness, Flatness, LocalEnergy, LocalEntropy
+from symland.analysis.flatness import (
+    DEFENSIVE,
+    ClassFlatness,
+    Flatness,
+    LocalEnergy,
+    LocalEntropy,
+    tested_pairs,
+)
 from symland.analysis.response.decisions import as_array, decisions, outputs_at
 from symland.datasets import Dataset, parse_csv
 from symland.errors import DatabaseError, SpecError
@@ -315,14 +322,7 @@ def _wide_overlap(found: Sequence[ClassFlatness], samples: int) -> float | None:
 
 def _correlation(found: Sequence[ClassFlatness], rng: np.random.Generator) -> tuple[float, float, float] | None:
     """Spearman's correlation of local entropy at the widest common sigma with the test error, and its interval."""
-    tested = [c for c in found if c.test_error is not None]
-    for place in reversed(range(min((len(c.local_entropy) for c in tested), default=0))):
-        pairs = [(c.local_entropy[place].sampled, c.test_error) for c in tested]
-        if all(phi is not None for phi, _ in pairs):
-            break
-    else:
-        return None
-    table = np.array(pairs, dtype=np.float64)
+    table = np.array(tested_pairs(found), dtype=np.float64).reshape(-1, 2)
     if len(table) < FEWEST_RANKED or np.ptp(table, axis=0).min() == 0:
         return None
     drawn = []

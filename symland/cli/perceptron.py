@@ -25,7 +25,7 @@ def perceptron(
     units: Annotated[int, Parameter(help="1 for a perceptron, 3 for a tree committee.")] = 1,
     solver: Annotated[
         list[str] | None,
-        Parameter(negative="", help="A rule to try, repeated for more; all by default, none for a committee."),
+        Parameter(negative="", help="A rule to try, repeated for more; all by default."),
     ] = None,
     seed: Annotated[int, Parameter(help="Makes it repeatable.")] = 0,
     output: OptionalFolder = None,

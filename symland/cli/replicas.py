@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from symland.cli.app import app
 from symland.cli.display import Progress, print_json, print_table, say
-from symland.cli.options import Json, Overrides, Spec, read_spec
+from symland.cli.options import Json, OptionalFolder, Overrides, Spec, read_spec
 
 __all__ = ["replicas"]
 
@@ -23,9 +23,12 @@ def replicas(
     runs: Annotated[int, Parameter(help="Runs of each search.")] = 100,
     scale: Annotated[float, Parameter(help="Standard deviation of the starts, in units of theta.")] = 0.5,
     seed: Annotated[int, Parameter(help="Makes it repeatable.")] = 0,
+    output: OptionalFolder = None,
     json: Json = False,
 ) -> int:
     """See where replicated descent, entropy-SGD and a growing norm end, against plain descent and the best of several.
+
+    With `-o` a picture of the ends is written into a directory.
 
     Example: `symland replicas xor --hidden 2 --penalty 1e-3 --replicas 5 --runs 100`
     """
@@ -38,6 +41,12 @@ def replicas(
         read_spec(spec, overrides), replicas=count, runs=runs, scale=scale, seed=seed, progress=progress.advance
     )
     progress.end(f"{found.runs} runs of {found.replicas} replicas")
+    if output is not None:
+        from symland.figures import save_figure
+        from symland.figures.flatness import ends_figure
+
+        output.mkdir(parents=True, exist_ok=True)
+        save_figure(ends_figure(found), output, "ends")
     if json:
         print_json({"schema": "symland-replicas/1", **plain(found)})
         return 0

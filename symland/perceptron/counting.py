@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from symland.errors import SpecError
 
-__all__ = ["LARGEST_SIZE", "Solutions", "committee_solutions", "perceptron_solutions", "signs"]
+__all__ = [
+    "LARGEST_SIZE",
+    "Solutions",
+    "committee_solutions",
+    "perceptron_solutions",
+    "signs",
+    "unit_sums",
+    "wrong",
+]
 
 LARGEST_SIZE = 31
 """Weights of the largest perceptron whose solutions are counted."""
@@ -47,6 +55,21 @@ def _count_bits(words: NDArray[Any]) -> NDArray[np.int64]:
 def signs(codes: Codes, size: int) -> Signs:
     """Weights (n, N) of codes: bit i is 1 where weight i is +1."""
     return (2 * ((codes[:, None] >> np.arange(size)) & 1) - 1).astype(np.int8)
+
+
+def unit_sums(patterns: Signs, weights: NDArray[Any], units: int = 1) -> NDArray[np.int64]:
+    """The sums (..., P, K) of the units of a tree committee for weights (..., N): unit k sees its own N/K inputs."""
+    count, size = patterns.shape
+    parts = patterns.astype(np.int64).reshape(count, units, size // units)
+    own = weights.astype(np.int64).reshape(*weights.shape[:-1], units, size // units)
+    found: NDArray[np.int64] = np.einsum("pkj,...kj->...pk", parts, own)
+    return found
+
+
+def wrong(sums: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The patterns (..., P) that most units (..., P, K) answer wrongly."""
+    found: NDArray[np.bool_] = (2 * (sums > 0) - 1).sum(axis=-1) <= 0
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import log
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -21,7 +22,13 @@ TYPICAL = 50
 NEAR = 5
 """Hamming distance within which solutions are counted."""
 
-Solver = Callable[[Signs, np.random.Generator], Signs | None]
+
+class Solver(Protocol):
+    """A rule that looks for weights that solve patterns, of a perceptron or of a committee; None if it finds none."""
+
+    def __call__(self, patterns: Signs, rng: np.random.Generator, /, *, units: int = 1) -> Signs | None: ...
+
+
 SOLVERS: Mapping[str, Solver] = {
     "annealing": anneal,
     "sbpi": sbpi,
@@ -115,15 +122,13 @@ def study(
     for name in solvers:
         if name not in SOLVERS:
             raise SpecError.at("--solver", f"{name!r}", f"write some of {', '.join(SOLVERS)}")
-    if units == 3:
-        solvers = ()
     found: list[Instance] = []
     profiles: dict[str, list[np.ndarray]] = {name: [] for name in ("typical", *solvers)}
     for number in range(instances):
         rng = np.random.default_rng([seed, number])
         xi: Signs = rng.choice(np.array([-1, 1], dtype=np.int8), size=(patterns, size))
         all_of_them = perceptron_solutions(xi) if units == 1 else committee_solutions(xi)
-        found.append(_instance(number, xi, all_of_them, solvers, rng, profiles))
+        found.append(_instance(number, xi, units, all_of_them, solvers, rng, profiles))
         progress(number + 1, instances)
     share = sum(i.solutions > 0 for i in found) / instances
     solvable = [i for i in found if i.solutions]
@@ -147,6 +152,7 @@ def study(
 def _instance(
     number: int,
     xi: Signs,
+    units: int,
     held: Solutions,
     solvers: tuple[str, ...],
     rng: np.random.Generator,
@@ -159,7 +165,7 @@ def _instance(
         typical = float(np.mean([profile[: NEAR + 1].sum() for profile in drawn]))
     ends: list[SolverFound] = []
     for name in solvers if held.count else ():
-        weights = SOLVERS[name](xi, rng)
+        weights = SOLVERS[name](xi, rng, units=units)
         near = None
         if weights is not None:
             code = int(((weights > 0).astype(np.int64) << np.arange(len(weights))).sum())

@@ -10,6 +10,7 @@ import pytest
 from scipy.integrate import dblquad
 from scipy.stats import norm
 
+import symland
 from symland.analysis import flatness
 from symland.analysis.flatness import FlatnessOptions, numbers
 from symland.analysis.widths import basin_volume, laplace_entropy, measure, sampled_entropy
@@ -181,7 +182,7 @@ def test_the_question_is_answered_with_enclosures_margins_and_energies() -> None
     assert found.mean_stability is not None
     assert 0 < found.minimum_margin <= found.mean_stability
     assert "widest" in flatness.QUESTION.sentence(answer)
-    assert set(flatness.QUESTION.figures(answer, landscape(spec, point))) == {"flatness"}
+    assert set(flatness.QUESTION.figures(answer, landscape(spec, point))) == {"flatness", "flatness-spectra"}
 
 
 def test_a_test_set_is_read_or_refused(tmp_path: Path) -> None:
@@ -203,3 +204,19 @@ def test_a_test_set_is_read_or_refused(tmp_path: Path) -> None:
 def test_numbers_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(SpecError, match="write positive numbers"):
         numbers("--sigma", text)
+
+
+def test_pictures_show_every_spectrum_and_every_tested_minimum(tmp_path: Path) -> None:
+    landscape = Landscape(spec=PLANE, points=(POINT,))
+    (tmp_path / "test.csv").write_text("x1,label\n0.5,1\n-1,0\n-0.25,1\n")
+    asked = symland.ask(
+        landscape, "flatness", sigma="0.1", temperature="0.1", samples=500, test=str(tmp_path / "test.csv")
+    )
+    pictures = asked.figures()
+    assert set(pictures) == {"flatness", "flatness-spectra", "flatness-test"}
+    (line,) = pictures["flatness-spectra"].axes[0].lines
+    assert sorted(line.get_ydata()) == pytest.approx(sorted(POINT.spectrum))
+    assert line.get_xdata()[0] == pytest.approx(-np.log(POINT.spectrum).sum() / 2)
+    (dots,) = pictures["flatness-test"].axes[0].lines
+    assert dots.get_ydata().tolist() == [asked.answer.classes[0].test_error]
+    assert dots.get_xdata().tolist() == [asked.answer.classes[0].local_entropy[0].sampled]

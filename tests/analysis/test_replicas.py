@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,10 +31,14 @@ def test_replicas_avoid_bad_minima_and_the_best_of_single_runs_does_too() -> Non
     assert kernel.value(np.zeros((1, SPEC.n_parameters)))[0] == pytest.approx(np.log(2))
 
 
-def test_the_command_prints_its_document_and_refuses_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_its_document_and_refuses_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    few = ["--hidden", "1", "--penalty", "1e-2", "--replicas", "2", "--runs", "4"]
     with pytest.raises(SystemExit) as ended:
-        main(["replicas", "xor", "--hidden", "1", "--penalty", "1e-2", "--replicas", "2", "--runs", "4", "--json"])
+        main(["replicas", "xor", *few, "-o", str(tmp_path), "--json"])
     assert ended.value.code == 0
+    assert (tmp_path / "ends.png").read_bytes().startswith(b"\x89PNG")
     values = json.loads(capsys.readouterr().out)
     assert {"bad_share", "single_bad_share", "best_of_bad_share"} <= set(values)
     for bad in (["--replicas", "1"], ["--runs", "0"], ["--scale", "0"]):

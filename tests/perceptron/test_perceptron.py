@@ -93,6 +93,34 @@ def test_gaussian_messages_come_near_the_exact_ones() -> None:
     assert np.abs(marginals(patterns, exact=False) - marginals(patterns, exact=True)).max() < 0.02
 
 
+@pytest.mark.parametrize("share", [1, 3, 5])
+def test_messages_of_a_committee_on_a_tree_are_exact_marginals(share: int) -> None:
+    patterns = draw(1, 3 * share, share)
+    found = committee_solutions(patterns)
+    assert np.abs(marginals(patterns, units=3) - signs(found.codes, 3 * share).mean(axis=0)).max() < 1e-9
+
+
+def test_gaussian_messages_of_a_committee_come_near_the_exact_ones() -> None:
+    patterns = draw(3, 45, 0)
+    exact, gaussian = (marginals(patterns, exact=plain, units=3) for plain in (True, False))
+    assert np.abs(exact - gaussian).max() < 0.05
+
+
+@pytest.mark.parametrize("rule", [anneal, sbpi, replicated, reinforced, focusing])
+def test_a_rule_solves_a_committee_by_its_majority(rule) -> None:  # type: ignore[no-untyped-def]
+    solved = 0
+    for seed in range(5):
+        patterns = draw(9, 21, seed)
+        weights = rule(patterns, np.random.default_rng(seed), units=3)
+        if weights is not None:
+            solved += 1
+            votes = [np.sign(patterns[:, k : k + 7].astype(int) @ weights[k : k + 7]) for k in (0, 7, 14)]
+            assert (sum(votes) > 0).all()
+    assert solved >= 3
+    hopeless = np.concatenate([draw(1, 21, 0), -draw(1, 21, 0)])
+    assert rule(hopeless, np.random.default_rng(0), units=3) is None
+
+
 @pytest.mark.parametrize("rule", [anneal, sbpi, replicated, reinforced, focusing])
 def test_a_rule_finds_solutions_and_claims_no_others(rule) -> None:  # type: ignore[no-untyped-def]
     solved = 0
