@@ -1,4 +1,4 @@
-"""T2 and T3: the gauge freedom of softmax, on stationary points and in every Hessian."""
+"""T2 and T3: the gauge freedom of softmax, on stationary points and in every Hessian, and a slice across it."""
 
 import sympy as sp
 
@@ -132,4 +132,98 @@ T3 = Theorem(
     ),
 )
 
-THEOREMS = (T2, T3)
+g_1, g_2, g_3, t_1, t_2, t_3, m, u = sp.symbols("g_1 g_2 g_3 t_1 t_2 t_3 m u")
+total = t_1 + t_2 + t_3
+added = m * total**2 / 2
+free = Hypothesis(
+    name="not penalised",
+    statement=r"the penalty does not hold the parameters of the set: $\kappa = 0$",
+    rules=((kappa, 0),),
+)
+flat = Notation(
+    name="flat gradient",
+    statement=r"$g$ is the gradient of $E$ by the set's parameters; it has no part along $e$ (step \emph{flat})",
+    rules=((g_3, -g_1 - g_2),),
+)
+height = Notation(name="height", statement=r"$m > 0$", positive=(m,))
+
+SLICE = Theorem(
+    identifier="T2-slice",
+    title="One stationary point of each flat: the slice across a free gauge",
+    setting=(
+        r"A network of any depth, activation and data with $K$ outputs $z_i = \sum_j W_{ij} h_j + c_i$, $h_j$ the "
+        r"outputs of its last hidden layer, and $E(\theta) = \frac1D\sum_d\ell_d + {}$penalty, with the softmax "
+        r"cross-entropy $\ell_d = \ln\sum_k e^{z_k} - z_{y_d}$. Take one or more of the sets $\{W_{1j}, \dots, "
+        r"W_{Kj}\}$ for a node $j$ and $\{c_1, \dots, c_K\}$; $e$ is the vector that is 1 on a set and 0 elsewhere. With $m > 0$ "
+        r"let $E_s(\theta) = E(\theta) + \frac m2\sum_e (e\cdot\theta)^2$."
+    ),
+    hypotheses=(free,),
+    conclusion=(
+        r"(a) $E(\theta + s\,e) = E(\theta)$ for every $\theta$ and $s$: each stationary point lies on a flat of them, "
+        r"along $e$. (b) The stationary points of $E_s$ are those of $E$ with $e\cdot\theta = 0$ for each set, one on "
+        r"each flat, at the same loss. (c) The Hessian of $E_s$ is that of $E$ on the complement of the $e$, and has "
+        r"$e$ as eigenvector of the eigenvalue $mK$, where that of $E$ has 0: so its index is that of $E$, and it is "
+        r"nonsingular if and only if that of $E$ has no null direction but the $e$."
+    ),
+    notation=(flat, height),
+    variables=(
+        (r"s", r"a multiple of $e$"),
+        (r"t_1, t_2, t_3", "the parameters of a set; three outputs stand for any number"),
+        (r"u", "another parameter"),
+        (r"\kappa", r"the penalty on the set"),
+    ),
+    rests_on=("linearity of the mean over samples", "the sets are disjoint", "symmetric matrices"),
+    source="this package",
+    steps=(
+        Step(
+            name="flat",
+            claim=(
+                r"Along $e$ every logit gains $s\,h(\theta)$, and $\partial_s\ell = 0$ for every $s$ and $\theta$; "
+                r"the penalty does not move either, as $\kappa = 0$. So $E$ is constant along $e$, and $e\cdot\nabla E = 0$."
+            ),
+            obligations=(
+                Identity(left=partial(moved, s)),
+                Identity(left=partial(kappa * ((a1 + s) ** 2 + (a2 + s) ** 2 + (a3 + s) ** 2), s)),
+            ),
+            uses=(free.name,),
+        ),
+        Step(
+            name="gradient",
+            claim=(
+                r"The gradient of $E_s$ by $t_i$ is $g_i + m\,(e\cdot\theta)$; these sum to $mK\,(e\cdot\theta)$. "
+                r"Where they vanish, so does $e\cdot\theta$, as $mK > 0$, and then every $g_i$. By other parameters the "
+                r"gradient is that of $E$."
+            ),
+            obligations=(
+                Identity(
+                    left=g_1 + g_2 + g_3 + partial(added, t_1) + partial(added, t_2) + partial(added, t_3),
+                    right=3 * m * total,
+                ),
+                Identity(left=partial(added + u, u), right=1),
+                Positive(expression=3 * m),
+            ),
+            uses=(flat.name, height.name),
+        ),
+        Step(
+            name="Hessian",
+            claim=(
+                r"The second derivatives of $\frac m2 (e\cdot\theta)^2$ are $m$ within the set and 0 elsewhere: on "
+                r"vectors orthogonal to $e$ it adds nothing, and $e$ goes to $mK\,e$, as "
+                r"$\nabla^2E\,e = 0$ by the first step."
+            ),
+            obligations=(
+                Identity(
+                    left=partial(added, t_1, t_1) + partial(added, t_1, t_2) + partial(added, t_1, t_3), right=3 * m
+                ),
+                Identity(
+                    left=partial(added, t_1, t_1) * g_1
+                    + partial(added, t_1, t_2) * g_2
+                    + partial(added, t_1, t_3) * (-g_1 - g_2)
+                ),
+                Identity(left=partial(added, t_1, u)),
+            ),
+        ),
+    ),
+)
+
+THEOREMS = (T2, SLICE, T3)

@@ -33,11 +33,11 @@ from symland.program.ir import Program
 from symland.records import FloatArray, StationaryPoint, Verdict, read_only
 from symland.rigor.certificate import Certificate
 from symland.rigor.decimals import parse_decimal
+from symland.rigor.gauge import gauge_sets
 from symland.rigor.inertia import Inertia, inertia
 from symland.rigor.krawczyk import cube
-from symland.spec import LandscapeSpec, Penalised
+from symland.spec import LandscapeSpec
 from symland.symbolic.activation import Z, derive_activation
-from symland.symbolic.losses import LOSSES
 from symland.tolerances import count_signs
 
 __all__ = ["certified_cubes", "check_embedding"]
@@ -208,23 +208,15 @@ def _successor(extension: Extension, theta: FloatArray, index: int) -> Successor
     )
 
 
-def _gauge(spec: LandscapeSpec) -> int:
-    """Shifts of all outputs that neither the data's loss nor the penalty feels: exact null vectors of every Hessian."""
-    if not LOSSES[spec.loss].shift_invariant:
-        return 0
-    free_bias = spec.bias and (spec.penalised is Penalised.WEIGHTS or not spec.penalty)
-    return int(free_bias) + (0 if spec.penalty else spec.hidden[-1])
-
-
 def _index_holds(old: Inertia, whole: Inertia, prediction: BlockPrediction, extension: Extension) -> Verdict:
     # The eigenvalues of the gauge are zero, so that balls leave them open: with no other one the rest is decided.
-    known = old.open <= _gauge(extension.narrow)
+    known = old.open <= len(gauge_sets(extension.narrow))
     if whole.negative > old.negative + old.open + prediction.rise * extension.nodes and known:
         return Verdict.REFUTED if prediction.verdict is Verdict.CERTIFIED else Verdict.UNDECIDED
     if not known or prediction.verdict is not Verdict.CERTIFIED:
         return Verdict.UNDECIDED
     # A flat direction of the extension is an eigenvalue that balls leave open; no other may be.
-    if whole.open > prediction.flat * extension.nodes + _gauge(extension.wide):
+    if whole.open > prediction.flat * extension.nodes + len(gauge_sets(extension.wide)):
         return Verdict.UNDECIDED
     same = whole.negative == old.negative + prediction.rise * extension.nodes
     return Verdict.CERTIFIED if same else Verdict.REFUTED

@@ -35,8 +35,9 @@ class _Families(Question[NoOptions, Families]):
         if answer.gauge:
             parts.append(
                 f"A shift of all outputs, in {answer.gauge} independent direction{'' if answer.gauge == 1 else 's'}, "
-                f"changes neither the data's loss nor the penalty: every stationary point is a flat of dimension "
-                f"{answer.gauge}, and certificates of isolated points do not apply."
+                "changes neither the data's loss nor the penalty: every stationary point lies on a flat of "
+                f"dimension {answer.gauge} (T2-slice). A class is such a flat; its certificate is that of the one point of the flat "
+                "at which the shifted parameters sum to 0."
             )
         if answer.families:
             count = len(answer.families)

@@ -84,12 +84,7 @@ def complain(landscape: Landscape, answers: dict[str, Any], asked: Iterable[str]
             "search longer"
         )
     if landscape.certificates and not all(account.certified):
-        others = landscape.evidence.families
-        why = ": each is a flat, not an isolated point, since no penalty holds a shift of all outputs"
-        warnings.append(
-            f"{account.certified.count(False)} of {counts.total} classes are not certified"
-            + (why if others is not None and others.gauge else "")
-        )
+        warnings.append(f"{account.certified.count(False)} of {counts.total} classes are not certified")
     for question in QUESTIONS:
         if question.name in answers and (asked is None or question.name in asked):
             verdict = question.verdict(answers[question.name])

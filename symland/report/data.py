@@ -16,6 +16,7 @@ from symland.landscape.database import Database
 from symland.landscape.landscape import Landscape
 from symland.landscape.tree import DisconnectivityTree
 from symland.records import Pathway, StationaryPoint, Verdict
+from symland.rigor.gauge import gauge_sets
 from symland.spec import LandscapeSpec
 from symland.symmetry import SymmetryGroup
 
@@ -192,14 +193,16 @@ def _class_row(landscape: Landscape, number: int, inside: str | None) -> ClassRo
 
 
 def _off_gauge(landscape: Landscape, eigenvalues: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The enclosures without those of the gauge directions: as many as there are of these, around 2 lambda."""
-    gauge, left = 2 * landscape.spec.penalty, list[tuple[str, str]]()
-    over = landscape.group.gauge.shape[1]
+    """The enclosures without those of the gauge directions: zeros where no penalty holds them, else around 2 lambda."""
+    free = len(gauge_sets(landscape.spec))
+    ours = [Fraction(0)] * free + [2 * landscape.spec.penalty] * (landscape.group.gauge.shape[1] - free)
+    left = list[tuple[str, str]]()
     for low, high in eigenvalues:
-        if over and Fraction(low) <= gauge <= Fraction(high):
-            over -= 1
-        else:
+        mine = next((value for value in ours if Fraction(low) <= value <= Fraction(high)), None)
+        if mine is None:
             left.append((low, high))
+        else:
+            ours.remove(mine)
     return left
 
 

@@ -41,6 +41,8 @@ from symland.report.tables import (
     radius_rows,
     theorem_rows,
 )
+from symland.rigor.gauge import gauge_sets
+from symland.spec import Penalised
 from symland.symbolic.losses import LOSSES
 from symland.tex import text_tex
 
@@ -234,6 +236,8 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
             for fragment in FRAGMENTS
         },
         "theorem_rows": theorem_rows(data),
+        "gauge_sets": len(gauge_sets(spec)),
+        "free_biases": spec.bias and (spec.penalised is Penalised.WEIGHTS or not spec.penalty),
         "gradient": build_gradient(spec),
         "parameters": parameter_table(data, names),
         "places": PARAMETER_PLACES,

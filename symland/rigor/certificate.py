@@ -12,16 +12,23 @@ from typing import Any
 from symland.errors import CertificateError, SymlandError
 from symland.records import Verdict
 from symland.rigor.decimals import parse_decimal
+from symland.rigor.gauge import gauge_sets
 from symland.spec import LandscapeSpec
 
-__all__ = ["FORMAT", "Certificate", "Claims", "certificate_schema"]
+__all__ = ["FORMAT", "SLICE_FORMAT", "Certificate", "Claims", "certificate_schema"]
 
 FORMAT = "symland-certificate/1"
+
+SLICE_FORMAT = "symland-certificate/2"
+"""Of a certificate modulo the gauge: its file names the sets of parameters whose sums are 0 in the slice."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
     """What is said about the stationary point in the cube.
+
+    Where there is a gauge (`symland.rigor.gauge`) the cube is met with the slice: the point lies in both, and is the
+    only one in both. Every stationary point is carried into the slice by the gauge, so it is unique modulo the gauge.
 
     Attributes
     ----------
@@ -32,6 +39,7 @@ class Claims:
         Number of negative eigenvalues of the Hessian at the point, and all over the uniqueness cube.
     loss : (lower, upper) texts or None
     eigenvalues : (lower, upper) texts of each eigenvalue at the point, ascending with multiplicity; or empty
+        Those of the gauge are ("0", "0").
     """
 
     existence: Verdict
@@ -97,6 +105,11 @@ class Certificate:
                 raise CertificateError(f"bounds {low[:20]} and {high[:20]} are not in order")
 
     @property
+    def gauge(self) -> tuple[tuple[int, ...], ...]:
+        """Sets of parameters whose sums are 0 at the point: one number added to all of a set changes nothing."""
+        return gauge_sets(self.spec)
+
+    @property
     def existence(self) -> Verdict:
         return self.claims.existence
 
@@ -132,7 +145,7 @@ class Certificate:
         """JSON values in the published schema; see `certificate_schema`."""
         held = self.claims
         body: dict[str, Any] = {
-            "format": FORMAT,
+            "format": SLICE_FORMAT if self.gauge else FORMAT,
             "spec": self.spec.canonical(),
             "spec_digest": self.spec.digest,
             "operator": self.operator,
@@ -149,6 +162,8 @@ class Certificate:
             },
             "reason": self.reason,
         }
+        if self.gauge:
+            body["gauge"] = [list(places) for places in self.gauge]
         body["seal"] = hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
         return body
 
@@ -167,9 +182,13 @@ class Certificate:
         """
         try:
             spec = LandscapeSpec.from_canonical(values["spec"])
-            if values["spec_digest"] != spec.digest or values["format"] != FORMAT:
-                raise CertificateError("the specification's digest or the format differs; read the file with `check`")
+            sets = [list(places) for places in gauge_sets(spec)]
+            known = values["format"] == (SLICE_FORMAT if sets else FORMAT) and values.get("gauge", []) == sets
             claims = values["claims"]
+            # Before there was a slice nothing could be certified where there is a gauge.
+            known = known or (values["format"] == FORMAT and claims["existence"] != Verdict.CERTIFIED.value)
+            if values["spec_digest"] != spec.digest or not known:
+                raise CertificateError("the specification's digest or the format differs; read the file with `check`")
             loss = claims["loss"]
             return cls(
                 spec=spec,

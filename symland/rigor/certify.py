@@ -1,4 +1,8 @@
-"""Certificates of stationary points: existence, uniqueness, index, loss and eigenvalues, decided in Arb."""
+"""Certificates of stationary points: existence, uniqueness, index, loss and eigenvalues, decided in Arb.
+
+Where no penalty holds a shift of the outputs, every stationary point lies on a flat. The certificate is about its one
+point in the slice of `symland.rigor.gauge`: it exists there, is alone there, and has the index of the whole flat.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from symland.rigor.decimals import (
     parse_decimal,
     short_above,
 )
+from symland.rigor.gauge import gauge_sets, into_slice, raised
 from symland.rigor.inertia import (
     characteristic_index,
     congruence_index,
@@ -38,9 +43,10 @@ from symland.rigor.krawczyk import (
     hessian_over,
     newton_polish,
     preconditioned_midpoint,
+    sliced_hessian,
     widest,
 )
-from symland.rigor.matrices import one_norm
+from symland.rigor.matrices import one_norm, row_norm
 from symland.rigor.refine import BITS_PER_DIGIT, RefinedPoint
 from symland.spec import LandscapeSpec
 from symland.tolerances import FARTHEST_MOVE
@@ -101,7 +107,8 @@ def certify(
     Parameters
     ----------
     point : RefinedPoint, or P floats, decimal texts or fractions
-        Taken exactly. Where Krawczyk's test fails at the point itself, Newton's method moves it first.
+        Taken exactly, but moved into the slice where there is a gauge. Where Krawczyk's test fails at the point itself,
+        Newton's method moves it first.
     max_bits : int
         The precision doubles until everything is decided or exceeds this.
     opinions : bool
@@ -123,6 +130,8 @@ def certify(
     if len(numbers) != spec.n_parameters:
         raise CertificateError(f"{len(numbers)} numbers for {spec.n_parameters} parameters; give one for each")
     given = tuple(exact_decimal(t if isinstance(t, str | Fraction) else float(t)) for t in numbers)
+    if not isinstance(point, RefinedPoint):
+        given = into_slice(spec, given)
     start = FIRST_BITS
     if isinstance(point, RefinedPoint):
         start = max(start, int(BITS_PER_DIGIT * max(map(decimal_places, given))) + 64)
@@ -198,7 +207,8 @@ def _proved(spec: LandscapeSpec, texts: tuple[str, ...], point: Midpoint | None,
     inclusion = _inclusion(spec, point)
     if inclusion is None:
         return _why_not(spec, point)
-    text, radius, hessian = inclusion
+    text, radius, sliced = inclusion
+    hessian = _lifted(spec, sliced)
     vectors = eigenvectors(hessian, _steps())
     index = congruence_index(hessian, vectors)
     votes = [("congruence", index)]
@@ -208,22 +218,31 @@ def _proved(spec: LandscapeSpec, texts: tuple[str, ...], point: Midpoint | None,
     agreed = {vote for _, vote in decided}
     wide = widest(spec, point, radius)
     # The loss changes between midpoint and zero by no more than |grad|_1 over the cube times its radius.
-    spread = (_gradient_over(point, hessian, radius) * radius).upper()
+    spread = (_gradient_over(point, sliced, radius) * radius).upper()
     places = max(MOST_PLACES, *map(decimal_places, texts))
     with working_precision(point.bits):
         loss = outward_texts(_wider(point.value, spread), places)
     bounds = eigenvalues(hessian, vectors)
     if bounds is None:
         return f"the eigenvalues are not enclosed at {ctx.prec} bits"
+    # The largest ones are those that lift the gauge; the Hessian has zeros in their place.
+    zeros = len(gauge_sets(spec))
+    texts_of = [outward_texts(_wider(x, EIGENVALUE_ROOM * x.rad()), _places(x)) for x in bounds[: len(bounds) - zeros]]
+    below = sum(bool(x < 0) for x in bounds)
     return _Found(
         midpoint=texts,
         inclusion=text,
         uniqueness=text if wide is None else _uniqueness(point, text, *wide),
         index=agreed.pop() if len(agreed) == 1 else None,
         loss=loss,
-        eigenvalues=tuple(outward_texts(_wider(x, EIGENVALUE_ROOM * x.rad()), _places(x)) for x in bounds),
+        eigenvalues=(*texts_of[:below], *[("0", "0")] * zeros, *texts_of[below:]),
         opinions=decided if opinions else (),
     )
+
+
+def _lifted(spec: LandscapeSpec, hessian: arb_mat) -> arb_mat:
+    """The Hessian of E_s with a height above all eigenvalues of that of E: the q largest of it belong to the gauge."""
+    return raised(spec, hessian, row_norm(hessian)) if gauge_sets(spec) else hessian
 
 
 def _wider(x: arb, by: arb) -> arb:
@@ -258,7 +277,7 @@ def _inclusion(spec: LandscapeSpec, point: Midpoint) -> tuple[str, arb, arb_mat]
     least = arb(2) ** (-(point.bits // 2))
     text = short_above(point.shift * INCLUSION_SLACK if point.shift > least * least else least)
     radius = arb(parse_decimal(text))
-    hessian = hessian_over(spec, cube(point.balls, radius))
+    hessian = sliced_hessian(spec, cube(point.balls, radius))
     slope = contraction(point.inverse, hessian)
     return (text, radius, hessian) if contracts(point.shift, slope, radius) else None
 
@@ -269,7 +288,7 @@ def _gradient_over(point: Midpoint, hessian: arb_mat, radius: arb) -> arb:
 
 
 def _why_not(spec: LandscapeSpec, point: Midpoint) -> str:
-    hessian = hessian_over(spec, point.balls)
+    hessian = _lifted(spec, hessian_over(spec, point.balls))
     bounds = eigenvalues(hessian, eigenvectors(hessian, _steps()))
     if bounds is None:
         return f"Krawczyk's test fails at {ctx.prec} bits"

@@ -8,6 +8,10 @@ forward jets (value, gradient, Hessian) carried through every node.
     margins    softmax: u_i = z_i - z_c, i != c;   logistic: u = (1 - 2 y) z;   squared: u_i = z_i - y_i
     loss       ln(1 + sum exp u_i)  or  sum u_i^2:   d2l = sum l_i d2u_i + sum l_ij du_i du_j^T
 
+Softmax margins do not feel one number added to W_ij, or to b_i, for all outputs i of the last layer. Where no penalty
+holds such a set e (format 2, which names the sets), Krawczyk's test is made for E + sum (e . theta)^2 / 2, whose zeros
+are the stationary points of E with e . theta = 0; E has as many eigenvalues 0 as there are sets.
+
 With K(X) inside X the stationary point lies in K(X), a far smaller box: its eigenvalues are enclosed there.
 """
 
@@ -16,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -42,6 +46,7 @@ _DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e-?\d{1,6})?", re.ASCII)
 _EXACT = re.compile(r"-?(0|[1-9]\d*)(/[1-9]\d*)?", re.ASCII)
 _ZERO, _AROUND = arb(0), arb(0, 1)
 _KEYS = "claims format inclusion_radius midpoint operator precision_bits reason seal spec spec_digest uniqueness_radius"
+_SLICE_KEYS = _KEYS.replace("inclusion", "gauge inclusion", 1)
 _SPEC_KEYS = "activation bias hidden inputs loss outputs penalised penalty targets"
 _CLAIM_KEYS = "eigenvalues existence index loss uniqueness"
 
@@ -92,11 +97,13 @@ def _read(text: str | bytes) -> dict[str, Any]:
     # As text: from bytes json would guess UTF-16 and UTF-32.
     text = text.decode("ascii") if isinstance(text, bytes) else text
     values = json.loads(text, object_pairs_hook=unique, parse_float=no_float, parse_constant=no_float)
-    _keys(values, _KEYS, "a certificate")
+    need(isinstance(values, dict), "the keys are not those of a certificate")
+    _keys(values, _SLICE_KEYS if values.get("format") == "symland-certificate/2" else _KEYS, "a certificate")
     seal = values.pop("seal")
     need(seal == _digest(values), "the seal does not fit the content")
     need(values["spec_digest"] == _digest(values["spec"]), "the digest does not fit the specification")
-    need((values["format"], values["operator"]) == ("symland-certificate/1", "krawczyk"), "unknown format")
+    known = ("symland-certificate/1", "symland-certificate/2")
+    need(values["format"] in known and values["operator"] == "krawczyk", "unknown format")
     need(_whole(values["precision_bits"], LEAST_BITS, 10**7), "malformed remarks: precision_bits")
     need(isinstance(values["reason"], str) and len(values["reason"]) <= LONGEST_REMARK, "malformed remarks: reason")
     return values
@@ -157,6 +164,12 @@ class _Network:
             (rows, sum(m * n for m, n in shapes[:k]), weights + sum(self.widths[1 : k + 1]))
             for k, (_, rows) in enumerate(shapes)
         ]
+        rows, offset, end = self.where[-1]
+        free, n = self.penalty == 0, self.widths[-2]
+        self.shifts = [[offset + i * n + j for i in range(rows)] for j in range(n) if free]
+        self.shifts += [[end + i for i in range(rows)]] if self.bias and (free or self.penalised == weights) else []
+        if self.loss != "softmax":
+            self.shifts = []
 
     def __call__(self, theta: list[arb]) -> tuple[arb, arb_mat, arb_mat]:
         """Loss, gradient (P, 1) and Hessian (P, P) over a box."""
@@ -265,23 +278,43 @@ def _verify(values: dict[str, Any]) -> None:
     ctx.prec = SPARE_BITS + max(int(3.33 * longest), min(values["precision_bits"], MOST_BITS))
     need(bool(0 < numbers[p] <= numbers[p + 1]), "the radii are not in order")
     network.sigma(_ZERO)  # every landscape begins at theta = 0: an activation is defined there
-    value, box = _krawczyk(network, [arb(n) for n in numbers[:p]], arb(numbers[p]), arb(numbers[p + 1]))
+    sets = values.get("gauge", [])
+    need("gauge" not in values or (sets and sets == network.shifts), "the gauge is not that of the specification")
+    value, box = _krawczyk(network, [arb(n) for n in numbers[:p]], arb(numbers[p]), arb(numbers[p + 1]), sets)
     _inside(value, arb(numbers[p + 2]), arb(numbers[p + 3]), "the loss")
     found = _eigenvalues(network(box)[2])
-    need(all(bool(x < 0) or bool(x > 0) for x in found), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
+    # The discs around 0 hold the gauge's zeros: where they hold no more eigenvalues, these are all exactly 0.
+    around = sum(bool(x.contains(0)) for x in found)
+    need(around == len(sets), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
+    found = [_ZERO if bool(x.contains(0)) else x for x in found]
     need(sum(bool(x < 0) for x in found) == index["value"], "the index is another")
     for k, x in enumerate(found):
         _inside(x, arb(numbers[p + 4 + 2 * k]), arb(numbers[p + 5 + 2 * k]), "an eigenvalue")
 
 
-def _krawczyk(network: _Network, middle: list[arb], inner: arb, outer: arb) -> tuple[arb, list[arb]]:
+def _sliced(network: _Network, theta: list[arb], sets: Sequence[list[int]]) -> tuple[arb, arb_mat, arb_mat]:
+    """Loss, gradient and Hessian of E + sum (e . theta)^2 / 2 over a box."""
+    value, gradient, hessian = network(theta)
+    for places in sets:
+        total = _sum(theta[k] for k in places)
+        value += total * total / 2
+        for k in places:
+            gradient[k, 0] += total
+            for q in places:
+                hessian[k, q] += 1
+    return value, gradient, hessian
+
+
+def _krawczyk(
+    network: _Network, middle: list[arb], inner: arb, outer: arb, sets: Sequence[list[int]] = ()
+) -> tuple[arb, list[arb]]:
     """If the test holds on both cubes: the loss at the zero, and a far smaller box that holds the zero."""
-    value, gradient, at = network(middle)
+    value, gradient, at = _sliced(network, middle, sets)
     inverse = at.mid().inv().mid()
     moved, p = inverse * gradient, network.size
 
     def image(radius: arb, name: str) -> tuple[list[arb], arb_mat]:
-        _, _, over = network([m + radius * _AROUND for m in middle])
+        _, _, over = _sliced(network, [m + radius * _AROUND for m in middle], sets)
         slope = arb_mat(p, p, 1) - inverse * over
         found = (slope * arb_mat(p, 1, [radius * _AROUND] * p) - moved).entries()
         need(not any(abs(x) > radius for x in found), f"no stationary point lies in the {name} cube")

@@ -8,6 +8,9 @@ of f, and no matrix in H(X) is singular (Krawczyk 1969; Neumaier 1990, theorem 5
 
 so the test is |Y f(m)|_i + r sum_j |I - Y H(X)|_ij < r for every i. As the Hessian is nonsingular all over X, which is
 connected, its index is the same everywhere in X.
+
+Where a gauge leaves E flat (`symland.rigor.gauge`), E_s takes its place, whose zeros are those of the slice: loss,
+gradient and Hessian of `preconditioned_midpoint`, `widest` and `newton_polish`, and `sliced_hessian`, are those of E_s.
 """
 
 from __future__ import annotations
@@ -15,12 +18,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import add
 
 from flint import arb, arb_mat, ctx
 
 from symland.program.balls import evaluate_balls, working_precision
 from symland.program.derive import build_program
 from symland.program.ir import Program
+from symland.rigor.gauge import raised, slice_gradient, slice_value
 from symland.rigor.matrices import approximate_inverse, identity, largest, row_norm
 from symland.spec import LandscapeSpec
 
@@ -33,6 +38,7 @@ __all__ = [
     "hessian_over",
     "newton_polish",
     "preconditioned_midpoint",
+    "sliced_hessian",
     "widest",
 ]
 
@@ -64,6 +70,11 @@ def _hessian_program(spec: LandscapeSpec) -> Program:
 def hessian_over(spec: LandscapeSpec, box: Sequence[arb]) -> arb_mat:
     """(P, P) enclosure of the Hessian over a box of P balls."""
     return arb_mat(evaluate_balls(_hessian_program(spec), box).hessian)
+
+
+def sliced_hessian(spec: LandscapeSpec, box: Sequence[arb]) -> arb_mat:
+    """(P, P) enclosure over a box of the Hessian of E_s, which is that of E where there is no gauge."""
+    return raised(spec, hessian_over(spec, box))
 
 
 def cube(midpoint: Sequence[arb], radius: arb) -> list[arb]:
@@ -107,14 +118,16 @@ def preconditioned_midpoint(spec: LandscapeSpec, balls: list[arb], slope_bits: i
     assert ran.value is not None
     if not (ran.value.is_finite() and all(g.is_finite() for g in ran.gradient)):
         return None
+    gradient = list(map(add, ran.gradient, slice_gradient(spec, balls)))
     with working_precision(slope_bits):
-        hessian = hessian_over(spec, balls)
+        hessian = sliced_hessian(spec, balls)
         inverse = approximate_inverse(hessian) if all(x.is_finite() for x in hessian.entries()) else None
         if inverse is None:
             return None
-        moved = inverse * arb_mat(len(balls), 1, ran.gradient)
+        moved = inverse * arb_mat(len(balls), 1, gradient)
         shift = largest([x.abs_upper() for x in moved.entries()])
-    return Midpoint(balls=balls, bits=ctx.prec, value=ran.value, gradient=ran.gradient, inverse=inverse, shift=shift)
+    value = ran.value + slice_value(spec, balls)
+    return Midpoint(balls=balls, bits=ctx.prec, value=value, gradient=gradient, inverse=inverse, shift=shift)
 
 
 def contraction(inverse: arb_mat, hessian: arb_mat) -> arb:
@@ -137,7 +150,7 @@ def widest(spec: LandscapeSpec, point: Midpoint, least: arb) -> tuple[arb, arb] 
     radius = _exact(largest([least, FIRST_RADIUS * (1 + size)]))
     best: tuple[arb, arb] | None = None
     for _ in range(MOST_CUBES):
-        slope = contraction(point.inverse, hessian_over(spec, cube(point.balls, radius)))
+        slope = contraction(point.inverse, sliced_hessian(spec, cube(point.balls, radius)))
         good = bool(slope <= aim) and contracts(point.shift, slope, radius)
         if good:
             best = (radius, slope)

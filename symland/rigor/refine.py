@@ -20,13 +20,14 @@ from symland.program.digits import evaluate_digits
 from symland.program.ir import Program
 from symland.records import Verdict
 from symland.rigor.decimals import exact_decimal, nearest_text, parse_decimal, short_above
+from symland.rigor.gauge import gauge_sets, into_slice
 from symland.rigor.krawczyk import (
     contraction,
     contracts,
     cube,
     gradient_program,
-    hessian_over,
     preconditioned_midpoint,
+    sliced_hessian,
 )
 from symland.rigor.matrices import approximate_solution, identity, largest
 from symland.spec import LandscapeSpec
@@ -129,7 +130,8 @@ def refine(spec: LandscapeSpec, theta: Sequence[float | str | Fraction], digits:
     """Refine a point to `digits` decimal places.
 
     Newton's method over mpmath numbers; the precision doubles with each step, as the number of correct digits does.
-    Krawczyk's test in Arb then says how many places are certified.
+    Krawczyk's test in Arb then says how many places are certified. Where no penalty holds a shift of the outputs, the
+    point is moved along it into the slice of `symland.rigor.gauge` first.
 
     Raises
     ------
@@ -139,7 +141,7 @@ def refine(spec: LandscapeSpec, theta: Sequence[float | str | Fraction], digits:
     need_digits(digits)
     if len(theta) != spec.n_parameters:
         raise RefinementError(f"{len(theta)} numbers for {spec.n_parameters} parameters; give one for each")
-    start = [exact_decimal(t if isinstance(t, str | Fraction) else float(t)) for t in theta]
+    start = into_slice(spec, [exact_decimal(t if isinstance(t, str | Fraction) else float(t)) for t in theta])
     point, steps, accuracy = _newton(spec, start, digits)
     places = min(digits, accuracy)
     with working_precision(_bits(digits + GUARD_DIGITS)):
@@ -179,7 +181,7 @@ def _digits(x: arb) -> mpf:
     return mp.ldexp(mpf(int(mantissa)), int(exponent))
 
 
-def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mpf], list[NewtonStep], int]:
+def _newton(spec: LandscapeSpec, start: Sequence[str], digits: int) -> tuple[list[mpf], list[NewtonStep], int]:
     """Newton's method: the point, its steps, and the places that the last step suggests."""
     program = build_program(spec, ("gradient", "hessian"))
     with mp.workdps(FIRST_DIGITS), working_precision(_bits(FIRST_DIGITS)):
@@ -190,7 +192,7 @@ def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mp
     work, slow = FIRST_DIGITS, 0
     while True:
         with mp.workdps(work):
-            gradient, hessian = _derivatives(program, point)
+            gradient, hessian = _derivatives(spec, program, point)
             step = _solve(hessian, gradient, work)
             length, residual = max(map(abs, step)), short_above(_ball(max(map(abs, gradient))))
             steps.append(NewtonStep(digits=work, residual=residual, length=short_above(_ball(length))))
@@ -214,8 +216,8 @@ def _newton(spec: LandscapeSpec, start: list[str], digits: int) -> tuple[list[mp
         work = max(work, following)
 
 
-def _derivatives(program: Program, point: list[mpf]) -> tuple[list[mpf], list[list[mpf]]]:
-    """Gradient and Hessian, all of whose entries are real and finite."""
+def _derivatives(spec: LandscapeSpec, program: Program, point: list[mpf]) -> tuple[list[mpf], list[list[mpf]]]:
+    """Gradient and Hessian, of E_s where there is a gauge; all entries are real and finite."""
     try:
         ran = evaluate_digits(program, point)
     except (ArithmeticError, ValueError, TypeError):
@@ -223,7 +225,14 @@ def _derivatives(program: Program, point: list[mpf]) -> tuple[list[mpf], list[li
         raise RefinementError("the loss is not defined near this point; start from another") from None
     if not all(isinstance(x, mpf) and mp.isfinite(x) for x in chain(ran.gradient, *ran.hessian)):
         raise RefinementError("the loss is not finite near this point; start from another")
-    return ran.gradient, ran.hessian
+    gradient, hessian = list(ran.gradient), [list(row) for row in ran.hessian]
+    for places in gauge_sets(spec):
+        total = sum((point[p] for p in places), mpf(0))
+        for p in places:
+            gradient[p] += total
+            for q in places:
+                hessian[p][q] += 1
+    return gradient, hessian
 
 
 def _solve(hessian: list[list[mpf]], gradient: list[mpf], digits: int) -> list[mpf]:
@@ -253,7 +262,7 @@ def _certified_places(spec: LandscapeSpec, centre: list[arb], places: int) -> in
         text = short_above((point.shift * slack).max(finest))
         radius = arb(parse_decimal(text))
         with working_precision(FIRST_SLOPE_BITS):
-            slope = contraction(point.inverse, hessian_over(spec, cube(point.balls, radius)))
+            slope = contraction(point.inverse, sliced_hessian(spec, cube(point.balls, radius)))
         if contracts(point.shift, slope, radius):
             # The text says d.dd 10^e with d < 10, so that 2 r < 10^(e + 2).
             return max(0, min(places, -2 - int(text.partition("e")[2])))

@@ -24,6 +24,7 @@ from symland.program.derive import build_program
 from symland.program.ir import Program
 from symland.records import FloatArray, Verdict, read_only
 from symland.rigor.certify import certify
+from symland.rigor.gauge import gauge_sets
 from symland.rigor.krawczyk import cube, gradient_program
 from symland.rigor.matrices import approximate_solution, identity
 from symland.spec import LandscapeSpec
@@ -257,10 +258,9 @@ def read_point(spec: LandscapeSpec, theta: FloatArray, *, gauge: int = 0) -> Rea
     gauge : int
         Null directions that every point has, such as a free shift of all outputs.
     """
-    if not gauge:
-        certificate = certify(spec, theta.tolist(), max_bits=CERTIFYING_BITS)
-        if certificate.existence is Verdict.CERTIFIED and certificate.index is not None:
-            return _isolated(spec, [float(text) for text in certificate.midpoint], certificate.index)
+    certificate = certify(spec, theta.tolist(), max_bits=CERTIFYING_BITS)
+    if certificate.existence is Verdict.CERTIFIED and certificate.index is not None:
+        return _isolated(spec, [float(text) for text in certificate.midpoint], certificate.index)
     with working_precision(BITS):
         start = _at(spec, [arb(t) for t in theta])
         if start is None:
@@ -285,7 +285,7 @@ def read_point(spec: LandscapeSpec, theta: FloatArray, *, gauge: int = 0) -> Rea
 
 
 def _kind(place: _Place, gauge: int) -> Kind:
-    """What a place is that `SETTLED`; an isolated one without a gauge would have been certified before."""
+    """What a place is that `SETTLED`; an isolated one would have been certified before, up to rounding of its gauge."""
     nullity = _null_count(place.spectrum()[0], NULL_CURVATURE)
     return Kind.FLAT if nullity > gauge else Kind.ISOLATED if gauge else Kind.DEGENERATE
 
@@ -293,14 +293,17 @@ def _kind(place: _Place, gauge: int) -> Kind:
 def _isolated(spec: LandscapeSpec, theta: Sequence[float], index: int) -> Reading:
     with working_precision(BITS):
         place = _at(spec, [arb(t) for t in theta])
+    null = np.zeros((len(theta), len(gauge_sets(spec))))
+    for column, places in enumerate(gauge_sets(spec)):
+        null[list(places), column] = len(places) ** -0.5
     return Reading(
         kind=Kind.ISOLATED,
         theta=np.array(theta),
         loss=float("nan") if place is None else float(place.loss),
         gradient_norm=float("nan") if place is None else place.slope,
         index=index,
-        nullity=0,
-        null=np.zeros((len(theta), 0)),
+        nullity=null.shape[1],
+        null=null,
     )
 
 

@@ -35,7 +35,7 @@ SLOW = {"inputs -1 and +1", "inputs 0 and 1"}
 THEOREMS = {theorem.identifier: theorem for path in theorem_files() for theorem in load_theorems(path)}
 
 STATEMENTS = {
-    "T1-hidden", "T1-data", "T2-gauge", "T3-eigenvalue", "T4-origin",
+    "T1-hidden", "T1-data", "T2-gauge", "T2-slice", "T3-eigenvalue", "T4-origin",
     "T5-extension", "T5-spectrum", "T5-classes", "T5-flat-bias", "T5-shifted", "T5-nonvanishing", "T5-layers",
     "T6-splitting", "T6-deciding-matrix", "T6-penalty-forbids", "T6-rescaled-penalty", "T6-linear-circle",
     "T6-constant-nodes", "T6-compatible",

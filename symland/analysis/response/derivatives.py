@@ -9,6 +9,9 @@ At a stationary point theta*(x) of E(theta, x), with H = E_theta,theta and F = E
 Let w_d weigh the loss of sample d, E = (1/D) sum_d w_d ell_d + penalty, with w_d = 1 as given. Then
 dE*/dw_d = ell_d / D and dtheta*/dw_d = -(1/D) H^-1 d ell_d / d theta.
 
+Where no penalty holds a shift of the outputs, theta* is the point in the slice of `symland.rigor.gauge`, and H that of
+E_s: the right-hand sides have no part along the shift, so that theta* stays in the slice.
+
 All of it comes from one run of the derivation program: over balls that hold the point where it is certified, so that
 what comes out encloses the exact derivatives; over float64 otherwise.
 """
@@ -28,13 +31,14 @@ from symland.program.derive import build_program
 from symland.records import FloatArray
 from symland.rigor.certificate import Certificate
 from symland.rigor.decimals import parse_decimal
+from symland.rigor.gauge import gauge_sets, raised
 from symland.rigor.krawczyk import (
     contraction,
     contracts,
     cube,
-    hessian_over,
     newton_polish,
     preconditioned_midpoint,
+    sliced_hessian,
 )
 from symland.spec import LandscapeSpec
 
@@ -84,7 +88,7 @@ def enclose_derivatives(certificate: Certificate) -> DataDerivatives | None:
         mixed = arb_mat(n, p, ran.by_data["mixed"])
         losses = arb_mat(samples, p, [g for row in ran.per_sample for g in row])
         try:
-            solved = arb_mat(ran.hessian).solve(_beside(mixed.transpose(), losses.transpose() / samples))
+            solved = raised(spec, arb_mat(ran.hessian)).solve(_beside(mixed.transpose(), losses.transpose() / samples))
         except ZeroDivisionError:
             return None
         rows = (-solved).tolist()
@@ -117,7 +121,9 @@ def sharp_box(certificate: Certificate) -> list[arb]:
     wide = cube(middle, arb(parse_decimal(certificate.uniqueness_radius)))
     inside = all(w.contains(b) for w, b in zip(wide, box, strict=True))
     return (
-        box if inside and contracts(point.shift, contraction(point.inverse, hessian_over(spec, box)), radius) else outer
+        box
+        if inside and contracts(point.shift, contraction(point.inverse, sliced_hessian(spec, box)), radius)
+        else outer
     )
 
 
@@ -146,6 +152,8 @@ def float_derivatives(kernel: CompiledKernel, theta: FloatArray) -> list[DataDer
     n, samples = spec.n_samples * spec.n_inputs, spec.n_samples
     hessian, losses, by_input, twice, mixed = kernel.evaluator(WANTED)(theta)
     mixed = mixed.reshape(m, n, p)
+    for places in gauge_sets(spec):
+        hessian[:, np.array(places)[:, None], places] += 1.0
     right = np.concatenate([mixed.transpose(0, 2, 1), losses.transpose(0, 2, 1) / samples], axis=2)
     found = []
     for k in range(m):
