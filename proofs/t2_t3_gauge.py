@@ -154,7 +154,8 @@ SLICE = Theorem(
         r"A network of any depth, activation and data with $K$ outputs $z_i = \sum_j W_{ij} h_j + c_i$, $h_j$ the "
         r"outputs of its last hidden layer, and $E(\theta) = \frac1D\sum_d\ell_d + {}$penalty, with the softmax "
         r"cross-entropy $\ell_d = \ln\sum_k e^{z_k} - z_{y_d}$. Take one or more of the sets $\{W_{1j}, \dots, "
-        r"W_{Kj}\}$ for a node $j$ and $\{c_1, \dots, c_K\}$; $e$ is the vector that is 1 on a set and 0 elsewhere. With $m > 0$ "
+        r"W_{Kj}\}$ for a node $j$ and $\{c_1, \dots, c_K\}$; $e$ is the vector that is 1 on a set and 0 elsewhere. "
+        r"With $m > 0$ "
         r"let $E_s(\theta) = E(\theta) + \frac m2\sum_e (e\cdot\theta)^2$."
     ),
     hypotheses=(free,),
@@ -179,7 +180,8 @@ SLICE = Theorem(
             name="flat",
             claim=(
                 r"Along $e$ every logit gains $s\,h(\theta)$, and $\partial_s\ell = 0$ for every $s$ and $\theta$; "
-                r"the penalty does not move either, as $\kappa = 0$. So $E$ is constant along $e$, and $e\cdot\nabla E = 0$."
+                r"the penalty does not move either, as $\kappa = 0$. So $E$ is constant along $e$, and $e\cdot\nabla "
+                r"E = 0$."
             ),
             obligations=(
                 Identity(left=partial(moved, s)),
@@ -191,7 +193,8 @@ SLICE = Theorem(
             name="gradient",
             claim=(
                 r"The gradient of $E_s$ by $t_i$ is $g_i + m\,(e\cdot\theta)$; these sum to $mK\,(e\cdot\theta)$. "
-                r"Where they vanish, so does $e\cdot\theta$, as $mK > 0$, and then every $g_i$. By other parameters the "
+                r"Where they vanish, so does $e\cdot\theta$, as $mK > 0$, and then every $g_i$. By other parameters "
+                r"the "
                 r"gradient is that of $E$."
             ),
             obligations=(

@@ -36,7 +36,8 @@ class _Families(Question[NoOptions, Families]):
             parts.append(
                 f"A shift of all outputs, in {answer.gauge} independent direction{'' if answer.gauge == 1 else 's'}, "
                 "changes neither the data's loss nor the penalty: every stationary point lies on a flat of "
-                f"dimension {answer.gauge} (T2-slice). A class is such a flat; its certificate is that of the one point of the flat "
+                f"dimension {answer.gauge} (T2-slice). A class is such a flat; its certificate is that of the one "
+                f"point of the flat "
                 "at which the shifted parameters sum to 0."
             )
         if answer.families:
