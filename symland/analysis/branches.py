@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from symland.analysis.follow import Branch, Follow, FollowedEvent, FollowOptions, Interval, Maxwell, Meeting
+from symland.analysis.answer_types.follow import (
+    Branch,
+    Follow,
+    FollowedEvent,
+    FollowOptions,
+    Interval,
+    Maxwell,
+    Meeting,
+)
 from symland.analysis.question import Setting
 from symland.errors import DatabaseError, SpecError
 from symland.exact import parse_exact

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.optimize import minimize
 
-from symland.analysis.embedding import Escape
+from symland.analysis.answer_types.embedding import Escape
 from symland.analysis.extension import Extension
 from symland.analysis.prediction import BlockPrediction
 from symland.kernels import CompiledKernel, compile_kernel

@@ -16,7 +16,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import ArrayLike
 
-from symland.analysis.embedding import EmbeddedPoint, Embedding, Successor
+from symland.analysis.answer_types.embedding import EmbeddedPoint, Embedding, Successor
 from symland.analysis.escape import follow_escape
 from symland.analysis.extension import Extension, extend
 from symland.analysis.extension_proof import prove_extension

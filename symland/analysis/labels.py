@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-import msgspec
-
+from symland.analysis.answer_types.labels import ClassLabel, Labels
 from symland.analysis.question import QUIET, NoOptions, Question, Setting
 from symland.codec import plain
 from symland.tables import Column, Table
@@ -14,27 +13,6 @@ if TYPE_CHECKING:
     from symland.landscape.landscape import Landscape
 
 __all__ = ["QUESTION", "ClassLabel", "Labels"]
-
-
-class ClassLabel(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "class"}):
-    """What a class is: irreducible, or the extension of class `narrow_class` at width `width`.
-
-    `narrow_class` is None where it is irreducible, where no list of that width was given, or where that list does not
-    hold it (`missing`). `label` says it in words.
-    """
-
-    number: int
-    width: tuple[int, ...]
-    irreducible: bool
-    narrow_class: int | None
-    label: str
-    missing: bool = False
-
-
-class Labels(msgspec.Struct, frozen=True, kw_only=True):
-    """The labels of all classes."""
-
-    classes: tuple[ClassLabel, ...]
 
 
 @final

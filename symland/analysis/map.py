@@ -19,8 +19,8 @@ from symland.records import Verdict
 from symland.tables import Column, Table
 
 if TYPE_CHECKING:
-    from symland.analysis.embedding import Embedding
-    from symland.analysis.labels import ClassLabel
+    from symland.analysis.answer_types.embedding import Embedding
+    from symland.analysis.answer_types.labels import ClassLabel
     from symland.landscape.landscape import Landscape
 
 __all__ = ["QUESTION", "EmbeddingMap", "MapClass", "MapLink", "MapOptions", "MorseBalance", "embedding_map"]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from symland.analysis.labels import ClassLabel
+from symland.analysis.answer_types.labels import ClassLabel
 from symland.landscape.landscape import Landscape
 from symland.program.balls import evaluate_balls, working_precision
 from symland.program.derive import build_program

@@ -18,7 +18,7 @@ from flint import arb
 from scipy.special import logsumexp
 from scipy.stats import spearmanr
 
-from symland.analysis.flatness import (
+from symland.analysis.answer_types.flatness import (
     DEFENSIVE,
     ClassFlatness,
     Flatness,

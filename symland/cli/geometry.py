@@ -58,7 +58,8 @@ def geometry(
         raise SpecError.at("geometry", "not one question", "give --db FILE, a saved point, or --scale-law")
     if scale_law:
         return _law([p for text in penalty or SCALE_PENALTIES for p in text.split(",")], density, samples, json)
-    from symland.analysis.geometry import QUESTION, GeometryOptions, look
+    from symland.analysis.answer_types.geometry import GeometryOptions
+    from symland.analysis.geometry import QUESTION, look
 
     options = GeometryOptions(number=number, box=box, level=level, seed=seed)
     if point is not None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from symland.analysis.embedding import Embedding
+from symland.analysis.answer_types.embedding import Embedding
 from symland.analysis.extended_points import certified_cubes, check_embedding
 from symland.errors import CertificateError
 from symland.listener import SILENCE, Listener

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from symland.analysis.classify import ClassifyOptions
+from symland.analysis.answer_types.classify import ClassifyOptions
 from symland.analysis.pruning import label_classes
 from symland.analysis.response.decisions import need_labels
 from symland.analysis.response.scoring import read_test_data, score_classes

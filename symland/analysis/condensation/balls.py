@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from flint import arb, arb_mat, fmpq
+from flint import arb, arb_mat
 
 from symland.analysis.condensation.energy import Energy
+from symland.program.balls import exact_ball
 from symland.records import Verdict
 
 __all__ = ["BITS", "Line", "attracts", "certify_line", "enclose_line", "evaluate", "line_at", "signature"]
@@ -67,10 +68,6 @@ class Line:
         return [v / length if first > 0 else -v / length for v in self.vector]
 
 
-def _ball(value: Fraction) -> arb:
-    return arb(fmpq(value.numerator, value.denominator))
-
-
 def _powers(s: arb, highest: int) -> list[arb]:
     """1, s, ..., s^k by products: flint's power of a ball about 0 is not finite."""
     powers = [arb(1)]
@@ -85,9 +82,9 @@ def _part(energy: Energy, q: int, y: Sequence[arb]) -> tuple[arb, list[arb], lis
     for vector, moment in zip(energy.vectors, energy.moments[q], strict=True):
         if not moment:
             continue
-        x = [_ball(v) for v in vector]
+        x = [exact_ball(v) for v in vector]
         s = sum((a * b for a, b in zip(x, y, strict=True)), arb(0))
-        m = _ball(moment)
+        m = exact_ball(moment)
         powers = _powers(s, k)
         value += m * powers[k]
         first = m * k * powers[k - 1]
@@ -108,7 +105,7 @@ def evaluate(energy: Energy, y: Sequence[arb]) -> tuple[arb, list[arb], list[lis
     value, slope, bend = arb(0), [arb(0) for _ in n], [[arb(0) for _ in n] for _ in n]
     for a, (f, df, ddf) in enumerate(parts):
         for b, (h, dh, _) in enumerate(parts):
-            s = _ball(energy.gram[a][b])
+            s = exact_ball(energy.gram[a][b])
             value += s * f * h
             for j in n:
                 slope[j] += 2 * s * df[j] * h
@@ -146,7 +143,7 @@ def enclose_line(
     Newton's method comes first. The caller sets the working precision of flint to `BITS`.
     """
     n = range(energy.size)
-    balls = [[_ball(metric[i][j]) if metric else arb(int(i == j)) for j in n] for i in n]
+    balls = [[exact_ball(metric[i][j]) if metric else arb(int(i == j)) for j in n] for i in n]
     y = [arb(float(v) / float(start[axis])) for v in start]
     y[axis] = arb(1)
     free = [j for j in n if j != axis]

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from symland.analysis.answer_types.dead_nodes import DeadNode, DeadNodes
 from symland.analysis.condensation.balls import attracts
 from symland.analysis.condensation.critical import critical_lines
 from symland.analysis.condensation.energy import Energy, independent, weight_names
 from symland.analysis.condensation.multiplicity import HIGHEST_ORDER, Multiplicity, find_multiplicity
-from symland.analysis.dead_nodes import DeadNode, DeadNodes
 from symland.analysis.extension import extend
 from symland.errors import SpecError
 from symland.kernels.kernel import CompiledKernel, compile_kernel

@@ -15,7 +15,7 @@ from symland.analysis.condensation.forms import Form, derivative, null_space, pl
 from symland.analysis.condensation.planes import eigenspaces, plane_lines
 from symland.analysis.condensation.sampling import sample_lines
 from symland.analysis.condensation.sphere import MOST_BOXES, Isolated, isolate_lines
-from symland.program.balls import working_precision
+from symland.program.balls import exact_ball, working_precision
 from symland.records import Verdict
 
 __all__ = ["Critical", "critical_lines"]
@@ -72,7 +72,7 @@ def critical_lines(energy: Energy, *, seed: int = 0, most_boxes: int | None = No
 
 
 def _linear(energy: Energy) -> Critical:
-    vector = [_ball(energy.form.get(e, Fraction(0))) for e in _units(energy.size)]
+    vector = [exact_ball(energy.form.get(e, Fraction(0))) for e in _units(energy.size)]
     axis = max(range(energy.size), key=lambda j: abs(float(vector[j].mid())))
     line = line_at(energy, [v / vector[axis] for v in vector], axis)
     return Critical(lines=(line,), complete=Verdict.CERTIFIED, how="the mean of (x, 1) against the residual, exactly")
@@ -80,10 +80,6 @@ def _linear(energy: Energy) -> Critical:
 
 def _units(size: int) -> list[tuple[int, ...]]:
     return [tuple(int(i == j) for j in range(size)) for i in range(size)]
-
-
-def _ball(value: Fraction) -> arb:
-    return arb(fmpq(value.numerator, value.denominator))
 
 
 def _quadratic(energy: Energy, seed: int) -> Critical:
@@ -175,7 +171,9 @@ class _Found:
 
 def _embedded(energy: Energy, y: Sequence[arb], basis: Sequence[Sequence[Fraction]]) -> Line:
     """The line B y with all that is proved of it among the n weights."""
-    w = [sum((_ball(column[i]) * v for column, v in zip(basis, y, strict=True)), arb(0)) for i in range(energy.size)]
+    w = [
+        sum((exact_ball(column[i]) * v for column, v in zip(basis, y, strict=True)), arb(0)) for i in range(energy.size)
+    ]
     axis = max(range(len(w)), key=lambda j: abs(float(w[j].mid())))
     scaled = [v / w[axis] for v in w]
     scaled[axis] = arb(1)
@@ -307,7 +305,7 @@ def _with_rotations(
     ]
     lines, families, attracting = [], [], []
     for plane in plane_lines(circle.form, energy.degree, small) or ():
-        y = [_ball(axis[i]) * plane.vector[0] + _ball(across[i]) * plane.vector[1] for i in range(r)]
+        y = [exact_ball(axis[i]) * plane.vector[0] + exact_ball(across[i]) * plane.vector[1] for i in range(r)]
         line = _embedded(energy, y, basis)
         if plane.vector[1].is_zero():
             if line.index is None:

@@ -11,6 +11,7 @@ import numpy as np
 from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz_poly
 
 from symland.analysis.condensation.forms import Form, derivative, plus, times
+from symland.program.balls import exact_ball
 
 __all__ = ["Eigenspace", "PlaneLine", "eigenspaces", "plane_lines", "real_roots"]
 
@@ -83,7 +84,7 @@ def _extremum(coefficients: Sequence[Fraction], root: arb, count: int) -> int:
     """The sign of the derivative of order `count` at a root of that multiplicity, 0 where the sign does not change."""
     if count % 2 == 0:
         return 0
-    values = [arb(fmpq(c.numerator, c.denominator)) for c in coefficients]
+    values = [exact_ball(c) for c in coefficients]
     for _ in range(count):
         values = [j * c for j, c in enumerate(values)][1:]
     total = arb(0)

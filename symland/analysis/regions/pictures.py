@@ -14,7 +14,7 @@ from symland.records import FloatArray
 from symland.spec import LandscapeSpec
 
 if TYPE_CHECKING:
-    from symland.analysis.geometry import Geometry
+    from symland.analysis.answer_types.geometry import Geometry
 
 __all__ = ["pictures"]
 

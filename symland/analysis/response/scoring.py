@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from symland.analysis.classify import Classify, ClassifyOptions, ClassScore, Score
+from symland.analysis.answer_types.classify import Classify, ClassifyOptions, ClassScore, Score
 from symland.analysis.response.decisions import TIE, as_array, need_labels, outputs_at, probabilities
 from symland.datasets import parse_csv
 from symland.errors import SpecError

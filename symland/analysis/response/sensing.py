@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from flint import arb
 
+from symland.analysis.answer_types.sensitivity import ClassSensitivity, Sensitivity, SensitivityOptions
 from symland.analysis.response.decisions import TIE, as_array, decisions, outputs_at, probabilities
 from symland.analysis.response.derivatives import (
     DataDerivatives,
@@ -19,7 +20,6 @@ from symland.analysis.response.derivatives import (
     numbers_of,
     sharp_box,
 )
-from symland.analysis.sensitivity import ClassSensitivity, Sensitivity, SensitivityOptions
 from symland.errors import SpecError
 from symland.kernels.kernel import compile_kernel
 from symland.program.balls import working_precision
