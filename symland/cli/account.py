@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from symland.analysis import QUESTIONS
 from symland.cli.display import print_json, print_table, say
-from symland.records import Verdict
+from symland.records import Outcome, Verdict
 
 if TYPE_CHECKING:
     from symland.analysis.question import Question
     from symland.landscape.database import Database
     from symland.landscape.landscape import Landscape
 
-__all__ = ["OPEN", "complain", "print_answer", "show_account", "status_of"]
+__all__ = ["OPEN", "complain", "print_answer", "say_unfinished", "show_account", "status_of"]
 
 OPEN = 1
 """Exit status where something that was asked is open or refuted."""
@@ -87,6 +87,10 @@ def complain(landscape: Landscape, answers: dict[str, Any], asked: Iterable[str]
         )
     if landscape.certificates and not all(account.certified):
         warnings.append(f"{account.certified.count(False)} of {counts.total} classes are not certified")
+    states = sum(point.index == 1 and point.outcome is not Outcome.DEGENERATE for point in landscape.points)
+    known = {path.transition_state for path in landscape.pathways}
+    if 0 < len(known) < states and "connections" not in answers and (asked is None or "connections" in asked):
+        warnings.append(f"pathways of {len(known)} of {states} transition states are known; `symland connect` goes on")
     for question in QUESTIONS:
         if question.name in answers and (asked is None or question.name in asked):
             verdict = question.verdict(answers[question.name])
@@ -97,3 +101,11 @@ def complain(landscape: Landscape, answers: dict[str, Any], asked: Iterable[str]
     if counts.total + counts.families + counts.runaways and counts.no_test is not None:
         say(f"The Morse sum is no test of completeness here: {counts.no_test}")
     return OPEN if warnings else 0
+
+
+def say_unfinished(steps: list[str]) -> int:
+    """Say which steps the budget ended; the exit status."""
+    if not steps:
+        return 0
+    say(f"WARNING: the budget ended before {', '.join(steps)}; the same command with more time goes on")
+    return OPEN

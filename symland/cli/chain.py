@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from symland.cli.account import OPEN, complain, show_account
+from symland.cli.account import OPEN, complain, say_unfinished, show_account
 from symland.cli.app import app
 from symland.cli.display import Progress, print_files, print_json, print_table, say
 from symland.cli.options import (
@@ -69,7 +69,7 @@ def run(
         print_json(result)
     with Database.open(result["database"]) as database:
         status = complain(database.landscape(), read_answers(database))
-    return max(status, _unfinished(result["unfinished"]))
+    return max(status, say_unfinished(result["unfinished"]))
 
 
 @app.command
@@ -116,10 +116,11 @@ def explore(
             with deadline.limit():
                 result = f"{len(pipeline.connect_into(database, listener=progress).pathways)} pathways"
         except pipeline.BudgetSpent:
-            unfinished, result = ["connect"], "NOT finished: the budget is used up"
+            kept = len(database.pathways())
+            unfinished, result = ["connect"], f"NOT finished: the budget is used up; {kept} pathways are kept"
         progress.end(result)
         status = show_account(database, json, ("completeness", "families", "connections"))
-        return max(status, _unfinished(unfinished))
+        return max(status, say_unfinished(unfinished))
 
 
 @app.command
@@ -209,14 +210,6 @@ def report(*, db: Databases, output: Folder, json: Json = False) -> None:
     with open_databases(db) as databases:
         single = len(databases) == 1 and not db[0].is_dir()
         print_files(write_report(databases[0], output) if single else write_family(databases, output), json)
-
-
-def _unfinished(steps: list[str]) -> int:
-    """Say which steps the budget ended; the exit status."""
-    if not steps:
-        return 0
-    say(f"WARNING: the budget ended before {', '.join(steps)}; the same command with more time goes on")
-    return OPEN
 
 
 def _budget(search: Search) -> float | None:

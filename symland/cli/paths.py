@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from symland.cli.account import show_account
+from symland.cli.account import say_unfinished, show_account
 from symland.cli.app import app
 from symland.cli.display import Progress, print_files, print_json, print_table, say
 from symland.cli.options import DatabaseFile, Json
@@ -26,15 +27,18 @@ def connect(
     *between: int,
     db: DatabaseFile,
     attempts: Annotated[int, Parameter(help="Double-ended searches between minima that stay apart, at most.")] = 20,
+    budget: Annotated[str | None, Parameter(help="Time, such as 90s or 2h; the same command goes on later.")] = None,
     json: Json = False,
 ) -> int:
     """Follow every transition state down both sides, and search from both ends between minima that stay apart.
 
-    With two classes of minima, a double-ended search between these two, whatever joins them already.
+    With two classes of minima, a double-ended search between these two, whatever joins them already. Pathways are kept
+    as they are found; transition states whose pathway is known are not followed again.
 
     Example: `symland connect 0 4 --db xor.sqlite`
     """
     from symland import pipeline
+    from symland.explore import parse_duration
     from symland.landscape.database import Database
 
     if len(between) not in (0, 2):
@@ -44,9 +48,16 @@ def connect(
         before = len(database.points())
         progress.begin("connect")
         pair = (between[0], between[1]) if between else None
-        found = pipeline.connect_into(database, between=pair, attempts=attempts, listener=progress)
-        progress.end(f"{len(found.pathways)} pathways, {len(found.points) - before} new classes")
-        return show_account(database, json, ("connections",))
+        deadline = pipeline.Deadline.of(time.monotonic, None if budget is None else parse_duration(budget))
+        unfinished = []
+        try:
+            with deadline.limit():
+                found = pipeline.connect_into(database, between=pair, attempts=attempts, listener=progress)
+                result = f"{len(found.pathways)} pathways, {len(found.points) - before} new classes"
+        except pipeline.BudgetSpent:
+            unfinished, result = ["connect"], f"NOT finished: {len(database.pathways())} pathways are kept"
+        progress.end(result)
+        return max(show_account(database, json, ("connections",)), say_unfinished(unfinished))
 
 
 @app.command
@@ -117,6 +128,7 @@ def draw(
     below: Annotated[float | None, Parameter(help="Tree: draw no more than lies below this loss.")] = None,
     labels: Annotated[bool, Parameter(help="Tree: write the numbers of the minima.")] = True,
     slanted: Annotated[bool, Parameter(negative="", help="Tree: branches slant towards their joins.")] = False,
+    linear: Annotated[bool, Parameter(negative="", help="Tree: do not stretch the axis between near levels.")] = False,
     json: Json = False,
 ) -> None:
     """Draw the disconnectivity graph, losses, spectra, a plane through three points, one network, or an answer.
@@ -139,6 +151,7 @@ def draw(
                     below=below,
                     labels=labels,
                     slanted=slanted,
+                    linear=linear,
                 )
             case "levels":
                 figure = drawing.draw_levels(landscape)

@@ -19,11 +19,11 @@ from symland.explore.align import nearest_copy
 from symland.explore.following import follow
 from symland.explore.identify import Catalogue
 from symland.explore.newton import newton
-from symland.explore.pathways import Connections, connect
+from symland.explore.pathways import Connections, LostBranch, connect
 from symland.explore.protocol import Kernel
 from symland.explore.starts import free_space
 from symland.explore.tolerances import BAND_IMAGES, BAND_STEPS
-from symland.records import FloatArray, StationaryPoint
+from symland.records import FloatArray, Pathway, StationaryPoint
 from symland.symmetry import SymmetryGroup
 
 __all__ = ["ATTEMPTS", "bridge", "components", "elastic_band", "search_between", "transition_states_between"]
@@ -153,15 +153,18 @@ def bridge(
     *,
     attempts: int = ATTEMPTS,
     progress: Callable[[str, int, int], None] = lambda note, done, total: None,
+    known: Sequence[Pathway] = (),
+    lost: Sequence[LostBranch] = (),
+    keep: Callable[[Sequence[Pathway], Sequence[LostBranch]], None] = lambda pathways, lost: None,
 ) -> Connections:
     """Pathways of `points`; where minima remain unconnected, double-ended searches between the nearest of them.
 
     Each attempt takes the closest pair of minima, up to symmetry, among the lowest few of each two components, and adds
     the transition states found between them. It ends when all minima are connected, no pair is left or the attempts are
     used up: compare `components`. Before each step `progress` is told what it is, and how many of how many are done.
+    `known`, `lost` and `keep` are those of `connect`.
     """
-    progress(f"{sum(p.index == 1 for p in points)} transition states", 0, 0)
-    connections = connect(kernel, group, points)
+    connections = connect(kernel, group, points, known=known, lost=lost, keep=keep, progress=progress)
     copies: dict[tuple[int, int], tuple[float, FloatArray]] = {}
     tried: set[tuple[int, int]] = set()
     for attempt in range(attempts):
@@ -179,7 +182,9 @@ def bridge(
         catalogue = Catalogue(kernel, group, connections.points)
         catalogue.add(states)
         if len(catalogue.points) > len(connections.points):
-            connections = connect(kernel, group, catalogue.points)
+            connections = connect(
+                kernel, group, catalogue.points, known=connections.pathways, lost=connections.lost, keep=keep
+            )
     return connections
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,10 @@ from symland.records import Descent, FloatArray, Outcome, Pathway, StationaryPoi
 from symland.symmetry import GroupElement, SymmetryGroup
 
 __all__ = ["Connections", "LostBranch", "connect", "pathways", "unstable_direction"]
+
+
+STATES_AT_ONCE = 32
+"""Transition states that are followed in lock step; after so many the pathways are handed to be kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,19 +67,82 @@ def unstable_direction(kernel: Kernel, point: StationaryPoint) -> FloatArray:
     return vector * np.sign(vector[leading])
 
 
-def connect(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoint]) -> Connections:
+def connect(
+    kernel: Kernel,
+    group: SymmetryGroup,
+    points: Sequence[StationaryPoint],
+    *,
+    known: Sequence[Pathway] = (),
+    lost: Sequence[LostBranch] = (),
+    keep: Callable[[Sequence[Pathway], Sequence[LostBranch]], None] = lambda pathways, lost: None,
+    progress: Callable[[str, int, int], None] = lambda note, done, total: None,
+) -> Connections:
     """Follow the gradient flow from both sides of every transition state among `points`.
 
     A branch starts at theta + s v, with v the unstable direction, in the subspace that the common symmetries of theta
     and v fix; the flow never leaves it, and neither may rounding errors. Its end is polished by Newton's method and
     identified up to symmetry.
+
+    Parameters
+    ----------
+    known, lost : sequences of Pathway and LostBranch
+        What was found before: the transition states of pathways that carry group elements, and those of lost branches,
+        are not followed again.
+    keep : callable
+        Takes all pathways and lost branches so far, after every `STATES_AT_ONCE` transition states.
+    progress : callable
+        Is told before these how many of how many transition states are done.
     """
     catalogue = Catalogue(kernel, group, points)
     states = [
         number for number, point in enumerate(points) if point.index == 1 and point.outcome is not Outcome.DEGENERATE
     ]
-    if not states:
-        return Connections(points=tuple(points), pathways=(), lost=())
+    there = set(states)
+    found = {path.transition_state: path for path in known if path.transition_state in there and _carried(path)}
+    gone: dict[int, list[LostBranch]] = {}
+    for branch in lost:
+        if branch.transition_state in there:
+            gone.setdefault(branch.transition_state, []).append(branch)
+    left = [number for number in states if number not in found and number not in gone]
+    for start in range(0, len(left), STATES_AT_ONCE):
+        progress("transition states", len(states) - len(left) + start, len(states))
+        for outcome in _followed(kernel, group, catalogue, points, left[start : start + STATES_AT_ONCE]):
+            if isinstance(outcome, Pathway):
+                found[outcome.transition_state] = outcome
+            else:
+                gone.setdefault(outcome.transition_state, []).append(outcome)
+        keep(_in_order(found), _joined(gone))
+    pathways = _in_order(found)
+    descents = _descents(kernel, group, catalogue, {k for path in pathways for k in (path.minus, path.plus)})
+    return Connections(
+        points=catalogue.points,
+        pathways=pathways,
+        lost=_joined(gone),
+        descents=descents,
+    )
+
+
+def _in_order(found: dict[int, Pathway]) -> tuple[Pathway, ...]:
+    return tuple(found[number] for number in sorted(found))
+
+
+def _joined(gone: dict[int, list[LostBranch]]) -> tuple[LostBranch, ...]:
+    return tuple(branch for number in sorted(gone) for branch in gone[number])
+
+
+def _carried(path: Pathway) -> bool:
+    """Whether both ends are known with the group elements that lead to them."""
+    return path.minus_element is not None and path.plus_element is not None
+
+
+def _followed(
+    kernel: Kernel,
+    group: SymmetryGroup,
+    catalogue: Catalogue,
+    points: Sequence[StationaryPoint],
+    states: Sequence[int],
+) -> list[Pathway | LostBranch]:
+    """The pathway of each transition state, or its branches that did not arrive."""
     starts, projectors = [], []
     for number in states:
         theta, direction = points[number].theta, unstable_direction(kernel, points[number])
@@ -90,8 +157,7 @@ def connect(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoi
     space = free_space(kernel, group)
     ends, converged = newton(space, space.lower(flow.theta))
     ends = space.lift(ends)
-    found: list[Pathway] = []
-    lost: list[LostBranch] = []
+    found: list[Pathway | LostBranch] = []
     for k, number in enumerate(states):
         sides: list[tuple[int, GroupElement | None]] = []
         for lane, sign in ((2 * k, -1), (2 * k + 1, 1)):
@@ -103,7 +169,7 @@ def connect(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoi
                 # A degenerate end is filed with its family, whose kept member no group element need carry to it.
                 sides.append(catalogue.find(ends[lane]) or (filed, None))
             else:
-                lost.append(LostBranch(transition_state=number, sign=sign, outcome=outcome))
+                found.append(LostBranch(transition_state=number, sign=sign, outcome=outcome))
         if len(sides) == 2:
             (minus, minus_element), (plus, plus_element) = sides
             found.append(
@@ -115,8 +181,7 @@ def connect(kernel: Kernel, group: SymmetryGroup, points: Sequence[StationaryPoi
                     plus_element=plus_element,
                 )
             )
-    descents = _descents(kernel, group, catalogue, {k for path in found for k in (path.minus, path.plus)})
-    return Connections(points=catalogue.points, pathways=tuple(found), lost=tuple(lost), descents=descents)
+    return found
 
 
 def _descents(kernel: Kernel, group: SymmetryGroup, catalogue: Catalogue, ends: set[int]) -> tuple[Descent, ...]:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from symland.errors import ReportError
+from symland.figures.opened import open_axis
 from symland.figures.style import WIDTH, empty_figure, index_colour, styled
 from symland.landscape.tree import DisconnectivityTree
 
@@ -36,6 +37,7 @@ def disconnectivity_figure(
     colour_label: str = "",
     log_loss: bool = False,
     slanted: bool = False,
+    stretch: bool = True,
     height: float = 3.6,
     width: float = WIDTH,
 ) -> Figure:
@@ -55,6 +57,8 @@ def disconnectivity_figure(
         The standard style of the literature: branches slant towards their join. By default each branch goes straight up
         to the loss of its join and meets the others there on a level line, so that a shallow minimum hangs on no long
         slanted line.
+    stretch : bool
+        Whether a linear axis is stretched between levels that would fall together on it; see `symland.figures.opened`.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def disconnectivity_figure(
     shades = {}
     if scale is not None and colours is not None:
         shades = {leaf: scale.to_rgba(np.array(colours[tree.nodes[leaf].minimum])) for leaf in tree.leaves}
-    draw_tree(axes, tree, label=label, shades=shades, log_loss=log_loss, slanted=slanted)
+    draw_tree(axes, tree, label=label, shades=shades, log_loss=log_loss, slanted=slanted, stretch=stretch)
     if scale is not None:
         figure.colorbar(scale, ax=axes, label=colour_label, shrink=0.7, pad=0.01)
     return figure
@@ -90,6 +94,7 @@ def draw_tree(
     shades: Mapping[int, Any] | None = None,
     log_loss: bool = False,
     slanted: bool = False,
+    stretch: bool = False,
 ) -> None:
     """Draw a tree with at least one minimum into axes; `shades` are the colours of leaves by their places."""
     lowest, highest = (f(node.loss for node in tree.nodes) for f in (min, max))
@@ -98,8 +103,10 @@ def draw_tree(
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0, 7.0)))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
-    to_axis: Callable[[float], float] = log10 if log_loss else float
-    from_axis: Callable[[float], float] = (lambda y: 10.0**y) if log_loss else float
+    opened = open_axis((node.loss for node in tree.nodes), stretch=stretch and not log_loss)
+    opened.apply(axes)
+    to_axis: Callable[[float], float] = log10 if log_loss else opened.place
+    from_axis: Callable[[float], float] = (lambda y: 10.0**y) if log_loss else opened.loss
     span = (to_axis(highest) - to_axis(lowest)) or 1.0
     x = tree.positions()
     parents = tree.parents()
@@ -127,7 +134,6 @@ def draw_tree(
     )
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
-    axes.set_ylabel("loss $E$")
 
 
 def _nameless(minimum: Hashable) -> str:

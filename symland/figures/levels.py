@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from symland.errors import ReportError
+from symland.figures.opened import open_axis
 from symland.figures.style import empty_figure, index_colour, index_legend, index_mark, index_name, styled
 from symland.records import FloatArray, StationaryPoint
 
@@ -31,6 +32,8 @@ SHORTEST_STEP = 0.034
 def level_figure(points: Sequence[StationaryPoint], *, height: float = 3.4) -> Figure:
     """Every class as a level at its loss, by index, with its number and in brackets its copies.
 
+    The axis is stretched between levels that would fall together; see `symland.figures.opened`.
+
     Raises
     ------
     ReportError
@@ -42,7 +45,8 @@ def level_figure(points: Sequence[StationaryPoint], *, height: float = 3.4) -> F
     axes = figure.add_subplot()
     indices = sorted({point.index for point in points})
     losses = [point.loss for point in points]
-    span = (max(losses) - min(losses)) or 1.0
+    axis = open_axis(losses)
+    axis.apply(axes)
     for index in indices:
         members = sorted((n for n, point in enumerate(points) if point.index == index), key=lambda n: losses[n])
         for n in members:
@@ -50,14 +54,13 @@ def level_figure(points: Sequence[StationaryPoint], *, height: float = 3.4) -> F
             axes.plot(ends, (losses[n], losses[n]), color=index_colour(index), linewidth=1.2)
         if len(members) > MOST_NUMBERED:
             continue
-        texts = _spread([losses[n] for n in members], SHORTEST_STEP * span)
+        texts = [axis.loss(y) for y in _spread([axis.place(losses[n]) for n in members], SHORTEST_STEP)]
         for n, y in zip(members, texts, strict=True):
             end = index + LEVEL_HALF_WIDTH - 0.1
             axes.plot((end, end + 0.06), (losses[n], y), color="0.7", linewidth=0.5)
             axes.text(end + 0.075, y, f"{n} ({points[n].orbit_size})", va="center", fontsize=7)
     axes.set_xticks(indices, [index_name(k) for k in indices])
     axes.set_xlim(min(indices) - 0.5, max(indices) + 0.62)
-    axes.set_ylabel("loss $E$")
     axes.tick_params(axis="x", length=0)
     return figure
 

@@ -31,7 +31,7 @@ from symland.landscape.landscape import Landscape
 from symland.listener import SILENCE, Listener
 from symland.pipeline.settle import settle
 from symland.pipeline.summary import counted
-from symland.records import FloatArray, Outcome, Pathway, Verdict
+from symland.records import FloatArray, Outcome, Pathway, StationaryPoint, Verdict
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
 from symland.rigor.decimals import exact_decimal
@@ -182,7 +182,8 @@ def connect_into(
 ) -> Connections:
     """Follow both downhill branches of every transition state, and search between minima that stay unconnected.
 
-    Classes that are found on the way join the list.
+    Classes that are found on the way join the list. Pathways are stored as they are found, so that a call that was
+    ended goes on where it was; transition states whose pathway is stored are not followed again.
 
     Parameters
     ----------
@@ -206,7 +207,16 @@ def connect_into(
                 raise DatabaseError(f"{database.path}: class {number} is not a minimum; name classes of index 0")
         listener.advance(f"a search between {between[0]} and {between[1]}")
         points = search_between(kernel, group, points, *between)
-    found = bridge(kernel, group, points, attempts=attempts, progress=listener.advance)
+    found = bridge(
+        kernel,
+        group,
+        points,
+        attempts=attempts,
+        progress=listener.advance,
+        known=landscape.pathways,
+        lost=_lost_before(database, points),
+        keep=partial(_keep_pathways, database, landscape),
+    )
     found, others = _on_points(landscape, found, len(points), listener)
     if others is not None:
         put_answer(database, families.QUESTION, others)
@@ -215,6 +225,36 @@ def connect_into(
     database.put_pathways(found.pathways)
     database.put_descents(found.descents)
     put_answer(database, connections.QUESTION, connections.connections_of(found))
+    database.put_state(connections.QUESTION.name, None)
+    return found
+
+
+def _keep_pathways(
+    database: Database, landscape: Landscape, pathways: Sequence[Pathway], lost: Sequence[LostBranch]
+) -> None:
+    """Store what a search for pathways found so far, as far as it lies between classes of the landscape."""
+    points = landscape.points
+    between = [p for p in pathways if max(p.transition_state, p.minus, p.plus) < len(points)]
+    if len(between) > len(landscape.pathways):
+        database.put_pathways(between)
+    branches = [b for b in lost if b.transition_state < len(points)]
+    if branches:
+        record = [
+            {"theta": points[b.transition_state].theta.tolist(), "sign": b.sign, "outcome": b.outcome.name}
+            for b in branches
+        ]
+        database.put_state(connections.QUESTION.name, record)
+
+
+def _lost_before(database: Database, points: Sequence[StationaryPoint]) -> list[LostBranch]:
+    """The branches that an earlier call lost before it was ended; a class is known again by its parameters."""
+    record = database.state(connections.QUESTION.name) or []
+    numbers = {point.theta.tobytes(): n for n, point in enumerate(points)}
+    found = []
+    for branch in record:
+        number = numbers.get(np.array(branch["theta"]).tobytes())
+        if number is not None:
+            found.append(LostBranch(transition_state=number, sign=branch["sign"], outcome=Outcome[branch["outcome"]]))
     return found
 
 

@@ -52,6 +52,7 @@ def draw_tree(
     below: float | None = None,
     labels: bool = True,
     slanted: bool = False,
+    linear: bool = False,
 ) -> Figure:
     """The disconnectivity graph of a landscape.
 
@@ -71,6 +72,8 @@ def draw_tree(
         Whether to write the minima's numbers.
     slanted : bool
         Branches slant towards their joins, in place of going straight up.
+    linear : bool
+        A linear axis, also where near levels fall together on it; it is always linear with `levels`.
 
     Raises
     ------
@@ -96,6 +99,7 @@ def draw_tree(
         colours=colours,
         colour_label=(colour or "").replace("_", " "),
         slanted=slanted,
+        stretch=not linear and levels is None,
         log_loss=log_loss,
         height=TREE_HEIGHT,
     )

@@ -13,6 +13,7 @@ __all__ = [
     "class_rows",
     "data_rows",
     "hidden_group_tex",
+    "origin_number",
     "parameter_table",
     "pathway_rows",
     "radius_rows",
@@ -151,8 +152,12 @@ def theorem_rows(data: ReportData) -> Rows:
 
 
 def parameter_table(data: ReportData, names: tuple[str, ...]) -> list[tuple[list[int], Rows]]:
-    """Refined parameters of the minima, a few minima a table: (their numbers, rows of name and values)."""
+    """Refined parameters of the minima, a few minima a table: (their numbers, rows of name and values).
+
+    The origin is left out: `origin_number`.
+    """
     minima = [row.number for row in sorted(data.classes, key=lambda row: row.loss) if row.index == 0 and row.digits]
+    minima = [number for number in minima if number != origin_number(data)]
     if len(names) > LARGEST_PARAMETER_TABLE:
         return []
     tables = []
@@ -164,6 +169,13 @@ def parameter_table(data: ReportData, names: tuple[str, ...]) -> list[tuple[list
         ]
         tables.append((part, rows))
     return tables
+
+
+def origin_number(data: ReportData) -> int | None:
+    """The number of the minimum that is the point theta = 0, or None."""
+    return next(
+        (row.number for row in data.classes if row.index == 0 and not data.points[row.number].theta.any()), None
+    )
 
 
 def _cut(text: str) -> str:

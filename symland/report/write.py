@@ -36,6 +36,7 @@ from symland.report.tables import (
     class_rows,
     data_rows,
     hidden_group_tex,
+    origin_number,
     parameter_table,
     pathway_rows,
     radius_rows,
@@ -133,7 +134,7 @@ def _figures(data: ReportData, folder: Path, formats: Sequence[str]) -> tuple[di
     """Draw what there is to draw: names for the template, and the files."""
     written: list[Path] = []
     names: dict[str, Any] = dict.fromkeys(("levels", "spectra", "disconnectivity", "unfolded", "slice"), False)
-    names |= {"networks": [], "slice_classes": (), "asked": {}}
+    names |= {"networks": [], "slice_classes": (), "asked": {}, "stretched": set()}
 
     if not formats:
         return names, written
@@ -141,6 +142,8 @@ def _figures(data: ReportData, folder: Path, formats: Sequence[str]) -> tuple[di
     def save(name: str, figure: Figure) -> None:
         written.extend(save_figure(figure, folder, name, formats))
         names[name] = True
+        if any(axes.get_yscale() == "function" for axes in figure.axes):
+            names["stretched"].add(name)
 
     if data.points:
         save("levels", level_figure(data.points))
@@ -240,6 +243,7 @@ def _texts(data: ReportData, figures: dict[str, Any]) -> dict[str, str]:
         "free_biases": spec.bias and (spec.penalised is Penalised.WEIGHTS or not spec.penalty),
         "gradient": build_gradient(spec),
         "parameters": parameter_table(data, names),
+        "origin": origin_number(data),
         "places": PARAMETER_PLACES,
         "digits": max((row.digits or 0 for row in data.classes), default=0),
         "works": cited_works([str(proof.get("source", "")) for proof in theorems]),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
+import pytest
 
 from symland.explore import Plan, connect, explore
 from symland.explore.flow import gradient_flow
 from symland.explore.identify import stationary_point
+from symland.explore.pathways import LostBranch
+from symland.records import Outcome
 from tests.explore.landscapes import Wells, no_symmetry, xor
 
 
@@ -96,3 +102,46 @@ def test_a_branch_may_end_elsewhere_on_a_degenerate_family_than_its_kept_member(
     assert (path.minus, path.plus) == (0, 0)
     assert path.minus_element is None
     assert path.plus_element is None
+
+
+class Refusing(Wells):
+    """Wells whose flow is cut off after some calls, as a budget does."""
+
+    def __init__(self, calls: float) -> None:
+        super().__init__(3)
+        self.left = calls
+
+    def value_gradient_hessian(self, theta):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return super().value_gradient_hessian(theta)
+
+
+def test_what_was_found_before_a_search_for_pathways_is_cut_off_is_kept_and_not_followed_again(monkeypatch):
+    monkeypatch.setattr(sys.modules["symland.explore.pathways"], "STATES_AT_ONCE", 2)
+    points = explore(Wells(3), no_symmetry(3), until="morse, repeat 3, quiet 0.5").points
+    whole = connect(Wells(3), no_symmetry(3), points)
+    states = sum(p.index == 1 for p in points)
+    assert len(whole.pathways) == states == 12
+    kept: list[tuple] = [((), ())]
+    counting = Refusing(float("inf"))
+    start = counting.left = 10_000
+    connect(counting, no_symmetry(3), points)
+    calls = start - counting.left
+    with pytest.raises(KeyboardInterrupt):
+        connect(Refusing(calls // 2), no_symmetry(3), points, keep=lambda *found: kept.append(found))
+    before, lost = kept[-1]
+    assert 0 < len(before) < states
+    counting.left = start
+    again = connect(counting, no_symmetry(3), points, known=before, lost=lost)
+    assert again.pathways == whole.pathways
+    assert start - counting.left < 0.8 * calls
+    # A lost branch is not followed again either, and is named again.
+    gone = LostBranch(transition_state=before[0].transition_state, sign=1, outcome=Outcome.STALLED)
+    fewer = connect(Wells(3), no_symmetry(3), points, known=whole.pathways[1:], lost=(gone,))
+    assert fewer.lost == (gone,)
+    assert fewer.pathways == whole.pathways[1:]
+    # A pathway without group elements, as from an import, is followed.
+    bare = [replace(path, minus_element=None) for path in whole.pathways]
+    assert connect(Wells(3), no_symmetry(3), points, known=bare).pathways == whole.pathways
