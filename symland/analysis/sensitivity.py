@@ -24,6 +24,7 @@ class _Sensitivity(Question[SensitivityOptions, Sensitivity]):
     help: ClassVar[str] = "Derivatives by the data, and certified radii of data in which classes and labels stay."
     options: ClassVar[type] = SensitivityOptions
     answer: ClassVar[type] = Sensitivity
+    version: ClassVar[int] = 2
     verb: ClassVar[bool] = True
     section: ClassVar[str] = "How the classes depend on the data"
 
@@ -62,6 +63,7 @@ class _Sensitivity(Question[SensitivityOptions, Sensitivity]):
             "|dE/dx|",
             "|dtheta/dx|",
             "persists within",
+            "lost at",
             "loss there",
             "labels right within",
             "least margin",
@@ -87,6 +89,7 @@ class _Sensitivity(Question[SensitivityOptions, Sensitivity]):
                     abs(c.dE_dx[d][k]),
                     max(max(row) for row in c.dtheta_dx_norm),
                     c.persistence_radius,
+                    c.persistence_lost,
                     c.persistence_loss,
                     c.labels_radius,
                     min(c.margins, default=None),
@@ -103,7 +106,10 @@ class _Sensitivity(Question[SensitivityOptions, Sensitivity]):
         pictures = {
             "sensitivity": Picture(
                 figure=sensitivity_figure(answer.classes),
-                caption=r"Largest $|dE/dx|$ of each class, and the radius in which it is proved to persist.",
+                caption=(
+                    r"Largest $|dE/dx|$ of each class, and the radius in which it is proved to persist; a line ends "
+                    "where a data set was found at which the class is lost."
+                ),
             )
         }
         shown = [c for c in answer.classes if c.index == 0]

@@ -45,6 +45,8 @@ class Sensed(Protocol):
     @property
     def persistence_radius(self) -> float | None: ...
     @property
+    def persistence_lost(self) -> float | None: ...
+    @property
     def robust_radius_max(self) -> tuple[float | None, ...]: ...
     @property
     def robust_radius_euclidean(self) -> tuple[float | None, ...]: ...
@@ -62,6 +64,10 @@ def sensitivity_figure(classes: Sequence[Sensed]) -> Figure:
             left.plot([c.number], [largest], **mark)
         if c.persistence_radius:
             right.plot([c.number], [c.persistence_radius], **mark)
+        if c.persistence_radius and c.persistence_lost:
+            ends = [c.persistence_radius, c.persistence_lost]
+            right.plot([c.number] * 2, ends, color=index_colour(c.index), linewidth=0.8)
+            right.plot([c.number], ends[1:], color=index_colour(c.index), marker="_", markersize=5)
     left.set(xlabel="class", ylabel=r"largest $|\partial E/\partial x|$", yscale="log")
     right.set(xlabel="class", ylabel="persistence radius", yscale="log")
     index_legend(right, [c.index for c in classes], loc="best")

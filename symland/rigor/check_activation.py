@@ -21,15 +21,16 @@ singularity, and a ball without bounds, end the reading: no factor, not even 0, 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from fractions import Fraction
-from typing import NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from flint import arb, fmpq
 
 from symland.records import Verdict
 
-__all__ = ["Refusal", "Sigma", "Three", "need", "read_activation"]
+__all__ = ["NAMED", "Reader", "Refusal", "Sigma", "Three", "need", "need_text", "read_activation"]
 
 LONGEST_TEXT = 500  # characters
 DEEPEST_TEXT = 30  # parentheses
@@ -40,8 +41,10 @@ Sigma = Callable[[arb], Three]
 """A ball to balls that hold sigma, sigma' and sigma'' all over it."""
 
 _Some = TypeVar("_Some", bound=tuple[arb, ...])
+S = TypeVar("S")
+"""What a reading makes of a text."""
 
-_NAMED = ("tanh", "sigmoid", "softplus", "sin", "erf")
+NAMED = ("tanh", "sigmoid", "softplus", "sin", "erf")
 _WHOLE = re.compile(r"0|[1-9][0-9]*")
 _NUMBER = r"(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?(?![0-9A-Za-z_.])"
 _WORD = re.compile(rf" *({_NUMBER}|[a-z]+(?![0-9A-Za-z_.])|\*\*|[-+*/()])")
@@ -67,13 +70,47 @@ def read_activation(text: object) -> Sigma:
         REFUTED for a text outside the grammar. The function that is returned refuses a ball on which sigma is not
         defined (REFUTED where it is defined nowhere on it, else UNDECIDED) or not bounded (UNDECIDED).
     """
+    text = need_text(text)
+    return _applied(_FUNCTIONS[text]) if text in NAMED else _Reader(text).whole_text()
+
+
+def need_text(text: object) -> str:
+    """Refuse what is no ASCII text of a length that is read."""
     if not (isinstance(text, str) and text.isascii() and len(text) <= LONGEST_TEXT):
         raise Refusal(f"the activation is no ASCII text of at most {LONGEST_TEXT} characters", Verdict.REFUTED)
-    return _applied(_FUNCTIONS[text]) if text in _NAMED else _Reader(text).whole_text()
+    return text
 
 
-class _Reader:
-    """A recursive descent through the words of a text: one method for each rule of the grammar."""
+class Reader(ABC, Generic[S]):
+    """A recursive descent through the words of a text: one method for each rule of the grammar.
+
+    What it makes is said by a subclass: of z, of a number, of a function's name and what stands in its parentheses, of
+    two parts and the sign between them, and of a power.
+    """
+
+    @abstractmethod
+    def variable(self) -> S:
+        """Of z."""
+
+    @abstractmethod
+    def number(self, value: fmpq) -> S:
+        """Of a number."""
+
+    @abstractmethod
+    def function(self, name: str, inner: S) -> S:
+        """Of a function."""
+
+    @abstractmethod
+    def joined(self, sign: str, left: S, right: S) -> S:
+        """Of left + right, left - right, left * right or left / right."""
+
+    @abstractmethod
+    def negated(self, inner: S) -> S:
+        """Of - inner."""
+
+    @abstractmethod
+    def raised(self, base: S, n: int) -> S:
+        """Of base ** n."""
 
     def __init__(self, text: str) -> None:
         self.words: list[str] = []
@@ -111,28 +148,28 @@ class _Reader:
         self.depth += 1
         need(self.depth <= DEEPEST_TEXT, f"the activation is more than {DEEPEST_TEXT} parentheses deep")
 
-    def whole_text(self) -> Sigma:
+    def whole_text(self) -> S:
         sigma = self.sum()
         if self.words[self.next]:
             self.refuse(self.words[self.next])
         return sigma
 
-    def sum(self) -> Sigma:
+    def sum(self) -> S:
         left = self.product()
         while sign := self.take("+", "-"):
-            left = (_added if sign == "+" else _subtracted)(left, self.product())
+            left = self.joined(sign, left, self.product())
         return left
 
-    def product(self) -> Sigma:
+    def product(self) -> S:
         left = self.signed()
         while sign := self.take("*", "/"):
-            left = (_multiplied if sign == "*" else _divided)(left, self.signed())
+            left = self.joined(sign, left, self.signed())
         return left
 
-    def signed(self) -> Sigma:
+    def signed(self) -> S:
         negative = self.negative()
         inner = self.power()
-        return _negated(inner) if negative else inner
+        return self.negated(inner) if negative else inner
 
     def negative(self) -> bool:
         """Whether the signs that stand next make negative."""
@@ -141,9 +178,9 @@ class _Reader:
             negative ^= sign == "-"
         return negative
 
-    def power(self) -> Sigma:
+    def power(self) -> S:
         base = self.atom()
-        return _raised(base, self.exponent()) if self.take("**") else base
+        return self.raised(base, self.exponent()) if self.take("**") else base
 
     def exponent(self) -> int:
         negative, word = self.negative(), self.any()
@@ -157,21 +194,42 @@ class _Reader:
             n = int(word)
         return -n if negative else n
 
-    def atom(self) -> Sigma:
+    def atom(self) -> S:
         word = self.any()
         if word == "z":
-            return lambda z: (z, _ONE, _ZERO)
+            return self.variable()
         if word and word[0] in ".0123456789":
             value = Fraction(word)
-            number = fmpq(value.numerator, value.denominator)
-            # Rounded where it is used: the precision is not known yet.
-            return lambda z: (arb(number), _ZERO, _ZERO)
+            return self.number(fmpq(value.numerator, value.denominator))
         if word != "(" and not (word in _FUNCTIONS and self.take("(")):
             self.refuse(word)
         self.deeper()
         inner = self.sum()
         self.close()
-        return inner if word == "(" else _composed(_applied(_FUNCTIONS[word]), inner)
+        return inner if word == "(" else self.function(word, inner)
+
+
+class _Reader(Reader[Sigma]):
+    """Makes sigma with two derivatives."""
+
+    def variable(self) -> Sigma:
+        return lambda z: (z, _ONE, _ZERO)
+
+    def number(self, value: fmpq) -> Sigma:
+        # Rounded where it is used: the precision is not known yet.
+        return lambda z: (arb(value), _ZERO, _ZERO)
+
+    def function(self, name: str, inner: Sigma) -> Sigma:
+        return _composed(_applied(_FUNCTIONS[name]), inner)
+
+    def joined(self, sign: str, left: Sigma, right: Sigma) -> Sigma:
+        return {"+": _added, "-": _subtracted, "*": _multiplied, "/": _divided}[sign](left, right)
+
+    def negated(self, inner: Sigma) -> Sigma:
+        return _negated(inner)
+
+    def raised(self, base: Sigma, n: int) -> Sigma:
+        return _raised(base, n)
 
 
 def _added(left: Sigma, right: Sigma) -> Sigma:

@@ -1,36 +1,39 @@
 """Verify a persistence certificate from its specification alone.
 
-This module shares nothing with the code that makes such certificates. It reads the JSON itself and differentiates the
-loss by third-order forward jets in the parameters and the inputs of each sample, carried through every node: value,
-gradient g, Hessian H, and the derivative T of H along each of the directions w of the certificate,
+This module shares nothing with the code that makes such certificates. It reads the JSON itself, and differentiates the
+loss of each sample by second-order forward jets in the parameters and the sample's own inputs, carried through every
+node. Their numbers are polynomials with a rest (`check_polynomials`) over the ball of data and the moving box,
 
-    affine       d(W a) = W T_a + w_W H_a + e_W (H_a w)^T + (H_a w) e_W^T
-    activation   T = s''' (g w) g g^T + s'' ((g w) H + (H w) g^T + g (H w)^T) + s' T_s
-    loss         T = sum l_i T_i + sum l_ij ((g_j w) H_i + (H_i w) g_j^T + g_i (H_j w)^T) + sum l_ijk (g_k w) g_i g_j^T
+    theta = m + sum_a c_a delta^a + V v,   |delta_k| <= eps,   |v_i| <= r_i.
 
-Then it carries out the test that `symland.rigor.persistence` states, with a matrix Y of its own.
+    affine       d2(W a) = W d2a + e_W da^T + da e_W^T
+    activation   d2 sigma(s) = sigma'' ds ds^T + sigma' d2s,     with sigma, sigma', sigma'' from one power series
+    loss         d2l = sum l_i d2u_i + sum l_ij du_i du_j^T
+
+Then it carries out the test that `symland.rigor.persistence` states, with a matrix Y of its own. The gradient along
+the branch is the integral over t of H dc/dt + F delta, so that a monomial of degree j of t (H dc/dt + F delta) is
+divided by j.
+
+Where the loss is that of softmax, the data's part of it does not change when all outputs move together. With g a unit
+vector of such a move, H g = 0 and g^T H = g^T F = 0 for that part: these components are left out of Y and of V.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import product
+from collections.abc import Sequence
+from functools import lru_cache
+from math import comb
 from typing import Any, NamedTuple
 
-from flint import arb, arb_mat, ctx
+import numpy as np
+from flint import arb, arb_mat, ctx, fmpq
+from numpy.typing import NDArray
 
 from symland.records import Verdict
-from symland.rigor.check import (
-    CheckResult,
-    _ball,
-    _decimal,
-    _eigenvalues,
-    _head,
-    _inside,
-    _Network,
-    _sum,
-)
+from symland.rigor.check import CheckResult, _ball, _decimal, _eigenvalues, _inside, _Network
 from symland.rigor.check_activation import Refusal, need
+from symland.rigor.check_polynomials import Polynomial, Space, space
+from symland.rigor.check_series import Series, exponential, logistic, read_series, reciprocal, soft
 from symland.rigor.strict import Refusal as StrictRefusal
 from symland.rigor.strict import digest, need_keys, read_sealed, whole_number
 
@@ -38,11 +41,14 @@ __all__ = ["check_persistence"]
 
 LONGEST_FILE = 10_000_000  # characters
 BITS = 160
-LARGEST_WORK = 10**8  # directions times P^2 times samples times nodes
-KEYS = "basis box format index labels loss midpoint moving radius slopes spec spec_digest"
-_AROUND = arb(0, 1)
+LARGEST_WORK = 3 * 10**8  # coefficients of all second derivatives of all samples
+WEIGHTS = ((4, 650), (3, 650), (2, 650), (1, 300))  # orders, and the most coefficients of a number at each
+LONGEST_MONOMIAL = 3
+SMALL = 2.0**-42  # relative rounding of a few matrix products in float64
+KEYS = "basis box branch format index labels loss midpoint moving radius spec spec_digest"
 
-Four = tuple[arb, arb, arb, arb]
+Floats = NDArray[np.float64]
+Key = tuple[int, ...]
 
 
 def check_persistence(text: str | bytes) -> CheckResult:
@@ -52,10 +58,11 @@ def check_persistence(text: str | bytes) -> CheckResult:
         need(len(text) <= LONGEST_FILE, f"the file is longer than {LONGEST_FILE} characters")
         values = read_sealed(text)
         need_keys(values, KEYS, "a persistence certificate")
-        need(values["format"] == "symland-persistence/1", "unknown format")
+        need(values["format"] == "symland-persistence/2", "unknown format")
         need(values["spec_digest"] == digest(values["spec"]), "the digest does not fit the specification")
         ctx.prec = BITS
-        _verify(values)
+        with np.errstate(all="ignore"):
+            _verify(values)
     except Refusal as refusal:
         return CheckResult(reason=refusal.args[0], verdict=refusal.args[1])
     except StrictRefusal as refusal:
@@ -71,248 +78,243 @@ def check_persistence(text: str | bytes) -> CheckResult:
     return CheckResult(verdict=Verdict.CERTIFIED, reason=reason)
 
 
+class _Claim(NamedTuple):
+    """What the file says, as exact numbers."""
+
+    moving: list[tuple[int, int]]
+    middle: list[arb]
+    branch: list[tuple[Key, list[arb]]]
+    basis: arb_mat
+    edges: list[arb]
+    radius: arb
+
+
 class _Jet(NamedTuple):
-    value: arb
-    gradient: arb_mat
-    hessian: arb_mat
-    third: list[arb_mat]
+    """A value with its first and second derivatives (i <= j); what is not there is zero."""
+
+    value: Polynomial
+    first: dict[int, Polynomial]
+    second: dict[tuple[int, int], Polynomial]
 
 
 class _Sums(NamedTuple):
-    """Over a box: the loss, its gradient, Hessian and third derivatives by theta and moving inputs; each margin."""
+    """Over the boxes: the loss without its penalty, its Hessian, d^2E / d theta dx for moving inputs, and margins."""
 
-    value: arb
-    gradient: arb_mat
-    hessian: arb_mat
-    mixed: arb_mat
-    by_input: list[arb]
-    third: list[arb_mat]
-    mixed_third: list[arb_mat]
-    margins: list[tuple[int, arb, arb_mat]]
+    value: Polynomial
+    hessian: dict[tuple[int, int], Polynomial]
+    mixed: dict[tuple[int, int], Polynomial]
+    margins: list[tuple[int, Polynomial]]
 
 
-class _Question:
-    """The network, the moving inputs, and the directions of a certificate."""
+def _plus(into: dict[Any, Polynomial], key: Any, more: Polynomial) -> None:
+    into[key] = into[key] + more if key in into else more
 
-    def __init__(self, spec: dict[str, Any], moving: Sequence[tuple[int, int]], basis: arb_mat, slope: arb_mat) -> None:
-        self.network = network = _Network(spec)
-        self.sigma = _third_order(spec["activation"])
-        self.moving, self.inputs = list(moving), len(network.inputs[0])
-        self.size = network.size
-        work = (self.size + len(moving)) * self.size**2 * len(network.inputs) * sum(network.widths)
-        need(work <= LARGEST_WORK, "too large", Verdict.UNDECIDED)
-        columns = [*basis.transpose().tolist(), *slope.transpose().tolist()]
-        self.columns = columns
 
-    def directions(self, d: int) -> list[arb_mat]:
-        """The directions as seen by sample d: parameters, then its own inputs."""
-        out = []
-        for place, column in enumerate(self.columns):
-            own = [arb(0)] * self.inputs
-            number = place - self.size
-            if number >= 0 and self.moving[number][0] == d:
-                own[self.moving[number][1]] = arb(1)
-            out.append(arb_mat(self.size + self.inputs, 1, [*column, *own]))
-        return out
+def _outer(
+    left: dict[int, Polynomial], right: dict[int, Polynomial], highest: int
+) -> dict[tuple[int, int], Polynomial]:
+    """left right^T + right left^T for i <= j, but for pairs of inputs, whose places begin at `highest`."""
+    out: dict[tuple[int, int], Polynomial] = {}
+    for i, a in left.items():
+        for j, b in right.items():
+            if min(i, j) < highest:
+                product = a * b
+                _plus(out, (min(i, j), max(i, j)), product if i != j else product.scaled(2.0))
+    return out
 
-    def __call__(self, theta: list[arb], around: arb, third: bool) -> _Sums:
-        """Everything over a box of parameters, the moving inputs being within `around` of the given ones."""
-        net, p, n = self.network, self.size, len(self.moving)
-        mean = 1 / arb(len(net.inputs))
-        value, gradient, hessian = arb(0), arb_mat(p, 1), arb_mat(p, p)
-        count = len(self.columns) if third else 0
-        thirds, mixed_thirds = [arb_mat(p, p) for _ in range(count)], [arb_mat(p, n) for _ in range(count)]
-        mixed, by_input = arb_mat(p, n), [arb(0)] * n
-        margins = []
+
+class _Calculation:
+    """The network over polynomials."""
+
+    def __init__(self, net: _Network, activation: Series, claim: _Claim, among: Space, edges: Sequence[arb]) -> None:
+        self.net, self.sigma, self.claim, self.space = net, activation, claim, among
+        self.p, self.inputs = net.size, len(net.inputs[0])
+        n = len(claim.moving)
+        self.theta = []
+        for i, m in enumerate(claim.middle):
+            terms: dict[Key, arb] = {(): m}
+            for key, row in claim.branch:
+                terms[key] = row[i] * claim.radius ** len(key)
+            for l, r in enumerate(edges):
+                terms[(n + l,)] = claim.basis[i, l] * r
+            self.theta.append(among.number(terms))
+        self.one = among.number({(): arb(1)})
+
+    def run(self) -> _Sums:
+        """All samples."""
+        net = self.net
+        zero = self.space.number({})
+        value, margins = zero, []
+        hessian: dict[tuple[int, int], Polynomial] = {}
+        mixed: dict[tuple[int, int], Polynomial] = {}
+        own = {pair: k for k, pair in enumerate(self.claim.moving)}
         for d, row in enumerate(net.inputs):
-            x = [_ball(v) for v in row]
-            for sample, k in self.moving:
-                if sample == d:
-                    x[k] = x[k] + around * _AROUND
-            along = self.directions(d) if third else []
-            u = self._margins(theta, x, net.targets[d], along)
-            margins += [(d, m.value, m.gradient) for m in u]
-            jet = _loss(net.loss, u, along)
-            value += mean * jet.value
-            for i in range(p):
-                gradient[i, 0] += mean * jet.gradient[i, 0]
-                for j in range(p):
-                    hessian[i, j] += mean * jet.hessian[i, j]
-                    for l in range(count):
-                        thirds[l][i, j] += mean * jet.third[l][i, j]
-                for column, (sample, k) in enumerate(self.moving):
-                    if sample == d:
-                        mixed[i, column] += mean * jet.hessian[i, p + k]
-                        for l in range(count):
-                            mixed_thirds[l][i, column] += mean * jet.third[l][i, p + k]
-            for column, (sample, k) in enumerate(self.moving):
-                if sample == d:
-                    by_input[column] += mean * jet.gradient[p + k, 0]
-        penalty = _ball(net.penalty)
-        for k in range(net.penalised):
-            value += penalty * theta[k] * theta[k]
-            gradient[k, 0] += 2 * penalty * theta[k]
-            hessian[k, k] += 2 * penalty
-        return _Sums(value, gradient, hessian, mixed, by_input, thirds, mixed_thirds, margins)
+            x = []
+            for k, v in enumerate(row):
+                terms: dict[Key, arb] = {(): _ball(v)}
+                if (d, k) in own:
+                    terms[(own[d, k],)] = self.claim.radius
+                x.append(self.space.number(terms))
+            u = self._margins(x, net.targets[d])
+            margins += [(d, m.value) for m in u]
+            loss = self._loss(u)
+            value = value + loss.value
+            for (i, j), h in loss.second.items():
+                if j < self.p:
+                    _plus(hessian, (i, j), h)
+                elif (d, j - self.p) in own:
+                    _plus(mixed, (i, own[d, j - self.p]), h)
+        share = self.space.number({(): arb(fmpq(1, len(net.inputs)))})
+        return _Sums(
+            value * share,
+            {key: h * share for key, h in hessian.items()},
+            {key: h * share for key, h in mixed.items()},
+            margins,
+        )
 
-    def _margins(self, theta: list[arb], x: list[arb], target: Any, along: list[arb_mat]) -> list[_Jet]:
-        net, size = self.network, self.size + self.inputs
-        below = []
-        for k, v in enumerate(x):
-            gradient = arb_mat(size, 1)
-            gradient[self.size + k, 0] = 1
-            below.append(_Jet(v, gradient, arb_mat(size, size), [arb_mat(size, size) for _ in along]))
+    def _margins(self, x: list[Polynomial], target: Any) -> list[_Jet]:
+        net = self.net
+        below = [_Jet(v, {self.p + k: self.one}, {}) for k, v in enumerate(x)]
         for rows, offset, end in net.where[:-1]:
-            nodes = [self._affine(theta, below, [(1, i)], offset, end, along) for i in range(rows)]
-            below = [self._activated(s, along) for s in nodes]
+            below = [self._activated(self._affine(below, [(1, i)], offset, end)) for i in range(rows)]
         rows, offset, end = net.where[-1]
         sums = [[(1, i)] for i in range(rows)]
         if net.loss != "squared":
             sums = [[(1, i), (-1, target)] for i in range(rows) if i != target] if rows > 1 else [[(1 - 2 * target, 0)]]
-        margins = [self._affine(theta, below, signed, offset, end, along) for signed in sums]
+        margins = [self._affine(below, signed, offset, end) for signed in sums]
         if net.loss == "squared":
-            return [m._replace(value=m.value - _ball(target[i])) for i, m in enumerate(margins)]
+            wanted = [self.space.number({(): _ball(y)}) for y in target]
+            return [m._replace(value=m.value - y) for m, y in zip(margins, wanted, strict=True)]
         return margins
 
-    def _affine(
-        self,
-        theta: list[arb],
-        below: list[_Jet],
-        rows: list[tuple[int, int]],
-        offset: int,
-        end: int,
-        along: list[arb_mat],
-    ) -> _Jet:
-        size, n = self.size + self.inputs, len(below)
-        value, gradient, hessian = arb(0), arb_mat(size, 1), arb_mat(size, size)
-        third = [arb_mat(size, size) for _ in along]
+    def _affine(self, below: list[_Jet], rows: list[tuple[int, int]], offset: int, end: int) -> _Jet:
+        value = self.space.number({})
+        first: dict[int, Polynomial] = {}
+        second: dict[tuple[int, int], Polynomial] = {}
         for j, a in enumerate(below):
-            weight = _sum(sign * theta[offset + i * n + j] for sign, i in rows)
-            value += weight * a.value
-            gradient += weight * a.gradient
-            hessian += weight * a.hessian
-            turned = [a.hessian * w for w in along]
-            for l, w in enumerate(along):
-                moved = _sum(sign * w[offset + i * n + j, 0] for sign, i in rows)
-                third[l] += weight * a.third[l] + moved * a.hessian
+            weight = self.space.number({})
             for sign, i in rows:
-                k = offset + i * n + j
-                unit = arb_mat(size, 1)
-                unit[k, 0] = sign
-                gradient += a.value * unit
-                hessian += unit * a.gradient.transpose() + a.gradient * unit.transpose()
-                for l, vector in enumerate(turned):
-                    third[l] += unit * vector.transpose() + vector * unit.transpose()
-        for sign, i in rows if self.network.bias else ():
-            value += sign * theta[end + i]
-            gradient[end + i, 0] += sign
-        return _Jet(value, gradient, hessian, third)
+                place = offset + i * len(below) + j
+                weight = weight + self.theta[place].scaled(sign)
+                _plus(first, place, a.value.scaled(sign))
+                for key, pair in _outer({place: self.one.scaled(sign)}, a.first, self.p).items():
+                    _plus(second, key, pair)
+            value = value + weight * a.value
+            for i, g in a.first.items():
+                _plus(first, i, weight * g)
+            for key, h in a.second.items():
+                _plus(second, key, weight * h)
+        for sign, i in rows if self.net.bias else ():
+            value = value + self.theta[end + i].scaled(sign)
+            _plus(first, end + i, self.one.scaled(sign))
+        return _Jet(value, first, second)
 
-    def _activated(self, s: _Jet, along: list[arb_mat]) -> _Jet:
-        f, d, e, t = self.sigma(s.value)
-        g, h = s.gradient, s.hessian
-        outer = g * g.transpose()
-        third = []
-        for l, w in enumerate(along):
-            slope, turned = (g.transpose() * w)[0, 0], h * w
-            bent = slope * h + turned * g.transpose() + g * turned.transpose()
-            third.append(t * slope * outer + e * bent + d * s.third[l])
-        return _Jet(f, d * g, e * outer + d * h, third)
+    def _activated(self, s: _Jet) -> _Jet:
+        f = [s.value.under(_derived(self.sigma, order)) for order in range(3)]
+        second = {key: f[1] * h for key, h in s.second.items()}
+        half = f[2].scaled(0.5)
+        for key, h in _outer({i: half * g for i, g in s.first.items()}, s.first, self.p).items():
+            _plus(second, key, h)
+        return _Jet(f[0], {i: f[1] * g for i, g in s.first.items()}, second)
 
+    def _loss(self, u: list[_Jet]) -> _Jet:
+        """The loss of one sample from its margins."""
+        value, slope, bend = self._head([m.value for m in u])
+        second: dict[tuple[int, int], Polynomial] = {}
+        for i, m in enumerate(u):
+            for key, h in m.second.items():
+                _plus(second, key, slope[i] * h)
+            for j, n in enumerate(u):
+                half = bend[i][j].scaled(0.5)
+                for key, h in _outer({k: half * g for k, g in m.first.items()}, n.first, self.p).items():
+                    _plus(second, key, h)
+        return _Jet(value, {}, second)
 
-def _loss(loss: str, u: list[_Jet], along: list[arb_mat]) -> _Jet:
-    """The loss of one sample from the jets of its margins."""
-    value, first, second = _head(loss, [m.value for m in u])
-    size = u[0].gradient.nrows()
-    gradient, hessian = arb_mat(size, 1), arb_mat(size, size)
-    q = range(len(u))
-    for i in q:
-        gradient += first[i] * u[i].gradient
-        hessian += first[i] * u[i].hessian
-        for j in q:
-            hessian += second[i][j] * u[i].gradient * u[j].gradient.transpose()
-    third = []
-    cubes = _third_head(loss, first, second)
-    for l, w in enumerate(along):
-        slopes = [(m.gradient.transpose() * w)[0, 0] for m in u]
-        turned = [m.hessian * w for m in u]
-        total = arb_mat(size, size)
-        for i in q:
-            total += first[i] * u[i].third[l]
-            for j in q:
-                bent = slopes[j] * u[i].hessian + turned[i] * u[j].gradient.transpose()
-                total += second[i][j] * (bent + u[i].gradient * turned[j].transpose())
-                outer = u[i].gradient * u[j].gradient.transpose()
-                total += _sum(cubes[i, j, k] * slopes[k] for k in q) * outer
-        third.append(total)
-    return _Jet(value, gradient, hessian, third)
-
-
-def _third_head(loss: str, p: list[arb], second: list[list[arb]]) -> dict[tuple[int, int, int], arb]:
-    """Third derivatives of the head: those of ln(1 + sum exp u_i) are the third cumulants of the classes."""
-    q = range(len(p))
-    if loss == "squared":
-        return {(i, j, k): arb(0) for i, j, k in product(q, repeat=3)}
-    if len(p) == 1:
-        return {(0, 0, 0): second[0][0] * (1 - 2 * p[0])}
-    found = {}
-    for i, j, k in product(q, repeat=3):
-        # d(p_i 1_(i = j) - p_i p_j) / du_k with dp_i / du_k = second[i][k].
-        same = second[i][k] if i == j else arb(0)
-        found[i, j, k] = same - second[i][k] * p[j] - p[i] * second[j][k]
-    return found
-
-
-def _third_order(text: str) -> Callable[[arb], Four]:
-    """sigma and three derivatives of a named activation over a ball."""
-    known: dict[str, Callable[[arb], Four]] = {
-        "tanh": _tanh,
-        "sigmoid": _sigmoid,
-        "softplus": lambda x: (x.lower().exp().log1p().union(x.upper().exp().log1p()), *_sigmoid(x)[:3]),
-        "sin": lambda x: (x.sin(), x.cos(), -x.sin(), -x.cos()),
-        "erf": _erf,
-    }
-    names = ", ".join(known)
-    if text not in known:
-        raise Refusal(f"third derivatives are known here of {names} alone", Verdict.UNDECIDED)
-    return known[text]
+    def _head(self, u: list[Polynomial]) -> tuple[Polynomial, list[Polynomial], list[list[Polynomial]]]:
+        q, nothing = range(len(u)), self.space.number({})
+        if self.net.loss == "squared":
+            value = nothing
+            for m in u:
+                value = value + m * m
+            two = self.one.scaled(2.0)
+            return value, [m.scaled(2.0) for m in u], [[two if i == j else nothing for j in q] for i in q]
+        if len(u) == 1:
+            p = u[0].under(logistic)
+            return u[0].under(soft), [p], [[p * u[0].scaled(-1.0).under(logistic)]]
+        logits = [nothing, *u]
+        shares = []
+        for i, own in enumerate(logits):
+            total = self.one
+            for k, m in enumerate(logits):
+                if k != i:
+                    total = total + (m - own).under(exponential)
+            shares.append(total.under(reciprocal))
+        # -ln of the share of the label, whose logit is 0: ln(1 + sum e^u) = u_k - ln share_k with the largest u_k.
+        top = max(range(len(logits)), key=lambda k: float(logits[k].c[0]))
+        value = logits[top] + shares[top].under(_minus_log)
+        first = shares[1:]
+        second = [
+            [a * (self.one - a) if i == j else (a * b).scaled(-1.0) for j, b in enumerate(first)]
+            for i, a in enumerate(first)
+        ]
+        return value, first, second
 
 
-def _tanh(x: arb) -> Four:
-    t = x.lower().tanh().union(x.upper().tanh())
-    least, most = (y.sech() ** 2 for y in (x.abs_upper(), x.abs_lower()))
-    slope = least.union(most)
-    return t, slope, -2 * t * slope, slope * (6 * _square(t) - 2)
+def _minus_log(x: arb, count: int) -> list[arb]:
+    """-ln x = -ln c - sum (-1)^(k + 1) ((x - c) / c)^k / k."""
+    need(bool(x > 0), "a probability is not bounded away from 0", Verdict.UNDECIDED)
+    return [-x.log(), *((-1) ** k / (k * x**k) for k in range(1, count))]
 
 
-def _sigmoid(x: arb) -> Four:
-    g = (1 / (1 + (-x.lower()).exp())).union(1 / (1 + (-x.upper()).exp()))
-    half = (x / 2).abs_lower(), (x / 2).abs_upper()
-    slope = (half[0].sech() ** 2 / 4).union(half[1].sech() ** 2 / 4)
-    t = 2 * g - 1
-    return g, slope, -slope * t, slope * (3 * _square(t) - 1) / 2
+def _derived(series: Series, order: int) -> Series:
+    """The series of a derivative, from that of the function."""
 
+    def derived(x: arb, count: int) -> list[arb]:
+        found = series(x, count + order)
+        for _ in range(order):
+            found = [k * c for k, c in enumerate(found)][1:]
+        return found
 
-def _erf(x: arb) -> Four:
-    least, most = (2 * (-y * y).exp() / arb.pi().sqrt() for y in (x.abs_upper(), x.abs_lower()))
-    bell = least.union(most)
-    value = x.lower().erf().union(x.upper().erf())
-    return value, bell, -2 * x * bell, bell * (4 * _square(x) - 2)
-
-
-def _square(x: arb) -> arb:
-    low, high = x.abs_lower(), x.abs_upper()
-    return (low * low).union(high * high)
-
-
-def _matrix(rows: Any, height: int, width: int, name: str) -> arb_mat:
-    need(isinstance(rows, list) and len(rows) == height, f"{name} has not P rows")
-    need(all(isinstance(row, list) and len(row) == width for row in rows), f"a row of {name} has another length")
-    return arb_mat([[arb(_decimal(t)) for t in row] for row in rows])
+    return derived
 
 
 def _verify(values: dict[str, Any]) -> None:
     net = _Network(values["spec"])
+    claim, low, high = _read(values, net)
+    p, n = net.size, len(claim.moving)
+    weight = next((w for w, most in WEIGHTS if comb(n + w, w) + p + n * p * (w > 1) <= most), 0)
+    among = space(n, p, weight) if weight else space(0, 0, 0)
+    work = len(among) * (p + len(net.inputs[0])) ** 2 * len(net.inputs) * sum(net.widths[1:])
+    need(work <= LARGEST_WORK, "too large", Verdict.UNDECIDED)
+    series = read_series(values["spec"]["activation"])
+    _, gradient, hessian = net(claim.middle)
+    inverse = (hessian * claim.basis).mid().inv().mid()
+    y = np.array([[float(x) for x in row] for row in inverse.tolist()])
+    image = np.array([float(x.abs_upper()) for x in (arb_mat(y.tolist()) * gradient).entries()])
+    still = _Calculation(net, series, claim, among, [arb(0)] * p).run()
+    over = _Calculation(net, series, claim, among, claim.edges)
+    sums = over.run()
+    test = _Test(net, claim, among, y)
+    edges = np.array([float(r) * (1 + 2.0**-50) for r in claim.edges])
+    image = image + test.drift(still) + test.spread(sums) @ edges
+    need(bool((image * (1 + 2.0**-40) < edges * (1 - 2.0**-50)).all()), "Krawczyk's test fails", Verdict.UNDECIDED)
+    signs = _eigenvalues(hessian)
+    need(all(bool(x < 0) or bool(x > 0) for x in signs), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
+    need(sum(bool(x < 0) for x in signs) == values["index"], "the index is another")
+    penalty, total = among.number({(): _ball(net.penalty)}), sums.value
+    for t in over.theta[: net.penalised]:
+        total = total + penalty * (t * t)
+    _inside(total.bounds(), low, high, "the loss")
+    if values["labels"]:
+        need(net.loss != "squared", "there are no labels")
+        for d, margin in sums.margins:
+            found = margin.bounds()
+            need(not found > 0, f"the label of sample {d} is wrong")
+            need(bool(found < 0), f"the label of sample {d} is not proved to stay right", Verdict.UNDECIDED)
+
+
+def _read(values: dict[str, Any], net: _Network) -> tuple[_Claim, arb, arb]:
+    """The claim, and the bounds of the loss."""
     p, samples, inputs = net.size, len(net.inputs), len(net.inputs[0])
     pairs = values["moving"]
     good = isinstance(pairs, list) and 0 < len(pairs) <= samples * inputs
@@ -321,76 +323,109 @@ def _verify(values: dict[str, Any]) -> None:
     moving = [(d, k) for d, k in pairs]
     need(len(set(moving)) == len(moving), "an input moves twice")
     need(whole_number(values["index"], 0, p) and type(values["labels"]) is bool, "index or labels are malformed")
-    middle = [x[0] for x in _matrix([[t] for t in values["midpoint"]], p, 1, "the midpoint").tolist()]
-    edges = [x[0] for x in _matrix([[t] for t in values["box"]], p, 1, "the box").tolist()]
-    slope, basis = _matrix(values["slopes"], p, len(moving), "slopes"), _matrix(values["basis"], p, p, "the basis")
-    radius = arb(_decimal(values["radius"]))
+
+    def row(texts: Any, name: str) -> list[arb]:
+        need(isinstance(texts, list) and len(texts) == p, f"{name} has not P numbers")
+        return [arb(_decimal(t)) for t in texts]
+
+    terms = values["branch"]
+    need(isinstance(terms, list) and all(isinstance(t, list) and len(t) == 2 for t in terms), "the branch is malformed")
+    branch = []
+    for key, texts in terms:
+        need(isinstance(key, list) and 0 < len(key) <= LONGEST_MONOMIAL, "a monomial is malformed")
+        need(all(whole_number(k, 0, len(moving) - 1) for k in key), "a monomial has no such input")
+        need(key == sorted(key), "a monomial is not sorted")
+        branch.append((tuple(key), row(texts, "a coefficient of the branch")))
+    need(len({key for key, _ in branch}) == len(branch), "a monomial stands twice")
+    basis = values["basis"]
+    need(isinstance(basis, list) and len(basis) == p, "the basis has not P rows")
+    edges, radius = row(values["box"], "the box"), arb(_decimal(values["radius"]))
     need(bool(radius > 0) and all(bool(r > 0) for r in edges), "a radius is not positive")
     need(isinstance(values["loss"], list) and len(values["loss"]) == 2, "the loss is not a pair")
     low, high = (arb(_decimal(t)) for t in values["loss"])
-    question = _Question(values["spec"], moving, basis, slope)
-    question.sigma(arb(0))
-    at = question(middle, arb(0), False)
-    inverse = (at.hessian * basis).mid().inv().mid()
-    hull = [
-        m + radius * _AROUND * _sum(map(abs, js)) + _AROUND * _sum(abs(v) * r for v, r in zip(vs, edges, strict=True))
-        for m, js, vs in zip(middle, slope.tolist(), basis.tolist(), strict=True)
-    ]
-    over = question(hull, radius, True)
-    _contracts(question, at, over, inverse, basis, slope, radius, edges)
-    signs = _eigenvalues(at.hessian)
-    need(all(bool(x < 0) or bool(x > 0) for x in signs), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
-    need(sum(bool(x < 0) for x in signs) == values["index"], "the index is another")
-    spread = radius * _sum(map(abs, over.by_input))
-    for row, r in zip((basis.transpose() * over.hessian * basis).tolist(), edges, strict=True):
-        spread += r * _sum(abs(x) * s for x, s in zip(row, edges, strict=True)) / 2
-    _inside(at.value + spread * _AROUND, low, high, "the loss")
-    if values["labels"]:
-        need(net.loss != "squared", "there are no labels")
-        _labels(question, at, over, basis, slope, radius, edges)
+    matrix = arb_mat([row(texts, "a row of the basis") for texts in basis])
+    return _Claim(moving, row(values["midpoint"], "the midpoint"), branch, matrix, edges, radius), low, high
 
 
-def _contracts(
-    question: _Question,
-    at: _Sums,
-    over: _Sums,
-    inverse: arb_mat,
-    basis: arb_mat,
-    slope: arb_mat,
-    radius: arb,
-    edges: list[arb],
-) -> None:
-    """Krawczyk's test with mean value forms."""
-    p = question.size
-    image = [abs(x) for x in (inverse * at.gradient).entries()]
-    first = (inverse * (at.hessian * slope + at.mixed)).tolist()
-    spread = [[abs(x) for x in row] for row in (arb_mat(p, p, 1) - inverse * at.hessian * basis).tolist()]
-    for i in range(p):
-        image[i] += radius * _sum(map(abs, first[i]))
-    for l, third in enumerate(over.third):
-        turned = inverse * third
-        times = edges[l] if l < p else radius
-        for i, row in enumerate((turned * basis).tolist()):
-            for j, x in enumerate(row):
-                spread[i][j] += times * abs(x)
-        if l >= p:
-            for i, row in enumerate((turned * slope + inverse * over.mixed_third[l]).tolist()):
-                image[i] += radius * radius / 2 * _sum(map(abs, row))
-    for i in range(p):
-        image[i] += _sum(c * r for c, r in zip(spread[i], edges, strict=True))
-    need(all(bool(k < r) for k, r in zip(image, edges, strict=True)), "Krawczyk's test fails", Verdict.UNDECIDED)
+class _Test:
+    """Krawczyk's test on matrices of polynomials; rounding in float64 is bounded by SMALL times the sizes."""
+
+    def __init__(self, net: _Network, claim: _Claim, among: Space, y: Floats) -> None:
+        self.claim, self.space, self.y = claim, among, y
+        self.p, self.n = net.size, len(claim.moving)
+        v = np.array([[float(x) for x in row] for row in claim.basis.tolist()])
+        penalty = 2 * float(net.penalty)
+        self.twice = np.array([penalty if k < net.penalised else 0.0 for k in range(self.p)])
+        away = np.eye(self.p)
+        rows, offset, end = net.where[-1]
+        if net.loss == "softmax":
+            width = net.widths[-2]
+            moves = [[offset + i * width + j for i in range(rows)] for j in range(width)]
+            moves += [[end + i for i in range(rows)]] if net.bias else []
+            for places in moves:
+                away[np.ix_(places, places)] -= 1.0 / rows
+        self.away, self.left, self.right, self.v = away, y @ away, away @ v, v
+
+    def _matrices(self, entries: dict[tuple[int, int], Polynomial], width: int, twin: bool) -> tuple[Floats, Floats]:
+        """Coefficients (K, P, width) and rests (P, width)."""
+        found, rests = np.zeros((len(self.space), self.p, width)), np.zeros((self.p, width))
+        for (i, j), h in entries.items():
+            for a, b in {(i, j), (j, i)} if twin else {(i, j)}:
+                found[:, a, b], rests[a, b] = h.c, h.rest
+        return found, rests
+
+    def spread(self, sums: _Sums) -> Floats:
+        """|I - Y H V| (P, P)."""
+        hessian, rests = self._matrices(sums.hessian, self.p, True)
+        turned = self.left @ hessian @ self.right
+        fixed = (self.y * self.twice) @ self.v
+        turned[0] = np.eye(self.p) - fixed - turned[0]
+        sizes = np.abs(self.left) @ np.abs(hessian).sum(axis=0) @ np.abs(self.right)
+        sizes = sizes + (np.abs(self.y) * self.twice) @ np.abs(self.v) + 1.0
+        found: Floats = np.abs(turned).sum(axis=0) + np.abs(self.left) @ rests @ np.abs(self.right) + SMALL * sizes
+        return found
+
+    def drift(self, sums: _Sums) -> Floats:
+        """|Y (f(c(delta), x_0 + delta) - f(m, x_0))| (P,), from the sums for v = 0."""
+        radius = float(self.claim.radius)
+        hessian, rests = self._matrices(sums.hessian, self.p, True)
+        mixed, more = self._matrices(sums.mixed, self.n, False)
+        steps = np.array([[len(a) * float(x) * radius ** len(a) for x in row] for a, row in self.claim.branch])
+        steps = steps.reshape(-1, self.p)
+        first, second, names = _places(self.space, tuple(b for b, _ in self.claim.branch), self.n)
+        total = np.zeros((len(names), self.p))
+        reach = np.abs(steps).sum(axis=0)
+        sizes = np.zeros(self.p)
+        for k, a in enumerate(self.space.exponents):
+            if a and a[-1] >= self.n:
+                continue
+            slopes = self.left @ hessian[k] @ self.away
+            if not a:
+                slopes = slopes + self.y * self.twice
+            moved = slopes @ steps.T
+            sizes += np.abs(self.left) @ (np.abs(hessian[k]) @ (np.abs(self.away) @ reach))
+            pushed = radius * (self.left @ mixed[k])
+            sizes += radius * (np.abs(self.left) @ np.abs(mixed[k])).sum(axis=1)
+            # For one a the products a b are different monomials.
+            total[first[k]] += moved.T
+            total[second[k]] += pushed.T
+        sizes += np.abs(self.y) @ (self.twice * reach)
+        rest = np.abs(self.left) @ (rests @ (np.abs(self.away) @ reach) + radius * more.sum(axis=1)) + SMALL * sizes
+        degrees = np.array([len(key) for key in names], dtype=np.float64)
+        found: Floats = rest + (np.abs(total) / degrees[:, None]).sum(axis=0)
+        return found
 
 
-def _labels(
-    question: _Question, at: _Sums, over: _Sums, basis: arb_mat, slope: arb_mat, radius: arb, edges: list[arb]
-) -> None:
-    """Every margin z_i - z_label is negative all over the ball."""
-    p = question.size
-    for (d, value, _), (_, _, gradient) in zip(at.margins, over.margins, strict=True):
-        need(not value > 0, f"the label of sample {d} is wrong at the given data")
-        by_theta = arb_mat(1, p, [gradient[i, 0] for i in range(p)])
-        change = _sum(abs(x) * r for x, r in zip((by_theta * basis).entries(), edges, strict=True))
-        for column, x in enumerate((by_theta * slope).entries()):
-            sample, k = question.moving[column]
-            change += radius * abs(x + gradient[p + k, 0] if sample == d else x)
-        need(bool(value + change < 0), f"the label of sample {d} is not proved to stay right", Verdict.UNDECIDED)
+@lru_cache(maxsize=8)
+def _places(among: Space, branch: tuple[Key, ...], n: int) -> tuple[list[list[int]], list[list[int]], list[Key]]:
+    """For each exponent a without a v, the places of its products with the branch's monomials and with each delta."""
+    names: dict[Key, int] = {}
+
+    def places(a: Key, others: Sequence[Key]) -> list[int]:
+        return [names.setdefault(tuple(sorted(a + b)), len(names)) for b in others]
+
+    plain = [() if a and a[-1] >= n else (a,) for a in among.exponents]
+    single = [(c,) for c in range(n)]
+    first = [places(a[0], branch) if a else [] for a in plain]
+    second = [places(a[0], single) if a else [] for a in plain]
+    return first, second, list(names)

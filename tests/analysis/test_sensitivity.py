@@ -157,6 +157,35 @@ def test_classes_persist_for_random_data_inside_the_radius(answer: Sensitivity, 
         assert float(c.persistence_loss.lower) <= c.loss <= float(c.persistence_loss.upper)
 
 
+def test_a_class_is_singular_where_it_is_said_to_be_lost_and_not_before(answer: Sensitivity, database: Path) -> None:
+    for c, t in zip(answer.classes, thetas(database), strict=True):
+        assert c.persistence_radius is not None
+        assert c.persistence_lost is not None
+        assert c.persistence_radius < c.persistence_lost < 5 * c.persistence_radius
+        along, least = np.array(c.persistence_lost_along), []
+        # Small steps along the line, each solved from the point before.
+        for share in (*np.linspace(0, 0.98, 50), *np.linspace(0.98, 0.999, 20)):
+            solved, _, hess = np_solve(t, np.array(CORNERS) + share * c.persistence_lost * along[None])
+            t, values = solved[0], np.linalg.eigvalsh(hess[0])
+            assert np.sum(values < 0) == c.index
+            least.append(np.abs(values).min())
+        # Linear in what remains where an eigenvalue crosses, and its square root at a fold.
+        assert least[-1] < 0.12 * least[0]
+
+
+def test_five_percent_outside_its_radius_the_origin_changes_its_index(answer: Sensitivity) -> None:
+    # The origin is stationary for all data of XOR's labels; its least eigenvalue is 2 lambda - |shift| there.
+    origin = min(answer.classes, key=lambda c: abs(c.loss - math.log(2)))
+    assert origin.persistence_radius is not None
+    assert origin.persistence_radius < 0.02 < 1.05 * origin.persistence_radius
+    along = np.array([[-1.0 if label == 0 else 1.0] * 2 for label in LABELS])
+    for factor, index in ((1.0, 0), (1.05, 1)):
+        x = np.array(CORNERS)[None] + factor * origin.persistence_radius * along
+        g, hess = np_derivatives(np.zeros((1, 7)), x)
+        assert np.abs(g).max() < 1e-15
+        assert np.sum(np.linalg.eigvalsh(hess[0]) < 0) == index
+
+
 def margins(theta: np.ndarray, x: np.ndarray) -> np.ndarray:
     h = np.tanh(x @ theta[:2] + theta[4])
     return (theta[3] - theta[2]) * h + theta[6] - theta[5]
@@ -200,13 +229,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
 
 
-def test_the_document_has_the_keys_of_the_manual(database: Path) -> None:
-    done = run("sensitivity", "--db", str(database), "--minima", "--json")
-    assert done.returncode == 0, done.stderr
-    first = json.loads(done.stdout)["classes"][0]
+def test_the_document_has_the_keys_of_the_manual(answer: Sensitivity) -> None:
+    first = json.loads(json.dumps(QUESTION.document(answer)))["classes"][0]
     named = (
         "class loss dE_dx dtheta_dx_norm persistence_radius labels_radius margins misclassified robust_radius_max "
-        "robust_radius_euclidean"
+        "robust_radius_euclidean persistence_lost"
     )
     assert set(named.split()) <= set(first)
     assert np.shape(first["dE_dx"]) == np.shape(first["dtheta_dx_norm"]) == (4, 2)

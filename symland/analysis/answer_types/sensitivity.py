@@ -43,8 +43,13 @@ class ClassSensitivity(msgspec.Struct, frozen=True, kw_only=True, rename={"numbe
         keeps its index. None where nothing is proved.
     persistence_loss : Enclosed or None
         Bounds of its loss over all of these data sets.
+    persistence_lost : float or None
+        A distance at which the class is lost: followed along a line in float64 it folds or changes its index there. The
+        true radius is not larger; an estimate. None where none was found.
+    persistence_lost_along : D x n_inputs
+        That data set is x + persistence_lost times this; empty where none was found.
     labels_radius : float or None
-        The same, and every training label stays right; 0 where one is not right.
+        As persistence_radius, and every training label stays right; 0 where one is not right.
     margins : D
         z_label - the largest other output, positive where the label is right.
     predicted : D
@@ -77,6 +82,8 @@ class ClassSensitivity(msgspec.Struct, frozen=True, kw_only=True, rename={"numbe
     d2E_dx2: Rows
     persistence_radius: float | None
     persistence_loss: Enclosed | None
+    persistence_lost: float | None
+    persistence_lost_along: Rows
     labels_radius: float | None
     margins: tuple[float, ...]
     predicted: tuple[int, ...]

@@ -11,6 +11,7 @@ import numpy as np
 from flint import arb
 
 from symland.analysis.answer_types.sensitivity import ClassSensitivity, Sensitivity, SensitivityOptions
+from symland.analysis.response.breaking import where_lost
 from symland.analysis.response.decisions import TIE, as_array, decisions, outputs_at, probabilities
 from symland.analysis.response.derivatives import (
     DataDerivatives,
@@ -29,7 +30,7 @@ from symland.records import FloatArray, Verdict
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
 from symland.rigor.decimals import outward_texts, parse_decimal
-from symland.rigor.persistence import Persistence, persistence_radius
+from symland.rigor.persistence import Persistence, persistence_radii
 from symland.rigor.robust import Norm, RobustRadius, RobustSearch
 from symland.spec import LandscapeSpec
 from symland.tables import Enclosed
@@ -123,9 +124,10 @@ def _class(
     own = probabilities(outputs)[0]
     # The loss of a sample is -ln of the probability of its label; that of a regression comes from the program.
     losses = _sample_losses(spec, theta)
-    wide = persistence_radius(certificate, moving) if certified else None
     right = labelled and bool((margins[0] > TIE).all())
-    kept = persistence_radius(certificate, moving, labels=True, within=wide) if wide is not None and right else None
+    wide, kept = persistence_radii(certificate, moving, labels=right) if certified else (None, None)
+    chosen = moving or tuple((d, k) for d in range(samples) for k in range(n))
+    lost = where_lost(spec, theta, chosen) if certified else None
     robust = _robust(spec, certificate, predicted[0], margins[0], options.tolerance) if certified and labelled else {}
     by_input, by_weight = numbers_of(derivatives.theta_by_input), numbers_of(derivatives.theta_by_weight)
     twice = numbers_of(derivatives.twice)
@@ -145,6 +147,8 @@ def _class(
         d2E_dx2=_table(twice) if options.full else (),
         persistence_radius=None if wide is None else float(wide.radius),
         persistence_loss=None if wide is None else Enclosed(lower=wide.loss[0], upper=wide.loss[1]),
+        persistence_lost=None if lost is None else lost.radius,
+        persistence_lost_along=() if lost is None else _table(lost.shift),
         labels_radius=_labels_radius(labelled, right, kept),
         margins=tuple(margins[0].tolist()) if labelled else (),
         predicted=tuple(predicted[0].tolist()) if labelled else (),
