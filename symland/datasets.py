@@ -118,6 +118,9 @@ def parse_csv(text: str, name: str, classify: bool, path: str = "data.csv") -> D
     if not table:
         raise SpecError.at(path, "the file is empty", "give a header line and one line per sample")
     header = [cell.strip() for cell in table[0]]
+    twice = next((cell for k, cell in enumerate(header) if cell in header[:k]), None)
+    if twice is not None:
+        raise SpecError.at(path, f"two columns are named {twice[:60]!r}", "give each column a name of its own")
     wanted = [k for k, cell in enumerate(header) if (cell == "label" if classify else cell.startswith("target"))]
     if not wanted or len(wanted) == len(header):
         need = "one column named label" if classify else "columns whose names begin with target"

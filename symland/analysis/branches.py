@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite, log
+from math import log
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from symland.analysis.answer_types.follow import (
 )
 from symland.analysis.question import Setting
 from symland.errors import DatabaseError, SpecError
-from symland.exact import parse_exact
+from symland.exact import need_float64, parse_exact
 from symland.explore import explore
 from symland.families.diagram import Diagram, Event, Kind
 from symland.families.extended import PENALTY, Certified, Parameter, Problem, certify_event, certify_tie, text_of
@@ -97,7 +97,10 @@ def _choose(landscape: Landscape, options: FollowOptions) -> _Range:
     PenaltyFamily.need(spec)
     line = parse_moves(spec, options.move)
     texts = (options.from_ or "0", options.to or "1")
-    ends = [float(parse_exact(text, name)) for text, name in zip(texts, ("--from", "--to"), strict=True)]
+    exact = [parse_exact(text, name) for text, name in zip(texts, ("--from", "--to"), strict=True)]
+    for value, name in zip(exact, ("--from", "--to"), strict=True):
+        need_float64(value, name)
+    ends = [float(value) for value in exact]
     if not (0 <= min(ends) < max(ends) <= 1):
         raise SpecError.at(
             "--from, --to", " and ".join(texts), "write two numbers from 0 to 1: --move goes from t = 0 to 1"
@@ -189,7 +192,8 @@ def _penalties(texts: tuple[str, str], penalty: float) -> tuple[float, float]:
         if not text:
             continue
         value = parse_exact(text, name)
-        if not value > 0 or not float(value) > 0 or not isfinite(float(value)):
+        need_float64(value, name)
+        if not value > 0:
             raise SpecError.at(
                 name, f"{text} is not above 0", "write a positive penalty such as 1e-4: at 0 the loss has no minimum"
             )

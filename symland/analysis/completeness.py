@@ -68,7 +68,7 @@ class _Completeness(Question[NoOptions, Completeness]):
     def figures(self, answer: Completeness, landscape: Landscape) -> Mapping[str, Picture]:
         from symland.figures import completeness_figure
 
-        if len(answer.curve) < SHORTEST_CURVE:
+        if len(answer.curve) < SHORTEST_CURVE or not any(r.observed for r in answer.by_index):
             return {}
         caption = "Classes found against searches made, by index."
         return {"completeness": Picture(figure=completeness_figure(answer.curve), caption=caption)}

@@ -78,6 +78,8 @@ class _Embedding(Question[EmbeddingOptions, Embedding]):
         )
 
     def tables(self, answer: Embedding) -> tuple[Table, ...]:
+        if not answer.points:
+            return ()
         if answer.selective:
             return (_shifted_table(answer),)
         columns = (
@@ -161,6 +163,8 @@ class _Embedding(Question[EmbeddingOptions, Embedding]):
             r"wider network: "
             r"the gradient, the block structure, and the index by an interval $LDL^{T}$."
         )
+        if not answer.points:
+            return theory + super().latex(answer, landscape)
         return theory + super().latex(answer, landscape).replace("\n\n", "\n\n" + block + "\n\n", 1)
 
 

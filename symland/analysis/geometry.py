@@ -18,7 +18,7 @@ from symland.analysis.answer_types.geometry import (
 )
 from symland.analysis.question import QUIET, Picture, Question, Setting
 from symland.errors import SpecError
-from symland.exact import parse_exact
+from symland.exact import need_float64, parse_exact
 from symland.records import Verdict
 from symland.tables import Column, Enclosed, Sampled, Table
 
@@ -69,6 +69,7 @@ def look(
     from symland.analysis.regions.network import read_network
 
     level = parse_exact(options.level, "--level")
+    need_float64(level, "--level")
     if not 0 < level < Fraction(1, 2):
         raise SpecError.at("--level", f"{options.level} is out of range", "write a number between 0 and 1/2")
     if options.seed < 0:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from symland.analysis.answer_types.labels import ClassLabel, Labels
 from symland.analysis.question import QUIET, NoOptions, Question, Setting
 from symland.codec import plain
+from symland.errors import SpecError
 from symland.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ class _Labels(Question[NoOptions, Labels]):
     def ask(self, landscape: Landscape, *others: Landscape, options: NoOptions, setting: Setting = QUIET) -> Labels:
         from symland.analysis.pruning import label_classes
 
+        spec = landscape.spec
+        for other in others:
+            if other.spec.digest == spec.digest or other.spec.with_(hidden=spec.hidden).digest != spec.digest:
+                what = f"{other.spec.name} with {other.spec.hidden} hidden nodes is no other width of this question"
+                raise SpecError.at("landscapes", what, "give narrower networks of the same data, loss and penalty")
         return Labels(classes=label_classes(landscape.explored(), *others))
 
     def sentence(self, answer: Labels) -> str:

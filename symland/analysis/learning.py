@@ -97,14 +97,21 @@ class _Learning(Question[LearningOptions, Learning]):
             from symland.analysis.sampling.sampled import check_effort
 
             check_effort(options.samples, options.runs)
-            if not (options.temperature > 0 and options.width > 0):
-                raise SpecError.at("--width", "temperature and width must be positive", "write such as 1e-7 and 0.05")
-        size, certified = landscape.spec.n_parameters, landscape.account.certified
+        if not (options.temperature > 0 and options.width > 0):
+            raise SpecError.at("--width", "temperature and width must be positive", "write such as 1e-7 and 0.05")
+        from symland.rigor.gauge import gauge_sets
+
+        size, certified, gauge = (
+            landscape.spec.n_parameters,
+            landscape.account.certified,
+            len(gauge_sets(landscape.spec)),
+        )
         found = []
         for n in landscape.minima:
             point = landscape.points[n]
             rank = size - point.nullity
-            found.append((n, False, point.loss, rank, 0, point.theta, certified[n], True))
+            # A class is a flat along the gauge that no penalty holds.
+            found.append((n, False, point.loss, rank, gauge, point.theta, certified[n], True))
         known = landscape.evidence.families
         for n, family in enumerate(() if known is None else known.families):
             if family.index == 0:

@@ -67,6 +67,8 @@ def _status(arguments: Sequence[str]) -> int:
         return _fail(
             f"{error.filename or 'input or output'}: {error.strerror or error}; check the path, space and rights"
         )
+    except MemoryError as error:
+        return _fail(f"there is not enough memory ({str(error)[:200] or 'no more is left'}); ask for smaller numbers")
     except KeyboardInterrupt:
         print("symland: interrupted; the same command goes on where it was", file=sys.stderr)
         return INTERRUPTED

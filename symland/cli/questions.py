@@ -103,11 +103,13 @@ def _explored(
     from symland import pipeline
     from symland.explore import parse_duration
     from symland.landscape.database import Database
+    from symland.rigor.enumeration.problem import reduced_problem
 
     if spec is None:
         assert db is not None
         return Database.open(db)
     question = read_spec(spec, overrides)
+    reduced_problem(question)
     if db is None:
         widths = "-".join(map(str, question.hidden))
         db = Path(f"{question.name}-{widths}-{float(question.penalty):g}.sqlite")

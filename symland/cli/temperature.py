@@ -205,7 +205,10 @@ def posterior(
     from symland.analysis.temperature.grid import parse_temperatures
     from symland.codec import plain
     from symland.exact import parse_exact
+    from symland.report.drawing import need_suffix, save_drawing
 
+    if output is not None:
+        need_suffix(output)
     question = read_spec(spec, overrides)
     share = parse_exact(holdout, "--holdout")
     if not 0 < share < 1:
@@ -234,8 +237,7 @@ def posterior(
             [(r.gibbs.value, r.gibbs.error) for r in found.rows],
             [(r.bayes.value, r.bayes.error) for r in found.rows],
         )
-        figure.savefig(output)
-        say(str(output))
+        say(str(save_drawing(figure, output)))
     if not found.decided:
         say("the errors are larger than what they are asked to decide: no temperature is better; write more --samples")
         return OPEN

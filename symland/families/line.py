@@ -15,7 +15,7 @@ from typing import Any, final
 import numpy as np
 
 from symland.errors import SpecError
-from symland.exact import parse_exact
+from symland.exact import need_float64, parse_exact
 from symland.explore.protocol import Kernel
 from symland.kernels import compile_kernel
 from symland.program.algebra import run
@@ -80,6 +80,7 @@ def parse_moves(spec: LandscapeSpec, texts: Sequence[str]) -> Line:
                 f"write a row from 0 to {spec.n_samples - 1} and a column from 0 to {spec.n_inputs - 1}",
             )
         moves[d, k] = parse_exact(value.strip(), "--move")
+        need_float64(moves[d, k], "--move")
     line = Line(spec=spec, moves=tuple((d, k, value) for (d, k), value in sorted(moves.items())))
     if not any(slope for _, slope in line.cells):
         raise SpecError.at("--move", ", ".join(texts)[:40], "write another value than the present one: nothing moves")

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from symland.errors import SpecError
-from symland.perceptron.counting import Signs, Solutions, committee_solutions, perceptron_solutions
+from symland.perceptron.counting import LARGEST_SIZE, Signs, Solutions, committee_solutions, perceptron_solutions
 from symland.perceptron.messages import focusing, reinforced
 from symland.perceptron.solvers import anneal, replicated, sbpi
 
@@ -119,6 +119,8 @@ def study(
         raise SpecError.at("--patterns", f"{patterns}", "write 0 to 60")
     if units not in (1, 3):
         raise SpecError.at("--units", f"{units}", "write 1 for a perceptron, 3 for a tree committee")
+    if size > LARGEST_SIZE:
+        raise SpecError.at("--size", f"{size} weights", f"write at most {LARGEST_SIZE}, whose solutions can be counted")
     for name in solvers:
         if name not in SOLVERS:
             raise SpecError.at("--solver", f"{name!r}", f"write some of {', '.join(SOLVERS)}")

@@ -195,9 +195,11 @@ def connect_into(
     Raises
     ------
     DatabaseError
-        If there are no classes yet, or `between` names something else than two minima.
+        If there are no classes yet, `between` names something else than two minima, or `attempts` is negative.
     """
     landscape = database.landscape().explored()
+    if attempts < 0:
+        raise DatabaseError(f"attempts: {attempts} is negative; write 0 or more")
     points, kernel, group = list(landscape.points), compile_kernel(database.spec), landscape.group
     if between is not None:
         if between[0] == between[1]:

@@ -32,11 +32,15 @@ __all__ = [
     "draw_slice",
     "draw_spectra",
     "draw_tree",
+    "need_suffix",
     "save_drawing",
 ]
 
 SUFFIXES = ("pdf", "png", "svg")
 """Formats that a drawing can have, by the end of its file's name."""
+
+MOST_LEVELS = 10_000
+"""Levels of a classical graph."""
 
 TREE_HEIGHT = 3.6
 """Height of a disconnectivity graph, in inches."""
@@ -78,7 +82,7 @@ def draw_tree(
     Raises
     ------
     ReportError
-        If there is no minimum, no such column, or fewer than two levels.
+        If there is no minimum, no such column, or a number of levels out of range.
     DatabaseError
         If the copies cannot be unfolded.
     """
@@ -112,8 +116,8 @@ def _class_of(minimum: Hashable) -> int:
 
 
 def _ladder(tree: DisconnectivityTree, levels: int, log_loss: bool) -> FloatArray:
-    if levels < 2:
-        raise ReportError(f"levels: {levels}; write 2 or more")
+    if not 2 <= levels <= MOST_LEVELS:
+        raise ReportError(f"levels: {levels}; write 2 to {MOST_LEVELS}")
     losses = [node.loss for node in tree.nodes]
     low, high = min(losses), max(losses)
     if log_loss and low > 0.0:
@@ -187,11 +191,21 @@ def save_drawing(figure: Figure, path: Path) -> Path:
     ReportError
         If that is none of `SUFFIXES`, or the file cannot be written.
     """
-    suffix = path.suffix[1:].lower()
-    if suffix not in SUFFIXES:
-        raise ReportError(f"{path}: ends in none of {', '.join(SUFFIXES)}; name the file so")
+    need_suffix(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ReportError(f"{path.parent}: cannot be made ({error.strerror}); give a folder to write into") from None
-    return save_figure(figure, path.parent, path.stem, [suffix])[0]
+    return save_figure(figure, path.parent, path.stem, [path.suffix[1:].lower()])[0]
+
+
+def need_suffix(path: Path) -> None:
+    """Refuse a file whose name does not end in one of `SUFFIXES`.
+
+    Raises
+    ------
+    ReportError
+        If it does not.
+    """
+    if path.suffix[1:].lower() not in SUFFIXES:
+        raise ReportError(f"{path}: ends in none of {', '.join(SUFFIXES)}; name the file so")

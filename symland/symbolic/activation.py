@@ -93,6 +93,9 @@ def derive_activation(text: str) -> Activation:
         advice = "write it in a simpler way, without the square root of a square"
         raise SpecError.at("network.activation", what, advice)
     first = sympy.diff(value, Z)
+    if not value.has(Z) or _vanishes(first):
+        what = f"{text[:60]!r} is a constant"
+        raise SpecError.at("network.activation", what, 'write an expression that varies with z, such as "z*tanh(z)"')
     return Activation(text=text, jet=(value, first, sympy.diff(first, Z)))
 
 
