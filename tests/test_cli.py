@@ -106,7 +106,7 @@ def test_proofs_are_saved_and_checked_again_and_a_changed_one_is_refused(
     theorem = str(Path(__file__).parent.parent / "proofs" / "t2_t3_gauge.py")
     assert call("prove", theorem, "-o", str(tmp_path)) == 0
     files = sorted(map(str, tmp_path.glob("*.json")))
-    assert len(files) == 2
+    assert len(files) == 3
     assert call("check", *files) == 0
     lie = tmp_path / "lie.json"
     lie.write_text(Path(files[0]).read_text().replace('["q","-1"]', '["q","-3"]', 1))
