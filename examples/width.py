@@ -4,7 +4,8 @@
     python examples/width.py digits FOLDER
 
 A part of the samples trains a network, the rest tests it. Descents (L-BFGS) from random starts of several scales end in
-minima; Newton's method finishes them. `symland.ask` measures the width of each. Digits are scikit-learn's, 64 inputs.
+minima; Newton's method finishes them. `symland.ask` measures the width of each. Digits are scikit-learn's;
+pixels that are the same in all training samples are left out.
 """
 
 import csv
@@ -22,7 +23,7 @@ from symland.figures import save_figure
 SETTINGS = {
     # hidden layers, penalty, training samples, starts, sigma, temperature
     "iris": ((6, 4), "1e-5", 45, 120, "0.05", "0.01"),
-    "digits": ((10, 10), "1e-4", 600, 40, "0.02", "0.1"),
+    "digits": ((10, 10), "1e-4", 600, 30, "0.02", "0.1"),
 }
 
 
@@ -49,7 +50,7 @@ def find_minima(kernel: symland.CompiledKernel, group: object, starts: int, seed
             return float(value[0]), gradient[0]
 
         theta = minimize(loss, theta, jac=True, method="L-BFGS-B", options=EXACT).x
-        for _ in range(8):
+        for _ in range(3):
             gradient, hessian = kernel.gradient(theta[None])[0], kernel.hessian(theta[None])[0]
             theta = theta - np.linalg.solve(hessian, gradient)
         point = stationary_point(kernel, group, theta)
@@ -65,6 +66,7 @@ def main(name: str, folder: str) -> None:
     data = {"iris": load_iris, "digits": load_digits}[name]()
     inputs = data.data if name == "iris" else data.data / 16
     order = np.random.default_rng(0).permutation(len(inputs))
+    inputs = inputs[:, np.ptp(inputs[order[:count]], axis=0) > 0]
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     write(place / "train.csv", inputs[order[:count]], data.target[order[:count]])

@@ -19,6 +19,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import permutations, product
+from math import factorial, lcm, prod
+from typing import TypeVar
 
 import sympy
 from sympy import Expr, Symbol
@@ -38,6 +40,7 @@ MOST_AUTOMORPHISMS = 10_000
 
 _Image = tuple[int, int]
 _Column = Sequence[Fraction]
+_N = TypeVar("_N", int, Fraction)
 
 
 def find_symmetry(spec: LandscapeSpec, *, verify: bool = True) -> SymmetryGroup:
@@ -132,8 +135,8 @@ def _image_of_samples(spec: LandscapeSpec, automorphism: DataAutomorphism) -> Co
     return counts
 
 
-def _move(x: Sequence[Fraction], places: Sequence[int], signs: Sequence[int]) -> tuple[Fraction, ...]:
-    image = [Fraction(0)] * len(x)
+def _move(x: Sequence[_N], places: Sequence[int], signs: Sequence[int]) -> tuple[_N, ...]:
+    image = list(x)
     for value, place, sign in zip(x, places, signs, strict=True):
         image[place] = sign * value
     return tuple(image)
@@ -153,6 +156,8 @@ def data_automorphisms(spec: LandscapeSpec) -> tuple[DataAutomorphism, ...]:
     found: list[DataAutomorphism] = []
     inputs = list(zip(*spec.data.inputs, strict=True))
     targets = list(zip(*spec.data.values, strict=True))
+    if _fewest(inputs) > MOST_AUTOMORPHISMS:
+        raise _too_many()
     for images in _column_images(inputs, targets):
         for out in _output_images(spec, images):
             found.append(
@@ -164,21 +169,33 @@ def data_automorphisms(spec: LandscapeSpec) -> tuple[DataAutomorphism, ...]:
                 )
             )
             if len(found) > MOST_AUTOMORPHISMS:
-                raise SpecError.at(
-                    "data.inputs",
-                    f"the data have more than {MOST_AUTOMORPHISMS} symmetries",
-                    "drop input columns that are equal, constant zero, or never used together with a label",
-                )
+                raise _too_many()
     return tuple(found)
+
+
+def _fewest(inputs: Sequence[_Column]) -> int:
+    """How many automorphisms there are at least: m equal columns change places, and a column of zeros its sign."""
+    groups = Counter(max(column, tuple(-v for v in column)) for column in inputs)
+    return prod(factorial(m) * (1 if any(column) else 2**m) for column, m in groups.items())
+
+
+def _too_many() -> SpecError:
+    return SpecError.at(
+        "data.inputs",
+        f"the data have more than {MOST_AUTOMORPHISMS} symmetries",
+        "drop input columns that are equal, constant zero, or never used together with a label",
+    )
 
 
 def _column_images(inputs: Sequence[_Column], targets: Sequence[_Column]) -> Iterator[list[_Image]]:
     """Images of the input columns, then of the target columns (numbered from 0 each)."""
-    columns = [*inputs, *targets]
-    rows = range(len(columns[0]))
-    sorted_columns = [sorted(column) for column in columns]
+    columns = _whole([*inputs, *targets])
+    signed = {sign: [[sign * v for v in column] for column in columns] for sign in (1, -1)}
+    shapes = {sign: [sorted(column) for column in signed[sign]] for sign in signed}
+    start = [0] * len(columns[0])
 
-    def extend(images: list[_Image]) -> Iterator[list[_Image]]:
+    def extend(images: list[_Image], here: list[int], there: list[int]) -> Iterator[list[_Image]]:
+        """Rows of one number agree in all columns so far: in the images of columns, and in what these are laid on."""
         k = len(images)
         if k == len(columns):
             yield images
@@ -186,15 +203,21 @@ def _column_images(inputs: Sequence[_Column], targets: Sequence[_Column]) -> Ite
         first, last = (0, len(inputs)) if k < len(inputs) else (len(inputs), len(columns))
         used = {j for j, _ in images[first:]}
         for j, sign in product(range(last - first), (1, -1)):
-            if j in used or sorted_columns[first + j] != sorted(sign * v for v in columns[k]):
+            if j in used or shapes[1][first + j] != shapes[sign][k]:
                 continue
-            longer = [*images, (j, sign)]
-            to = [j if i < len(inputs) else len(inputs) + j for i, (j, _) in enumerate(longer)]
-            here = Counter(tuple(s * columns[i][r] for i, (_, s) in enumerate(longer)) for r in rows)
-            if here == Counter(tuple(columns[i][r] for i in to) for r in rows):
-                yield from extend(longer)
+            numbers: dict[tuple[int, int], int] = {}
+            ours = [numbers.setdefault(pair, len(numbers)) for pair in zip(here, signed[sign][k], strict=True)]
+            theirs = [numbers.setdefault(pair, len(numbers)) for pair in zip(there, columns[first + j], strict=True)]
+            if Counter(ours) == Counter(theirs):
+                yield from extend([*images, (j, sign)], ours, theirs)
 
-    yield from extend([])
+    yield from extend([], start, start)
+
+
+def _whole(columns: Sequence[_Column]) -> list[list[int]]:
+    """Rationals over one common denominator: whole numbers, which compare and hash at once."""
+    common = lcm(*(v.denominator for column in columns for v in column))
+    return [[int(v * common) for v in column] for column in columns]
 
 
 def _output_images(spec: LandscapeSpec, images: list[_Image]) -> Iterator[list[_Image]]:
@@ -204,11 +227,11 @@ def _output_images(spec: LandscapeSpec, images: list[_Image]) -> Iterator[list[_
         yield images[n:]
         return
     places, signs = [j for j, _ in images], [s for _, s in images]
-    here: list[Counter[tuple[Fraction, ...]]] = [Counter() for _ in range(max(2, spec.n_outputs))]
-    there: list[Counter[tuple[Fraction, ...]]] = [Counter() for _ in here]
-    for x, label in zip(spec.data.inputs, spec.data.labels, strict=True):
-        here[label][_move(x, places, signs)] += 1
-        there[label][x] += 1
+    here: list[Counter[tuple[int, ...]]] = [Counter() for _ in range(max(2, spec.n_outputs))]
+    there: list[Counter[tuple[int, ...]]] = [Counter() for _ in here]
+    for row, label in zip(_whole(spec.data.inputs), spec.data.labels, strict=True):
+        here[label][_move(row, places, signs)] += 1
+        there[label][tuple(row)] += 1
     if action is OutputAction.EXCHANGE_LABELS:
         if here == there:
             yield [(0, 1)]
@@ -218,11 +241,9 @@ def _output_images(spec: LandscapeSpec, images: list[_Image]) -> Iterator[list[_
     yield from _matchings(here, there)
 
 
-def _matchings(
-    here: list[Counter[tuple[Fraction, ...]]], there: list[Counter[tuple[Fraction, ...]]]
-) -> Iterator[list[_Image]]:
+def _matchings(here: list[Counter[tuple[int, ...]]], there: list[Counter[tuple[int, ...]]]) -> Iterator[list[_Image]]:
     """All permutations that carry the multisets `here` to `there`: products over classes of equal multisets."""
-    kinds: dict[frozenset[tuple[tuple[Fraction, ...], int]], tuple[list[int], list[int]]] = {}
+    kinds: dict[frozenset[tuple[tuple[int, ...], int]], tuple[list[int], list[int]]] = {}
     for side, multisets in enumerate((here, there)):
         for label, multiset in enumerate(multisets):
             kinds.setdefault(frozenset(multiset.items()), ([], []))[side].append(label)

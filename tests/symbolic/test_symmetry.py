@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from fractions import Fraction
 from itertools import permutations, product
 
@@ -133,6 +134,16 @@ def test_all_data_automorphisms_are_found_and_no_others(spec):
     found = data_automorphisms(spec)
     assert len(found) == len(set(found))
     assert set(found) == by_enumeration(spec)
+
+
+def test_sixty_inputs_and_hundreds_of_samples_take_no_time():
+    rng = random.Random(3)
+    rows = [[Fraction(rng.randrange(5), 16) for _ in range(60)] for _ in range(300)]
+    for row in rows:
+        row[40] = row[7]
+    data = Dataset(name="many", inputs=tuple(map(tuple, rows)), labels=tuple(rng.randrange(4) for _ in rows))
+    found = data_automorphisms(LandscapeSpec(name="many", hidden=(1,), data=data))
+    assert {tuple(k for k, place in enumerate(each.inputs) if place != k) for each in found} == {(), (7, 40)}
 
 
 def test_data_with_too_many_symmetries_are_refused_in_one_line():
