@@ -217,7 +217,7 @@ def _column_images(inputs: Sequence[_Column], targets: Sequence[_Column]) -> Ite
 def _whole(columns: Sequence[_Column]) -> list[list[int]]:
     """Rationals over one common denominator: whole numbers, which compare and hash at once."""
     common = lcm(*(v.denominator for column in columns for v in column))
-    return [[int(v * common) for v in column] for column in columns]
+    return [[v.numerator * (common // v.denominator) for v in column] for column in columns]
 
 
 def _output_images(spec: LandscapeSpec, images: list[_Image]) -> Iterator[list[_Image]]:
