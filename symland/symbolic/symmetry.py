@@ -175,7 +175,7 @@ def data_automorphisms(spec: LandscapeSpec) -> tuple[DataAutomorphism, ...]:
 
 def _fewest(inputs: Sequence[_Column]) -> int:
     """How many automorphisms there are at least: m equal columns change places, and a column of zeros its sign."""
-    groups = Counter(max(column, tuple(-v for v in column)) for column in inputs)
+    groups = Counter(max(tuple(column), tuple(-v for v in column)) for column in inputs)
     return prod(factorial(m) * (1 if any(column) else 2**m) for column, m in groups.items())
 
 
