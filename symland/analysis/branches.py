@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from math import log
 from typing import Any
@@ -19,6 +20,7 @@ from symland.analysis.answer_types.follow import (
     Interval,
     Maxwell,
     Meeting,
+    Proved,
 )
 from symland.analysis.question import Setting
 from symland.errors import DatabaseError, SpecError
@@ -29,8 +31,10 @@ from symland.families.extended import PENALTY, Certified, Parameter, Problem, ce
 from symland.families.family import Family, PenaltyFamily
 from symland.families.line import DataFamily, common_group, parse_moves
 from symland.families.maxwell import Tie, ties
+from symland.families.persisting import Persisting
 from symland.families.trace import Curve, End
-from symland.families.writing import event_values
+from symland.families.tubes import Tube, prove_curve
+from symland.families.writing import event_values, tube_values
 from symland.landscape.account import Counts
 from symland.landscape.landscape import Landscape
 from symland.program.balls import working_precision
@@ -57,6 +61,9 @@ LOWEST_EIGENVALUES = 6
 
 MOST_DIGITS = 1000
 """Digits of an event that can be asked for."""
+
+RANGE_DIGITS = 24
+"""Decimal places of the ends of a range that a tube proves."""
 
 SHOWN_DIGITS = 20
 """Significant digits of losses and parameters of a network."""
@@ -169,7 +176,8 @@ def follow_penalty(landscape: Landscape, options: FollowOptions, setting: Settin
     ]
     setting.listener.advance(f"{sum(p is not None for p in proofs)} of {len(events)} events certified")
     followed = tuple(_event(chosen, diagram, e, p, options.digits) for e, p in zip(events, proofs, strict=True))
-    intervals = _intervals(diagram, events, followed, chosen)
+    tubes = _tubes(chosen, diagram, options, setting)
+    intervals = _intervals(diagram, events, followed, chosen, tubes)
     setting.listener.advance(f"{len(intervals)} intervals")
     level = tuple(_maxwell(diagram, chosen.problem, t, options.digits) for t in ties(diagram) if low <= t.mu <= high)
     return Follow(
@@ -179,9 +187,9 @@ def follow_penalty(landscape: Landscape, options: FollowOptions, setting: Settin
         events=followed,
         maxwell=level,
         intervals=intervals,
-        branches=tuple(_branch(diagram, k, start, landscape) for k in range(len(diagram.curves))),
+        branches=tuple(_branch(diagram, k, start, landscape, tubes) for k in range(len(diagram.curves))),
         found_anew=new,
-        verdict=_verdict(followed, intervals),
+        verdict=_verdict(followed, intervals, tubes),
     )
 
 
@@ -358,8 +366,10 @@ def _intervals(
     events: Sequence[Event],
     followed: Sequence[FollowedEvent],
     chosen: _Range,
+    tubes: Sequence[Tube],
 ) -> tuple[Interval, ...]:
-    """From below: counts in the middle of each interval."""
+    """From below: counts in the middle of each interval, and what the tubes prove for all of it."""
+    persisting = Persisting(diagram, [tube.sheets() for tube in tubes]) if tubes else None
     texts = {e.mu: f.value for e, f in zip(events, followed, strict=True)}
     places = sorted({chosen.low, *texts, chosen.high})
     names = [_end_text(chosen, mu, texts) for mu in places]
@@ -376,9 +386,35 @@ def _intervals(
                 copies=counts.copies,
                 morse_sum=counts.morse_sum,
                 proved=False,
+                **_at_least(persisting, low, high, below, above),
             )
         )
     return tuple(found)
+
+
+def _at_least(persisting: Persisting | None, low: float, high: float, below: str, above: str) -> dict[str, Any]:
+    """The fields of an interval that the tubes give."""
+    found = persisting.between(low, high) if persisting is not None else None
+    if found is None:
+        return {}
+    with working_precision(128):
+        first = max(Fraction(outward_texts(found.low.exp(), RANGE_DIGITS)[1]), Fraction(below))
+        last = min(Fraction(outward_texts(found.high.exp(), RANGE_DIGITS)[0]), Fraction(above))
+    texts = [exact_decimal(x) for x in (first, last)]
+    return {"at_least": found.classes, "copies_at_least": found.copies, "certified": (texts[0], texts[1])}
+
+
+def _tubes(chosen: _Range, diagram: Diagram, options: FollowOptions, setting: Setting) -> list[Tube]:
+    """The tubes of all branches, where they are asked for."""
+    if not options.tubes:
+        return []
+    if chosen.problem.parameter is not PENALTY:
+        raise SpecError.at("--tubes", "with --move", "leave one of them out: tubes are made of branches in the penalty")
+    found = []
+    for number, curve in enumerate(diagram.curves):
+        setting.listener.advance(f"tube of branch {number}", number, len(diagram.curves))
+        found.append(prove_curve(diagram, chosen.problem.spec, curve))
+    return found
 
 
 def _end_text(chosen: _Range, mu: float, texts: dict[float, str]) -> str:
@@ -422,7 +458,7 @@ def _maxwell(diagram: Diagram, problem: Problem, tie: Tie, digits: int) -> Maxwe
     )
 
 
-def _branch(diagram: Diagram, number: int, start: float, landscape: Landscape) -> Branch:
+def _branch(diagram: Diagram, number: int, start: float, landscape: Landscape, tubes: Sequence[Tube]) -> Branch:
     curve = diagram.curves[number]
     theta, mu = np.array([s.theta for s in curve.stations]), np.array([s.mu for s in curve.stations])
     spectra = np.linalg.eigvalsh(diagram.family.derivatives(theta, mu)[1])
@@ -438,10 +474,30 @@ def _branch(diagram: Diagram, number: int, start: float, landscape: Landscape) -
         norm=tuple(np.linalg.norm(theta, axis=1).tolist()),
         index=tuple(s.index for s in curve.stations),
         lowest=tuple(map(tuple, spectra[:, :LOWEST_EIGENVALUES].tolist())),
+        **(_proof(diagram, curve, tubes[number]) if tubes else {}),
     )
 
 
-def _verdict(events: Sequence[FollowedEvent], intervals: Sequence[Interval]) -> Verdict:
+def _proof(diagram: Diagram, curve: Curve, tube: Tube) -> dict[str, Any]:
+    """The fields of a branch that its tube gives."""
+    sheets = tube.sheets()
+    with working_precision(128):
+        ranges = [
+            (outward_texts(s.low.exp(), RANGE_DIGITS)[1], outward_texts(s.high.exp(), RANGE_DIGITS)[0]) for s in sheets
+        ]
+    return {
+        "pieces": tube.pieces,
+        "proved": tuple(Proved(low=a, high=b, index=s.index) for (a, b), s in zip(ranges, sheets, strict=True)),
+        "gaps": tube.gaps,
+        "certified": tuple(
+            any(s.low < at.mu and s.high > at.mu and s.index == at.index for s in sheets) for at in curve.stations
+        ),
+        "tube": tube_values(diagram, curve, tube),
+    }
+
+
+def _verdict(events: Sequence[FollowedEvent], intervals: Sequence[Interval], tubes: Sequence[Tube]) -> Verdict:
     if any(i.morse_sum != 1 for i in intervals):
         return Verdict.REFUTED
-    return Verdict.CERTIFIED if all(e.certified for e in events) else Verdict.UNDECIDED
+    held = all(e.certified for e in events) and not any(tube.gaps for tube in tubes)
+    return Verdict.CERTIFIED if held else Verdict.UNDECIDED

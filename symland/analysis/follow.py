@@ -13,6 +13,7 @@ from symland.analysis.answer_types.follow import (
     Interval,
     Maxwell,
     Meeting,
+    Proved,
 )
 from symland.analysis.question import QUIET, Picture, Question, Setting
 from symland.records import Verdict
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from symland.landscape.landscape import Landscape
 
-__all__ = ["QUESTION", "Branch", "Follow", "FollowOptions", "FollowedEvent", "Interval", "Maxwell", "Meeting"]
+__all__ = ["QUESTION", "Branch", "Follow", "FollowOptions", "FollowedEvent", "Interval", "Maxwell", "Meeting", "Proved"]
 
 
 @final
@@ -32,7 +33,7 @@ class _Follow(Question[FollowOptions, Follow]):
     help: ClassVar[str] = "Follow every class in the penalty: branches, folds, pitchforks, and counts between them."
     options: ClassVar[type] = FollowOptions
     answer: ClassVar[type] = Follow
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     verb: ClassVar[bool] = True
     resumable: ClassVar[bool] = True
     section: ClassVar[str] = "How the landscape changes with the penalty"
@@ -55,9 +56,10 @@ class _Follow(Question[FollowOptions, Follow]):
         if answer.events:
             text += f", and above {answer.parameter} = {float(answer.events[0].value):.10g} the classes by index are "
             text += " ".join(map(str, whole.counts))
-        return f"{text}. {_monotone(answer)}"
+        return f"{text}. {_monotone(answer)}{_persisting(answer)}"
 
     def tables(self, answer: Follow) -> tuple[Table, ...]:
+        tubes = any(b.pieces for b in answer.branches)
         names = ("kind", answer.parameter, "certified", "loss", "index", "classes by index that meet", "dead nodes")
         events: list[tuple[Cell, ...]] = [
             (
@@ -79,10 +81,12 @@ class _Follow(Question[FollowOptions, Follow]):
                 " ".join(map(str, i.copies)),
                 i.morse_sum,
                 i.proved,
+                *([" ".join(map(str, i.at_least))] if tubes else []),
             )
             for i in reversed(answer.intervals)
         ]
-        heads = ("above", "below", "classes by index", "copies by index", "Morse sum", "proved")
+        heads = ["above", "below", "classes by index", "copies by index", "Morse sum", "proved"]
+        heads += ["at least, proved"] if tubes else []
         found = [
             Table(
                 name="events",
@@ -97,6 +101,21 @@ class _Follow(Question[FollowOptions, Follow]):
                 rows=tuple(rows),
             ),
         ]
+        if tubes:
+            ranges: list[tuple[Cell, ...]] = [
+                (k, b.pieces, p.index, b.copies, p.low[: _SHOWN + 2], p.high[: _SHOWN + 2])
+                for k, b in enumerate(answer.branches)
+                for p in b.proved
+            ]
+            parts = ("branch", "pieces of its tube", "index", "copies", "from", "to")
+            found.append(
+                Table(
+                    name="tubes",
+                    title="Proved: one stationary point of this index for every parameter",
+                    columns=tuple(Column(name=n) for n in parts),
+                    rows=tuple(ranges),
+                )
+            )
         if answer.maxwell:
             ties: list[tuple[Cell, ...]] = [
                 (m.value[: _SHOWN + 2], m.certified, m.loss[: _SHOWN + 2], _pair(m), m.lowest) for m in answer.maxwell
@@ -126,8 +145,9 @@ class _Follow(Question[FollowOptions, Follow]):
                 caption="The lowest eigenvalues of the Hessian along one branch; one that passes zero is an event.",
             ),
             "bifurcation": Picture(
-                figure=diagram_figure(lines, marks, answer.parameter),
-                caption=r"Loss of every class against $\lambda$; full lines are minima, marks are events.",
+                figure=diagram_figure(lines, marks, answer.parameter, [b.certified for b in answer.branches]),
+                caption=r"Loss of every class against $\lambda$; full lines are minima, marks are events"
+                + (", bands are proved." if any(b.pieces for b in answer.branches) else "."),
             ),
             "staircase": Picture(
                 figure=staircase_figure(steps, answer.parameter),
@@ -142,6 +162,19 @@ _SHOWN = 17
 
 def _pair(tie: Maxwell) -> str:
     return " and ".join(str(m.branch) for m in tie.classes)
+
+
+def _persisting(answer: Follow) -> str:
+    """What the tubes prove."""
+    if not any(b.pieces for b in answer.branches):
+        return ""
+    whole = sum(i.certified is not None and i.at_least == i.counts for i in answer.intervals)
+    gaps = sum(len(b.gaps) for b in answer.branches)
+    text = (
+        f" {sum(b.pieces for b in answer.branches)} pieces of tubes prove branches; in {whole} of "
+        f"{len(answer.intervals)} intervals all classes that were counted exist for every {answer.parameter}"
+    )
+    return f"{text}; {gaps} gaps." if gaps else f"{text}."
 
 
 def _monotone(answer: Follow) -> str:

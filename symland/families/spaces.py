@@ -14,16 +14,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
 
 from symland.records import FloatArray
 from symland.symmetry import GroupElement, SymmetryGroup
 
-__all__ = ["Axis", "axes", "closure", "exact_basis", "isotropy", "projector"]
+__all__ = ["Axis", "axes", "blocks", "closure", "exact_basis", "isotropy", "projector"]
 
 SAME_VECTOR = 1e-4
 """Difference below which two unit vectors, or a vector and its image, are the same."""
 
 Rows = list[list[int]]
+IntMatrix = NDArray[np.int_]
 
 
 def closure(group: SymmetryGroup, generators: Sequence[GroupElement]) -> tuple[GroupElement, ...]:
@@ -55,7 +57,7 @@ def projector(group: SymmetryGroup, elements: Sequence[GroupElement]) -> FloatAr
     return fixed - fixed @ group.gauge @ group.gauge.T
 
 
-def _matrix(group: SymmetryGroup, element: GroupElement) -> FloatArray:
+def element_matrix(group: SymmetryGroup, element: GroupElement) -> FloatArray:
     index, sign = group.signed_permutation(element)
     matrix = np.zeros((len(index), len(index)))
     matrix[index, np.arange(len(index))] = sign
@@ -125,16 +127,40 @@ def exact_basis(
     size = group.layout.size
     rows: list[list[int]] = []
     for element in elements:
-        change = _matrix(group, element).astype(int) - np.eye(size, dtype=int)
+        change = element_matrix(group, element).astype(int) - np.eye(size, dtype=int)
         rows += [row for row in change.tolist() if any(row)]
     # The directions of the gauge are proportional to vectors of zeros and ones.
     rows += [[int(x != 0) for x in column] for column in group.gauge.T.tolist()]
     if within is not None:
         rows += exact_basis(group, within)
-    return _null_space(rows, size)
+    return null_space(rows, size)
 
 
-def _null_space(rows: Rows, size: int) -> Rows:
+def blocks(group: SymmetryGroup, elements: Sequence[GroupElement]) -> list[Rows]:
+    """Integer bases of spaces that the Hessian at a point with an isotropy group keeps, the fixed space left out.
+
+    The Hessian commutes with the group, so it keeps the common eigenspaces of commuting involutions of it. These are
+    taken as many as there are: an irreducible representation of dimension two then falls apart into its two axes.
+    Together with the fixed space and the gauge the blocks make up everything.
+    """
+    size = group.layout.size
+    unit = np.eye(size, dtype=int)
+    chosen: list[IntMatrix] = []
+    for element in elements:
+        matrix = element_matrix(group, element).astype(int)
+        involution = bool((matrix @ matrix == unit).all()) and not bool((matrix == unit).all())
+        if involution and all(bool((matrix @ other == other @ matrix).all()) for other in chosen):
+            chosen.append(matrix)
+    rest = exact_basis(group, elements) + [[int(x != 0) for x in column] for column in group.gauge.T.tolist()]
+    spaces: list[list[IntMatrix]] = [[]]
+    for matrix in chosen:
+        wider = [[*known, matrix - sign * unit] for known in spaces for sign in (1, -1)]
+        spaces = [s for s in wider if null_space([r for m in s for r in m.tolist() if any(r)], size)]
+    found = [null_space([r for m in s for r in m.tolist() if any(r)] + rest, size) for s in spaces]
+    return [rows for rows in found if rows]
+
+
+def null_space(rows: Rows, size: int) -> Rows:
     """Integer vectors that span the solutions of rows x = 0."""
     unique = [list(row) for row in dict.fromkeys(map(tuple, rows))]
     if not unique:

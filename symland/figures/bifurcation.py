@@ -22,7 +22,12 @@ Line = tuple[Sequence[float], Sequence[float], Sequence[int]]
 
 @styled
 def diagram_figure(
-    lines: Sequence[Line], marks: Sequence[tuple[float, float, str]], parameter: str, *, height: float = 3.4
+    lines: Sequence[Line],
+    marks: Sequence[tuple[float, float, str]],
+    parameter: str,
+    proved: Sequence[Sequence[bool]] = (),
+    *,
+    height: float = 3.4,
 ) -> Figure:
     """Loss against the parameter on a logarithmic axis: one line a branch, coloured by index, minima drawn full.
 
@@ -30,9 +35,17 @@ def diagram_figure(
     ----------
     lines : of (parameter, loss, index) along each branch
     marks : of (parameter, loss, kind) of each event
+    proved : of truths along each branch
+        Where a band is drawn behind the line.
     """
     figure = empty_figure(height)
     axes = figure.add_subplot(xlabel=_label(parameter), ylabel="loss $E$", xscale=_scale(parameter))
+    for (parameters, losses, _), sure in zip(lines, proved, strict=False):
+        cuts = [0, *(k + 1 for k in range(len(sure) - 1) if sure[k] != sure[k + 1]), len(sure)]
+        for start, stop in pairwise(cuts):
+            if start < stop and sure[start]:
+                part = slice(start, min(stop + 1, len(sure)))
+                axes.plot(parameters[part], losses[part], color="0.85", linewidth=4.0, zorder=0.5)
     seen: set[int] = set()
     for parameters, losses, indices in lines:
         seen.update(indices)

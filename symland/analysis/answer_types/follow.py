@@ -9,7 +9,7 @@ import msgspec
 
 from symland.records import Verdict
 
-__all__ = ["Branch", "Follow", "FollowOptions", "FollowedEvent", "Interval", "Maxwell", "Meeting"]
+__all__ = ["Branch", "Follow", "FollowOptions", "FollowedEvent", "Interval", "Maxwell", "Meeting", "Proved"]
 
 
 class Meeting(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,16 @@ class Maxwell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """Between two events: classes and labelled copies by index. `high` is "inf" above the last event."""
+    """Between two events: classes and labelled copies by index. `high` is "inf" above the last event.
+
+    Attributes
+    ----------
+    proved : bool
+        Whether the counts are proved to be exact in all of the interval.
+    at_least, copies_at_least : tuple of int
+        Classes and copies by index that tubes prove to exist, and to differ, for every parameter of `certified`.
+    certified : (low, high) or None
+    """
 
     low: str
     high: str
@@ -83,6 +92,17 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     copies: tuple[int, ...]
     morse_sum: int
     proved: bool
+    at_least: tuple[int, ...] = ()
+    copies_at_least: tuple[int, ...] = ()
+    certified: tuple[str, str] | None = None
+
+
+class Proved(msgspec.Struct, frozen=True, kw_only=True):
+    """For every parameter from low to high exactly one stationary point lies in the tube, with this index."""
+
+    low: str
+    high: str
+    index: int
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +122,15 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     index : tuple of int
     lowest : tuple of tuples of float
         The lowest eigenvalues of the Hessian at each station, ascending.
+    pieces : int
+        Of its tube; 0 where no tube was asked for.
+    proved : tuple of Proved
+    gaps : tuple of str
+        Where and why the tube breaks off.
+    certified : tuple of bool
+        Of each station: whether a proved range holds it.
+    tube : JSON values or None
+        In the format symland-tube/1, which `symland check` proves again.
     """
 
     isotropy: int
@@ -114,6 +143,11 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     norm: tuple[float, ...]
     index: tuple[int, ...]
     lowest: tuple[tuple[float, ...], ...]
+    pieces: int = 0
+    proved: tuple[Proved, ...] = ()
+    gaps: tuple[str, ...] = ()
+    certified: tuple[bool, ...] = ()
+    tube: dict[str, Any] | None = None
 
 
 class Follow(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,3 +175,4 @@ class FollowOptions:
     ] = None
     digits: Annotated[int, "Significant digits of the events."] = 20
     searches: Annotated[int, "Searches in each interval between events for families that are not joined to others."] = 1
+    tubes: Annotated[bool, "Prove the branches too, for every penalty of the range, by tubes around them."] = False
