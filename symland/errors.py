@@ -63,3 +63,8 @@ class ProofError(SymlandError):
 
 class ReportError(SymlandError):
     """A report that cannot be written."""
+
+    @classmethod
+    def unwritable(cls, path: object, error: OSError) -> ReportError:
+        """Name the file, what the system says of it, and where to write instead."""
+        return cls(f"{path}: {error.strerror or error}; give a file in a folder that you may write to")

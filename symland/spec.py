@@ -29,7 +29,7 @@ from symland.exact import exact_text, need_float64, parse_exact
 from symland.expression import parse_activation, standard_text
 from symland.layout import Layout
 
-__all__ = ["BUILTIN_SPECS", "LandscapeSpec", "Loss", "Penalised", "builtin", "load_spec", "parse_spec"]
+__all__ = ["BUILTIN_SPECS", "LandscapeSpec", "Loss", "Penalised", "builtin", "load_spec", "parse_spec", "read_text"]
 
 WIDEST_LAYER = 4096
 """Nodes in one layer."""
@@ -396,14 +396,21 @@ def load_spec(source: str | Path, **overrides: Any) -> LandscapeSpec:
                 f"{str(source)!r} is neither built in nor a .toml file",
                 f"write one of {', '.join(BUILTIN_SPECS)} or a path",
             )
-        spec = parse_spec(_read_text(path), path.stem, lambda file: _read_text(path.parent / file))
+        spec = parse_spec(read_text(path), path.stem, lambda file: read_text(path.parent / file))
     given = {key: value for key, value in overrides.items() if value is not None}
     return spec.with_(**given) if given else spec
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: str | Path) -> str:
+    """The text of a file that a user names.
+
+    Raises
+    ------
+    SpecError
+        If it cannot be read, or is not UTF-8.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SpecError.at(str(path), f"cannot be read ({reason})", "give the path of a readable text file") from None

@@ -13,7 +13,8 @@ from symland import pipeline
 from symland.cli import main
 from symland.errors import CertificateError, ReportError
 from symland.landscape.database import Database
-from symland.pipeline.bundle import MANIFEST, read_bundle, write_bundle
+from symland.pipeline.bundle import write_bundle
+from symland.pipeline.opened import MANIFEST, read_bundle
 from symland.rigor.certify import certify
 from symland.spec import builtin
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import lgamma, log, pi
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,11 +27,11 @@ from symland.analysis.answer_types.flatness import (
 )
 from symland.analysis.response.decisions import as_array, decisions, outputs_at
 from symland.datasets import Dataset, parse_csv
-from symland.errors import DatabaseError, SpecError
+from symland.errors import SpecError
 from symland.kernels import compile_kernel
 from symland.program.balls import exact_ball, working_precision
 from symland.records import FloatArray
-from symland.spec import LandscapeSpec
+from symland.spec import LandscapeSpec, read_text
 from symland.tables import Enclosed
 
 if TYPE_CHECKING:
@@ -339,11 +338,7 @@ def _test_set(spec: LandscapeSpec, name: str) -> Dataset | None:
         return None
     if spec.data.values:
         raise SpecError.at("--test", "test error of a regression", "leave it out: widths take labels")
-    try:
-        text = Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatabaseError(f"{name}: cannot be read ({error}); give a CSV file with a column `label`") from None
-    data = parse_csv(text, name, classify=True, path=name)
+    data = parse_csv(read_text(name), name, classify=True, path=name)
     if len(data.inputs[0]) != spec.n_inputs:
         raise SpecError.at(name, f"{len(data.inputs[0])} inputs", f"this network has {spec.n_inputs}")
     if max(data.labels) >= max(2, spec.n_outputs):

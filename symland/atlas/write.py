@@ -46,7 +46,7 @@ def write_atlas(databases: Sequence[Database], output: str | Path, *, title: str
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ReportError(f"{path}: {error.strerror or error}; give a file in a folder that you may write to") from None
+        raise ReportError.unwritable(path, error) from None
     return path
 
 

@@ -167,8 +167,7 @@ def check(
 
 def _check_all(path: Path, seed: str | None, share: float | None) -> list[tuple[str, str, str]]:
     """Name, verdict and reason of a file, or of each certificate and proof in a bundle."""
-    from symland.pipeline.bundle import read_bundle
-    from symland.pipeline.saved import read_saved
+    from symland.pipeline.opened import read_bundle, read_saved
 
     if path.suffix == ".zip":
         return [(name, *_check(name, text, seed, share)) for name, text in read_bundle(path).items()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from symland.records import FloatArray
 from symland.symmetry import GroupElement, Parity, SymmetryGroup
@@ -40,6 +39,8 @@ def nearest_copy(group: SymmetryGroup, a: FloatArray, b: FloatArray) -> GroupEle
 
 def _assign(group: SymmetryGroup, element: GroupElement, layer: int, a: FloatArray, b: FloatArray) -> GroupElement:
     """The element with the nodes of one hidden layer (from 0) placed best, all else held."""
+    from scipy.optimize import linear_sum_assignment
+
     identity = group.identity
     unplaced = replace(
         element,

@@ -23,20 +23,15 @@ from typing import Any
 from symland.analysis import enumeration
 from symland.analysis.answers import read_answer
 from symland.analysis.question import Setting
-from symland.errors import CertificateError, ReportError
+from symland.errors import ReportError
 from symland.landscape.database import Database
 from symland.listener import SILENCE, Listener
+from symland.pipeline.opened import MANIFEST
 from symland.records import Verdict
 from symland.rigor.enumeration import certificate_text
 from symland.theorems import prove_all, save_proof
 
-__all__ = ["MANIFEST", "read_bundle", "write_bundle"]
-
-MANIFEST = "manifest-sha256.txt"
-"""The list of digests in a bundle."""
-
-LARGEST_MEMBER = 500_000_000
-"""Bytes of one file of a bundle; a longer one is refused unread."""
+__all__ = ["write_bundle"]
 
 EPOCH = (2026, 1, 1, 0, 0, 0)
 """The time of every file in a bundle: when it was packed says nothing."""
@@ -86,7 +81,7 @@ def write_bundle(databases: Sequence[Database], output: str | Path, listener: Li
             for name, content in sorted(members.items()):
                 bundle.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
     except OSError as error:
-        raise ReportError(f"{path}: {error.strerror or error}; give a file in a folder that you may write to") from None
+        raise ReportError.unwritable(path, error) from None
     return path
 
 
@@ -157,35 +152,3 @@ def _metadata(members: Mapping[str, bytes], databases: Sequence[Database]) -> st
     program = {"@id": "#symland", "@type": "SoftwareApplication", "name": "symland", "version": __version__}
     graph = [about, root, program, *parts]
     return json.dumps({"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}, indent=1) + "\n"
-
-
-def read_bundle(path: Path) -> dict[str, bytes]:
-    """The certificates and proofs of a bundle by name, after every file was compared with its digest.
-
-    Raises
-    ------
-    CertificateError
-        If it is no bundle, or a file is missing, added or changed.
-    """
-    try:
-        with zipfile.ZipFile(path) as bundle:
-            long = [info.filename for info in bundle.infolist() if info.file_size > LARGEST_MEMBER]
-            if long:
-                raise CertificateError(f"{path}: {long[0]} has more than {LARGEST_MEMBER} bytes; unpack it yourself")
-            members = {info.filename: bundle.read(info) for info in bundle.infolist() if not info.is_dir()}
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise CertificateError(f"{path}: no readable bundle ({error}); give what `symland bundle` wrote") from None
-    if MANIFEST not in members:
-        raise CertificateError(f"{path}: a zip file without {MANIFEST}; give what `symland bundle` wrote")
-    lines = members.pop(MANIFEST).decode("utf-8", "replace").splitlines()
-    listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    for name in sorted(set(members) ^ set(listed)):
-        raise CertificateError(f"{path}: {name} is {'not listed' if name in members else 'missing'}; get it again")
-    for name, content in members.items():
-        if hashlib.sha256(content).hexdigest() != listed[name]:
-            raise CertificateError(f"{path}: {name} was changed; get the bundle again")
-    return {
-        name: content
-        for name, content in sorted(members.items())
-        if name.endswith(".json") and name.startswith(("proofs/", "landscapes/"))
-    }

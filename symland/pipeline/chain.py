@@ -19,6 +19,7 @@ from symland.kernels import compile_kernel
 from symland.landscape.database import Database
 from symland.listener import SILENCE, Listener
 from symland.pipeline.deadline import BudgetSpent, Deadline
+from symland.pipeline.holdings import counted, summary, versions
 from symland.pipeline.steps import (
     certify_into,
     connect_into,
@@ -26,9 +27,7 @@ from symland.pipeline.steps import (
     prove_into,
     refine_into,
 )
-from symland.pipeline.summary import counted, summary, versions
 from symland.records import Verdict
-from symland.report import write_report
 from symland.spec import LandscapeSpec
 from symland.theorems.library import theorem_files
 
@@ -155,6 +154,8 @@ def run(
             return f"{sum(r.verdict is Verdict.CERTIFIED for r in proved)} of {len(proved)} theorems certified"
 
         def report() -> str:
+            from symland.report import write_report
+
             notes: list[str] = []
             written.extend(write_report(database, folder / "report", note=notes.append))
             return "; ".join([str(written[0]), *notes])

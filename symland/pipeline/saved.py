@@ -10,40 +10,14 @@ from symland.analysis.answer_types.embedding import Embedding
 from symland.analysis.extended_points import certified_cubes, check_embedding
 from symland.errors import CertificateError
 from symland.listener import SILENCE, Listener
+from symland.pipeline.opened import read_saved
 from symland.records import Verdict
 from symland.rigor.certificate import Certificate
 from symland.rigor.check import check_certificate
 from symland.rigor.decimals import parse_decimal
 from symland.spec import LandscapeSpec
 
-__all__ = ["embed_saved", "read_certificates", "read_saved"]
-
-LONGEST_FILE = 50_000_000
-"""Bytes of a file that is looked into; the checkers have limits of their own."""
-
-
-def read_saved(path: Path) -> bytes:
-    """What stands in a certificate or a saved proof.
-
-    Raises
-    ------
-    CertificateError
-        If the file cannot be read or is neither: nothing in it could be refuted then.
-    """
-    try:
-        with path.open("rb") as file:
-            text = file.read(LONGEST_FILE + 1)
-    except OSError as error:
-        raise CertificateError(f"{path}: cannot be read ({error.strerror}); give certificates or proofs") from None
-    try:
-        values = json.loads(text) if len(text) <= LONGEST_FILE else None
-    except (ValueError, RecursionError):
-        values = None
-    known = isinstance(values, dict) and str(values.get("format", values.get("schema", ""))).startswith("symland")
-    if not known:
-        what = f"{path}: neither a certificate nor a saved proof"
-        raise CertificateError(f"{what}; give a file that `symland certify -o` or `symland prove -o` wrote")
-    return text
+__all__ = ["embed_saved", "read_certificates"]
 
 
 def read_certificates(files: Sequence[Path]) -> tuple[LandscapeSpec, list[Certificate]]:

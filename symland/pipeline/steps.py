@@ -29,8 +29,8 @@ from symland.landscape.database import PARTIAL, Database
 from symland.landscape.evidence import Completeness, Families, IndexEstimate
 from symland.landscape.landscape import Landscape
 from symland.listener import SILENCE, Listener
+from symland.pipeline.holdings import counted
 from symland.pipeline.settle import settle
-from symland.pipeline.summary import counted
 from symland.records import FloatArray, Outcome, Pathway, StationaryPoint, Verdict
 from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify

@@ -19,7 +19,7 @@ from symland.analysis.answer_types.classify import ClassifyOptions
 from symland.analysis.pruning import label_classes
 from symland.analysis.response.decisions import need_labels
 from symland.analysis.response.scoring import read_test_data, score_classes
-from symland.errors import DatabaseError, ReportError, SpecError
+from symland.errors import DatabaseError, ReportError
 from symland.explore import DEFAULT_RULES
 from symland.explore.donors import Donor
 from symland.explore.exploration import MOST_SEARCHES
@@ -30,8 +30,9 @@ from symland.landscape.database import Database
 from symland.landscape.landscape import Landscape
 from symland.listener import SILENCE, Listener
 from symland.pipeline.deadline import Deadline
+from symland.pipeline.holdings import spaced
 from symland.pipeline.steps import explore_into
-from symland.pipeline.summary import spaced
+from symland.spec import read_text
 from symland.tables import longtable
 
 __all__ = ["INDEX", "Scorer", "auc_scorer", "study_into", "write_study"]
@@ -140,11 +141,7 @@ def auc_scorer(grid: Grid, test: str | Path) -> Scorer:
         If the loss takes no labels, or the file does not fit the inputs and labels of every data set of the grid.
     """
     need_labels(grid.base)
-    try:
-        text = Path(test).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SpecError.at(f"--test {test}", f"cannot be read ({reason})", "give a readable CSV file") from None
+    text = read_text(test)
     for place in grid.places():
         read_test_data(text, str(test), grid.spec(place))
 

@@ -18,7 +18,6 @@ What is verified, in this order:
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -31,6 +30,7 @@ from flint import arb, arb_mat, arb_series, ctx, fmpq, fmpq_mat
 from symland.records import Verdict
 from symland.rigor.check import CheckResult
 from symland.rigor.check_activation import Refusal, need
+from symland.rigor.strict import digest
 
 __all__ = ["FORMAT", "check_event", "check_followed"]
 
@@ -277,10 +277,6 @@ def _combine(rows: list[list[int]], numbers: list[arb], size: int) -> list[arb]:
     return [sum((n * r[p] for n, r in zip(numbers, rows, strict=True)), arb(0)) for p in range(size)]
 
 
-def _seal(values: Any) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
 def check_event(values: Any) -> CheckResult:
     """Whether a certificate of an event holds; REFUTED for what is malformed or false, UNDECIDED for what is open."""
     before = ctx.prec
@@ -299,7 +295,8 @@ def check_event(values: Any) -> CheckResult:
 def _verify(values: Any) -> None:
     need(isinstance(values, dict) and set(values) == _KEYS, "the keys are not those of an event")
     need(values["format"] == FORMAT, "unknown format")
-    need(values["seal"] == _seal({k: v for k, v in values.items() if k != "seal"}), "the seal does not fit the content")
+    content = {key: value for key, value in values.items() if key != "seal"}
+    need(values["seal"] == digest(content), "the seal does not fit the content")
     need(values["kind"] in ("fold", "pitchfork"), "only folds and pitchforks are known here", Verdict.UNDECIDED)
     question, fold = _Question(values["spec"]), values["kind"] == "fold"
     size = question.size

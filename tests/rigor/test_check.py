@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 from collections import Counter
 from copy import deepcopy
 from fractions import Fraction
@@ -644,6 +646,20 @@ def test_the_checker_imports_nothing_that_makes_certificates() -> None:
         assert {m for m in modules if m and m.startswith("symland")} == known
         assert not modules & {"ast", "sympy", "mpmath"}
         assert len(text.splitlines()) < 400
+
+
+def test_the_command_loads_nothing_that_makes_certificates(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(certificates()[0]), encoding="utf-8")
+    code = (
+        "import sys\nfrom symland.cli import app\n"
+        "assert app(['check', 'a.json'], result_action='return_value') == 0\nprint(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "symland.rigor.check" in loaded
+    rooms = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("symland.")}
+    assert not rooms & {"symland.program", "symland.kernels", "symland.explore", "symland.symbolic", "symland.spec"}
+    assert not loaded & {"symland.rigor.certify", "symland.rigor.krawczyk", "sympy", "mpmath", "scipy", "llvmlite"}
 
 
 @given(specs(deepest=2, widest=2), st.integers(0, 2**32))

@@ -13,12 +13,13 @@ import pytest
 from symland.cli import main
 from symland.codec import plain
 from symland.records import Verdict
-from symland.rigor.check_event import _seal, check_event, check_followed
+from symland.rigor.check_event import check_event, check_followed
+from symland.rigor.strict import digest
 from tests.families.test_follow import followed
 
 
 def sealed(values: dict[str, Any]) -> dict[str, Any]:
-    return {**values, "seal": _seal({k: v for k, v in values.items() if k != "seal"})}
+    return {**values, "seal": digest({k: v for k, v in values.items() if k != "seal"})}
 
 
 def certificate(number: int, hidden: int = 2) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +22,7 @@ from symland.analysis.response.decisions import TIE, as_array, need_labels, outp
 from symland.datasets import parse_csv
 from symland.errors import SpecError
 from symland.records import FloatArray
-from symland.spec import LandscapeSpec
+from symland.spec import LandscapeSpec, read_text
 
 if TYPE_CHECKING:
     from symland.landscape.landscape import Landscape
@@ -79,21 +78,13 @@ def _noisy(spec: LandscapeSpec, options: ClassifyOptions) -> tuple[FloatArray, l
     return inputs + options.noise * draw.normal(size=inputs.shape), labels
 
 
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SpecError.at(path, f"cannot be read ({reason})", "give the path of a readable CSV file") from None
-
-
 def score_classes(landscape: Landscape, options: ClassifyOptions) -> Classify:
     """The answer of the question."""
     spec = landscape.spec
     need_labels(spec)
     if options.test:
-        inputs, labels = read_test_data(_read(options.test), options.test, spec)
-        named = Path(options.test).name
+        inputs, labels = read_test_data(read_text(options.test), options.test, spec)
+        named = options.test.replace("\\", "/").rpartition("/")[2]
     else:
         inputs, labels = _noisy(spec, options)
         named = f"{options.copies} copies of each training sample, noise {options.noise:g}, seed {options.seed}"
