@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from symland.explore.identify import Catalogue
 from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.starts import free_space
-from symland.explore.tolerances import DESCENT_STEPS, PUSHOFF
+from symland.explore.tolerances import DESCENT_STEPS, FLOW_STEPS, PUSHOFF
 from symland.records import Descent, FloatArray, Outcome, Pathway, StationaryPoint
 from symland.symmetry import GroupElement, SymmetryGroup
 
@@ -21,6 +21,9 @@ __all__ = ["Connections", "LostBranch", "connect", "pathways", "unstable_directi
 
 STATES_AT_ONCE = 32
 """Transition states that are followed in lock step; after so many the pathways are handed to be kept."""
+
+FIRST_STEPS = 400
+"""Steps of the flow after which a slow branch waits for the others; then it goes on with twice as many, and so on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,15 +106,28 @@ def connect(
     for branch in lost:
         if branch.transition_state in there:
             gone.setdefault(branch.transition_state, []).append(branch)
-    left = [number for number in states if number not in found and number not in gone]
-    for start in range(0, len(left), STATES_AT_ONCE):
-        progress("transition states", len(states) - len(left) + start, len(states))
-        for outcome in _followed(kernel, group, catalogue, points, left[start : start + STATES_AT_ONCE]):
-            if isinstance(outcome, Pathway):
-                found[outcome.transition_state] = outcome
-            else:
-                gone.setdefault(outcome.transition_state, []).append(outcome)
-        keep(_in_order(found), _joined(gone))
+    waiting = [
+        _branches(kernel, group, number, points[number])
+        for number in states
+        if number not in found and number not in gone
+    ]
+    steps, used = min(FIRST_STEPS, FLOW_STEPS), 0
+    while waiting:
+        slow: list[tuple[_Branch, _Branch]] = []
+        for start in range(0, len(waiting), STATES_AT_ONCE):
+            progress("transition states", len(found.keys() | gone.keys()), len(states))
+            part = _advanced(kernel, waiting[start : start + STATES_AT_ONCE], steps)
+            last = used + steps == FLOW_STEPS
+            ended = [pair for pair in part if last or all(branch.outcome is not Outcome.BUDGET for branch in pair)]
+            slow += [pair for pair in part if pair not in ended]
+            for outcome in _filed(kernel, group, catalogue, ended):
+                if isinstance(outcome, Pathway):
+                    found[outcome.transition_state] = outcome
+                else:
+                    gone.setdefault(outcome.transition_state, []).append(outcome)
+            keep(_in_order(found), _joined(gone))
+        waiting, used = slow, used + steps
+        steps = min(2 * steps, FLOW_STEPS - used)
     pathways = _in_order(found)
     descents = _descents(kernel, group, catalogue, {k for path in pathways for k in (path.minus, path.plus)})
     return Connections(
@@ -135,33 +151,56 @@ def _carried(path: Pathway) -> bool:
     return path.minus_element is not None and path.plus_element is not None
 
 
-def _followed(
-    kernel: Kernel,
-    group: SymmetryGroup,
-    catalogue: Catalogue,
-    points: Sequence[StationaryPoint],
-    states: Sequence[int],
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Branch:
+    """One side of a transition state: where the flow has come to, and the subspace that it does not leave."""
+
+    state: int
+    sign: int
+    theta: FloatArray
+    projector: FloatArray
+    outcome: Outcome = Outcome.BUDGET
+
+
+def _branches(kernel: Kernel, group: SymmetryGroup, number: int, point: StationaryPoint) -> tuple[_Branch, _Branch]:
+    """Both sides of a transition state, pushed off."""
+    direction = unstable_direction(kernel, point)
+    pair = []
+    for sign in (-1, 1):
+        # The pushed point has the symmetries of both; a large push tells them apart from rounding.
+        _, symmetries = group.stabiliser(point.theta + sign * direction)
+        basis = group.fixed_space(symmetries)
+        theta = point.theta + sign * PUSHOFF * direction
+        pair.append(_Branch(state=number, sign=sign, theta=theta, projector=basis @ basis.T))
+    return pair[0], pair[1]
+
+
+def _advanced(kernel: Kernel, pairs: Sequence[tuple[_Branch, _Branch]], steps: int) -> list[tuple[_Branch, _Branch]]:
+    """The branches after so many steps more; one that has ended stays where it is."""
+    going = [branch for pair in pairs for branch in pair if branch.outcome is Outcome.BUDGET]
+    starts, projectors = (np.array([getattr(b, name) for b in going]) for name in ("theta", "projector"))
+    flow = gradient_flow(kernel, starts, projectors, steps=steps)
+    moved = {
+        (b.state, b.sign): replace(b, theta=theta, outcome=outcome)
+        for b, theta, outcome in zip(going, flow.theta, flow.outcomes, strict=True)
+    }
+    return [(moved.get((a.state, a.sign), a), moved.get((b.state, b.sign), b)) for a, b in pairs]
+
+
+def _filed(
+    kernel: Kernel, group: SymmetryGroup, catalogue: Catalogue, pairs: Sequence[tuple[_Branch, _Branch]]
 ) -> list[Pathway | LostBranch]:
     """The pathway of each transition state, or its branches that did not arrive."""
-    starts, projectors = [], []
-    for number in states:
-        theta, direction = points[number].theta, unstable_direction(kernel, points[number])
-        for sign in (-1.0, 1.0):
-            start = theta + sign * PUSHOFF * direction
-            # The pushed point has the symmetries of both; a large push tells them apart from rounding.
-            _, symmetries = group.stabiliser(theta + sign * direction)
-            basis = group.fixed_space(symmetries)
-            projectors.append(basis @ basis.T)
-            starts.append(start)
-    flow = gradient_flow(kernel, np.array(starts), np.array(projectors))
+    if not pairs:
+        return []
     space = free_space(kernel, group)
-    ends, converged = newton(space, space.lower(flow.theta))
+    ends, converged = newton(space, space.lower(np.array([branch.theta for pair in pairs for branch in pair])))
     ends = space.lift(ends)
     found: list[Pathway | LostBranch] = []
-    for k, number in enumerate(states):
+    for k, pair in enumerate(pairs):
         sides: list[tuple[int, GroupElement | None]] = []
-        for lane, sign in ((2 * k, -1), (2 * k + 1, 1)):
-            outcome = flow.outcomes[lane]
+        for lane, branch in zip((2 * k, 2 * k + 1), pair, strict=True):
+            outcome = branch.outcome
             if outcome is Outcome.CONVERGED and not converged[lane]:
                 outcome = Outcome.STALLED
             if outcome is Outcome.CONVERGED:
@@ -169,12 +208,12 @@ def _followed(
                 # A degenerate end is filed with its family, whose kept member no group element need carry to it.
                 sides.append(catalogue.find(ends[lane]) or (filed, None))
             else:
-                found.append(LostBranch(transition_state=number, sign=sign, outcome=outcome))
+                found.append(LostBranch(transition_state=branch.state, sign=branch.sign, outcome=outcome))
         if len(sides) == 2:
             (minus, minus_element), (plus, plus_element) = sides
             found.append(
                 Pathway(
-                    transition_state=number,
+                    transition_state=pair[0].state,
                     minus=minus,
                     plus=plus,
                     minus_element=minus_element,

@@ -91,6 +91,7 @@ def certificate_document(text: bytes, name: str) -> str:
         .render(
             verdict=found.verdict.value,
             spec=spec,
+            gauge=certificate.gauge,
             formulas=build_formulas(spec),
             samples=data_rows(spec),
             claims=_claims(certificate) if accepted else (),
@@ -111,23 +112,35 @@ def _radius(text: str) -> str:
 
 
 def _claims(certificate: Certificate) -> list[str]:
-    claims = []
+    claims, where, zeros = [], "", ""
+    if certificate.gauge:
+        names = parameter_names(certificate.spec)
+        sums = [" + ".join(names[p] for p in places) + " = 0" for places in certificate.gauge]
+        where = rf" and ${', '.join(sums)}$"
+        zeros = f" but the {len(sums)} of the shift{'s' if len(sums) > 1 else ''}"
+        claims.append(
+            rf"One number added to all terms of each sum in ${', '.join(sums)}$ changes neither the data's loss nor "
+            rf"the "
+            r"penalty: every stationary point lies on a flat of them, which has exactly one point where these hold."
+        )
     if certificate.inclusion_radius is not None:
         claims.append(
-            r"There is a point $\theta^*$ with $\nabla E(\theta^*) = 0$ and $|\theta^* - \bar\theta|_\infty \le "
+            rf"There is a point $\theta^*$ with $\nabla E(\theta^*) = 0${where} and $|\theta^* - \bar\theta|_\infty "
+            rf"\le "
             rf"{_radius(certificate.inclusion_radius)}$ (inclusion radius)."
         )
     if certificate.uniqueness_radius is not None:
         claims.append(
-            r"It is the only stationary point with $|\theta - \bar\theta|_\infty \le "
-            rf"{_radius(certificate.uniqueness_radius)}$ (uniqueness radius)."
+            rf"It is the only stationary point with $|\theta - \bar\theta|_\infty \le "
+            rf"{_radius(certificate.uniqueness_radius)}${where} (uniqueness radius)."
         )
     if certificate.loss is not None:
         claims.append(rf"Its loss is $E(\theta^*) = {enclosure_tex(*certificate.loss)}$, in the notation below.")
     if certificate.index is not None:
         kind = {0: "a minimum", 1: "a transition state"}.get(certificate.index, "a saddle")
         claims.append(
-            rf"Its Hessian has exactly {certificate.index} negative eigenvalues and none that vanishes: it is {kind} "
+            rf"Its Hessian has exactly {certificate.index} negative eigenvalues and none that vanishes{zeros}: it is "
+            rf"{kind} "
             rf"of index {certificate.index}."
         )
     if 0 < len(certificate.eigenvalues) <= MOST_EIGENVALUES:

@@ -145,3 +145,20 @@ def test_what_was_found_before_a_search_for_pathways_is_cut_off_is_kept_and_not_
     # A pathway without group elements, as from an import, is followed.
     bare = [replace(path, minus_element=None) for path in whole.pathways]
     assert connect(Wells(3), no_symmetry(3), points, known=bare).pathways == whole.pathways
+
+
+def test_a_branch_that_is_slow_waits_until_the_others_are_kept(monkeypatch):
+    """With three steps at first no branch arrives; all go on from where they are, and arrive where they would have."""
+    points = explore(Wells(3), no_symmetry(3), until="morse, repeat 3, quiet 0.5").points
+    whole = connect(Wells(3), no_symmetry(3), points)
+    monkeypatch.setattr(sys.modules["symland.explore.pathways"], "FIRST_STEPS", 3)
+    told: list[tuple[int, int]] = []
+    again = connect(Wells(3), no_symmetry(3), points, progress=lambda note, done, total: told.append((done, total)))
+    assert again.pathways == whole.pathways
+    assert [done for done, _ in told[:2]] == [0, 0]
+    assert len(told) > 2
+    monkeypatch.setattr(sys.modules["symland.explore.pathways"], "FLOW_STEPS", 9)
+    short = connect(Wells(3), no_symmetry(3), points)
+    assert not short.pathways
+    assert {branch.outcome for branch in short.lost} == {Outcome.BUDGET}
+    assert len(short.lost) == 2 * len(whole.pathways)

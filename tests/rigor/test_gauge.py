@@ -218,3 +218,13 @@ def test_a_certificate_is_read_back_and_an_old_one_that_claims_nothing_too() -> 
     assert Certificate.from_dict(old).existence is Verdict.UNDECIDED
     with pytest.raises(CertificateError, match="format differs"):
         Certificate.from_dict({**certificate.to_dict(), "format": "symland-certificate/1"})
+
+
+def test_a_certificate_that_stands_alone_says_in_which_slice_the_point_is_alone() -> None:
+    from symland.report.standalone import certificate_document
+
+    document = certificate_document(made()[2].to_json().encode(), "class-3.json")
+    assert document.count(r"$b^{(2)}_{1} + b^{(2)}_{2} = 0$") == 3
+    assert "none that vanishes but the 1 of the shift" in document
+    plain = certify(WEIGHTS.with_(penalised=Penalised.ALL), [0.0] * 7)
+    assert "shift" not in certificate_document(plain.to_json().encode(), "class-0.json")
