@@ -2,7 +2,7 @@
 
 This module shares nothing with the code that makes certificates: it reads the JSON itself (ASCII, at most 10^7
 characters), the activation by a grammar of its own (`check_activation`), and differentiates the loss by second-order
-forward jets (value, gradient, Hessian) carried through every node.
+forward jets (value, gradient, Hessian) carried through every node, of which only what is not zero is held.
 
     node       s = sum_j W_ij a_j + b_i,    a = sigma(s):   da = sigma' ds,   d2a = sigma'' ds ds^T + sigma' d2s
     margins    softmax: u_i = z_i - z_c, i != c;   logistic: u = (1 - 2 y) z;   squared: u_i = z_i - y_i
@@ -24,13 +24,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from operator import add
+from operator import add, mul
 from typing import Any, NamedTuple
 
-from flint import acb_mat, arb, arb_mat, ctx, fmpq, fmpz
+from flint import arb, arb_mat, ctx, fmpq, fmpz
 
 from symland.records import Verdict
 from symland.rigor.check_activation import Refusal, Sigma, need, read_activation
+from symland.rigor.check_matrices import approximate_inverse
+from symland.rigor.check_matrices import eigenvalue_discs as _eigenvalues
 
 __all__ = ["CheckResult", "check_certificate"]
 
@@ -39,6 +41,8 @@ LONGEST_REMARK = 1000  # characters
 MOST_DIGITS = 25_000  # characters, and decimal exponent, of one number
 LARGEST_WORK = 5 * 10**8  # P^2 times samples times nodes
 SPARE_BITS = 160  # beyond those of the longest number
+QUICK_BITS = 48  # of the first attempt, beyond those of the square of the small radius
+NARROWER = 8  # discs so many times narrower than the narrowest claim need no improvement
 LEAST_BITS = 53  # that a certificate may name
 MOST_BITS = 2**15  # taken from a certificate that names them
 
@@ -174,26 +178,30 @@ class _Network:
     def __call__(self, theta: list[arb]) -> tuple[arb, arb_mat, arb_mat]:
         """Loss, gradient (P, 1) and Hessian (P, P) over a box."""
         p, mean = self.size, 1 / arb(len(self.inputs))
-        value, gradient, hessian = _ZERO, arb_mat(p, 1), arb_mat(p, p)
+        value, gradient, hessian = _ZERO, [_ZERO] * p, [[_ZERO] * p for _ in range(p)]
+        left, right = list[list[arb]](), list[list[arb]]()
         for d, x in enumerate(self.inputs):
             u = self._margins(theta, x, self.targets[d])
             v, first, second = _head(self.loss, [m.value for m in u])
             value += mean * v
+            slopes = [[m.gradient.get(k, _ZERO) for k in range(p)] for m in u]
             for i, m in enumerate(u):
-                gradient += mean * first[i] * m.gradient
-                hessian += mean * first[i] * m.hessian
-                for j, n in enumerate(u):
-                    hessian += mean * second[i][j] * m.gradient * n.gradient.transpose()
+                weight = mean * first[i]
+                for k, slope in m.gradient.items():
+                    gradient[k] += weight * slope
+                for (k, q), curve in m.hessian.items():
+                    hessian[k][q] = hessian[q][k] = hessian[k][q] + weight * curve
+                left.append(slopes[i])
+                right.append([mean * _sum(map(mul, second[i], column)) for column in zip(*slopes, strict=True)])
         penalty = _ball(self.penalty)
         for k in range(self.penalised):
             value += penalty * theta[k] * theta[k]
-            gradient[k, 0] += 2 * penalty * theta[k]
-            hessian[k, k] += 2 * penalty
-        return value, gradient, hessian
+            gradient[k] += 2 * penalty * theta[k]
+            hessian[k][k] += 2 * penalty
+        return value, arb_mat(p, 1, gradient), arb_mat(hessian) + arb_mat(left).transpose() * arb_mat(right)
 
     def _margins(self, theta: list[arb], x: list[Fraction], target: Any) -> list[_Jet]:
-        p = self.size
-        below = [_Jet(_ball(v), arb_mat(p, 1), arb_mat(p, p)) for v in x]
+        below = [_Jet(_ball(v), {}, {}) for v in x]
         for rows, offset, end in self.where[:-1]:
             nodes = [self._affine(theta, below, [(1, i)], offset, end) for i in range(rows)]
             below = [_activated(self.sigma, s) for s in nodes]
@@ -208,29 +216,32 @@ class _Network:
 
     def _affine(self, theta: list[arb], below: list[_Jet], rows: list[tuple[int, int]], offset: int, end: int) -> _Jet:
         """sum over the (sign, row) of sign (W_row a + b_row), as a jet."""
-        p, n = self.size, len(below)
-        value, gradient, hessian = _ZERO, arb_mat(p, 1), arb_mat(p, p)
+        value, n = _ZERO, len(below)
+        gradient, hessian = dict[int, arb](), dict[tuple[int, int], arb]()
         for j, a in enumerate(below):
             weight = _sum(sign * theta[offset + i * n + j] for sign, i in rows)
             value += weight * a.value
-            gradient += weight * a.gradient
-            hessian += weight * a.hessian
+            for k, slope in a.gradient.items():
+                gradient[k] = gradient.get(k, _ZERO) + weight * slope
+            for place, curve in a.hessian.items():
+                hessian[place] = hessian.get(place, _ZERO) + weight * curve
             for sign, i in rows:
                 k = offset + i * n + j
-                gradient[k, 0] = sign * a.value
-                for q in range(p):
-                    if not (slope := a.gradient[q, 0]).is_zero():
-                        hessian[k, q] = hessian[q, k] = sign * slope
+                gradient[k] = sign * a.value
+                for q, slope in a.gradient.items():
+                    hessian[max(k, q), min(k, q)] = sign * slope
         for sign, i in rows if self.bias else ():
             value += sign * theta[end + i]
-            gradient[end + i, 0] = sign
+            gradient[end + i] = arb(sign)
         return _Jet(value, gradient, hessian)
 
 
 class _Jet(NamedTuple):
+    """Value, and the derivatives by the parameters that it depends on; of the Hessian entries (k, q) with k >= q."""
+
     value: arb
-    gradient: arb_mat
-    hessian: arb_mat
+    gradient: dict[int, arb]
+    hessian: dict[tuple[int, int], arb]
 
 
 def _ball(value: Fraction) -> arb:
@@ -256,7 +267,13 @@ def _head(loss: str, u: list[arb]) -> tuple[arb, list[arb], list[list[arb]]]:
 
 def _activated(sigma: Sigma, s: _Jet) -> _Jet:
     f, d, e = sigma(s.value)
-    return _Jet(f, d * s.gradient, e * (s.gradient * s.gradient.transpose()) + d * s.hessian)
+    hessian = {place: d * curve for place, curve in s.hessian.items()}
+    slopes = sorted(s.gradient.items())
+    for n, (k, slope) in enumerate(slopes):
+        bent = e * slope
+        for q, other in slopes[: n + 1]:
+            hessian[k, q] = hessian.get((k, q), _ZERO) + bent * other
+    return _Jet(f, {k: d * slope for k, slope in slopes}, hessian)
 
 
 def _verify(values: dict[str, Any]) -> None:
@@ -275,21 +292,41 @@ def _verify(values: dict[str, Any]) -> None:
     numbers = [_decimal(t) for t in written]
     # A number of n characters with exponent k has at most n + |k| places.
     longest = max(len(t) + abs(int(t.partition("e")[2] or "0")) for t in written)
-    ctx.prec = SPARE_BITS + max(int(3.33 * longest), min(values["precision_bits"], MOST_BITS))
+    full = SPARE_BITS + max(int(3.33 * longest), min(values["precision_bits"], MOST_BITS))
     need(bool(0 < numbers[p] <= numbers[p + 1]), "the radii are not in order")
-    network.sigma(_ZERO)  # every landscape begins at theta = 0: an activation is defined there
     sets = values.get("gauge", [])
     need("gauge" not in values or (sets and sets == network.shifts), "the gauge is not that of the specification")
+    # The loss is claimed to about the square of the small radius.
+    quick = QUICK_BITS + 2 * max((numbers[p].q // numbers[p].p).bit_length(), 0)
+    if quick < full:
+        ctx.prec = quick
+        try:
+            _prove(network, numbers, index["value"], sets)
+            return
+        except (Refusal, ZeroDivisionError) as refusal:
+            if isinstance(refusal, Refusal) and refusal.args[1] is Verdict.REFUTED:
+                raise
+    ctx.prec = full
+    _prove(network, numbers, index["value"], sets)
+
+
+def _prove(network: _Network, numbers: list[fmpq], index: int, sets: list[list[int]]) -> None:
+    """Every claim, at the precision that is set; refuses where one is false or open."""
+    p = network.size
+    network.sigma(_ZERO)  # every landscape begins at theta = 0: an activation is defined there
     value, box = _krawczyk(network, [arb(n) for n in numbers[:p]], arb(numbers[p]), arb(numbers[p + 1]), sets)
     _inside(value, arb(numbers[p + 2]), arb(numbers[p + 3]), "the loss")
-    found = _eigenvalues(network(box)[2])
+    bounds = list(zip(numbers[p + 4 :: 2], numbers[p + 5 :: 2], strict=True))
+    # A disc that is far narrower than a claim seldom meets its ends.
+    narrowest = min((high - low for low, high in bounds if high > low), default=fmpq(0))
+    found = _eigenvalues(network(box)[2], arb(narrowest / NARROWER))
     # The discs around 0 hold the gauge's zeros: where they hold no more eigenvalues, these are all exactly 0.
     around = sum(bool(x.contains(0)) for x in found)
     need(around == len(sets), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
     found = [_ZERO if bool(x.contains(0)) else x for x in found]
-    need(sum(bool(x < 0) for x in found) == index["value"], "the index is another")
-    for k, x in enumerate(found):
-        _inside(x, arb(numbers[p + 4 + 2 * k]), arb(numbers[p + 5 + 2 * k]), "an eigenvalue")
+    need(sum(bool(x < 0) for x in found) == index, "the index is another")
+    for x, (low, high) in zip(found, bounds, strict=True):
+        _inside(x, arb(low), arb(high), "an eigenvalue")
 
 
 def _sliced(network: _Network, theta: list[arb], sets: Sequence[list[int]]) -> tuple[arb, arb_mat, arb_mat]:
@@ -310,7 +347,7 @@ def _krawczyk(
 ) -> tuple[arb, list[arb]]:
     """If the test holds on both cubes: the loss at the zero, and a far smaller box that holds the zero."""
     value, gradient, at = _sliced(network, middle, sets)
-    inverse = at.mid().inv().mid()
+    inverse = approximate_inverse(at)
     moved, p = inverse * gradient, network.size
 
     def image(radius: arb, name: str) -> tuple[list[arb], arb_mat]:
@@ -325,23 +362,6 @@ def _krawczyk(
     image(outer, "uniqueness")
     # E(m) - E(theta) = d^T H d / 2 with d = m - theta in the cube, as the gradient vanishes at theta.
     return value + inner * inner * _AROUND / 2 * _sum(map(abs, over.entries())), list(map(add, middle, near))
-
-
-def _eigenvalues(matrix: arb_mat) -> list[arb]:
-    """Enclosures, ascending: Gershgorin's discs of Q^-1 A Q; m discs that meet hold m eigenvalues and are joined."""
-    # With a tolerance as small as the precision, vectors of eigenvalues that are nearly equal come out parallel.
-    tolerance = arb(2) ** (-3 * ctx.prec // 4)
-    vectors = acb_mat(matrix.mid()).eig(right=True, algorithm="approx", tol=tolerance)[1].real.mid()
-    rows = (vectors.inv() * matrix * vectors).tolist()
-    discs = [row.pop(i) + _sum(map(abs, row)) * _AROUND for i, row in enumerate(rows)]
-    joined: list[list[arb]] = []
-    for disc in sorted(discs, key=float):
-        group = [disc]
-        while joined and not bool(joined[-1][0] < group[0]):
-            last = joined.pop()
-            group = [group[0].union(last[0])] * (len(group) + len(last))
-        joined.append(group)
-    return [disc for group in joined for disc in group]
 
 
 def _inside(found: arb, low: arb, high: arb, name: str) -> None:

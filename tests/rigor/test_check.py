@@ -11,16 +11,18 @@ from copy import deepcopy
 from fractions import Fraction
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat, fmpq
+from flint import arb, arb_mat, ctx, fmpq
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import symland.rigor.check
 import symland.rigor.check_activation
+import symland.rigor.check_matrices
 from symland.datasets import Dataset
 from symland.program.balls import working_precision
 from symland.records import Verdict
@@ -36,6 +38,7 @@ from symland.rigor.check import (
 )
 from symland.rigor.check import _decimal as read_decimal
 from symland.rigor.check_activation import Refusal
+from symland.rigor.check_matrices import approximate_inverse, eigenvalue_discs
 from symland.rigor.decimals import parse_decimal
 from symland.rigor.krawczyk import contraction, cube, hessian_over, preconditioned_midpoint
 from symland.rigor.refine import refine
@@ -319,7 +322,7 @@ def test_an_eigenvalue_whose_sign_is_open_decides_no_index(monkeypatch: pytest.M
     assert check_certificate(values).verdict is Verdict.CERTIFIED
     for ball in (arb(0, 0.5), arb(0), arb(0.5, 0.5), arb(-0.5, 0.5), arb("nan")):
         found = [ball, *(arb(t, 1e-30) for t, _ in bounds[1:])]
-        monkeypatch.setattr("symland.rigor.check._eigenvalues", lambda matrix, found=found: found)
+        monkeypatch.setattr("symland.rigor.check._eigenvalues", lambda matrix, enough, found=found: found)
         result = check_certificate(values)
         assert (result.verdict, result.reason) == (Verdict.UNDECIDED, "the sign of an eigenvalue is open")
 
@@ -634,8 +637,13 @@ def test_an_undecided_certificate_is_not_accepted() -> None:
 
 
 def test_the_checker_imports_nothing_that_makes_certificates() -> None:
-    allowed = {
-        symland.rigor.check: {"symland.records", "symland.rigor.check_activation"},
+    allowed: dict[ModuleType, set[str]] = {
+        symland.rigor.check: {
+            "symland.records",
+            "symland.rigor.check_activation",
+            "symland.rigor.check_matrices",
+        },
+        symland.rigor.check_matrices: set(),
         symland.rigor.check_activation: {"symland.records"},
     }
     for module, known in allowed.items():
@@ -680,3 +688,63 @@ def test_the_schema_names_every_key() -> None:
     assert set(schema["required"]) == set(schema["properties"]) - {"gauge"} == set(values)
     assert set(schema["properties"]["claims"]["required"]) == set(values["claims"])
     assert set(schema["properties"]["spec"]["required"]) == set(values["spec"])
+
+
+def test_nearly_equal_eigenvalues_are_enclosed_to_the_precision_that_is_set() -> None:
+    # With an orthogonal matrix of rationals, I - 2 v v^T / |v|^2, the eigenvalues are those prescribed.
+    spectrum = [
+        Fraction(-2),
+        -2 + Fraction(1, 10**40),
+        Fraction(1, 10**60),
+        Fraction(2, 10**60),
+        Fraction(1),
+        Fraction(1),
+    ]
+    size, v = len(spectrum), [3, -1, 4, 1, 5, 9]
+    norm = sum(x * x for x in v)
+    turn = [[(i == j) - Fraction(2 * v[i] * v[j], norm) for j in range(size)] for i in range(size)]
+    exact = [
+        [sum(turn[i][k] * spectrum[k] * turn[k][j] for k in range(size)) for j in range(size)] for i in range(size)
+    ]
+    with working_precision(500):
+        matrix = arb_mat([[arb(fmpq(x.numerator, x.denominator)) for x in row] for row in exact])
+        found = eigenvalue_discs(matrix)
+        for ball, value in zip(found, spectrum, strict=True):
+            assert ball.contains(arb(fmpq(value.numerator, value.denominator)))
+            assert ball.rad() < 1e-100
+        # Discs that need not be narrow are not improved, and hold the eigenvalues too.
+        rough = eigenvalue_discs(matrix, arb(1e-6))
+        for ball, value in zip(rough, spectrum, strict=True):
+            assert ball.contains(arb(fmpq(value.numerator, value.denominator)))
+            assert 1e-100 < ball.rad() < 1e-6
+
+
+def test_the_checkers_inverse_is_good_to_the_precision_that_is_set_or_refused() -> None:
+    with working_precision(400):
+        steep = arb_mat(
+            [[arb(3) ** -(i + j + 1) + (i == j) * arb(10) ** (-10 * i) for j in range(4)] for i in range(4)]
+        )
+        for matrix in (arb_mat([[2]]), steep, steep * arb(10) ** 400):
+            size = matrix.nrows()
+            defect = approximate_inverse(matrix) * matrix.mid() - arb_mat(size, size, 1)
+            assert all(abs(x) < 1e-20 for x in defect.entries())
+        for singular in (arb_mat(2, 2), arb_mat([[1, 2], [2, 4]])):
+            with pytest.raises(ZeroDivisionError):
+                approximate_inverse(singular)
+
+
+def test_checking_a_wide_network_takes_no_precision_that_its_claims_do_not_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = []
+
+    def watched(matrix: arb_mat, enough: arb) -> list[arb]:
+        taken.append(ctx.prec)
+        return eigenvalue_discs(matrix, enough)
+
+    monkeypatch.setattr("symland.rigor.check._eigenvalues", watched)
+    values = certificates()[-1]
+    assert check_certificate(values).verdict is Verdict.CERTIFIED
+    assert check_certificate(padded(values, 2_000)).verdict is Verdict.CERTIFIED
+    assert len(taken) == 2
+    assert max(taken) < 300
