@@ -748,3 +748,14 @@ def test_checking_a_wide_network_takes_no_precision_that_its_claims_do_not_need(
     assert check_certificate(padded(values, 2_000)).verdict is Verdict.CERTIFIED
     assert len(taken) == 2
     assert max(taken) < 300
+
+
+def test_discs_allow_for_an_inverse_that_is_only_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    def near(left: arb_mat, vectors: arb_mat, least: arb) -> tuple[arb_mat, arb]:
+        return vectors.transpose() * arb("0.99"), arb("0.011")
+
+    monkeypatch.setattr("symland.rigor.check_matrices._left_inverse", near)
+    with working_precision(100):
+        for ball, value in zip(eigenvalue_discs(arb_mat([[2, 0], [0, -1]])), (-1, 2), strict=True):
+            assert ball.contains(value)
+            assert ball.rad() < 0.1
