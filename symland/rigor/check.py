@@ -31,8 +31,8 @@ from flint import arb, arb_mat, ctx, fmpq, fmpz
 
 from symland.records import Verdict
 from symland.rigor.check_activation import Refusal, Sigma, need, read_activation
-from symland.rigor.check_matrices import approximate_inverse
-from symland.rigor.check_matrices import eigenvalue_discs as _eigenvalues
+from symland.rigor.check_matrices import approximate_inverse, eigenvalue_discs
+
 
 __all__ = ["CheckResult", "check_certificate"]
 
@@ -319,7 +319,7 @@ def _prove(network: _Network, numbers: list[fmpq], index: int, sets: list[list[i
     bounds = list(zip(numbers[p + 4 :: 2], numbers[p + 5 :: 2], strict=True))
     # A disc that is far narrower than a claim seldom meets its ends.
     narrowest = min((high - low for low, high in bounds if high > low), default=fmpq(0))
-    found = _eigenvalues(network(box)[2], arb(narrowest / NARROWER))
+    found = eigenvalue_discs(network(box)[2], arb(narrowest / NARROWER))
     # The discs around 0 hold the gauge's zeros: where they hold no more eigenvalues, these are all exactly 0.
     around = sum(bool(x.contains(0)) for x in found)
     need(around == len(sets), "the sign of an eigenvalue is open", Verdict.UNDECIDED)

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from symland.records import Verdict
 from symland.rigor.check import CheckResult, _ball, _decimal, _eigenvalues, _inside, _Network
 from symland.rigor.check_activation import Refusal, need
+from symland.rigor.check_matrices import eigenvalue_discs
 from symland.rigor.check_polynomials import Polynomial, Space, space
 from symland.rigor.check_series import Series, exponential, logistic, read_series, reciprocal, soft
 from symland.rigor.strict import Refusal as StrictRefusal

@@ -30,7 +30,6 @@ from symland.rigor.certificate import Certificate, certificate_schema
 from symland.rigor.certify import certify
 from symland.rigor.check import (
     CheckResult,
-    _eigenvalues,
     _inside,
     _krawczyk,
     _rational,
@@ -322,7 +321,7 @@ def test_an_eigenvalue_whose_sign_is_open_decides_no_index(monkeypatch: pytest.M
     assert check_certificate(values).verdict is Verdict.CERTIFIED
     for ball in (arb(0, 0.5), arb(0), arb(0.5, 0.5), arb(-0.5, 0.5), arb("nan")):
         found = [ball, *(arb(t, 1e-30) for t, _ in bounds[1:])]
-        monkeypatch.setattr("symland.rigor.check._eigenvalues", lambda matrix, enough, found=found: found)
+        monkeypatch.setattr("symland.rigor.check.eigenvalue_discs", lambda matrix, enough, found=found: found)
         result = check_certificate(values)
         assert (result.verdict, result.reason) == (Verdict.UNDECIDED, "the sign of an eigenvalue is open")
 
@@ -460,7 +459,7 @@ def test_the_checkers_eigenvalues_hold_prescribed_ones() -> None:
             for width in (0.0, 1e-9):
                 matrix = turn * middle * turn
                 wide = arb_mat(size, size, [x + arb(0, width) for x in matrix.entries()])
-                found = _eigenvalues(wide)
+                found = eigenvalue_discs(wide)
                 assert len(found) == size
                 for ball, value in zip(found, spectrum, strict=True):
                     assert ball.contains(value)
@@ -470,7 +469,7 @@ def test_the_checkers_eigenvalues_hold_prescribed_ones() -> None:
 def test_equal_eigenvalues_are_parted_by_what_is_unknown_off_the_diagonal() -> None:
     with working_precision(200):
         unknown = arb(0, 1e-9)
-        for ball in _eigenvalues(arb_mat([[1, unknown], [unknown, 1]])):
+        for ball in eigenvalue_discs(arb_mat([[1, unknown], [unknown, 1]])):
             assert ball.contains(1 + arb(1e-9))
             assert ball.contains(1 - arb(1e-9))
             assert ball.rad() < 1e-8
@@ -742,7 +741,7 @@ def test_checking_a_wide_network_takes_no_precision_that_its_claims_do_not_need(
         taken.append(ctx.prec)
         return eigenvalue_discs(matrix, enough)
 
-    monkeypatch.setattr("symland.rigor.check._eigenvalues", watched)
+    monkeypatch.setattr("symland.rigor.check.eigenvalue_discs", watched)
     values = certificates()[-1]
     assert check_certificate(values).verdict is Verdict.CERTIFIED
     assert check_certificate(padded(values, 2_000)).verdict is Verdict.CERTIFIED
