@@ -33,7 +33,6 @@ from symland.records import Verdict
 from symland.rigor.check_activation import Refusal, Sigma, need, read_activation
 from symland.rigor.check_matrices import approximate_inverse, eigenvalue_discs
 
-
 __all__ = ["CheckResult", "check_certificate"]
 
 LONGEST_FILE = 10_000_000  # characters, all ASCII

@@ -30,7 +30,7 @@ from flint import arb, arb_mat, ctx, fmpq
 from numpy.typing import NDArray
 
 from symland.records import Verdict
-from symland.rigor.check import CheckResult, _ball, _decimal, _eigenvalues, _inside, _Network
+from symland.rigor.check import CheckResult, _ball, _decimal, _inside, _Network
 from symland.rigor.check_activation import Refusal, need
 from symland.rigor.check_matrices import eigenvalue_discs
 from symland.rigor.check_polynomials import Polynomial, Space, space
@@ -299,7 +299,7 @@ def _verify(values: dict[str, Any]) -> None:
     edges = np.array([float(r) * (1 + 2.0**-50) for r in claim.edges])
     image = image + test.drift(still) + test.spread(sums) @ edges
     need(bool((image * (1 + 2.0**-40) < edges * (1 - 2.0**-50)).all()), "Krawczyk's test fails", Verdict.UNDECIDED)
-    signs = _eigenvalues(hessian)
+    signs = eigenvalue_discs(hessian)
     need(all(bool(x < 0) or bool(x > 0) for x in signs), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
     need(sum(bool(x < 0) for x in signs) == values["index"], "the index is another")
     penalty, total = among.number({(): _ball(net.penalty)}), sums.value
