@@ -151,7 +151,7 @@ def test_any_activation_loss_and_depth_is_proved_and_read_again(
 
 def test_the_checker_imports_nothing_that_makes_certificates() -> None:
     known = {"symland.records", "symland.rigor.strict", "symland.rigor.check"}
-    known |= {f"symland.rigor.check_{name}" for name in ("activation", "polynomials", "series")}
+    known |= {f"symland.rigor.check_{name}" for name in ("activation", "matrices", "polynomials", "series")}
     for module in (check_persistence_module, check_polynomials, check_series):
         tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
         modules = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
