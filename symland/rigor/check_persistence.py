@@ -42,8 +42,8 @@ __all__ = ["check_persistence"]
 
 LONGEST_FILE = 10_000_000  # characters
 BITS = 160
-LARGEST_WORK = 3 * 10**8  # coefficients of all second derivatives of all samples
-WEIGHTS = ((4, 650), (3, 650), (2, 650), (1, 300))  # orders, and the most coefficients of a number at each
+LARGEST_WORK = 2 * 10**9  # coefficients of all second derivatives of all samples
+WEIGHTS = ((4, 650), (3, 650), (2, 650), (1, 800))  # orders, and the most coefficients of a number at each
 LONGEST_MONOMIAL = 3
 SMALL = 2.0**-42  # relative rounding of a few matrix products in float64
 KEYS = "basis box branch format index labels loss midpoint moving radius spec spec_digest"
@@ -111,17 +111,11 @@ def _plus(into: dict[Any, Polynomial], key: Any, more: Polynomial) -> None:
     into[key] = into[key] + more if key in into else more
 
 
-def _outer(
+def _upper(
     left: dict[int, Polynomial], right: dict[int, Polynomial], highest: int
 ) -> dict[tuple[int, int], Polynomial]:
-    """left right^T + right left^T for i <= j, but for pairs of inputs, whose places begin at `highest`."""
-    out: dict[tuple[int, int], Polynomial] = {}
-    for i, a in left.items():
-        for j, b in right.items():
-            if min(i, j) < highest:
-                product = a * b
-                _plus(out, (min(i, j), max(i, j)), product if i != j else product.scaled(2.0))
-    return out
+    """The entries i <= j of left right^T, but for pairs of inputs, whose places begin at `highest`."""
+    return {(i, j): a * b for i, a in left.items() if i < highest for j, b in right.items() if i <= j}
 
 
 class _Calculation:
@@ -198,8 +192,9 @@ class _Calculation:
                 place = offset + i * len(below) + j
                 weight = weight + self.theta[place].scaled(sign)
                 _plus(first, place, a.value.scaled(sign))
-                for key, pair in _outer({place: self.one.scaled(sign)}, a.first, self.p).items():
-                    _plus(second, key, pair)
+                for i2, g in a.first.items():
+                    # A weight above does not stand in what is below.
+                    _plus(second, (min(place, i2), max(place, i2)), g.scaled(sign))
             value = value + weight * a.value
             for i, g in a.first.items():
                 _plus(first, i, weight * g)
@@ -213,8 +208,7 @@ class _Calculation:
     def _activated(self, s: _Jet) -> _Jet:
         f = [s.value.under(_derived(self.sigma, order)) for order in range(3)]
         second = {key: f[1] * h for key, h in s.second.items()}
-        half = f[2].scaled(0.5)
-        for key, h in _outer({i: half * g for i, g in s.first.items()}, s.first, self.p).items():
+        for key, h in _upper({i: f[2] * g for i, g in s.first.items()}, s.first, self.p).items():
             _plus(second, key, h)
         return _Jet(f[0], {i: f[1] * g for i, g in s.first.items()}, second)
 
@@ -225,10 +219,13 @@ class _Calculation:
         for i, m in enumerate(u):
             for key, h in m.second.items():
                 _plus(second, key, slope[i] * h)
+            # sum_ij l_ij du_i du_j^T is symmetric: half of it is enough.
+            turned: dict[int, Polynomial] = {}
             for j, n in enumerate(u):
-                half = bend[i][j].scaled(0.5)
-                for key, h in _outer({k: half * g for k, g in m.first.items()}, n.first, self.p).items():
-                    _plus(second, key, h)
+                for k, g in n.first.items():
+                    _plus(turned, k, bend[i][j] * g)
+            for key, h in _upper(m.first, turned, self.p).items():
+                _plus(second, key, h)
         return _Jet(value, {}, second)
 
     def _head(self, u: list[Polynomial]) -> tuple[Polynomial, list[Polynomial], list[list[Polynomial]]]:

@@ -38,6 +38,9 @@ BITS = 96
 FIRST_SHARE = 0.4
 """First eps tried, as a share of that at which the first-order change of the Hessian could make it singular."""
 
+ROUGH_SHARE = 0.12
+"""The same for linear polynomials, whose rests are of second order."""
+
 LARGEST_RADIUS = 1e3
 """No larger eps is tried, in the units of the inputs."""
 
@@ -47,8 +50,9 @@ LEAST_RADIUS = 1e-9
 WIDER, NARROWER = 1.25, 1.6
 """The first steps of eps, up and down."""
 
-BISECTION = 1.02
-"""The largest eps that was proved and the least that failed differ by at most this factor."""
+BISECTION, ROUGH_BISECTION = 1.02, 1.2
+"""The largest eps that was proved and the least that failed differ by at most this factor; the second one where there are
+so many inputs that polynomials are linear."""
 
 READING = 0.9
 """An eps that the independent checker does not accept is multiplied by this, ..."""
@@ -104,7 +108,9 @@ def persistence_radii(
         trial = Trial.at(certificate, chosen)
         if trial is None:
             return None, None
-        wide = _largest(lambda eps: trial.proved(eps, False), FIRST_SHARE * trial.scale, LARGEST_RADIUS)
+        factor = BISECTION if trial.order > 1 else ROUGH_BISECTION
+        start = (FIRST_SHARE if trial.order > 1 else ROUGH_SHARE) * trial.scale
+        wide = _largest(lambda eps: trial.proved(eps, False), start, LARGEST_RADIUS, factor)
         if wide is None or not (labels and trial.all_right):
             return _accepted(trial, wide), None
         kept = trial.proved(float(wide.radius), True)
@@ -112,11 +118,15 @@ def persistence_radii(
             # The same proof, of which the other certificate claims less.
             return replace(kept, labels=False), kept
         if kept is None:
-            kept = _largest(lambda eps: trial.proved(eps, True), float(wide.radius) / NARROWER, float(wide.radius))
+            kept = _largest(
+                lambda eps: trial.proved(eps, True), float(wide.radius) / NARROWER, float(wide.radius), factor
+            )
         return _accepted(trial, wide), _accepted(trial, kept)
 
 
-def _largest(proved: Callable[[float], Persistence | None], start: float, most: float) -> Persistence | None:
+def _largest(
+    proved: Callable[[float], Persistence | None], start: float, most: float, factor: float
+) -> Persistence | None:
     """The largest eps, by steps and bisection."""
     low = min(max(start, LEAST_RADIUS), most)
     best, high = proved(low), most
@@ -130,7 +140,7 @@ def _largest(proved: Callable[[float], Persistence | None], start: float, most: 
     while best is None and low > LEAST_RADIUS:
         high, low = low, low / NARROWER
         best = proved(low)
-    while best is not None and high > BISECTION * low:
+    while best is not None and high > factor * low:
         middle = (low * high) ** 0.5
         found = proved(middle)
         if found is None:

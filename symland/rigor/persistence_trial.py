@@ -76,7 +76,7 @@ LEAST_BOX = 1e-18
 NEAR = arb(2) ** -12
 """An eps at which the branch's coefficients are read off."""
 
-ORDERS = ((4, 600), (3, 600), (2, 600), (1, 250))
+ORDERS = ((4, 600), (3, 600), (2, 600), (1, 800))
 """Orders of Taylor models, and most coefficients of a number at each; beyond the last it is an interval."""
 
 BRANCH_DEGREE = 3
