@@ -14,6 +14,8 @@ Then it carries out the test that `symland.rigor.persistence` states, with a mat
 the branch is the integral over t of H dc/dt + F delta, so that a monomial of degree j of t (H dc/dt + F delta) is
 divided by j.
 
+The preconditioner is Z Y with Z = 1 - sum_k e_k L_k, where L_k is the coefficient of e_k = delta_k / eps in Y H V.
+
 Where the loss is that of softmax, the data's part of it does not change when all outputs move together. With g a unit
 vector of such a move, H g = 0 and g^T H = g^T F = 0 for that part: these components are left out of Y and of V.
 """
@@ -43,8 +45,15 @@ __all__ = ["check_persistence"]
 LONGEST_FILE = 10_000_000  # characters
 BITS = 160
 LARGEST_WORK = 2 * 10**9  # coefficients of all second derivatives of all samples
-WEIGHTS = ((4, 650), (3, 650), (2, 650), (1, 800))  # orders, and the most coefficients of a number at each
-LONGEST_MONOMIAL = 3
+WEIGHTS = (
+    (8, 500),
+    (6, 500),
+    (4, 650),
+    (3, 650),
+    (2, 650),
+    (1, 800),
+)  # orders, and the most coefficients of a number at each
+LONGEST_MONOMIAL = 6
 SMALL = 2.0**-42  # relative rounding of a few matrix products in float64
 KEYS = "basis box branch format index labels loss midpoint moving radius spec spec_digest"
 
@@ -294,7 +303,8 @@ def _verify(values: dict[str, Any]) -> None:
     sums = over.run()
     test = _Test(net, claim, among, y)
     edges = np.array([float(r) * (1 + 2.0**-50) for r in claim.edges])
-    image = image + test.drift(still) + test.spread(sums) @ edges
+    spread, size = test.spread(sums)
+    image = size @ (image + test.drift(still)) + spread @ edges
     need(bool((image * (1 + 2.0**-40) < edges * (1 - 2.0**-50)).all()), "Krawczyk's test fails", Verdict.UNDECIDED)
     signs = eigenvalue_discs(hessian)
     need(all(bool(x < 0) or bool(x > 0) for x in signs), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
@@ -372,16 +382,33 @@ class _Test:
                 found[:, a, b], rests[a, b] = h.c, h.rest
         return found, rests
 
-    def spread(self, sums: _Sums) -> Floats:
-        """|I - Y H V| (P, P)."""
+    def spread(self, sums: _Sums) -> tuple[Floats, Floats]:
+        """|I - Z Y H V| and |Z| (P, P); Z = 1 where what is linear in delta is not kept."""
         hessian, rests = self._matrices(sums.hessian, self.p, True)
         turned = self.left @ hessian @ self.right
-        fixed = (self.y * self.twice) @ self.v
-        turned[0] = np.eye(self.p) - fixed - turned[0]
+        turned[0] = turned[0] + (self.y * self.twice) @ self.v
         sizes = np.abs(self.left) @ np.abs(hessian).sum(axis=0) @ np.abs(self.right)
         sizes = sizes + (np.abs(self.y) * self.twice) @ np.abs(self.v) + 1.0
-        found: Floats = np.abs(turned).sum(axis=0) + np.abs(self.left) @ rests @ np.abs(self.right) + SMALL * sizes
-        return found
+        rest = np.abs(self.left) @ rests @ np.abs(self.right) + SMALL * sizes
+        if self.space.weight < 2:
+            turned[0] = np.eye(self.p) - turned[0]
+            return np.abs(turned).sum(axis=0) + rest, np.eye(self.p)
+        # Z Y H V = Y H V - sum_k e_k L_k Y H V with L_k the coefficient of e_k; it should be I.
+        product = turned.copy()
+        size, beyond = np.eye(self.p), np.zeros((self.p, self.p))
+        for k in range(self.n):
+            linear = turned[self.space.where[(k,)]]
+            size = size + np.abs(linear)
+            for i, a in enumerate(self.space.exponents):
+                term = linear @ turned[i]
+                place = self.space.where.get(tuple(sorted((*a, k))))
+                if place is None:
+                    beyond += np.abs(term)
+                else:
+                    product[place] -= term
+        product[0] = np.eye(self.p) - product[0]
+        found: Floats = np.abs(product).sum(axis=0) + beyond + size @ rest
+        return found + SMALL * (size @ np.abs(turned).sum(axis=0)), size
 
     def drift(self, sums: _Sums) -> Floats:
         """|Y (f(c(delta), x_0 + delta) - f(m, x_0))| (P,), from the sums for v = 0."""

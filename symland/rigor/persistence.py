@@ -51,8 +51,8 @@ WIDER, NARROWER = 1.25, 1.6
 """The first steps of eps, up and down."""
 
 BISECTION, ROUGH_BISECTION = 1.02, 1.2
-"""The largest eps that was proved and the least that failed differ by at most this factor; the second one where there are
-so many inputs that polynomials are linear."""
+"""The largest eps that was proved and the least that failed differ by at most this factor; the second one where there
+are so many inputs that polynomials are linear."""
 
 READING = 0.9
 """An eps that the independent checker does not accept is multiplied by this, ..."""

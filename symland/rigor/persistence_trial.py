@@ -4,7 +4,14 @@ The branch is followed to third order: c(delta) = m + sum c_m delta^m, with the 
 to theta*(x_0 + delta), and the box stands around it, theta = c(delta) + V v. Derivatives by theta and by the data are
 Taylor models (`symland.program.taylor_model`) in e = delta / eps and v / r, all between -1 and 1:
 
-    Y H V = B + sum_m B_m e^m + sum_l T_l v_l / r_l + R,     |I - Y H V| <= |I - B| + sum |B_m| + sum |T_l| + |R|.
+    I - Y H V = N_0 + sum_k N_k e_k + sum_m N_m e^m + R,
+
+with the monomials of higher degree or with a v in the second sum. The preconditioner may depend on the data. With
+Z = I + sum_k N_k e_k what is linear in the data alone is undone, and
+
+    I - Z Y H V = N_0 + sum_m N_m e^m + Z R + sum_k e_k N_k (N_0 + sum_l N_l e_l + sum_m N_m e^m)
+
+is of second order. The sizes of its coefficients bound it, and Z multiplies all else.
 
 Along c(t delta), t from 0 to 1, the gradient f obeys
 
@@ -33,7 +40,7 @@ from symland.program.algebra import Evaluation, run
 from symland.program.balls import evaluate_balls, exact_ball
 from symland.program.derive import build_program
 from symland.program.ir import Program
-from symland.program.taylor_model import TaylorModel, TaylorModelAlgebra, monomials, stacked
+from symland.program.taylor_model import Monomials, TaylorModel, TaylorModelAlgebra, monomials, stacked
 from symland.records import FloatArray
 from symland.rigor.certificate import Certificate
 from symland.rigor.decimals import outward_texts, parse_decimal, short_above
@@ -76,11 +83,11 @@ LEAST_BOX = 1e-18
 NEAR = arb(2) ** -12
 """An eps at which the branch's coefficients are read off."""
 
-ORDERS = ((4, 600), (3, 600), (2, 600), (1, 800))
+ORDERS = ((8, 500), (6, 500), (4, 600), (3, 600), (2, 600), (1, 800))
 """Orders of Taylor models, and most coefficients of a number at each; beyond the last it is an interval."""
 
-BRANCH_DEGREE = 3
-"""Largest degree to which the branch is followed."""
+BRANCH_DEGREE = 5
+"""Largest degree to which the branch is followed; it stays one below the order."""
 
 ROUNDING = 2.0**-44
 """A bound of the relative rounding of three matrix products in float64."""
@@ -142,7 +149,7 @@ class Trial:
             basis=basis,
             branch=(),
         )
-        for degree in range(1, min(max(trial.order, 1), BRANCH_DEGREE) + 1):
+        for degree in range(1, max(1, min(trial.order - 1, BRANCH_DEGREE)) + 1):
             trial = replace(trial, branch=trial.branch + trial._next(degree))
         return trial
 
@@ -187,7 +194,8 @@ class Trial:
     @cached_property
     def scale(self) -> float:
         """About the eps at which the first-order change of the Hessian could make it singular; infinity for none."""
-        spread = self._spread(self._models(NEAR, np.zeros(len(self.middle))))
+        found, rest = self._distance(self._models(NEAR, np.zeros(len(self.middle))))
+        spread = np.abs(found).sum(axis=0) + rest
         radius = np.abs(np.linalg.eigvals(spread)).max() if np.isfinite(spread).all() else inf
         return float(NEAR) / float(radius) if radius > 0 else inf
 
@@ -215,15 +223,16 @@ class Trial:
                 return None
             edges = np.array([float(short_above(arb(g))) for g in guess.tolist()])
             models = self._models(radius, edges)
-            spread = self._spread(models)
-            least = fixed_point(ROOM * start, ROOM * spread)
+            spread, far = self._spread(models)
+            moved = far @ start
+            least = fixed_point(ROOM * moved, ROOM * spread)
             if least is not None:
-                least = fixed_point(ROOM * start + SPARE * least.max(), ROOM * spread)
+                least = fixed_point(ROOM * moved + SPARE * least.max(), ROOM * spread)
             if least is None:
                 return None
             wanted = np.maximum(INFLATION * least, LEAST_BOX)
             if (wanted <= edges).all():
-                return self._kept(text, models, start, spread, [short_above(arb(w)) for w in wanted.tolist()], labels)
+                return self._kept(text, models, moved, spread, [short_above(arb(w)) for w in wanted.tolist()], labels)
             growth = float((wanted / edges).max())
             if growth > SLOWING * before:
                 return None
@@ -281,16 +290,36 @@ class Trial:
         )
         return names, total / degrees[:, None], more + ROUNDING * (sizes + np.abs(self.inverse) @ (self._penalty * far))
 
-    def _spread(self, ran: Evaluation[TaylorModel]) -> FloatArray:
-        """Bounds (P, P) of |I - Y H V|."""
+    def _distance(self, ran: Evaluation[TaylorModel]) -> tuple[FloatArray, FloatArray]:
+        """I - Y H V: coefficients (1 + M, P, P), the value first, and rests (P, P)."""
         _, left, right = self._contrasts
         hessian, rest = self._hessian(ran)
-        turned = left @ hessian @ right
-        turned[0] = np.eye(len(self.middle)) - (self.inverse * self._penalty) @ self.basis - turned[0]
+        found = -(left @ hessian @ right)
+        found[0] = np.eye(len(self.middle)) - (self.inverse * self._penalty) @ self.basis + found[0]
         rounded = np.abs(left) @ np.abs(hessian).sum(axis=0) @ np.abs(right)
         rounded = rounded + (np.abs(self.inverse) * self._penalty) @ np.abs(self.basis)
-        found: FloatArray = np.abs(turned).sum(axis=0) + np.abs(left) @ rest @ np.abs(right) + ROUNDING * (1 + rounded)
-        return found
+        return found, np.abs(left) @ rest @ np.abs(right) + ROUNDING * (1 + rounded)
+
+    def _spread(self, ran: Evaluation[TaylorModel]) -> tuple[FloatArray, FloatArray]:
+        """Bounds (P, P) of |I - Z Y H V| and of |Z|."""
+        n, size = len(self.moving), len(self.middle)
+        found, rest = self._distance(ran)
+        if self.order < 2:
+            return np.abs(found).sum(axis=0) + rest, np.eye(size)
+        table = monomials(n, size, self.order)
+        linear = found[1 : 1 + n].copy()
+        along = np.abs(linear).sum(axis=0)
+        far = np.eye(size) + along
+        total = np.zeros_like(found)
+        total[0], total[1 + n :] = found[0], found[1 + n :]
+        beyond = np.zeros((size, size))
+        for k, matrix in enumerate(linear):
+            products = matrix @ found
+            kept, places, over = _shifts(table, k)
+            total[places] += products[kept]
+            beyond += np.abs(products[over]).sum(axis=0)
+        sizes = far @ np.abs(found).sum(axis=0)
+        return np.abs(total).sum(axis=0) + beyond + far @ rest + ROUNDING * sizes, far
 
     def _kept(
         self,
@@ -321,6 +350,16 @@ class Trial:
             loss=outward_texts(loss + arb(0, (loss.rad() * (ROOM - 1) + LOSS_ROOM * (1 + abs(loss))).upper()), 20),
             labels=labels,
         )
+
+
+@lru_cache(maxsize=256)
+def _shifts(table: Monomials, k: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Of 1 and the monomials: those whose product with e_k is one of them, the places of these, and all others."""
+    keys: list[Key] = [(), *table.keys]
+    wanted = [table.place.get(tuple(sorted((*key, k)))) for key in keys]
+    kept = [i for i, place in enumerate(wanted) if place is not None]
+    places = [place + 1 for place in wanted if place is not None]
+    return np.array(kept), np.array(places), np.array([i for i, place in enumerate(wanted) if place is None])
 
 
 @lru_cache(maxsize=64)

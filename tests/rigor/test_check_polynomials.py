@@ -59,7 +59,8 @@ def test_products_and_functions_are_enclosed(weight: int) -> None:
     among = Space(2, 1, weight) if weight else Space(0, 0, 0)
     x = among.number({(): arb("0.3"), (0,): arb("0.2"), (1,): arb("-0.1"), (2,): arb("0.01")})
     y = among.number({(): arb("-0.6"), (0,): arb("0.05"), (1,): arb("0.3"), (0, 1): arb("0.02")})
-    found = (x * y - y.scaled(2.0)).under(read_series("tanh"))
+    plain = x * y - y.scaled(2.0)
+    found = plain.under(read_series("tanh"))
     draw = np.random.default_rng(5)
     with mp.workdps(30):
         rows = [*draw.choice([-1.0, 1.0], size=(8, 3)).tolist(), *draw.uniform(-1, 1, size=(8, 3)).tolist()]
@@ -67,6 +68,7 @@ def test_products_and_functions_are_enclosed(weight: int) -> None:
             z = [mp.mpf(v) for v in row]
             a = mp.mpf("0.3") + mp.mpf("0.2") * z[0] - mp.mpf("0.1") * z[1] + mp.mpf("0.01") * z[2]
             b = mp.mpf("-0.6") + mp.mpf("0.05") * z[0] + mp.mpf("0.3") * z[1] + mp.mpf("0.02") * z[0] * z[1]
+            assert abs(a * b - 2 * b - value(plain, z)) <= plain.rest
             wanted = mp.tanh(a * b - 2 * b)
             assert abs(wanted - value(found, z)) <= found.rest
             bounds = found.bounds()
