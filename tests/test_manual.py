@@ -16,7 +16,7 @@ from symland.cli import app
 ROOT = Path(__file__).parent.parent
 
 SHARED = ("symland check proof.json", "symland check first.zip")
-"""They prove a whole tree again, half a minute each: here a fiftieth of it, which is no proof and exits with 1."""
+"""They prove a whole tree again, half a minute each: here 1 in 500 of its leaves, which is no proof and exits with 1."""
 
 
 def load(name: str) -> Any:
@@ -35,7 +35,7 @@ PAGES = load("pages")
 def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
     printed: list[str] = []
     for kind, text in PAGES.blocks(ROOT / "docs" / "tutorial.md"):
-        more, ends = (["--share", "0.02"], (1,)) if text in SHARED else ([], (0,))
+        more, ends = (["--share", "0.002"], (1,)) if text in SHARED else ([], (0,))
         printed.append(PAGES.run(kind, text, tmp_path, more, ends))
     whole = "\n".join(printed)
     assert "refuted" not in whole

@@ -30,14 +30,29 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def symland(copy: Path, *arguments: str) -> str:
+RUN = """
+import io, json, sys
+from contextlib import redirect_stdout
+from symland.cli import main
+for line in json.loads(sys.argv[1]):
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            main(line.split())
+    except SystemExit as end:
+        print(json.dumps([end.code, printed.getvalue()]))
+"""
+
+
+def symland(copy: Path, *lines: str) -> list[str]:
+    """What commands print, one after the other in a process that knows the copy alone."""
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONWARNINGS": "error"}
-    code = "from symland.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", RUN, json.dumps(lines)]
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    ended = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [status for status, _ in ended] == [0] * len(lines), done.stderr
+    return [printed for _, printed in ended]
 
 
 def test_two_files_change(copy: Path) -> None:
@@ -51,20 +66,23 @@ def test_two_files_change(copy: Path) -> None:
 
 
 def test_the_question_does_all_that_the_page_says(copy: Path) -> None:
-    database = ("--db", "xor.sqlite")
-    assert "ratio" in symland(copy, "ask", "stiffness", *database)
-    answer = json.loads(symland(copy, "ask", "stiffness", *database, "--flat", "1e-6", "--json"))
-    assert answer["schema"] == "symland-stiffness/1"
-    # At the origin the spectrum is 2 lambda, six times over, and 2 lambda + 1/2.
-    assert answer["ratios"][answer["minima"].index(2)] == pytest.approx(26, rel=1e-6)
-    schema = json.loads(symland(copy, "schema", "stiffness"))
-    assert set(schema["$defs"]["Stiffness"]["properties"]) == {"minima", "ratios"}
-    symland(copy, "draw", "stiffness", *database, "-o", "stiffness.png")
-    assert (copy / "stiffness.png").stat().st_size > 1000
-    assert json.loads(symland(copy, "show", *database, "--json"))["answers"]["stiffness"].startswith(
-        "The stiffest of 4"
+    table, answer, schema, _, shown, _ = symland(
+        copy,
+        "ask stiffness --db xor.sqlite",
+        "ask stiffness --db xor.sqlite --flat 1e-6 --json",
+        "schema stiffness",
+        "draw stiffness --db xor.sqlite -o stiffness.png",
+        "show --db xor.sqlite --json",
+        "report --db xor.sqlite -o report",
     )
-    symland(copy, "report", *database, "-o", "report")
+    assert "ratio" in table
+    found = json.loads(answer)
+    assert found["schema"] == "symland-stiffness/1"
+    # At the origin the spectrum is 2 lambda, six times over, and 2 lambda + 1/2.
+    assert found["ratios"][found["minima"].index(2)] == pytest.approx(26, rel=1e-6)
+    assert set(json.loads(schema)["$defs"]["Stiffness"]["properties"]) == {"minima", "ratios"}
+    assert (copy / "stiffness.png").stat().st_size > 1000
+    assert json.loads(shown)["answers"]["stiffness"].startswith("The stiffest of 4")
     report = (copy / "report" / "report.tex").read_text(encoding="utf-8")
     assert r"\input{stiffness}" in report
     assert "How stiff the minima are" in report

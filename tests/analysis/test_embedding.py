@@ -40,9 +40,14 @@ def report(name, hidden, penalty):
     return check_embedding(spec, found.points, escapes=hidden == 1)
 
 
-@pytest.mark.parametrize("penalty", ["1e-2", "1e-3", "1e-4"])
-@pytest.mark.parametrize("name", ["xor", "xor-pm"])
-@pytest.mark.parametrize("hidden", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "hidden", "penalty"),
+    [
+        *((name, 1, penalty) for name in ("xor", "xor-pm") for penalty in ("1e-2", "1e-3", "1e-4")),
+        ("xor", 2, "1e-2"),
+        ("xor-pm", 2, "1e-4"),
+    ],
+)
 def test_the_predicted_index_is_the_computed_one_at_every_point(name, hidden, penalty):
     found = report(name, hidden, penalty)
     assert len(found.points) >= 3
@@ -134,8 +139,7 @@ def test_any_activation_extends_where_the_penalty_leaves_biases_alone():
     assert set(check_proof(save_proof(proof)).values()) == {Verdict.CERTIFIED}
 
 
-@pytest.mark.parametrize("nodes", [1, 2])
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus"])
+@pytest.mark.parametrize(("activation", "nodes"), [("tanh", 1), ("tanh", 2), ("sigmoid", 1), ("softplus", 2)])
 def test_the_spectrum_under_a_penalty_on_weights_is_that_of_t5_in_sheared_variables(activation, nodes):
     spec = builtin("xor").with_(hidden=(1,), activation=activation, penalised=Penalised.WEIGHTS, penalty="1e-3")
     kernel = compile_kernel(spec)
@@ -172,14 +176,14 @@ def test_no_index_is_predicted_where_sigma_of_zero_is_not_zero_and_next_biases_a
     assert point.eigenvalue_error is None
 
 
-@pytest.mark.parametrize(("hidden", "layer", "nodes"), [((2,), 1, 2), ((2,), 1, 5), ((2, 2), 1, 1), ((2, 2), 2, 1)])
+@pytest.mark.parametrize(("hidden", "layer", "nodes"), [((2,), 1, 3), ((2, 2), 1, 1), ((2, 2), 2, 1)])
 def test_t5_extension_is_proved_in_every_layer_by_both_readers(hidden, layer, nodes):
     proof = prove_extension(builtin("xor").with_(hidden=hidden), layer, nodes)
     assert proof.verdict is Verdict.CERTIFIED
     assert set(check_proof(save_proof(proof)).values()) == {Verdict.CERTIFIED}
 
 
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(specs(deepest=1, widest=2), st.data())
 def test_t5_extension_is_proved_for_random_architectures_with_sigma_of_zero_zero(spec, data):
     spec = spec.with_(activation=data.draw(st.sampled_from(VANISHING)))
