@@ -16,7 +16,7 @@ from symland.cli import app
 ROOT = Path(__file__).parent.parent
 
 SHARED = ("symland check proof.json", "symland check first.zip")
-"""They prove a whole tree again, half a minute each: here 1 in 500 of its leaves, which is no proof and exits with 1."""
+"""They prove a whole tree again, half a minute each: here 1 leaf in 500, which is no proof and exits with 1."""
 
 
 def load(name: str) -> Any:
