@@ -18,7 +18,7 @@ from symland.kernels.recorder import reads
 
 __all__ = ["PRECISE", "PRELUDE", "VERSION", "function_text", "plain", "print_c", "signature"]
 
-VERSION = 3
+VERSION = 4
 """Raised whenever this module prints other text."""
 
 PRECISE = """\
@@ -39,7 +39,8 @@ PRECISE = """\
 #if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0
 #error "NaN and infinity would be lost: compile without -ffinite-math-only"
 #endif
-#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 1
+/* 16, 32 and 64 speak of narrower types alone: doubles are doubles. */
+#if FLT_EVAL_METHOD < 0 || FLT_EVAL_METHOD == 2 || FLT_EVAL_METHOD > 64
 #error "doubles would be kept with more digits: compile with -msse2 -mfpmath=sse"
 #endif
 """

@@ -21,6 +21,8 @@ FLAGS = {
     "-O2": RIGHT,
     "-O3": RIGHT,
     "-O3 -march=native": RIGHT,
+    "-O3 -march=native -std=gnu11": RIGHT,
+    "-O2 -mavx512fp16 -std=gnu11": RIGHT,
     "-O2 -march=native -ffp-contract=fast": RIGHT,
     "-O2 -march=x86-64-v2": RIGHT,
     "-O2 -march=x86-64-v3": RIGHT,
