@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -49,6 +50,10 @@ def enumerate_points(
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="File for the certificate of a complete enumeration.")
     ] = None,
+    penalty_from: Annotated[
+        str | None, Parameter(help="Prove the number of points for every penalty from this one on.")
+    ] = None,
+    penalty_to: Annotated[str | None, Parameter(help="The largest of these penalties, or inf.")] = None,
     json: Json = False,
 ) -> int:
     """Prove that a list of stationary points is all there are; exit status 1 while that is open or refuted.
@@ -58,7 +63,11 @@ def enumerate_points(
     For one hidden layer of tanh nodes, two classes, and the penalty on all parameters. The list is that of the
     database; a SPEC is explored first, into the database or into a file that is named after it.
 
-    Example: `symland enumerate xor --hidden 1 --penalty 1e-2 --audit 0.01`
+    With `--penalty-from` and `--penalty-to` the search runs with lambda an interval, and proves the number of
+    stationary points for every penalty between the two.
+
+    Example: `symland enumerate xor --hidden 1 --penalty 1e-2 --audit 0.01` or
+    `symland enumerate xor --hidden 1 --penalty-from 1e-2 --penalty-to inf`
     """
     from symland.analysis import enumeration
     from symland.analysis.answers import ask_into
@@ -72,6 +81,10 @@ def enumerate_points(
             "no question: give SPEC with its overrides, or --db FILE with the classes to prove complete"
         )
     seconds = math.inf if budget is None else parse_duration(budget)
+    if penalty_from is not None or penalty_to is not None:
+        if audit is not None or output is not None or by is not None:
+            raise CertificateError("--audit, -o and --by go with one penalty; leave them out with --penalty-from")
+        return _range(spec, db, overrides, seconds, (penalty_from or "", penalty_to or "inf"), json)
     progress = Progress()
     with _explored(spec, overrides, db, progress, budget) as database, executor(Search(workers=workers)) as pool:
         progress.begin("enumerate")
@@ -94,6 +107,36 @@ def enumerate_points(
             output.write_text(certificate_text(database.spec, result), encoding="utf-8")
             say(f"certificate {output}")
     return print_answer(enumeration.QUESTION, answer, json)
+
+
+def _range(
+    spec: str | None, db: Path | None, overrides: Overrides, seconds: float, ends: tuple[str, str], json: bool
+) -> int:
+    """The number of points for every penalty of a range; what `follow` stored learns what is proved."""
+    from symland.analysis import follow, penalties
+    from symland.analysis.answers import ask_into, put_answer, read_answer
+    from symland.analysis.question import Setting
+    from symland.landscape.database import Database
+
+    if spec is not None and overrides.penalty is None and ends[0]:
+        overrides = replace(overrides, penalty=ends[0])
+    if db is None:
+        assert spec is not None
+        question = read_spec(spec, overrides)
+        db = Path(f"{question.name}-{'-'.join(map(str, question.hidden))}-range.sqlite")
+        say(f"database {db}")
+    progress = Progress()
+    database = Database.open(db) if spec is None else Database.open_or_create(db, read_spec(spec, overrides))
+    with database:
+        progress.begin("enumerate")
+        options = penalties.PenaltiesOptions(from_=ends[0], to=ends[1])
+        setting = Setting(listener=progress, budget=seconds)
+        answer = ask_into(database, penalties.QUESTION, options=options, setting=setting)
+        progress.end("proved for every penalty" if answer.verdict is Verdict.CERTIFIED else f"{len(answer.open)} open")
+        followed = read_answer(database, follow.QUESTION)
+        if followed is not None:
+            put_answer(database, follow.QUESTION, penalties.adopt(followed, answer))
+    return print_answer(penalties.QUESTION, answer, json)
 
 
 def _explored(

@@ -20,10 +20,10 @@ from symland.rigor.enumeration.known import (
     LARGEST_RADIUS,
     KnownClass,
     KnownPoints,
-    _copies,
     _same,
     certify_known,
     image,
+    known_copies,
     krawczyk,
     prove_known,
     reduce_theta,
@@ -300,7 +300,7 @@ def test_a_box_is_held_by_the_copy_that_it_lies_in_whatever_the_order_of_nodes()
     problem = _problem("xor", 2)
     near = _class([[1, 2, 3, 4], [5, 6, 7, 8]], 0.5, 0.125, 3)
     far = _class([[-1, -2, -3, 9], [5, 6, 7, 8]], -0.5, 0.0625, 8)
-    pool = _copies(problem, (near, far))
+    pool = known_copies(problem, (near, far))
     assert len(pool.centres) == 4
     assert pool.numbers.tolist() == [3, 3, 8, 8]
     assert pool.radii.tolist() == [0.125, 0.125, 0.0625, 0.0625]
@@ -317,7 +317,7 @@ def test_a_box_is_held_by_the_copy_that_it_lies_in_whatever_the_order_of_nodes()
     assert held(near.centre[::-1], 0.5, 0.1, 0.1) == 3
     assert held(near.centre[:, [1, 0, 2, 3]], 0.5, 0.1, 0.1) == 3
     assert held(far.centre, -0.5, 0.06, 0.06) == 8
-    twin = _copies(problem, (near, _class(far.centre, 0.5, 0.0625, 8)))
+    twin = known_copies(problem, (near, _class(far.centre, 0.5, 0.0625, 8)))
     low, high = far.centre[:, :, None] - 0.03, far.centre[:, :, None] + 0.03
     assert classes(twin, low, high, np.array([0.49]), np.array([0.51])) == [8]
     assert held(far.centre, -0.5, 0.1, 0.06) == -1
@@ -350,15 +350,15 @@ def test_a_box_is_held_by_the_copy_that_it_lies_in_whatever_the_order_of_nodes()
     assert held([near.centre[0], near.centre[0]], 0.5, 0.1, 0.1) == -1
     boxes, biases = np.stack([near.centre, far.centre, near.centre + 1], axis=2), np.array([0.5, -0.5, 0.5])
     assert classes(pool, boxes, boxes, biases, biases) == [3, 8, -1]
-    assert _copies(problem, ()).centres.shape == (0, 2, 4)
-    assert _copies(problem, ()).holders(boxes, boxes, biases, biases).tolist() == [-1, -1, -1]
+    assert known_copies(problem, ()).centres.shape == (0, 2, 4)
+    assert known_copies(problem, ()).holders(boxes, boxes, biases, biases).tolist() == [-1, -1, -1]
 
 
 def test_distances_are_to_the_nearest_copy_whatever_the_order_of_nodes() -> None:
     problem = _problem("xor", 2)
     a = _class([[1, 2, 3, 4], [5, 6, 7, 8]], 0.5, 0.1, 0)
     b = _class([[-9, 0, 3, 1], [0, 0, 0, 1]], 0.0, 0.1, 1)
-    pool = _copies(problem, (b, a))
+    pool = known_copies(problem, (b, a))
     for order in permutations(range(2)):
         for columns in ([0, 1, 2, 3], [1, 0, 2, 3]):
             moved = a.centre[list(order)][:, columns]
@@ -366,7 +366,7 @@ def test_distances_are_to_the_nearest_copy_whatever_the_order_of_nodes() -> None
             away = np.array([[0.25, 0, 0, 0], [0, 0, -0.5, 0]])
             assert pool.distance(_class(moved + away, 0.5, 0.1)) == 0.5
             assert pool.distance(_class(moved, 0.75, 0.1)) == 0.25
-    assert _copies(problem, ()).distance(a) == math.inf
+    assert known_copies(problem, ()).distance(a) == math.inf
 
 
 def test_points_of_one_class_are_one_and_points_of_two_are_two() -> None:

@@ -54,15 +54,27 @@ class OriginAlone:
     digest: str
 
 
-def _applies(problem: ReducedProblem) -> Encoding | None:
+def _encoded(problem: ReducedProblem) -> Encoding | None:
+    """The encoding of these data, whatever the penalty."""
     rows = [tuple(Fraction(cell) for cell in row[:-1]) for row in problem.design]
     positive = frozenset(row for row, label in zip(rows, problem.labels, strict=True) if label > 0)
     for encoding in ENCODINGS:
         same = len(rows) == 4 and frozenset(rows) == encoding.inputs
         # Exchanging the two classes exchanges the outputs: the same landscape.
         if same and positive in (encoding.positive, encoding.inputs - encoding.positive):
-            return encoding if problem.penalty >= encoding.penalty else None
+            return encoding
     return None
+
+
+def _applies(problem: ReducedProblem) -> Encoding | None:
+    encoding = _encoded(problem)
+    return encoding if encoding is not None and problem.penalty >= encoding.penalty else None
+
+
+def first_penalty(problem: ReducedProblem) -> Fraction | None:
+    """The penalty from which T9 speaks of these data; None where it does not."""
+    encoding = _encoded(problem)
+    return None if encoding is None else encoding.penalty
 
 
 def theorem_applies(spec: LandscapeSpec) -> bool:

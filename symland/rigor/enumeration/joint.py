@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
-from symland.rigor.enumeration.pulls import combination_node, margin_guess, meeting_node
+from symland.rigor.enumeration.pulls import combination_node, margin_guess, margin_guesses, meeting_node
 from symland.rigor.enumeration.search import Engines, Search
 
 Integers = npt.NDArray[np.intp]
@@ -32,6 +32,9 @@ NODE_WEIGHT = 1.0
 """Weight of the looseness of a node's logits against the reach of P in them, when a pick is halved."""
 LEAST_REACH = 1e-9
 """Reach in the logits below which a pick is given back: it is beyond double precision's use."""
+
+SLAB_REACH = 0.3
+"""The same over a slab, in units of its relative width: the logits are not known better than that."""
 
 
 @dataclass(slots=True)
@@ -85,8 +88,8 @@ def bound(problem: ReducedProblem, engine: Engines, pull: Doubles) -> Bounds:
         pull_high=high[:d],
         bias_low=low[d],
         bias_high=high[d],
-        guess_low=margin_guess(problem, low[:d]),
-        guess_high=margin_guess(problem, high[:d]),
+        guess_low=margin_guesses(problem, low[:d]),
+        guess_high=margin_guesses(problem, high[:d]),
     )
     left = np.empty_like(pull)
     left[0, :d], left[1, :d], left[0, d], left[1, d] = out.pull_low, out.pull_high, out.bias_low, out.bias_high
@@ -220,7 +223,7 @@ def sift(search: Search, picks: Picks) -> Sifted:
     if not picks.owner.size:
         return Sifted(picks, before, np.empty((problem.nodes, 0)), np.empty((d, 0)), picks.owner, picks.owner)
     alive, loose, drive = _linear(problem, engine, picks)
-    holder = search.known.holders(picks.states[0], picks.states[1], picks.reach[0, d], picks.reach[1, d])
+    holder = search.holder.holders(picks.states[0], picks.states[1], picks.reach[0, d], picks.reach[1, d])
     held = alive & (holder >= 0)
     swallowed, holders = picks.owner[held], holder[held]
     alive &= ~held
@@ -258,7 +261,7 @@ def follow(search: Search, picks: Picks, owners: int, limit: int) -> tuple[Boole
         node = loose[worst, k] * NODE_WEIGHT > size
         spread = (picks.states[1] - picks.states[0])[worst, :, k]
         axis = np.where(node, rows + worst * m1 + spread[:, : m1 - 1].argmax(axis=1), axis)
-        tiny = np.maximum(size, loose[worst, k]) < LEAST_REACH
+        tiny = np.maximum(size, loose[worst, k]) < max(LEAST_REACH, SLAB_REACH * problem.slack)
         failed[picks.owner[tiny]] = True
         split = ~again
         picks = Picks.join([picks.take(again), _halve(picks.take(split), axis[split])])

@@ -84,6 +84,15 @@ def image(element: Automorphism, states: Doubles, bias: float) -> tuple[Doubles,
     return _upright(moved), element.sign * bias
 
 
+def kappa_ball(problem: ReducedProblem) -> arb:
+    """kappa = 1 / (lambda D); over a slab a ball that holds all of them."""
+    largest = arb(problem.scale.numerator) / problem.scale.denominator
+    if problem.upper is None:
+        return largest
+    least = 1 / (problem.upper * problem.samples)
+    return largest.union(arb(least.numerator) / least.denominator)
+
+
 def system(problem: ReducedProblem, z: Sequence[arb]) -> tuple[list[arb], list[list[arb]]]:
     """F and its Jacobian at (U_1, v_1, ..., U_N, v_N, gamma), over Arb balls.
 
@@ -91,7 +100,7 @@ def system(problem: ReducedProblem, z: Sequence[arb]) -> tuple[list[arb], list[l
     P_d = s_d kappa / (1 + e^{s_d Delta_d}) and dP_d/dDelta_d = -kappa q_d (1 - q_d).
     """
     m, n, size = problem.inputs, problem.nodes, problem.nodes * (problem.inputs + 1) + 1
-    kappa = arb(problem.scale.numerator) / problem.scale.denominator
+    kappa = kappa_ball(problem)
     x = [[arb(cell) for cell in row] for row in problem.design]
     h, e = [], []
     for j in range(n):
@@ -136,7 +145,7 @@ def system(problem: ReducedProblem, z: Sequence[arb]) -> tuple[list[arb], list[l
 def residuals(problem: ReducedProblem, z: Sequence[arb]) -> list[arb]:
     """P_d = s_d kappa / (1 + e^{s_d Delta_d}) at (U_1, v_1, ..., U_N, v_N, gamma)."""
     m = problem.inputs
-    kappa = arb(problem.scale.numerator) / problem.scale.denominator
+    kappa = kappa_ball(problem)
     found = []
     for row, sign in zip(problem.design, problem.labels, strict=True):
         logit = z[-1]
@@ -267,14 +276,14 @@ class KnownPoints:
 
 def _same(problem: ReducedProblem, a: KnownClass, b: KnownClass) -> bool:
     """Whether the tiny box of b's point lies in a copy of a's uniqueness box: then both are one class."""
-    pool = _copies(problem, (a,))
+    pool = known_copies(problem, (a,))
     slack = EXISTENCE_RADIUS
     low, high = b.centre[:, :, None] - slack, b.centre[:, :, None] + slack
     edge = np.array([b.bias])
     return bool(pool.holders(low, high, edge - slack, edge + slack)[0] >= 0)
 
 
-def _copies(problem: ReducedProblem, classes: tuple[KnownClass, ...]) -> KnownPoints:
+def known_copies(problem: ReducedProblem, classes: tuple[KnownClass, ...]) -> KnownPoints:
     centres, biases, radii, numbers = [], [], [], []
     for c in classes:
         for element in problem.group:
@@ -304,4 +313,4 @@ def prove_known(problem: ReducedProblem, thetas: Sequence[npt.ArrayLike]) -> tup
             failed.append(number)
         elif not any(_same(problem, c, proved) for c in classes):
             classes.append(proved)
-    return _copies(problem, tuple(classes)), tuple(failed)
+    return known_copies(problem, tuple(classes)), tuple(failed)

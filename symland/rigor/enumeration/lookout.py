@@ -16,10 +16,10 @@ from symland.rigor.enumeration.known import (
     certify_known,
     reduce_theta,
 )
-from symland.rigor.enumeration.problem import ReducedProblem
+from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.spec import LandscapeSpec
 
-__all__ = ["find_unlisted"]
+__all__ = ["find_unlisted", "newton_searches"]
 
 STEPS = 80
 """Newton steps from each start."""
@@ -34,13 +34,9 @@ APART = 1e-8
 the two are a thousand times smaller."""
 
 
-def find_unlisted(
-    spec: LandscapeSpec, problem: ReducedProblem, known: KnownPoints, starts: int
-) -> tuple[KnownClass, ...]:
-    """A proved stationary point that the list lacks, if so many Newton searches find one."""
-    if not starts:
-        return ()
-    rng, program = np.random.default_rng(0), build_program(spec)
+def newton_searches(spec: LandscapeSpec, starts: int, seed: int = 0) -> Doubles:
+    """Where so many Newton searches arrive, from random parameters of several scales; not proved, and not distinct."""
+    rng, program = np.random.default_rng(seed), build_program(spec)
     scale = rng.choice([0.3, 1.0, 2.0, 4.0], size=(starts, 1))
     theta = scale * rng.normal(size=(starts, spec.n_parameters))
     with np.errstate(all="ignore"):
@@ -52,7 +48,17 @@ def find_unlisted(
             size = np.abs(move).max(axis=1, keepdims=True)
             theta = np.nan_to_num(theta - move * np.minimum(1.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP)))
         _, gradient, _ = evaluate(program, theta)
-    arrived = theta[np.abs(gradient).max(axis=1) < SETTLED]
+    arrived: Doubles = theta[np.abs(gradient).max(axis=1) < SETTLED]
+    return arrived
+
+
+def find_unlisted(
+    spec: LandscapeSpec, problem: ReducedProblem, known: KnownPoints, starts: int
+) -> tuple[KnownClass, ...]:
+    """A proved stationary point that the list lacks, if so many Newton searches find one."""
+    if not starts:
+        return ()
+    arrived = newton_searches(spec, starts)
     for candidate in arrived:
         states, bias = reduce_theta(problem, candidate)
         if known.near(states, bias) <= APART:

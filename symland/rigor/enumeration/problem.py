@@ -74,9 +74,10 @@ class ReducedProblem:
     ----------
     design : inputs with a 1 appended, exact doubles, shape (D, m).
     labels : s_d = +1 or -1.
-    penalty : lambda.
+    penalty : lambda, or the lower end of a slab of penalties.
     nodes : N.
     group : the verified data automorphisms, the identity first.
+    upper : the upper end of a slab of penalties; None for one penalty.
     """
 
     design: Design
@@ -84,6 +85,7 @@ class ReducedProblem:
     penalty: Fraction
     nodes: int
     group: tuple[Automorphism, ...]
+    upper: Fraction | None = None
 
     @property
     def samples(self) -> int:
@@ -97,8 +99,31 @@ class ReducedProblem:
 
     @property
     def scale(self) -> Fraction:
-        """kappa = 1 / (lambda D)."""
+        """kappa = 1 / (lambda D), the largest of a slab."""
         return 1 / (self.penalty * self.samples)
+
+    @property
+    def highest(self) -> Fraction:
+        """The largest lambda."""
+        return self.penalty if self.upper is None else self.upper
+
+    @property
+    def middle(self) -> Fraction:
+        """The middle of a slab."""
+        return (self.penalty + self.highest) / 2
+
+    @property
+    def slack(self) -> float:
+        """Relative width of a slab, 0 for one penalty."""
+        return float(self.highest / self.penalty - 1)
+
+    def slab(self, low: Fraction, high: Fraction) -> ReducedProblem:
+        """The same data with every penalty from low to high."""
+        return replace(self, penalty=low, upper=high)
+
+    def at(self, penalty: Fraction) -> ReducedProblem:
+        """The same data at one penalty."""
+        return replace(self, penalty=penalty, upper=None)
 
     def with_nodes(self, nodes: int) -> ReducedProblem:
         """The same data with another width."""

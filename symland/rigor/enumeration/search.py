@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -12,9 +13,13 @@ from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
 from symland.rigor.enumeration.known import KnownPoints
 from symland.rigor.enumeration.node import Design, affine_program, contract_program, zero_program
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
-from symland.rigor.enumeration.pulls import combination_program, energy_program, first_box, meeting_program
+from symland.rigor.enumeration.pulls import combination_program, energy_program, first_box, meeting_program, slab_rows
+from symland.rigor.enumeration.regions import Regions
 from symland.rigor.enumeration.slots import LaneProgram, NamedEngine
 from symland.rigor.enumeration.witnesses import Witnesses
+
+ANY_SLAB = (Fraction(1), Fraction(2))
+"""The slab in whose name the programs of all slabs are compiled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +58,22 @@ def _node_engines(design: Design, compiled: bool) -> dict[str, NamedEngine]:
     return _ready(programs, compiled)
 
 
-@lru_cache(maxsize=32)
 def engines(problem: ReducedProblem, compiled: bool = True) -> Engines:
-    """The programs, compiled or over NumPy arrays."""
+    """The programs, compiled or over NumPy arrays; those of a slab take its ends as numbers."""
+    if problem.upper is None:
+        return _engines(problem, compiled)
+    made = _engines(problem.slab(*ANY_SLAB), compiled)
+    rows = slab_rows(problem)
+    return replace(
+        made,
+        meet=replace(made.meet, slab=rows),
+        combine=replace(made.combine, slab=rows),
+        energy=replace(made.energy, slab=rows),
+    )
+
+
+@lru_cache(maxsize=32)
+def _engines(problem: ReducedProblem, compiled: bool) -> Engines:
     programs = {
         "meet": meeting_program(problem),
         "combine": combination_program(problem),
@@ -149,6 +167,12 @@ class Search:
     witnesses: Witnesses
     compiled: bool = True
     counters: Counters = field(default_factory=Counters)
+    regions: Regions | None = None
+
+    @property
+    def holder(self) -> KnownPoints | Regions:
+        """What may hold boxes: cubes of known points, or over a slab of penalties regions around branches."""
+        return self.known if self.regions is None else self.regions
 
     @staticmethod
     def of(problem: ReducedProblem, known: KnownPoints, compiled: bool = True) -> Search:

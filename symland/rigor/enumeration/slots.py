@@ -78,7 +78,7 @@ class LaneProgram:
 @final
 @dataclass(frozen=True, kw_only=True)
 class NamedEngine:
-    """A lane program that runs: arrays by name to arrays by name.
+    """A lane program that runs: arrays by name to arrays by name; ``slab`` are numbers that all lanes share.
 
     Raises
     ------
@@ -89,8 +89,12 @@ class NamedEngine:
     name: str
     program: LaneProgram
     run: Callable[[Lanes], Lanes]
+    slab: tuple[float, ...] = ()
 
     def __call__(self, **named: Lanes) -> SimpleNamespace:
+        if self.slab:
+            lanes = next(iter(named.values())).shape[-1]
+            named["slab"] = np.repeat(np.array(self.slab)[:, np.newaxis], lanes, axis=1)
         out = self.run(self.program.inputs.pack(**named))
         if np.isnan(out).any():
             raise CertificateError(

@@ -1,0 +1,265 @@
+"""The number of stationary points over an interval of penalties: regions hold what they say, and holes are seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
+import mpmath
+import numpy as np
+import pytest
+from scipy.optimize import root
+
+from symland.analysis.follow import Follow, Interval
+from symland.analysis.penalties import Penalties, adopt
+from symland.errors import CertificateError, SpecError
+from symland.records import Verdict
+from symland.rigor.enumeration import ranges
+from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
+from symland.rigor.enumeration.ranges import Slab, covers, enumerate_range, stretches_of
+from symland.rigor.enumeration.regions import (
+    Fold,
+    Region,
+    find_fold,
+    fold_region,
+    images,
+    penalty_text,
+    polish,
+    tube_region,
+)
+from symland.rigor.enumeration.search import Task, first_task
+from symland.spec import builtin
+from tests.rigor.reduced import SIGN, XOR
+
+FOLD = "0.0228433108016757"
+"""Of one node and inputs 0 and 1, from another program in 50 digits."""
+
+
+def equations(z: np.ndarray, penalty: float) -> np.ndarray:
+    """The node equations of one node (U, v, gamma), written out."""
+    u, v, bias = z[:3], z[3], z[4]
+    h = np.tanh(XOR @ u)
+    pull = SIGN / (4 * penalty * (1 + np.exp(SIGN * (v * h + bias))))
+    return np.array([*(2 * u - v * (pull * (1 - h**2)) @ XOR), v - pull @ h, bias - pull.sum()])
+
+
+@cache
+def problem() -> ReducedProblem:
+    return reduced_problem(builtin("xor").with_(hidden=(1,), penalty="0.0228"))
+
+
+@cache
+def fold() -> Fold:
+    found = find_fold(problem().at(Fraction("0.022")), [1.3, 1.3, -0.5, 1.6, -0.3])
+    starts = iter(np.random.default_rng(0).normal(size=(200, 5)))
+    while found is None or not penalty_text(found, 15)[0].startswith(FOLD[:12]):
+        z = root(equations, next(starts), args=(0.022,)).x
+        found = find_fold(problem().at(Fraction("0.022")), z.tolist())
+    return found
+
+
+def around(width: str) -> ReducedProblem:
+    star = Fraction(FOLD)
+    return problem().slab(star * (1 - Fraction(width)), star * (1 + Fraction(width)))
+
+
+@cache
+def folded() -> Region:
+    region = fold_region(around("0.001"), fold())
+    assert region is not None
+    return region
+
+
+@cache
+def sides() -> tuple[Region, ...]:
+    """The two tubes a little below the fold, and the origin's."""
+    slab = problem().slab(Fraction("0.02245"), Fraction("0.0225"))
+    starts = [fold().z + side * 0.2 * fold().null for side in (1, -1)] + [np.zeros(5)]
+    points = [polish(slab, z.tolist()) for z in starts]
+    tubes = [tube_region(slab, z) for z in points if z is not None]
+    assert len(tubes) == 3
+    assert all(tube is not None for tube in tubes)
+    return tuple(tube for tube in tubes if tube is not None)
+
+
+def test_the_fold_of_one_node_has_the_digits_that_another_program_gives() -> None:
+    text, digits = penalty_text(fold(), 30)
+    assert digits == 30
+    assert text.startswith(FOLD[:-1])
+    # At the fold the equations and the determinant of their Jacobian vanish, by differences in 60 digits.
+    with mpmath.workdps(40):
+        penalty = mpmath.mpf(text)
+
+        def field(*z: mpmath.mpf) -> list[mpmath.mpf]:
+            heights = [mpmath.tanh(sum(x * u for x, u in zip(row, z[:3], strict=True))) for row in XOR.tolist()]
+            pulls = [
+                s / (4 * penalty * (1 + mpmath.exp(s * (z[3] * h + z[4])))) for s, h in zip(SIGN, heights, strict=True)
+            ]
+            turned = [
+                2 * z[k] - z[3] * sum(p * (1 - h * h) * row[k] for p, h, row in zip(pulls, heights, XOR, strict=True))
+                for k in range(3)
+            ]
+            last = z[3] - sum(p * h for p, h in zip(pulls, heights, strict=True))
+            return [*turned, last, z[4] - sum(pulls)]
+
+        at = [mpmath.mpf(str(x.mid().str(40, radius=False))) for x in fold().ball]
+        step = mpmath.mpf("1e-15")
+        columns = []
+        for k in range(5):
+            up, down = list(at), list(at)
+            up[k] += step
+            down[k] -= step
+            columns.append([(a - b) / (2 * step) for a, b in zip(field(*up), field(*down), strict=True)])
+        assert max(abs(x) for x in field(*at)) < 1e-26
+        assert abs(mpmath.det(mpmath.matrix(columns))) < 1e-20
+
+
+@pytest.mark.parametrize(("share", "count"), [(-0.9, 2), (-0.3, 2), (0.3, 0), (0.9, 0)])
+def test_the_region_of_a_fold_holds_two_points_below_and_none_above(share: float, count: int) -> None:
+    penalty = float(FOLD) * (1 + 0.001 * share)
+    region, found = folded(), list[np.ndarray]()
+    for x in np.linspace(-1, 1, 9):
+        answer = root(equations, region.centre + 0.1 * x * region.frame[:, 0], args=(penalty,), options={"xtol": 1e-14})
+        inside = (np.abs(np.linalg.solve(region.frame, answer.x - region.centre)) < region.reach).all()
+        if np.abs(equations(answer.x, penalty)).max() < 1e-11 and inside:
+            found += [answer.x] if all(np.abs(answer.x - z).max() > 1e-5 for z in found) else []
+    assert len(found) == count
+    assert region.opens_down
+    assert region.index == 0
+
+
+def test_a_tube_holds_one_point_at_every_penalty_with_the_index_it_says() -> None:
+    assert sorted((tube.index, tube.copies) for tube in sides()) == [(0, 1), (0, 2), (1, 2)]
+    for tube in sides():
+        for penalty in (0.02245, 0.02247, 0.0225):
+            ends = []
+            for start in np.random.default_rng(1).uniform(-1, 1, size=(12, 5)):
+                answer = root(equations, tube.centre + 0.3 * tube.frame @ (start * tube.reach), args=(penalty,))
+                if np.abs(equations(answer.x, penalty)).max() < 1e-10:
+                    inside = (np.abs(np.linalg.solve(tube.frame, answer.x - tube.centre)) < tube.reach).all()
+                    ends += [answer.x] if inside else []
+            assert ends
+            assert max(np.abs(z - ends[0]).max() for z in ends) < 1e-7
+            step = 1e-6 * np.eye(5)
+            columns = [(equations(ends[0] + s, penalty) - equations(ends[0] - s, penalty)) / 2e-6 for s in step]
+            assert (np.linalg.eigvals(np.array(columns)).real < 0).sum() == tube.index
+
+
+def test_no_tube_goes_through_a_fold_and_no_region_of_one_lacks_it() -> None:
+    assert tube_region(around("0.001"), fold().z) is None
+    beside = problem().slab(Fraction("0.0229"), Fraction("0.0230"))
+    assert fold_region(beside, fold()) is None
+    shifted = replace(fold(), z=fold().z + 0.05 * fold().null)
+    assert fold_region(around("0.001"), shifted) is None
+
+
+def _near_fold(slab: ReducedProblem) -> Task:
+    """The part of the first box whose residuals are near those of the fold and its mirror image."""
+    task = first_task(slab)
+    u, v, bias = fold().z[:3], fold().z[3], fold().z[4]
+    pull = SIGN / (4 * float(FOLD) * (1 + np.exp(SIGN * (v * np.tanh(XOR @ u) + bias))))
+    box = np.append(pull, bias)
+    if box[1] < box[2]:
+        box = box[[0, 2, 1, 3, 4]]
+    room = np.array([0.03, 0.03, 0.03, 0.03, 0.02])
+    cut = np.stack([np.maximum(task.pull[0], box - room), np.minimum(task.pull[1], box + room)])
+    return replace(task, pull=cut, cell=cut)
+
+
+def test_the_search_over_a_slab_ends_in_the_region_of_the_fold_and_nowhere_without_it() -> None:
+    slab = around("0.0004")
+    region = fold_region(slab, fold())
+    assert region is not None
+    task = _near_fold(slab)
+    run = ranges._run(ranges._search(slab, [region]), [task], lambda: 0.0, 1.0)
+    assert not run.left
+    assert run.met == {0}
+    # A list that lacks it: the region stands beside its place.
+    far = replace(region, centre=region.centre + 0.5 * region.frame[:, 1])
+    assert ranges._run(ranges._search(slab, [far]), [task], lambda: 0.0, 1.0).left
+
+
+def test_images_of_a_box_are_those_of_its_points() -> None:
+    two = reduced_problem(builtin("xor-pm").with_(hidden=(2,), penalty="0.05"))
+    box = np.arange(9.0) - 3.0, np.arange(9.0) - 2.5
+    boxes, points = list(images(two, box)), list(images(two, (box[0], box[0])))
+    assert len(boxes) == 8 * 2 * 4
+    for (low, high), (point, _) in zip(boxes, points, strict=True):
+        assert ((low <= point) & (point <= high)).all()
+
+
+def _slab(low: str, high: str, regions: tuple[Region, ...], at: Fold | None = None) -> Slab:
+    return Slab(low=Fraction(low), high=Fraction(high), regions=regions, fold=at, boxes=1)
+
+
+def test_slabs_join_to_stretches_and_a_gap_or_a_wrong_count_is_seen() -> None:
+    origin = next(t for t in sides() if t.copies == 1)
+    above = _slab("0.0229", "0.03", (origin,))
+    between = _slab("0.0228", "0.0229", (folded(), origin), fold())
+    below = _slab("0.02", "0.0228", sides())
+    slabs = [above, between, below]
+    assert covers(slabs, Fraction("0.02"), Fraction("0.03"))
+    assert not covers([above, below], Fraction("0.02"), Fraction("0.03"))
+    assert not covers([above, between], Fraction("0.0228"), Fraction("0.03"))
+    assert not covers(slabs, Fraction("0.02"), Fraction("0.031"))
+    top, bottom = stretches_of(slabs, Fraction("0.03"), None)
+    assert (top.counts, top.copies, top.high) == ((1,), (1,), None)
+    assert (bottom.counts, bottom.copies) == ((2, 1), (3, 2))
+    assert top.low is bottom.high is slabs[1].fold
+    lacking = _slab("0.02", "0.0228", tuple(t for t in sides() if t.index == 0))
+    with pytest.raises(CertificateError, match="its two points"):
+        stretches_of([above, between, lacking], None, None)
+    with pytest.raises(CertificateError, match="common end"):
+        stretches_of([above, _slab("0.02", "0.0229", sides())], None, None)
+
+
+def test_next_to_the_theorem_the_origin_is_alone() -> None:
+    result = enumerate_range(builtin("xor").with_(hidden=(1,), penalty="0.047"), Fraction("0.047"), Fraction("0.0475"))
+    assert result.verdict is Verdict.CERTIFIED
+    assert [(s.counts, s.copies) for s in result.stretches] == [((1,), (1,))]
+
+
+def test_a_range_that_is_none_is_refused_in_one_line() -> None:
+    spec = builtin("xor").with_(hidden=(1,), penalty="0.04")
+    for low, high in (("0.04", "0.03"), ("-0.1", "0.03"), ("0", "0.03")):
+        with pytest.raises(SpecError, match="0 < from < to"):
+            enumerate_range(spec, Fraction(low), Fraction(high))
+
+
+def test_what_is_followed_adopts_only_counts_that_are_proved() -> None:
+    def interval(low: str, high: str, counts: tuple[int, ...], proved: bool) -> Interval:
+        return Interval(low=low, high=high, counts=counts, copies=counts, morse_sum=1, proved=proved)
+
+    followed = Follow(
+        parameter="lambda",
+        low="0.02",
+        high="1",
+        events=(),
+        maxwell=(),
+        intervals=(
+            interval("0.02", FOLD, (2, 1), False),
+            interval(FOLD, "0.03", (1,), False),
+            interval("0.03", "1", (2,), False),
+        ),
+        branches=(),
+        found_anew=0,
+        verdict=Verdict.CERTIFIED,
+    )
+    proved = Penalties(
+        verdict=Verdict.CERTIFIED,
+        low="0.01",
+        high="inf",
+        intervals=(interval("0.021", FOLD + "3", (2, 1), True), interval(FOLD, "inf", (1,), True)),
+        events=(),
+        open=(),
+        theorem="",
+        theorem_from="",
+        slabs=1,
+        regions=1,
+        boxes=1,
+        node_boxes=1,
+        seconds=0.0,
+        digest="",
+    )
+    assert [i.proved for i in adopt(followed, proved).intervals] == [False, True, False]
