@@ -215,7 +215,8 @@ def test_slabs_join_to_stretches_and_a_gap_or_a_wrong_count_is_seen() -> None:
 
 
 def test_next_to_the_theorem_the_origin_is_alone() -> None:
-    result = enumerate_range(builtin("xor").with_(hidden=(1,), penalty="0.047"), Fraction("0.047"), Fraction("0.0475"))
+    spec = builtin("xor").with_(hidden=(1,), penalty="0.047")
+    result = enumerate_range(spec, Fraction("0.047"), Fraction("0.0475"), clock=lambda: 0.0)
     assert result.verdict is Verdict.CERTIFIED
     assert [(s.counts, s.copies) for s in result.stretches] == [((1,), (1,))]
 
@@ -224,7 +225,7 @@ def test_a_range_that_is_none_is_refused_in_one_line() -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="0.04")
     for low, high in (("0.04", "0.03"), ("-0.1", "0.03"), ("0", "0.03")):
         with pytest.raises(SpecError, match="0 < from < to"):
-            enumerate_range(spec, Fraction(low), Fraction(high))
+            enumerate_range(spec, Fraction(low), Fraction(high), clock=lambda: 0.0)
 
 
 def test_what_is_followed_adopts_only_counts_that_are_proved() -> None:

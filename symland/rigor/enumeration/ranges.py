@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -333,9 +332,9 @@ def enumerate_range(
     low: Fraction,
     high: Fraction | None,
     *,
+    clock: Callable[[], float],
     budget_seconds: float = math.inf,
     progress: Callable[[RangeProgress], None] | None = None,
-    clock: Callable[[], float] = time.process_time,
 ) -> RangeResult:
     """Prove how many stationary points there are for every penalty from low to high; high None is infinity.
 
