@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import arb, arb_mat, fmpq
 from mpmath import mp, mpf
 
 from symland.errors import CertificateError
@@ -17,7 +18,7 @@ from symland.rigor.certificate import Certificate
 from symland.rigor.certify import certify
 from symland.rigor.check import check_certificate
 from symland.rigor.distinct import distinct
-from symland.rigor.gauge import gauge_sets, into_slice
+from symland.rigor.gauge import gauge_sets, into_slice, raised, slice_gradient, slice_value
 from symland.rigor.refine import refine
 from symland.rigor.singular import Kind, read_point
 from symland.spec import LandscapeSpec, Loss, Penalised, load_spec
@@ -159,6 +160,19 @@ def test_without_a_penalty_each_node_has_a_free_shift_and_a_minimum_is_certified
     assert check_certificate(certificate.to_json()).verdict is Verdict.CERTIFIED
     reading = read_point(spec, np.array(theta), gauge=2)
     assert (reading.kind, reading.index, reading.nullity) == (Kind.ISOLATED, 0, 2)
+
+
+def test_what_the_slice_adds_has_the_slope_and_the_curvature_that_are_used() -> None:
+    """(1/2) (t_5 + t_6)^2 by hand: slope t_5 + t_6 along both, curvature 1 in the block of both."""
+    theta = [arb(k) / 8 for k in range(7)]
+    total = Fraction(11, 8)
+    assert slice_value(WEIGHTS, theta) == arb(fmpq(121, 128))
+    assert [Fraction(float(x)) for x in slice_gradient(WEIGHTS, theta)] == [0, 0, 0, 0, 0, total, total]
+    added = raised(WEIGHTS, arb_mat(7, 7), 3).tolist()
+    assert [[float(x) for x in row] for row in added] == [[3.0 * (p > 4 and q > 4) for q in range(7)] for p in range(7)]
+    around = slice_value(WEIGHTS, [*theta[:5], arb(0, 1), arb(0, 1)])
+    assert around.is_finite()
+    assert around.contains(arb(2))
 
 
 def test_thirds_are_moved_into_the_slice() -> None:
