@@ -62,6 +62,12 @@ LOWEST_EIGENVALUES = 6
 MOST_DIGITS = 1000
 """Digits of an event that can be asked for."""
 
+RANGE_SLACK = 1e-14
+"""What a range that a tube proves is shorter than proved, in units of ln lambda: for readers that round in another way."""
+
+READER = 8
+"""How many times wider the ball of an end of such a range may be for a reader."""
+
 RANGE_DIGITS = 24
 """Decimal places of the ends of a range that a tube proves."""
 
@@ -398,10 +404,17 @@ def _at_least(persisting: Persisting | None, low: float, high: float, below: str
     if found is None:
         return {}
     with working_precision(128):
-        first = max(Fraction(outward_texts(found.low.exp(), RANGE_DIGITS)[1]), Fraction(below))
-        last = min(Fraction(outward_texts(found.high.exp(), RANGE_DIGITS)[0]), Fraction(above))
+        first = max(Fraction(_inward(found.low, found.high)[0]), Fraction(below))
+        last = min(Fraction(_inward(found.low, found.high)[1]), Fraction(above))
     texts = [exact_decimal(x) for x in (first, last)]
     return {"at_least": found.classes, "copies_at_least": found.copies, "certified": (texts[0], texts[1])}
+
+
+def _inward(low: arb, high: arb) -> tuple[str, str]:
+    """Texts of two penalties inside of the range of mu between two balls."""
+    inside = [RANGE_SLACK + READER * x.rad() for x in (low, high)]
+    first, last = (low.mid() + inside[0]).exp(), (high.mid() - inside[1]).exp()
+    return outward_texts(first, RANGE_DIGITS)[1], outward_texts(last, RANGE_DIGITS)[0]
 
 
 def _tubes(chosen: _Range, diagram: Diagram, options: FollowOptions, setting: Setting) -> list[Tube]:
@@ -482,9 +495,7 @@ def _proof(diagram: Diagram, curve: Curve, tube: Tube) -> dict[str, Any]:
     """The fields of a branch that its tube gives."""
     sheets = tube.sheets()
     with working_precision(128):
-        ranges = [
-            (outward_texts(s.low.exp(), RANGE_DIGITS)[1], outward_texts(s.high.exp(), RANGE_DIGITS)[0]) for s in sheets
-        ]
+        ranges = [_inward(s.low, s.high) for s in sheets]
     return {
         "pieces": tube.pieces,
         "proved": tuple(Proved(low=a, high=b, index=s.index) for (a, b), s in zip(ranges, sheets, strict=True)),

@@ -193,9 +193,9 @@ def _check(name: str, text: bytes, seed: str | None, share: float | None) -> tup
             say(f"{name}: with {false} false leaves it would pass with probability {checked.passes(false):.3g}")
         return checked.verdict.value, checked.reason + (f", seed {checked.seed}" if checked.seed else "")
     if SAVED_FOLLOW.search(text):
-        from symland.rigor.check_event import check_followed
+        from symland.rigor.check_tube import check_diagram
 
-        result = check_followed(text)
+        result = check_diagram(text)
         return result.verdict.value, result.reason
     if SAVED_PERSISTENCE.search(text):
         from symland.rigor.check_persistence import check_persistence

@@ -30,13 +30,13 @@ APART = 1e-5
 NARROW = 1e-6
 """Radius of a box up to which it is taken for its middle in that test."""
 
-EDGE = 1e-3
+EDGE = 1e-2
 """Part of an interval at each end that a sheet may lack to be counted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Count:
-    """Classes and copies by index, proved for every mu from low to high."""
+    """Classes and copies by index, proved for every mu between the balls low and high."""
 
     classes: tuple[int, ...]
     copies: tuple[int, ...]
@@ -65,8 +65,8 @@ class Persisting:
                 if box is None or any(float(x.rad()) > NARROW for x in box):
                     continue
                 chosen.append((sheet.index, np.array([float(x.mid()) for x in box])))
-                first = sheet.low.upper() if sheet.low.upper() > first else first
-                last = sheet.high.lower() if sheet.high.lower() < last else last
+                first = sheet.low if sheet.low.upper() > first.upper() else first
+                last = sheet.high if sheet.high.lower() < last.lower() else last
         if not chosen:
             return None
         kept: list[FloatArray] = []

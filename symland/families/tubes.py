@@ -485,8 +485,7 @@ def _sheets(run: Sequence[Span]) -> list[Sheet]:
     """The parts of a run between singular points."""
     found: list[Sheet] = []
     parts: list[tuple[Proof, float, float]] = []
-    index: int | None = None
-    rising = True
+    index, rising, left = 0, True, False
 
     def close() -> None:
         if not parts:
@@ -495,7 +494,6 @@ def _sheets(run: Sequence[Span]) -> list[Sheet]:
             first, last = parts[0], parts[-1]
             ends = [first[0].level(arb(first[1])), last[0].level(arb(last[2]))]
         low, high = ends if rising else ends[::-1]
-        assert index is not None
         if low < high:
             found.append(Sheet(low=low, high=high, index=index, parts=tuple(parts)))
         parts.clear()
@@ -506,13 +504,15 @@ def _sheets(run: Sequence[Span]) -> list[Sheet]:
         segments = span.proof.segments if forward else span.proof.segments[::-1]
         first = True
         for segment in segments:
-            a, b = max(segment.low, float(low.lower())), min(segment.high, float(high.upper()))
+            holds = [bool(x >= segment.low) and bool(x <= segment.high) for x in (span.enter, span.leave)]
+            a, b = max(segment.low, float(low.mid())), min(segment.high, float(high.mid()))
             if not a < b:
                 continue
             upward = segment.rising == forward
-            if not first or index != segment.index or rising != upward:
+            # Only where the pieces meet does one segment go on in the next: elsewhere a singular point is between.
+            if not (first and left and holds[0] and (index, rising) == (segment.index, upward)):
                 close()
-            index, rising, first = segment.index, upward, False
+            index, rising, first, left = segment.index, upward, False, holds[1]
             parts.append((span.proof, a, b) if forward else (span.proof, b, a))
     close()
     return found

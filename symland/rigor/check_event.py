@@ -98,7 +98,7 @@ def _ball(value: Fraction) -> arb:
     return arb(fmpq(value.numerator, value.denominator))
 
 
-def _whole_rows(rows: Any, size: int) -> list[list[int]]:
+def whole_rows(rows: Any, size: int) -> list[list[int]]:
     good = isinstance(rows, list) and all(
         isinstance(r, list) and len(r) == size and all(type(x) is int and abs(x) < 10**6 for x in r) for r in rows
     )
@@ -106,7 +106,7 @@ def _whole_rows(rows: Any, size: int) -> list[list[int]]:
     return [list(r) for r in rows]
 
 
-class _Question:
+class Question:
     """The network and its data, read from the specification; one hidden layer or more, softmax or logistic."""
 
     def __init__(self, spec: Any) -> None:
@@ -203,7 +203,7 @@ class _Question:
         return rows
 
 
-def _fixed_rows(moves: Sequence[list[tuple[int, int]]], size: int) -> list[list[int]]:
+def fixed_rows(moves: Sequence[list[tuple[int, int]]], size: int) -> list[list[int]]:
     """Rows whose common kernel is what the elements fix."""
     rows = []
     for move in moves:
@@ -220,7 +220,7 @@ def _rank(rows: list[list[int]], size: int) -> int:
     return int(fmpq_mat(len(rows), size, [fmpq(x) for r in rows for x in r]).rank()) if rows else 0
 
 
-def _need_span(basis: list[list[int]], conditions: list[list[int]], size: int, name: str) -> None:
+def need_span(basis: list[list[int]], conditions: list[list[int]], size: int, name: str) -> None:
     """The basis spans exactly the kernel of the conditions."""
     for row in basis:
         need(all(sum(a * b for a, b in zip(row, c, strict=True)) == 0 for c in conditions), f"{name} leaves its space")
@@ -231,7 +231,7 @@ def _need_span(basis: list[list[int]], conditions: list[list[int]], size: int, n
 class _Derivatives:
     """Derivatives of the whole loss at one box, by polarisation."""
 
-    def __init__(self, question: _Question, theta: list[arb], penalty: arb) -> None:
+    def __init__(self, question: Question, theta: list[arb], penalty: arb) -> None:
         self.question, self.theta, self.penalty = question, theta, penalty
 
     def first(self, a: list[arb]) -> arb:
@@ -298,18 +298,18 @@ def _verify(values: Any) -> None:
     content = {key: value for key, value in values.items() if key != "seal"}
     need(values["seal"] == digest(content), "the seal does not fit the content")
     need(values["kind"] in ("fold", "pitchfork"), "only folds and pitchforks are known here", Verdict.UNDECIDED)
-    question, fold = _Question(values["spec"]), values["kind"] == "fold"
+    question, fold = Question(values["spec"]), values["kind"] == "fold"
     size = question.size
     moves = [question.permutation(e) for e in values["elements"]]
     kept = values["kept"]
     need(all(type(k) is int and 0 <= k < len(moves) for k in kept), "a kept element is not named")
-    inside, across = _whole_rows(values["inside"], size), _whole_rows(values["across"], size)
-    _need_span(inside, _fixed_rows(moves, size) + question.gauge(), size, "the fixed space")
+    inside, across = whole_rows(values["inside"], size), whole_rows(values["across"], size)
+    need_span(inside, fixed_rows(moves, size) + question.gauge(), size, "the fixed space")
     if fold:
         need(across == inside, "a fold has one space")
     else:
-        conditions = _fixed_rows([moves[k] for k in kept], size) + question.gauge() + inside
-        _need_span(across, conditions, size, "the broken space")
+        conditions = fixed_rows([moves[k] for k in kept], size) + question.gauge() + inside
+        need_span(across, conditions, size, "the broken space")
     texts = [*values["z"], *values["w"], values["penalty"]]
     need(len(values["z"]) == len(inside) and len(values["w"]) == len(across) == len(values["row"]), "the sizes differ")
     longest = max(len(t) for t in [*texts, *values["row"], values["radius"]])
@@ -333,7 +333,7 @@ def _parts(
 
 
 def _krawczyk(
-    question: _Question,
+    question: Question,
     inside: list[list[int]],
     across: list[list[int]],
     row: list[arb],
@@ -367,7 +367,7 @@ def _krawczyk(
 
 
 def _nondegenerate(
-    question: _Question,
+    question: Question,
     values: dict[str, Any],
     moves: list[list[tuple[int, int]]],
     inside: list[list[int]],
@@ -420,7 +420,7 @@ def _signed(coefficients: list[arb]) -> list[arb]:
     return coefficients
 
 
-def _mixed(question: _Question, theta: list[arb], v: list[arb], a: list[arb]) -> arb:
+def _mixed(question: Question, theta: list[arb], v: list[arb], a: list[arb]) -> arb:
     """D^3E[v, v, a] = (D^3(a + v) + D^3(a - v) - 2 D^3(a)) / 6."""
     plus = question.along(theta, [x + y for x, y in zip(a, v, strict=True)], 3)[3]
     minus = question.along(theta, [x - y for x, y in zip(a, v, strict=True)], 3)[3]

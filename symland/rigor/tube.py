@@ -82,11 +82,17 @@ ARCS = 24
 ROUGH_BITS, FINE_BITS = 53, 140
 """Bits with which arcs and nodes are evaluated."""
 
+SLACK = 8
+"""Errors by which zeros are enclosed, in units of those proved: it leaves room for a reader whose bounds are wider."""
+
 MOST_NODES = 160
 """Chebyshev nodes at which a piece is evaluated, at most."""
 
 AIM = 0.5
 """Contraction up to which the tube is widened."""
+
+UNIQUE_AIM = 0.1
+"""The same for the tube in which the curve is the only one; a reader needs no more than 1."""
 
 TAIL = 1e-3
 """Part of the bounds that the interpolation's remainder may take when the nodes are chosen."""
@@ -451,9 +457,9 @@ def prove(spec: LandscapeSpec, piece: Piece, inverses: Sequence[FloatArray]) -> 
         z0 = [bound(d, m, INNER, piece.rho, n) for d, m in zip(defects, steep, strict=True)]
         radius, unique = arb(0), reach
         if whole:
-            if not z0[0] < AIM:
+            if not z0[0] < UNIQUE_AIM / 2:
                 raise Undecided("the approximate inverse is too far off")
-            unique = (((AIM - z0[0]) * reach / (2 * steep[0])).min(reach)).lower()
+            unique = (((UNIQUE_AIM - z0[0]) * reach / (2 * steep[0])).min(reach)).lower()
             radius = (curve_bound(forces, force, INNER, piece.rho) / (1 - AIM)).upper()
             if not radius < unique:
                 raise Undecided(f"the residual is too large: {float(radius):.2g}, {float(unique):.2g}")
@@ -515,7 +521,8 @@ def _turns(piece: Piece, radius: arb, gap: arb) -> list[Zero]:
     slope = slope_table(table)
     rounding = arb(ROUNDING * float(np.abs(table).sum()) * len(table) ** 2)
     error = radius * weight / gap + rounding
-    zeros = simple_zeros(slope, error, 2 * radius * weight / gap**2 + rounding * len(table) ** 2)
+    # Wider by SLACK: the enclosures of a reader may be wider.
+    zeros = simple_zeros(slope, SLACK * error, SLACK * 2 * radius * weight / gap**2 + rounding * len(table) ** 2)
     if zeros is None:
         raise Undecided("a turn of the curve is not proved simple")
     return zeros
@@ -528,7 +535,7 @@ def _breaks(table: FloatArray, deviations: tuple[arb, arb], gap: arb) -> list[Ze
     for deviation, rho in zip(deviations, (1.0, INNER), strict=True):
         size = sum((x * arb(rho) ** k for k, x in enumerate(norms)), arb(0))
         errors.append(size * deviation / (1 - deviation))
-    zeros = simple_zeros(table[:, -1, -1], errors[0], errors[1] / gap)
+    zeros = simple_zeros(table[:, -1, -1], SLACK * errors[0], SLACK * errors[1] / gap)
     if zeros is None:
         raise Undecided("a zero of a block is not proved simple")
     return zeros
