@@ -63,7 +63,7 @@ MOST_DIGITS = 1000
 """Digits of an event that can be asked for."""
 
 RANGE_SLACK = 1e-14
-"""What a range that a tube proves is shorter than proved, in units of ln lambda: for readers that round in another way."""
+"""What a range is written shorter than a tube proves it, in units of ln lambda: readers may round in another way."""
 
 READER = 8
 """How many times wider the ball of an end of such a range may be for a reader."""

@@ -15,7 +15,8 @@ For a piece with the polynomial p(s), its system F(s, y) and g = I - A D_yF, wha
    middle the Hessian has the index that is claimed;
 5. neighbouring pieces of a run: the end of one lies in the tube of the other.
 
-The blocks, the fixed space and the gauge must make up the whole space, and elements that commute must keep them.
+The blocks, the fixed space and the gauge must make up the whole space and be orthogonal. The Hessian keeps the fixed
+space and the gauge. It keeps the blocks too, as every two of them have a symmetry that is 1 on one and -1 on the other.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class _Network(Question):
         need(spec["activation"] != "erf", "the activation is not known here", Verdict.UNDECIDED)
 
     def derivatives(self, theta: Sequence[acb], penalty: acb) -> tuple[list[acb], acb_mat]:
-        """With z = W2 h + c and p = softmax(z): gradient J^T (p - 1_c), Hessian J^T (diag p - p p^T) J + sum e_i z_i''."""
+        """With J = z', p = softmax(z), e = p - 1_c: gradient J^T e, Hessian J^T (diag p - p p^T) J + sum e_i z_i''."""
         n, m, k = self.widths
         w1, w2, b1, b2 = self.weights[0], self.weights[1], self.biases[0], self.biases[1]
         size, count = self.size, len(self.x)
@@ -107,7 +108,7 @@ class _Network(Question):
                 s = sum((theta[w1 + j * n + q] * point[q] for q in range(n)), theta[b1 + j])
                 # An odd function is evaluated where its exponential is small.
                 turn = -1 if self.odd and s.real.mid() > 0 else 1
-                found: Any = self.sigma(acb_series([turn * s, acb(turn)], prec=3))  # type: ignore[arg-type]
+                found: Any = self.sigma(acb_series([turn * s, acb(turn)], prec=3))
                 c = [*(turn * v for v in found.coeffs()), acb(0), acb(0), acb(0)]
                 jets.append((c[0], c[1], 2 * c[2]))
             z = [sum((theta[w2 + i * m + j] * jets[j][0] for j in range(m)), theta[b2 + i]) for i in range(k)]
@@ -783,7 +784,7 @@ def _interval(interval: Any, sheets: list[Sheet], moves: np.ndarray[Any, np.dtyp
 
 
 def _at(sheet: Sheet, mu: float) -> list[arb] | None:
-    """A box of the sheet's point at mu: the curve is below mu at one end of a small interval of s, above at the other."""
+    """A box of the sheet's point at mu: the curve is below mu at one end of an interval of s, above at the other."""
     for piece, first, last in sheet.parts:
         below, above = (first, last)
         ends = [piece.box(arb(s))[1] for s in (below, above)]

@@ -24,7 +24,7 @@ from symland.rigor.tube import Piece, Undecided, prove
 from tests.families.oracle import gradient, hessian, loss
 from tests.families.test_follow import FOLDS, landscape
 
-LOW = "8e-3"
+LOW = "1e-2"
 
 
 @cache
