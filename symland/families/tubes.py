@@ -115,8 +115,8 @@ class Tube:
 
 def _crossing(proof: Proof, low: float, high: float, mu: float) -> arb | None:
     """A ball of s in which the curve reaches mu: its levels at the ends of the ball are on both sides."""
-    rising = float(proof.level(arb(high)).mid()) > float(proof.level(arb(low)).mid())
-    a, b = low, high
+    a, b = min(low, high), max(low, high)
+    rising = float(proof.level(arb(b)).mid()) > float(proof.level(arb(a)).mid())
     for _ in range(200):
         middle = 0.5 * (a + b)
         if not a < middle < b:

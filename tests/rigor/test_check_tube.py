@@ -45,7 +45,10 @@ def short() -> dict[str, Any]:
 
 
 def document() -> dict[str, Any]:
+    """The answer with the branch of the highest fold and the origin alone, and the two highest intervals."""
     answer: dict[str, Any] = json.loads(json.dumps(plain(proved())))
+    answer["branches"] = [answer["branches"][k] for k in (0, 2)]
+    answer["intervals"] = answer["intervals"][-2:]
     return answer
 
 
@@ -148,7 +151,7 @@ def test_what_the_answer_says_must_follow_from_its_tubes(monkeypatch: pytest.Mon
     good = document()
     result = check_diagram(json.dumps(good))
     assert result.verdict is Verdict.CERTIFIED
-    assert "counts of 4 of 4 intervals" in result.reason
+    assert "counts of 2 of 2 intervals" in result.reason
 
     more = document()
     more["intervals"][0]["at_least"][0] += 1
