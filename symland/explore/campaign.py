@@ -23,7 +23,7 @@ from symland.explore.identify import Catalogue, same_level
 from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.squared import descend_squared_gradient
-from symland.explore.starts import StartKind, Wave, displaced, given, random, symmetric
+from symland.explore.starts import StartKind, Wave, displaced, given, joined, random, symmetric
 from symland.landscape.account import Counts
 from symland.records import FloatArray, Outcome, StationaryPoint, read_only
 from symland.symmetry import SymmetryGroup
@@ -243,12 +243,15 @@ def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Ge
     folded = total // 4
     free = total - near - folded
     waves += [(wave, False) for wave in symmetric(kernel, group, rng, folded, top, spaces=2)]
-    for count, squared in ((free - free // 8, False), (free // 8, True)):
+    # Searches of the whole space run together, whatever they began from: the last ones of two waves share their steps.
+    following, descending = list[Wave](), list[Wave]()
+    for count, here in ((free - free // 8, following), (free // 8, descending)):
         if count:
-            waves.append((random(kernel, group, rng, count, top), squared))
-    for count, squared in ((near - near // 4, False), (near // 4, True)):
+            here.append(random(kernel, group, rng, count, top))
+    for count, here in ((near - near // 4, following), (near // 4, descending)):
         if count:
-            waves.append((displaced(kernel, group, rng, count, top, batch.known, batch.tallies), squared))
+            here.append(displaced(kernel, group, rng, count, top, batch.known, batch.tallies))
+    waves += [(joined(here), here is descending) for here in (following, descending) if here]
     return waves
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import BASIN_GRADIENT, FARTHEST, FOLLOWING_STEPS, PATIENCE, STEP_LENGTH
+from symland.machine.spectra import LANES, LARGEST_ORDER, LONE_POINTS, following_steps
 from symland.records import FloatArray
 
 __all__ = ["follow"]
@@ -45,7 +46,6 @@ def follow(
     theta = np.array(start)
     arrived = np.zeros(len(theta), dtype=bool)
     active = np.arange(len(theta))
-    modes = np.arange(theta.shape[1])
     smallest = np.full(len(theta), np.inf)
     halved = np.zeros(len(theta), dtype=np.intp)
     for step in range(steps + 1):
@@ -59,12 +59,27 @@ def follow(
         active, gradient, hessian = active[going], gradient[going], hessian[going]
         if not active.size or step == steps:
             break
-        theta[active] += following_step(gradient, hessian, modes < index[active, None], length)
+        theta[active] += following_step(gradient, hessian, index[active], length)
     return theta, arrived
 
 
-def following_step(gradient: FloatArray, hessian: FloatArray, uphill: NDArray[np.bool_], length: float) -> FloatArray:
-    """One step for each of n points; `uphill` (n, P) marks the modes, by ascending eigenvalue, to climb."""
+def following_step(gradient: FloatArray, hessian: FloatArray, index: NDArray[np.intp], length: float) -> FloatArray:
+    """One step for each of n points, up along the `index` (n,) lowest modes.
+
+    Whole strips of points are compiled; a few points that are left over would cost as much as a strip.
+    """
+    n, order = gradient.shape
+    together = n - n % LANES if n % LANES <= LONE_POINTS else n
+    if not (together and 2 <= order <= LARGEST_ORDER):
+        return _one_by_one(gradient, hessian, index, length)
+    steps = following_steps(gradient[:together], hessian[:together], index[:together], length)
+    if together == n:
+        return steps
+    return np.vstack((steps, _one_by_one(gradient[together:], hessian[together:], index[together:], length)))
+
+
+def _one_by_one(gradient: FloatArray, hessian: FloatArray, index: NDArray[np.intp], length: float) -> FloatArray:
+    uphill = np.arange(gradient.shape[1]) < index[:, None]
     values, vectors = np.linalg.eigh(hessian)
     along = np.einsum("nij,ni->nj", vectors, gradient)
     # |e| (1 + sqrt(1 + 4 g^2/e^2)) = |e| + sqrt(e^2 + 4 g^2), zero only where both vanish.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import BASIN_GRADIENT, FOLLOWING_STEPS, STEP_LENGTH
+from symland.machine.spectra import spectra
 from symland.records import FloatArray
 
 __all__ = ["descend_squared_gradient"]
@@ -39,7 +40,7 @@ def descend_squared_gradient(
     arrived = np.zeros(len(theta), dtype=bool)
     active = np.arange(len(theta))
     _, gradient, hessian = kernel.value_gradient_hessian(theta)
-    values, vectors = np.linalg.eigh(hessian)
+    values, vectors = spectra(hessian)
     scale = np.maximum(np.abs(values).max(axis=1, initial=0.0) ** 2, np.finfo(float).tiny)
     damping = 1e-3 * scale
     for _ in range(steps):
@@ -59,6 +60,6 @@ def descend_squared_gradient(
         theta[active[lower]] = trial[lower]
         gradient = np.where(lower[:, None], new_gradient, gradient)
         if lower.any():
-            values[lower], vectors[lower] = np.linalg.eigh(new_hessian[lower])
+            values[lower], vectors[lower] = spectra(new_hessian[lower])
         damping = damping * np.where(lower, EASIER, HARDER)
     return theta, arrived

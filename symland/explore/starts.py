@@ -27,6 +27,7 @@ __all__ = [
     "displaced",
     "free_space",
     "given",
+    "joined",
     "random",
     "split_nodes",
     "symmetric",
@@ -168,6 +169,17 @@ def displaced(
     own = np.array([known[k].index for k in source])
     index = np.clip(own + rng.integers(-1, 2, size=count), 0, top)
     return Wave(kind=StartKind.DISPLACED, space=space, start=start, index=index, source=source)
+
+
+def joined(waves: Sequence[Wave]) -> Wave:
+    """Waves of one subspace as one, in order; it is of the kind of the last."""
+    return Wave(
+        kind=waves[-1].kind,
+        space=waves[0].space,
+        start=np.vstack([wave.start for wave in waves]),
+        index=np.concatenate([wave.index for wave in waves]),
+        source=np.concatenate([wave.source for wave in waves]),
+    )
 
 
 def zero_extension(small: Layout, large: Layout, theta: FloatArray) -> FloatArray:

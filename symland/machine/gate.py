@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from symland.errors import KernelError
 
-__all__ = ["FLOAT", "INTEGER", "Array", "Entry", "Port", "admit", "fit", "fresh"]
+__all__ = ["FLOAT", "INTEGER", "Array", "Entry", "Port", "admit", "aligned", "fit", "fresh"]
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -135,6 +135,11 @@ def fresh(shape: Shape) -> Array:
     """A new array for a result."""
     room = np.empty(shape)
     return room if room.size < ALIGNED_ENTRIES else _at_cache_line(room.size)[0].reshape(shape)
+
+
+def aligned(shape: Shape) -> Array:
+    """A new array of doubles that starts at a multiple of a cache line, as vectors in memory must."""
+    return _at_cache_line(math.prod(shape))[0].reshape(shape)
 
 
 def _at_cache_line(size: int) -> tuple[Array, int]:
