@@ -67,4 +67,4 @@ class ReportError(SymlandError):
     @classmethod
     def unwritable(cls, path: object, error: OSError) -> ReportError:
         """Name the file, what the system says of it, and where to write instead."""
-        return cls(f"{path}: {error.strerror or error}; give a file in a folder that you may write to")
+        return cls(f"{path}: cannot be written ({error.strerror or error}); give a folder that you may write to")

@@ -217,7 +217,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ReportError(f"{path}: cannot be written ({error.strerror}); choose a path that can") from None
+        raise ReportError.unwritable(path, error) from None
 
 
 def _document(path: Path) -> str:

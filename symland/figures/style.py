@@ -148,5 +148,5 @@ def _save(figure: Figure, path: Path, kind: str) -> Path:
     try:
         figure.savefig(path, metadata=dated)
     except OSError as error:
-        raise ReportError(f"{path} cannot be written ({error.strerror}); give a folder that can be written") from None
+        raise ReportError.unwritable(path, error) from None
     return path

@@ -225,7 +225,7 @@ def write_study(study: Study, folder: str | Path) -> list[Path]:
         try:
             (path / name).write_text(content, encoding="utf-8")
         except OSError as error:
-            raise ReportError(f"{path / name}: {error.strerror}; give a folder that can be written") from None
+            raise ReportError.unwritable(path / name, error) from None
         written.append(path / name)
     groups: dict[tuple[str, float], list[Measured]] = {}
     for cell in study.cells:

@@ -50,7 +50,7 @@ def write_texts(
         try:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise ReportError(f"{path}: cannot be written ({error.strerror}); make room or choose a folder") from None
+            raise ReportError.unwritable(path, error) from None
         written.append(path)
     source = folder / "report.tex"
     written.sort(key=lambda path: path != source)

@@ -20,8 +20,8 @@ PAGE = (ROOT / "docs" / "adding-a-question.md").read_text(encoding="utf-8")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package with the question in it."""
     folder = tmp_path_factory.mktemp("copy")
-    shutil.copytree(ROOT / "symland", folder / "symland", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "proofs", folder / "proofs", ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("symland", "proofs"):
+        shutil.copytree(ROOT / part, folder / part)
     module, listing = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (folder / "symland" / "analysis" / "stiffness.py").write_text(module, encoding="utf-8")
     with (folder / "symland" / "analysis" / "__init__.py").open("a", encoding="utf-8") as file:
