@@ -54,6 +54,9 @@ BISECTION, ROUGH_BISECTION = 1.02, 1.2
 """The largest eps that was proved and the least that failed differ by at most this factor; the second one where there
 are so many inputs that polynomials are linear."""
 
+MOST_ENTRIES = 10**6
+"""Most samples times P^2: beyond, nothing is tried, as one proof would take many minutes."""
+
 READING = 0.9
 """An eps that the independent checker does not accept is multiplied by this, ..."""
 
@@ -78,7 +81,8 @@ def persistence_radius(
     Returns
     -------
     Persistence or None
-        None where nothing is proved for any eps above LEAST_RADIUS: labels that are wrong already, for example.
+        None where nothing is proved for any eps above LEAST_RADIUS, labels that are wrong already for example, and
+        where the problem is larger than MOST_ENTRIES.
 
     Raises
     ------
@@ -103,6 +107,8 @@ def persistence_radii(
                 "moving", f"input {k} of sample {d}", f"write 0 to {spec.n_samples - 1} and 0 to {spec.n_inputs - 1}"
             )
     if certificate.verdict is not Verdict.CERTIFIED or certificate.index is None or not chosen:
+        return None, None
+    if spec.n_samples * spec.n_parameters**2 > MOST_ENTRIES:
         return None, None
     with working_precision(BITS):
         trial = Trial.at(certificate, chosen)

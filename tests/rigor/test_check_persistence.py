@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flint import arb
 
@@ -146,6 +147,23 @@ def test_any_activation_loss_and_depth_is_proved_and_read_again(
     found = persistence_radius(certificate)
     assert found is not None
     assert float(found.radius) > 1e-3
+    assert check_persistence(found.to_json()).verdict is Verdict.CERTIFIED
+
+
+def test_many_inputs_move_together() -> None:
+    # Sixty inputs: the polynomials are linear.
+    draw = np.random.default_rng(2)
+    inputs = [[str(Fraction(int(v), 8)) for v in row] for row in draw.integers(-8, 9, size=(30, 2))]
+    labels = [int(Fraction(a) + Fraction(b) > 0) for a, b in inputs]
+    spec = load_spec("xor", hidden=(1,), penalty="1e-1").with_(data=make_data("many", inputs, labels, True))
+    with working_precision(128):
+        balls = newton_polish(spec, [arb(t) for t in (0.5, 0.5, -0.6, 0.6, 0.0, 0.0, 0.0)], 60)
+        assert balls is not None
+        point = [float(b.mid()) for b in balls]
+    found = persistence_radius(certify(spec, point))
+    assert found is not None
+    assert float(found.radius) > 1e-3
+    assert len(found.branch) == len(found.moving) == 60
     assert check_persistence(found.to_json()).verdict is Verdict.CERTIFIED
 
 
