@@ -15,6 +15,7 @@ from symland.analysis.answer_types.geometry import (
     NearestShare,
     Region,
     Subsample,
+    Training,
 )
 from symland.analysis.question import QUIET, Picture, Question, Setting
 from symland.errors import SpecError
@@ -42,6 +43,18 @@ FACTORS = (0.5, 1.0, 2.0, 4.0)
 
 DRAWS = 200
 """Random subsets."""
+
+STARTS = 8
+"""Random starts of each rule of training."""
+
+STEPS = 200
+"""Of gradient descent."""
+
+RATE = 0.5
+"""Length of a step in units of the gradient."""
+
+SPREAD = 1.0
+"""Standard deviation of parameters at a start."""
 
 GRID = 41
 """Points of a grid along each axis, up to two inputs; 9 above."""
@@ -74,6 +87,7 @@ def look(
         raise SpecError.at("--level", f"{options.level} is out of range", "write a number between 0 and 1/2")
     if options.seed < 0:
         raise SpecError.at("--seed", f"{options.seed} is negative", "write 0 or more")
+    trained = () if options.train is None else _train(spec, options.train, options.seed)
     network = read_network(spec, theta)
     box = _box(spec, options.box)
     found = arrange(network.hyperplanes, network.n_inputs)
@@ -146,8 +160,52 @@ def look(
         blocks={name: float(norms.mean()) for name, norms in gradients.blocks.items()},
         slopes=(float(gradients.slopes.min()), float(gradients.slopes.mean()), float(gradients.slopes.max())),
         subsample=tuple(kept),
+        training=trained,
         verdict=Verdict.CERTIFIED if settled else Verdict.UNDECIDED,
     )
+
+
+def _train(spec: LandscapeSpec, text: str, seed: int) -> tuple[Training, ...]:
+    """Each rule from the same starts."""
+    import numpy as np
+
+    from symland.analysis.regions.gradients import Classifier
+    from symland.analysis.regions.network import read_network
+    from symland.analysis.regions.training import RULES, train
+
+    share = parse_exact(text, "--train")
+    need_float64(share, "--train")
+    if not 0 < share <= 1:
+        raise SpecError.at("--train", f"{text} is no share of the samples", 'write a number up to 1, such as "0.2"')
+    samples = np.array([[float(c) for c in x] for x in spec.data.inputs])
+    runs: dict[str, list[Any]] = {rule: [] for rule in RULES}
+    for child in np.random.SeedSequence(seed).spawn(STARTS):
+        rng = np.random.default_rng(child)
+        theta = SPREAD * rng.standard_normal(spec.n_parameters)
+        start = Classifier(read_network(spec, theta), logistic=spec.n_outputs == 1)
+        for rule in RULES:
+            runs[rule].append(
+                train(start, samples, spec.data.labels, rule, float(share), rng, steps=STEPS, rate=RATE, bias=spec.bias)
+            )
+    budget = STEPS * min(group[0].cost for group in runs.values())
+    found = []
+    for rule, group in runs.items():
+        losses, right = [run.losses[-1] for run in group], [run.accuracy for run in group]
+        found.append(
+            Training(
+                rule=rule,
+                share=1.0 if rule == "all" else float(share),
+                cost=group[0].cost / runs["all"][0].cost,
+                loss=float(np.mean(losses)),
+                loss_error=float(np.std(losses, ddof=1) / np.sqrt(STARTS)),
+                loss_at_equal_cost=float(np.mean([run.loss_at(budget) for run in group])),
+                accuracy=float(np.mean(right)),
+                accuracy_error=float(np.std(right, ddof=1) / np.sqrt(STARTS)),
+                departure=float(np.mean([run.departure for run in group])),
+                starts=STARTS,
+            )
+        )
+    return tuple(found)
 
 
 def _cutting(hyperplanes: Sequence[Any], centres: Sequence[Sequence[Fraction]]) -> list[int]:
@@ -259,7 +317,34 @@ class _Geometry(Question[GeometryOptions, Geometry]):
                 for s in answer.subsample
             ),
         )
-        return regions, cells, kept
+        if not answer.training:
+            return regions, cells, kept
+        trained = Table(
+            name="geometry-training",
+            title="Training on a share of the samples, by rule of choice",
+            columns=(
+                Column(name="rule"),
+                Column(name="share", digits=3),
+                Column(name="cost", digits=3),
+                Column(name="loss", digits=4),
+                Column(name="at equal cost", digits=4),
+                Column(name="accuracy", digits=4),
+                Column(name="departure", digits=3),
+            ),
+            rows=tuple(
+                (
+                    t.rule,
+                    t.share,
+                    t.cost,
+                    Sampled(value=t.loss, error=t.loss_error, ess=t.starts),
+                    t.loss_at_equal_cost,
+                    Sampled(value=t.accuracy, error=t.accuracy_error, ess=t.starts),
+                    t.departure,
+                )
+                for t in answer.training
+            ),
+        )
+        return regions, cells, kept, trained
 
     def figures(self, answer: Geometry, landscape: Landscape) -> Mapping[str, Picture]:
         if answer.inputs != 2 or answer.number is None:

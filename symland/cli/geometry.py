@@ -39,6 +39,9 @@ def geometry(
     ] = None,
     level: Annotated[str, Parameter(help="a: a probability above 1 - a is confident.")] = "0.1",
     seed: Annotated[int, Parameter(help="Of random subsets.")] = 0,
+    train: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="Also train anew on this share of samples, by each rule.")
+    ] = None,
     scale_law: Annotated[bool, Parameter(negative="", help="Print the law of weight scale and density.")] = False,
     penalty: Annotated[
         list[str] | None,
@@ -61,7 +64,7 @@ def geometry(
     from symland.analysis.answer_types.geometry import GeometryOptions
     from symland.analysis.geometry import QUESTION, look
 
-    options = GeometryOptions(number=number, box=box, level=level, seed=seed)
+    options = GeometryOptions(number=number, box=box, level=level, seed=seed, train=train)
     if point is not None:
         spec, theta = _read(point)
         return print_answer(QUESTION, look(spec, theta, options), json)

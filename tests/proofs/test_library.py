@@ -40,7 +40,7 @@ STATEMENTS = {
     "T6-splitting", "T6-deciding-matrix", "T6-penalty-forbids", "T6-rescaled-penalty", "T6-linear-circle",
     "T6-constant-nodes", "T6-compatible",
     "T7-counting", "T7-penalised", "T7-Morse", "T8-entropy", "T8-no-gain", "T9-origin-alone", "T9-xor",
-    "T10-enumeration", "T11-condensation",
+    "T10-enumeration", "T11-condensation", "T13-cells", "T13-weight-scale",
 }  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def test_a_statement_says_what_it_speaks_of_and_nothing_that_was_only_computed(i
 def test_the_order_of_the_theorems_is_that_of_their_numbers():
     numbers = [int(re.match(r"T(\d+)", identifier)[1]) for identifier in THEOREMS]
     assert numbers == sorted(numbers)
-    assert (numbers[0], numbers[-1]) == (1, 11)
+    assert (numbers[0], numbers[-1]) == (1, 13)
 
 
 FAULTS = [
@@ -175,6 +175,9 @@ FAULTS = [
     ("t10_enumeration.py", "TWIST = sp.Rational(44775", "TWIST = sp.Rational(44774"),
     ("t10_enumeration.py", "rules=((h11, (v1 - P2 * h12) / P1)", "rules=((h11, (v1 + P2 * h12) / P1)"),
     ("t10_enumeration.py", "penalty * (v**2 / 2", "penalty * (v**2"),
+    ("t13_geometry.py", "cells(nodes - 1, inputs) + cells(nodes - 1, inputs - 1)", "2 * cells(nodes - 1, inputs)"),
+    ("t13_geometry.py", "right=-t / (1 + sp.exp(k * t))", "right=-t / (1 + sp.exp(-k * t))"),
+    ("t13_geometry.py", "k_law_cubed = rho * whole", "k_law_cubed = 2 * rho * whole"),
     (
         "t1_symmetries.py",
         'labels", arguments=(plusminus, xor), value=4',

@@ -21,6 +21,7 @@ __all__ = [
     "NearestShare",
     "Region",
     "Subsample",
+    "Training",
 ]
 
 
@@ -112,6 +113,40 @@ class Subsample(msgspec.Struct, frozen=True, kw_only=True):
     bias: float | None
 
 
+class Training(msgspec.Struct, frozen=True, kw_only=True):
+    """Gradient descent with samples chosen by one rule; means over random starts with their standard errors.
+
+    Attributes
+    ----------
+    rule : str
+        "all", "random", "confidence" or "gradient".
+    share : float
+        Of the samples, at each step.
+    cost : float
+        Of a whole run, that of "all" being 1: forward and backward passes, with those that only rank samples.
+    loss, loss_error : float
+        After the same number of steps: the mean cross-entropy over all samples.
+    loss_at_equal_cost : float
+        When each rule has spent what the cheapest one spends.
+    accuracy, accuracy_error : float
+        On the samples themselves.
+    departure : float
+        Mean over steps of |mean of the chosen - mean of all| / |mean of all|; noise for "random", bias for others.
+    starts : int
+    """
+
+    rule: str
+    share: float
+    cost: float
+    loss: float
+    loss_error: float
+    loss_at_equal_cost: float
+    accuracy: float
+    accuracy_error: float
+    departure: float
+    starts: int
+
+
 class Geometry(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "class"}):
     """The geometry of one network.
 
@@ -144,6 +179,8 @@ class Geometry(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "cla
     slopes : (least, mean, largest)
         Over samples: the product over hidden layers of the largest |sigma'|.
     subsample : tuple of Subsample
+    training : tuple of Training
+        Empty where no share was asked for.
     verdict : Verdict
         CERTIFIED where the components of every label are counted.
     """
@@ -166,6 +203,7 @@ class Geometry(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "cla
     blocks: dict[str, float]
     slopes: tuple[float, float, float]
     subsample: tuple[Subsample, ...]
+    training: tuple[Training, ...] = ()
     verdict: Verdict
 
 
@@ -177,3 +215,4 @@ class GeometryOptions:
     box: Annotated[str | None, 'Box of inputs, "low,high" for all axes or "low,high;low,high"; around the data.'] = None
     level: Annotated[str, "a: a probability above 1 - a is confident."] = "0.1"
     seed: Annotated[int, "Of random subsets."] = 0
+    train: Annotated[str | None, "Train anew on this share of the samples by each rule of choice; slower."] = None

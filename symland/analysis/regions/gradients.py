@@ -33,12 +33,15 @@ class SampleGradients:
         prod_l max_j |sigma'(s_lj)|: what the hidden layers let through at most.
     margin : (D,)
         Of the two largest logits: the nearness to a boundary.
+    loss : float
+        Mean cross-entropy.
     """
 
     rows: FloatArray
     blocks: dict[str, FloatArray]
     slopes: FloatArray
     margin: FloatArray
+    loss: float
 
     @property
     def norms(self) -> FloatArray:
@@ -83,6 +86,8 @@ class Classifier:
         """Backpropagation of each sample by itself."""
         values, slopes, logits = self._forward(x)
         delta = _softmax(logits)
+        top = logits.max(axis=1)
+        losses = top + np.log(np.exp(logits - top[:, None]).sum(axis=1)) - logits[np.arange(len(x)), list(labels)]
         delta[np.arange(len(x)), list(labels)] -= 1
         delta = delta[:, self._first :]
         weights = [*self._weights[:-1], self._weights[-1][self._first :]]
@@ -105,7 +110,21 @@ class Classifier:
             blocks=blocks,
             slopes=through,
             margin=ordered[:, -1] - ordered[:, -2],
+            loss=float(losses.mean()),
         )
+
+    def moved(self, step: FloatArray, bias: bool = True) -> Classifier:
+        """The classifier whose parameters are moved by a step (P',), in the order of `SampleGradients.rows`."""
+        other = Classifier.__new__(Classifier)
+        other._activation, other._first = self._activation, self._first
+        other._weights, other._biases = [w.copy() for w in self._weights], [b.copy() for b in self._biases]
+        place = 0
+        for group in (other._weights, other._biases)[: 1 + bias]:
+            for layer, block in enumerate(group):
+                part = block[self._first :] if layer == len(group) - 1 else block
+                part += step[place : place + part.size].reshape(part.shape)
+                place += part.size
+        return other
 
 
 def _softmax(logits: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from symland.analysis.regions.arrangement import Hyperplane, arrange
 from symland.analysis.regions.gradients import Classifier, gradient_share
 from symland.analysis.regions.network import read_network
 from symland.analysis.regions.scale_law import scale_law, slope
+from symland.analysis.regions.training import train
 from symland.cli import _status
 from symland.datasets import make_data
 from symland.program.balls import working_precision
@@ -181,6 +182,33 @@ def test_the_law_is_that_of_quadrature(penalty, figure):
     assert float(slope(Fraction(40), Fraction(1, 2)).mid()) == pytest.approx(-(np.pi**2) / (12 * 1600), rel=1e-12)
 
 
+def test_training_on_all_samples_is_gradient_descent_and_choices_cost_what_they_look_at():
+    spec = builtin("xor").with_(hidden=(2,), penalty="0")
+    theta = np.random.default_rng(3).normal(size=spec.n_parameters)
+    x, labels = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
+    start = Classifier(read_network(spec, theta))
+
+    def loss(t):
+        w1, w2, b, c = t[:4].reshape(2, 2), t[4:8].reshape(2, 2), t[8:10], t[10:]
+        z = np.tanh(x @ w1.T + b) @ w2.T + c
+        return np.mean(np.log(np.exp(z).sum(axis=1)) - z[range(4), labels])
+
+    plain = theta.copy()
+    for _ in range(3):
+        steps = np.eye(plain.size) * 1e-5
+        plain = plain - 0.5 * np.array([(loss(plain + e) - loss(plain - e)) / 2e-5 for e in steps])
+    runs = {
+        rule: train(start, x, labels, rule, 0.5, np.random.default_rng(0), steps=3, rate=0.5)
+        for rule in ("all", "random", "confidence", "gradient")
+    }
+    assert runs["all"].losses[[0, -1]] == pytest.approx([loss(theta), loss(plain)], abs=1e-8)
+    assert [run.cost for run in runs.values()] == [12, 6, 8, 12]
+    assert runs["all"].departure == 0 < min(runs[rule].departure for rule in ("random", "confidence", "gradient"))
+    for rule in ("random", "confidence", "gradient"):
+        whole = train(start, x, labels, rule, 1.0, np.random.default_rng(0), steps=3, rate=0.5)
+        assert whole.losses == pytest.approx(runs["all"].losses, abs=1e-12)
+
+
 def saved(tmp_path, spec, theta):
     path = tmp_path / "point.json"
     path.write_text(json.dumps({"spec": spec.canonical(), "theta": theta}))
@@ -213,5 +241,7 @@ def test_bad_input_is_one_line(tmp_path, capsys):
         assert error.count("\n") == 1
     assert _status(["geometry", saved(tmp_path, seven, [0.0] * seven.n_parameters)]) == 2
     assert "at most 6" in capsys.readouterr().err
+    assert _status(["geometry", saved(tmp_path, spec, theta), "--train", "2"]) == 2
+    assert "share" in capsys.readouterr().err
     assert _status(["geometry", saved(tmp_path, spec, theta), "--box", "2,1"]) == 2
     assert "low end" in capsys.readouterr().err
