@@ -15,6 +15,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 html_theme = "furo"
 exclude_patterns = ["_build"]
+suppress_warnings = ["misc.highlighting_failure"]  # Pygments has no CSV
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 napoleon_use_rtype = False
