@@ -40,7 +40,7 @@ STATEMENTS = {
     "T6-splitting", "T6-deciding-matrix", "T6-penalty-forbids", "T6-rescaled-penalty", "T6-linear-circle",
     "T6-constant-nodes", "T6-compatible",
     "T7-counting", "T7-penalised", "T7-Morse", "T8-entropy", "T8-no-gain", "T9-origin-alone", "T9-xor",
-    "T10-enumeration", "T11-condensation", "T13-cells", "T13-weight-scale",
+    "T10-enumeration", "T11-condensation", "T12-slabs", "T13-cells", "T13-weight-scale",
 }  # fmt: skip
 
 

@@ -1,0 +1,133 @@
+"""T12: what a box search says where the penalty is an interval, and how the points in a region are counted.
+
+One sample, one node and one component of U and x stand for any number: every sum is linear in each of its terms. In the
+reduction A is the equation along the softest direction and B the others, of which one stands for any number; both are
+expanded to second order about a point.
+"""
+
+import sympy as sp
+
+from symland.theorems import Identity, Step, Theorem, at, partial
+
+P, ell, rate, kappa = sp.symbols("P ell r kappa", positive=True)
+U, v, x, gamma = sp.symbols("U v x gamma")
+q = rate * sp.exp(ell) * P
+margin = sp.log((1 - q) / q)
+
+pull = kappa / (1 + sp.exp(v * sp.tanh(U * x) + gamma))
+equations = (
+    2 * U - v * pull * (1 - sp.tanh(U * x) ** 2) * x,
+    v - pull * sp.tanh(U * x),
+    gamma - pull,
+)
+
+X, Y, t, u = sp.symbols("X Y t u")
+a1, a2, a11, a12, a22 = sp.symbols("a_1 a_2 a_11 a_12 a_22")
+b1, b2, b11, b12, b22 = sp.symbols("b_1 b_2 b_11 b_12 b_22")
+f, h, c = sp.symbols("f h c")
+
+
+def second(linear, square, cross, other):
+    return linear[0] * X + linear[1] * Y + (square * X**2 + 2 * cross * X * Y + other * Y**2) / 2
+
+
+A, B = second((a1, a2), a11, a12, a22), second((b1, b2), b11, b12, b22)
+slope = -b1 / b2
+bend = -(b11 + 2 * b12 * slope + b22 * slope**2) / b2
+curve = {Y: slope * X + bend * X**2 / 2}
+left = -a2 / b2
+along, beside = at(A, curve), at(B, curve)
+
+THEOREM = Theorem(
+    identifier="T12-slabs",
+    title="Stationary points for every penalty of an interval",
+    setting=(
+        r"The network of T10-enumeration, and a slab: a closed interval $[\lambda_1, \lambda_2]$ of penalties, or "
+        r"of $\kappa = 1/(\lambda D)$. $z$ stands for all $U_j$, $v_j$ and $\gamma$, and $F(z, \kappa) = A z - "
+        r"\kappa g(z)$ for the left sides of its equations (a). In coordinates $(x, y)$ of a box, $G = (G_x, G_y)$"
+        r" are invertible linear combinations of $F$. $\ell = \ln(\lambda/\lambda_0)$ with $\lambda_0$ inside the "
+        r"slab."
+    ),
+    conclusion=(
+        r"(a) Given $P$, the equations of a node do not contain $\lambda$. With $q = s P\lambda D$ and $\Delta = s"
+        r" \ln((1 - q)/q)$: $\partial\Delta/\partial\ell = -s/(1 - q)$ and $\partial\Delta/\partial P = -1/(sP(1 -"
+        r" q))$; and $\kappa q = sP$. So a box that closes with $\lambda$ an interval holds no stationary point "
+        r"for any $\lambda$ of it. (b) $F$ is affine in $\kappa$. (c) Let $G_y(x, \cdot, \kappa)$ have exactly one"
+        r" zero $y(x, \kappa)$ in the box for all $x$ and $\kappa$, with $\partial G_y/\partial y$ nonsingular. "
+        r"Then $g(x, \kappa) = G_x(x, y(x, \kappa), \kappa)$ has the derivatives $g_x = (1, l)\,\partial_x G$, "
+        r"$g_\kappa = (1, l)\,\partial_\kappa G$ and $g_{xx} = (1, l)\,G''[T, T]$ with $l = -\partial_y "
+        r"G_x(\partial_y G_y)^{-1}$ and $T = (1, \partial_x y)$. (d) If $g_x$ has one sign and $g$ opposite signs "
+        r"at the ends of $x$, the box holds exactly one stationary point for each $\kappa$, and it is not "
+        r"degenerate. (e) If $g_\kappa$ has one sign, $g$ falls, then bends upward, then rises in $x$, and is "
+        r"positive at both ends (or all reversed), and one stationary point of the box at $\kappa^*$ is "
+        r"degenerate, then the box holds two stationary points, neither degenerate, on one side of $\kappa^*$ and "
+        r"none on the other. (f) The index of a stationary point is that of $\partial_y G_y$ as a form, and one "
+        r"more where the form's rest, $g_x$, is negative. (g) Two branches that are not degenerate in the slab, "
+        r"each alone in its box, are one up to a symmetry for all $\lambda$ of the slab or for none; so the number"
+        r" of copies is constant."
+    ),
+    rests_on=(
+        "T10-enumeration",
+        "T3-eigenvalue",
+        "Krawczyk's theorem",
+        "the implicit function theorem",
+        "the intermediate value theorem",
+        "Sylvester's law of inertia",
+        "an interval is connected",
+    ),
+    source="this package",
+    steps=(
+        Step(
+            name="motion with the penalty",
+            claim=(
+                r"With $s = 1$ and $q = r e^\ell P$: the logit moves with $\ell$ by $-1/(1 - q)$ and with $P$ by "
+                r"$-1/(P(1 - q))$, and $q/(r e^\ell) = P$ has no $\lambda$."
+            ),
+            obligations=(
+                Identity(left=partial(margin, ell), right=-1 / (1 - q)),
+                Identity(left=partial(margin, P), right=-1 / (P * (1 - q))),
+                Identity(left=q / (rate * sp.exp(ell)), right=P),
+            ),
+        ),
+        Step(
+            name="affine in kappa",
+            claim=r"$P$ is $\kappa$ times a function of $z$, so the second derivatives of $F$ by $\kappa$ vanish.",
+            obligations=tuple(Identity(left=partial(e, kappa, kappa)) for e in equations),
+        ),
+        Step(
+            name="the curve",
+            claim=(
+                r"Along $y = tX + uX^2/2$ with $t = -b_1/b_2$ and $u = -(b_{11} + 2 b_{12}t + b_{22}t^2)/b_2$ the "
+                r"equation $B = 0$ holds to second order."
+            ),
+            obligations=(
+                Identity(left=at(partial(beside, X), {X: 0})),
+                Identity(left=at(partial(beside, X, X), {X: 0})),
+            ),
+        ),
+        Step(
+            name="the reduced equation",
+            claim=(
+                r"Along it $A$ has the derivatives $a_1 + l b_1$ and $(1, l)$ times the second derivatives of $(A, B)$ "
+                r"along $(1, t)$, with $l = -a_2/b_2$."
+            ),
+            obligations=(
+                Identity(left=at(partial(along, X), {X: 0}), right=a1 + left * b1),
+                Identity(
+                    left=at(partial(along, X, X), {X: 0}),
+                    right=a11 + 2 * a12 * slope + a22 * slope**2 + left * (b11 + 2 * b12 * slope + b22 * slope**2),
+                ),
+            ),
+        ),
+        Step(
+            name="index",
+            claim=r"$f X^2 + 2 h X Y + c Y^2 = (f - h^2/c) X^2 + c\,(Y + h X/c)^2$: the form splits as in (f).",
+            obligations=(
+                Identity(
+                    left=f * X**2 + 2 * h * X * Y + c * Y**2,
+                    right=(f - h**2 / c) * X**2 + c * (Y + h * X / c) ** 2,
+                ),
+            ),
+        ),
+    ),
+)
