@@ -133,7 +133,8 @@ def _improvement(turned: arb_mat) -> tuple[arb_mat, arb_mat]:
     p, rows = turned.nrows(), turned.tolist()
     values = [rows[i][i] for i in range(p)]
     top = _norm([x] for i, row in enumerate(rows) for j, x in enumerate(row) if i != j)
-    order = sorted(range(p), key=lambda i: float(values[i]))
+    # The values are exact, and must be told apart exactly: two that are equal may not stand in two groups.
+    order = sorted(range(p), key=values.__getitem__)
     groups = [[order[0]]]
     for i, j in pairwise(order):
         if abs(values[j] - values[i]) > CLOSE * top:

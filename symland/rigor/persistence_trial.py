@@ -48,7 +48,8 @@ from symland.rigor.inertia import congruence_index, eigenvectors
 from symland.rigor.krawczyk import gradient_program, hessian_over
 from symland.rigor.matrices import approximate_inverse
 from symland.rigor.persistence_record import Persistence
-from symland.spec import LandscapeSpec, Loss, Penalised
+from symland.spec import LandscapeSpec, Penalised
+from symland.symbolic.losses import LOSSES
 
 __all__ = ["Trial", "fixed_point"]
 
@@ -382,7 +383,7 @@ def _contrast(spec: LandscapeSpec) -> FloatArray:
     """C: the projection that takes the mean over the outputs away from the last layer; I for other losses."""
     size = spec.n_parameters
     found = np.eye(size)
-    if spec.loss is not Loss.SOFTMAX:
+    if not LOSSES[spec.loss].shift_invariant:
         return found
     top = max(block.layer for block in spec.layout.blocks)
     for block in spec.layout.blocks:

@@ -16,6 +16,7 @@ import symland
 from symland.kernels.rounding import Rounded, RoundingAlgebra
 from symland.program.algebra import Algebra
 from symland.program.balls import BallAlgebra
+from symland.program.complex_balls import ComplexBallAlgebra
 from symland.program.digits import DigitsAlgebra
 from symland.program.dual import DualAlgebra
 from symland.program.expressions import ExpressionAlgebra
@@ -24,6 +25,7 @@ from symland.program.identity import PRIME, FieldAlgebra
 from symland.program.ir import PRIMITIVES, Instruction
 from symland.program.slopes import SlopeAlgebra
 from symland.program.taylor import TaylorAlgebra
+from symland.program.taylor_model import Monomials, TaylorModelAlgebra
 from symland.symbolic.functions import standard
 
 ARGUMENTS = (Fraction(3, 8), Fraction(-5, 4), Fraction(7, 4))
@@ -54,6 +56,8 @@ ALGEBRAS: dict[str, tuple[Algebra[Any], Callable[[Any], float]]] = {
     "dual numbers": (DualAlgebra(NumpyAlgebra()), lambda x: float(x.a)),
     "Taylor polynomials": (TaylorAlgebra(), lambda x: float(x.a)),
     "rounded balls": (RoundingAlgebra(), lambda x: float(x.ball)),
+    "complex balls": (ComplexBallAlgebra(), lambda x: float(x.real)),
+    "Taylor models": (TaylorModelAlgebra(Monomials(1, 1, 2)), lambda x: x.value),
 }
 
 
