@@ -23,7 +23,7 @@ from symland.figures import save_figure
 SETTINGS = {
     # hidden layers, penalty, training samples, starts, sigma, temperature
     "iris": ((6, 4), "1e-5", 45, 120, "0.05", "0.01"),
-    "digits": ((10, 10), "1e-4", 600, 20, "0.02", "0.1"),
+    "digits": ((10, 10), "1e-4", 400, 16, "0.02", "0.1"),
 }
 
 
