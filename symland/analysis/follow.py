@@ -56,7 +56,7 @@ class _Follow(Question[FollowOptions, Follow]):
         if answer.events:
             text += f", and above {answer.parameter} = {float(answer.events[0].value):.10g} the classes by index are "
             text += " ".join(map(str, whole.counts))
-        return f"{text}. {_monotone(answer)}{_persisting(answer)}"
+        return f"{text}. {_monotone(answer)}{_first(answer)}{_persisting(answer)}"
 
     def tables(self, answer: Follow) -> tuple[Table, ...]:
         tubes = any(b.pieces for b in answer.branches)
@@ -162,6 +162,17 @@ _SHOWN = 17
 
 def _pair(tie: Maxwell) -> str:
     return " and ".join(str(m.branch) for m in tie.classes)
+
+
+def _first(answer: Follow) -> str:
+    """Which classes meet first as the data move away from the given ones."""
+    if answer.parameter != "t" or not answer.events:
+        return ""
+    event = min(answer.events, key=lambda e: float(e.value))
+    branches = sorted({m.branch for m in event.classes})
+    met = sorted({n for b in branches for n in answer.branches[b].classes})
+    whose = f" on the branches of classes {', '.join(map(str, met))}" if met else ""
+    return f" The first event from t = {answer.low} is a {event.kind} at {float(event.value):.10g}{whose}."
 
 
 def _persisting(answer: Follow) -> str:

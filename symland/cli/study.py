@@ -1,4 +1,4 @@
-"""`symland study`: a grid of landscapes over widths, penalties, data sets and shares of wrong labels."""
+"""`symland study`: a grid of landscapes over widths, penalties, data sets, wrong labels, and positions of an input."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ def study(
     flip: Annotated[
         str | None, Parameter(allow_leading_hyphen=True, help="Shares of wrong labels, such as 0,0.1,1.")
     ] = None,
+    move: Annotated[
+        str | None,
+        Parameter(help="Positions of one input, ROW,COLUMN=FIRST..LAST:COUNT such as 3,0=0..1:11, counted from 0."),
+    ] = None,
     seed: Annotated[int, Parameter(help="Makes searches and wrong labels repeatable.")] = 0,
     test: Annotated[
         Path | None, Parameter(help="A CSV file of test data, for the AUC of the minima; the training data's columns.")
@@ -46,10 +50,11 @@ def study(
 ) -> int:
     """Explore a grid of landscapes, and tabulate and draw how the stationary points grow.
 
-    A run that was cut off goes on where it was. Exit status 1 when a Morse sum is not 1, a search ended before its
-    rules were met, or cells are not done.
+    A run that was cut off says what each cell has so far, and goes on where it was. Exit status 1 when a Morse sum is
+    not 1, a search ended before its rules were met, or cells are not done.
 
-    Example: `symland study xor --hidden 1..3 --penalty 1e-1,1e-2,1e-3 -o grid`
+    Example: `symland study xor --hidden 1..3 --penalty 1e-1,1e-2,1e-3 -o grid`, and
+    `symland study xor --hidden 1 --move 3,0=0..1:11 -o moved`
     """
     from symland.codec import plain
     from symland.explore import DEFAULT_RULES, parse_duration, parse_rules
@@ -62,7 +67,7 @@ def study(
         raise ExplorationError(f"--searches: {searches}; write 1 or more")
     rules = DEFAULT_RULES if until is None else until
     parse_rules(rules)
-    grid = Grid.of(load_spec(spec), hidden=hidden, penalty=penalty, inputs=inputs, flip=flip, seed=seed)
+    grid = Grid.of(load_spec(spec), hidden=hidden, penalty=penalty, inputs=inputs, flip=flip, move=move, seed=seed)
     seconds = None if budget is None else parse_duration(budget)
     scorer = None if test is None else auc_scorer(grid, test)
     progress = Progress()
@@ -84,8 +89,11 @@ def study(
     if json:
         print_json({"schema": "symland-study/1", **plain(found)})
     else:
-        table = study_table(found)
-        print_table(table.title, table.heads, table.texts())
+        for table in (
+            *([study_table(found)] if found.cells else []),
+            *([study_table(found, found.unfinished)] if found.unfinished else []),
+        ):
+            print_table(table.title, table.heads, table.texts())
         for path in files:
             say(str(path))
     faults = [
@@ -93,7 +101,10 @@ def study(
     ]
     faults += [f"{cell.file}: the rules for stopping are not met" for cell in found.cells if not cell.satisfied]
     if len(found.cells) < found.total:
-        faults.append(f"{found.total - len(found.cells)} cells are not done; the same command goes on with them")
+        faults.append(
+            f"{found.total - len(found.cells)} of {found.total} cells are not done. What was found is kept: the same "
+            "command goes on, or another folder with rules that are met sooner, such as --until 'coverage 0.9'"
+        )
     for fault in faults:
         say(fault)
     return OPEN if faults else 0

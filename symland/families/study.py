@@ -1,8 +1,8 @@
-"""A study: landscapes on a grid of widths, penalties, data sets and shares of wrong labels.
+"""A study: landscapes on a grid of widths, penalties, data sets, shares of wrong labels, and positions of one input.
 
 Every cell has fixed neighbours whose points are tried first: the next narrower width (zero extension, T5, and split
-nodes, T6) and the next larger penalty. They depend on the grid alone, so the lists depend neither on the order in which
-the user wrote the grid nor on where a run was cut off.
+nodes, T6), the next larger penalty and the position before. They depend on the grid alone, so the lists depend neither
+on the order in which the user wrote the grid nor on where a run was cut off.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from symland.datasets import BUILTIN_DATA, Dataset, builtin_data
 from symland.errors import SpecError
 from symland.exact import exact_text, parse_exact
+from symland.families.positions import Positions, parse_positions
 from symland.spec import LandscapeSpec
 from symland.tables import Column, Table
 
@@ -104,13 +105,14 @@ def flipped(spec: LandscapeSpec, share: Fraction, seed: int) -> LandscapeSpec:
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Place:
-    """Where a cell stands: number of the data set, share of wrong labels, width, and the penalty with its sign changed.
+    """Where a cell stands: number of the data set, share of wrong labels, number of the position, width, -penalty.
 
     Places sort into the order in which cells are run: from narrow to wide, and from large penalties to small.
     """
 
     data: int
     flip: Fraction
+    position: int
     hidden: int
     minus_penalty: Fraction
 
@@ -136,6 +138,8 @@ class Grid:
     flips : tuple of Fraction
         Ascending.
     seed : int
+    positions : Positions or None
+        Of one input that moves.
     """
 
     base: LandscapeSpec
@@ -144,6 +148,7 @@ class Grid:
     penalties: tuple[Fraction, ...]
     flips: tuple[Fraction, ...] = (Fraction(0),)
     seed: int = 0
+    positions: Positions | None = None
 
     @classmethod
     def of(
@@ -154,9 +159,12 @@ class Grid:
         penalty: str | None = None,
         inputs: str | None = None,
         flip: str | None = None,
+        move: str | None = None,
         seed: int = 0,
     ) -> Grid:
-        """A grid from texts such as "1..4", "1e-1,1e-2", "xor,xor-pm" and "0,0.1"; what is not given stays as it is.
+        """A grid from texts such as "1..4", "1e-1,1e-2", "xor,xor-pm", "0,0.1" and "3,0=0..1:11".
+
+        What is not given stays as it is.
 
         Raises
         ------
@@ -174,20 +182,31 @@ class Grid:
             penalties=tuple(sorted(set(penalties), reverse=True)),
             flips=(Fraction(0),) if flip is None else parse_shares(flip),
             seed=seed,
+            positions=None if move is None else parse_positions(move),
         )
-        count = len(grid.inputs) * len(grid.widths) * len(grid.penalties) * len(grid.flips)
+        if grid.positions is not None:
+            for data in grid.inputs:
+                grid.positions.need(data)
+        count = len(grid.inputs) * len(grid.widths) * len(grid.penalties) * len(grid.flips) * grid.n_positions
         if count > MOST_CELLS:
             raise SpecError.at("--hidden", f"a grid of {count} cells", f"ask for at most {MOST_CELLS}")
         for place in grid.places():
             grid.spec(place)
         return grid
 
+    @property
+    def n_positions(self) -> int:
+        """Positions of the input that moves; 1 where none does."""
+        return 1 if self.positions is None else len(self.positions.values)
+
     def places(self) -> tuple[Place, ...]:
         """All cells, in the order in which they are run."""
         return tuple(
             sorted(
-                Place(data=d, flip=flip, hidden=width, minus_penalty=-penalty)
-                for d, flip, width, penalty in product(range(len(self.inputs)), self.flips, self.widths, self.penalties)
+                Place(data=d, flip=flip, position=position, hidden=width, minus_penalty=-penalty)
+                for d, flip, position, width, penalty in product(
+                    range(len(self.inputs)), self.flips, range(self.n_positions), self.widths, self.penalties
+                )
             )
         )
 
@@ -195,18 +214,22 @@ class Grid:
         """The question of a cell."""
         data = self.inputs[place.data]
         outputs = self.base.outputs if data is self.base.data else 0
+        if self.positions is not None:
+            data = self.positions.moved(data, place.position)
         clean = self.base.with_(
             name=data.name, data=data, outputs=outputs, hidden=(place.hidden,), penalty=place.penalty
         )
         return flipped(clean, place.flip, self.seed)
 
     def neighbours(self, place: Place) -> tuple[Place, ...]:
-        """The cells whose points are tried first: of the next narrower width, and of the next larger penalty."""
+        """The cells tried first: of the next narrower width, the next larger penalty, and the position before."""
         out = []
         if (column := self.widths.index(place.hidden)) > 0:
             out.append(replace(place, hidden=self.widths[column - 1]))
         if (row := self.penalties.index(place.penalty)) > 0:
             out.append(replace(place, minus_penalty=-self.penalties[row - 1]))
+        if place.position > 0:
+            out.append(replace(place, position=place.position - 1))
         return tuple(out)
 
     def name(self, place: Place) -> str:
@@ -216,6 +239,8 @@ class Grid:
         parts.append(f"l{plain_text(place.penalty).replace('/', 'over')}")
         if len(self.flips) > 1 or place.flip:
             parts.append(f"f{plain_text(place.flip).replace('/', 'over')}")
+        if self.positions is not None:
+            parts.append(f"x{plain_text(self.positions.values[place.position]).replace('/', 'over')}")
         return "_".join(parts)
 
     def document(self) -> dict[str, Any]:
@@ -265,6 +290,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     searches : int
     file : str
         Its database.
+    position : str or None
+        Where the input stands that moves, as exact text; None where none does.
+    coverage : float or None
+        Estimated probability (Good and Turing) that the next search ends in a class of the list.
     """
 
     hidden: int
@@ -282,25 +311,45 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     auc: float | None
     searches: int
     file: str
+    position: str | None = None
+    coverage: float | None = None
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
-    """The cells of a grid that are done, in the order of the grid, and the number of all cells."""
+    """The cells of a grid that are done, in the order of the grid.
+
+    Attributes
+    ----------
+    cells : tuple of Cell
+    total : int
+        Number of all cells of the grid.
+    unfinished : tuple of Cell
+        Cells that the budget cut off: what was found so far.
+    moved : (row, column) or None
+        The input that moves.
+    """
 
     cells: tuple[Cell, ...]
     total: int
+    unfinished: tuple[Cell, ...] = ()
+    moved: tuple[int, int] | None = None
 
 
 def _count(counts: Sequence[int], index: int) -> int:
     return counts[index] if index < len(counts) else 0
 
 
-def study_table(study: Study) -> Table:
-    """The quantities of a study, a row for each cell."""
-    several = len({cell.data for cell in study.cells}) > 1
-    noisy = any(cell.flip for cell in study.cells)
-    tested = any(cell.auc is not None for cell in study.cells)
+def study_table(study: Study, cells: Sequence[Cell] | None = None) -> Table:
+    """The quantities of a study, a row for each of its cells or of those given."""
+    found = study.cells if cells is None else cells
+    several = len({cell.data for cell in found}) > 1
+    noisy = any(cell.flip for cell in found)
+    tested = any(cell.auc is not None for cell in found)
+    # What is estimated is shown where a search was cut off.
+    covered = any(not cell.satisfied for cell in found)
+    moved = study.moved
     columns = [
+        *([Column(name=f"x[{moved[0]},{moved[1]}]", tex=f"$x_{{{moved[0]},{moved[1]}}}$")] if moved else []),
         Column(name="hidden", tex=r"$N_h$"),
         Column(name="lambda", tex=r"$\lambda$"),
         *([Column(name="data")] if several else []),
@@ -314,9 +363,11 @@ def study_table(study: Study) -> Table:
         Column(name="irreducible"),
         Column(name="lowest loss", digits=9),
         *([Column(name="AUC", digits=4)] if tested else []),
+        *([Column(name="searches"), Column(name="coverage", digits=4)] if covered else []),
     ]
     rows = tuple(
         (
+            *([cell.position] if moved else []),
             cell.hidden,
             cell.penalty,
             *([cell.data] if several else []),
@@ -330,7 +381,9 @@ def study_table(study: Study) -> Table:
             cell.irreducible,
             cell.lowest,
             *([cell.auc] if tested else []),
+            *([cell.searches, cell.coverage] if covered else []),
         )
-        for cell in study.cells
+        for cell in found
     )
-    return Table(name="study", title="Stationary points of the grid, in classes", columns=tuple(columns), rows=rows)
+    title = "Stationary points of the grid, in classes" if cells is None else "Cells that are not finished, so far"
+    return Table(name="study", title=title, columns=tuple(columns), rows=rows)

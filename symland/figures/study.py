@@ -1,4 +1,4 @@
-"""The quantities of a grid of landscapes against the width and against the penalty, and its disconnectivity graphs."""
+"""The quantities of a grid of landscapes against width, penalty or an input's position; its disconnectivity graphs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ COUNTED = QUANTITIES[:3]
 """Those whose axis has whole numbers and begins at zero."""
 
 GROWING = ("copies", "lowest loss")
-"""Those that are drawn on a logarithmic axis."""
+"""Those that are drawn on a logarithmic axis where they differ by more than DECADE."""
+
+DECADE = 10.0
+"""Ratio of the largest to the smallest number from which an axis is logarithmic."""
 
 TREE_HEIGHT = 1.5
 """Inches of a row of disconnectivity graphs."""
@@ -37,13 +40,17 @@ TREE_HEIGHT = 1.5
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What one landscape of a grid adds to a figure: its place, classes and copies by index, and its lowest loss."""
+    """What one landscape of a grid adds to a figure: its place, classes and copies by index, and its lowest loss.
+
+    `position` is that of an input that moves, where one does.
+    """
 
     hidden: int
     penalty: Fraction
     counts: Sequence[int]
     copies: Sequence[int]
     lowest: float | None
+    position: Fraction | None = None
 
     def value(self, quantity: str) -> float | None:
         """One of `QUANTITIES`; None where there is none."""
@@ -66,10 +73,12 @@ class Measured:
 def study_figure(cells: Sequence[Measured], *, against: str, height: float = 4.6) -> Figure:
     """Six quantities of a grid against the width, a curve for each penalty; or the other way round.
 
+    Against the position of an input there is a curve for each width and penalty.
+
     Parameters
     ----------
     cells : sequence of Measured
-    against : "hidden" or "penalty"
+    against : "hidden", "penalty" or "position"
 
     Raises
     ------
@@ -78,16 +87,17 @@ def study_figure(cells: Sequence[Measured], *, against: str, height: float = 4.6
     """
     if not cells:
         raise ReportError("there is no cell to draw; run the study first")
-    wide = against == "hidden"
     figure = empty_figure(height)
     panels = figure.subplots(2, 3, sharex=True)
     for quantity, axes in zip(QUANTITIES, panels.flat, strict=True):
-        _draw_quantity(axes, cells, quantity, wide)
+        _draw_quantity(axes, cells, quantity, against)
         if quantity in COUNTED:
-            axes.set_ylim(0, None)
+            axes.set_ylim(0, max(axes.get_ylim()[1], 1.0))
             axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     for axes in panels[1]:
-        if wide:
+        if against == "position":
+            axes.set_xlabel("position of the input")
+        elif against == "hidden":
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_xlabel("hidden nodes $N_h$")
         else:
@@ -100,15 +110,37 @@ def study_figure(cells: Sequence[Measured], *, against: str, height: float = 4.6
     return figure
 
 
-def _draw_quantity(axes: Axes, cells: Sequence[Measured], quantity: str, wide: bool) -> None:
-    curves = sorted({cell.penalty if wide else Fraction(cell.hidden) for cell in cells}, reverse=wide)
+def _curve(cell: Measured, against: str) -> tuple[Fraction, ...]:
+    """What the curve of a cell has in common, so that curves sort into the order of the legend."""
+    match against:
+        case "hidden":
+            return (-cell.penalty,)
+        case "penalty":
+            return (Fraction(cell.hidden),)
+    return (Fraction(cell.hidden), -cell.penalty)
+
+
+def _place(cell: Measured, against: str) -> float:
+    match against:
+        case "hidden":
+            return cell.hidden
+        case "penalty":
+            return float(cell.penalty)
+    return float(cell.position or 0)
+
+
+def _label(cell: Measured, against: str) -> str:
+    width, penalty = f"$N_h = {cell.hidden}$", rf"$\lambda = {fraction_tex(cell.penalty)}$".replace("tfrac", "frac")
+    return {"hidden": penalty, "penalty": width}.get(against, f"{width}, {penalty}")
+
+
+def _draw_quantity(axes: Axes, cells: Sequence[Measured], quantity: str, against: str) -> None:
+    curves: dict[tuple[Fraction, ...], list[Measured]] = {}
+    for cell in sorted(cells, key=lambda c: (_curve(c, against), _place(c, against))):
+        curves.setdefault(_curve(cell, against), []).append(cell)
     drawn: list[float] = []
-    for number, curve in enumerate(curves):
-        points = sorted(
-            (cell.hidden if wide else float(cell.penalty), value)
-            for cell in cells
-            if (cell.penalty if wide else cell.hidden) == curve and (value := cell.value(quantity)) is not None
-        )
+    for number, curve in enumerate(curves.values()):
+        points = [(_place(c, against), value) for c in curve if (value := c.value(quantity)) is not None]
         drawn += [y for _, y in points]
         axes.plot(
             [x for x, _ in points],
@@ -119,10 +151,10 @@ def _draw_quantity(axes: Axes, cells: Sequence[Measured], quantity: str, wide: b
             markersize=4,
             clip_on=False,
             linewidth=1.1,
-            label=rf"$\lambda = {fraction_tex(curve)}$".replace("tfrac", "frac") if wide else f"$N_h = {curve}$",
+            label=_label(curve[0], against),
         )
     axes.set_title(quantity)
-    if quantity in GROWING and drawn and min(drawn) > 0 and max(drawn) > min(drawn):
+    if quantity in GROWING and drawn and 0 < DECADE * min(drawn) < max(drawn):
         axes.set_yscale("log")
 
 

@@ -15,7 +15,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from symland.analysis import completeness
 from symland.analysis.answer_types.classify import ClassifyOptions
+from symland.analysis.answers import read_answer
 from symland.analysis.pruning import label_classes
 from symland.analysis.response.decisions import need_labels
 from symland.analysis.response.scoring import read_test_data, score_classes
@@ -85,7 +87,8 @@ def study_into(
     folder : path
         Takes a database for each cell, and `index.json`.
     budget : float, optional
-        Seconds, by the clock, after which no further cell begins. A cell that it cuts off is not in the result.
+        Seconds by the clock. Cells whose neighbours are done share what is left of it equally, so that one that is
+        never done does not keep the others from their turn. A cell that it cuts off is in `unfinished`.
     scorer : callable, optional
 
     Raises
@@ -97,39 +100,62 @@ def study_into(
     settings = {**grid.document(), "until": until, "searches": max_searches}
     _begin(path, settings)
     deadline = Deadline.of(clock, budget)
-    donors: dict[Place, Donor] = {}
-    cells: list[Cell] = []
     places = grid.places()
-    for number, place in enumerate(places):
-        name, spec = grid.name(place), grid.spec(place)
-        with Database.open_or_create(path / f"{name}.sqlite", spec) as database:
-            if DONE not in database.meta():
-                if deadline.late():
-                    break
-                found = explore_into(
-                    database,
-                    seed=grid.seed,
-                    until=until,
-                    budget=deadline.left(),
-                    clock=clock,
-                    max_searches=max_searches,
-                    donors=[donors[other] for other in grid.neighbours(place) if len(donors[other].theta)],
-                    executor=executor,
-                    listener=_Cells(listener=listener, name=name, done=number, total=len(places)),
-                )
-                if not found.satisfied and deadline.late():
-                    break
-                done = {"satisfied": found.satisfied, "searches": found.completeness.searches}
-                database.put_meta(DONE, done)
-            landscape = database.landscape()
-            done = database.meta()[DONE]
-            cells.append(_cell(grid, place, landscape, done, None if scorer is None else scorer(landscape)))
-            theta = np.array([point.theta for point in landscape.points]).reshape(-1, spec.n_parameters)
-            donors[place] = Donor(layout=spec.layout, theta=theta)
-        counts = spaced(cells[-1].counts)
-        listener.advance(f"cells; {name}: classes by index {counts}", number + 1, len(places))
-        _write_index(path, settings, cells)
-    return Study(cells=tuple(cells), total=len(places))
+    done: dict[Place, _Held] = {}
+    cut: dict[Place, _Held] = {}
+    tries = dict.fromkeys(places, 0)
+
+    def file(place: Place) -> Path:
+        return path / f"{grid.name(place)}.sqlite"
+
+    def tell(place: Place) -> None:
+        counts = (done.get(place) or cut[place]).cell.counts
+        listener.advance(f"cells; {grid.name(place)}: classes by index {spaced(counts)}", len(done), len(places))
+        _write_index(path, settings, [done[p].cell for p in places if p in done])
+
+    for place in places:
+        if not file(place).exists():
+            continue
+        with Database.open_or_create(file(place), grid.spec(place)) as database:
+            if DONE in database.meta():
+                done[place] = _held(grid, place, database, database.meta()[DONE], scorer)
+                tell(place)
+    while not deadline.late():
+        ready = [p for p in places if p not in done and all(other in done for other in grid.neighbours(p))]
+        if not ready:
+            break
+        fewest = min(tries[p] for p in ready)
+        turn = [p for p in ready if tries[p] == fewest]
+        place = turn[0]
+        tries[place] += 1
+        share = Deadline.of(clock, None if (left := deadline.left()) is None else left / len(turn))
+        with Database.open_or_create(file(place), grid.spec(place)) as database:
+            found = explore_into(
+                database,
+                seed=grid.seed,
+                until=until,
+                budget=share.left(),
+                clock=clock,
+                max_searches=max_searches,
+                donors=[done[other].donor for other in grid.neighbours(place) if len(done[other].donor.theta)],
+                executor=executor,
+                listener=_Cells(listener=listener, name=grid.name(place), done=len(done), total=len(places)),
+                late=share.late,
+            )
+            state = {"satisfied": found.satisfied, "searches": found.completeness.searches}
+            ended = found.satisfied or not share.late()
+            if ended:
+                database.put_meta(DONE, state)
+                cut.pop(place, None)
+            (done if ended else cut)[place] = _held(grid, place, database, state, scorer)
+        tell(place)
+    moved = grid.positions
+    return Study(
+        cells=tuple(done[p].cell for p in places if p in done),
+        total=len(places),
+        unfinished=tuple(cut[p].cell for p in places if p in cut),
+        moved=None if moved is None else (moved.row, moved.column),
+    )
 
 
 def auc_scorer(grid: Grid, test: str | Path) -> Scorer:
@@ -174,7 +200,32 @@ def _write_index(path: Path, settings: dict[str, Any], cells: list[Cell]) -> Non
     part.replace(path / INDEX)
 
 
-def _cell(grid: Grid, place: Place, landscape: Landscape, done: dict[str, Any], auc: float | None) -> Cell:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Held:
+    """A cell and its points, which its neighbours try first."""
+
+    cell: Cell
+    donor: Donor
+
+
+def _held(grid: Grid, place: Place, database: Database, state: dict[str, Any], scorer: Scorer | None) -> _Held:
+    landscape = database.landscape()
+    spec = grid.spec(place)
+    known = read_answer(database, completeness.QUESTION)
+    theta = np.array([point.theta for point in landscape.points]).reshape(-1, spec.n_parameters)
+    auc = None if scorer is None else scorer(landscape)
+    cell = _cell(grid, place, landscape, state, auc, None if known is None else known.coverage)
+    return _Held(cell=cell, donor=Donor(layout=spec.layout, theta=theta))
+
+
+def _cell(
+    grid: Grid,
+    place: Place,
+    landscape: Landscape,
+    done: dict[str, Any],
+    auc: float | None,
+    coverage: float | None,
+) -> Cell:
     counts = landscape.account.counts
     minima = landscape.minima
     states = len(landscape.transition_states)
@@ -194,31 +245,33 @@ def _cell(grid: Grid, place: Place, landscape: Landscape, done: dict[str, Any], 
         auc=auc,
         searches=int(done["searches"]),
         file=f"{grid.name(place)}.sqlite",
+        position=None if grid.positions is None else plain_text(grid.positions.values[place.position]),
+        coverage=coverage,
     )
 
 
 def write_study(study: Study, folder: str | Path) -> list[Path]:
-    """Write study.csv, study.json, study.tex and figures against width and penalty; return the files.
+    """Write study.csv, study.json, study.tex and, of the cells that are done, figures; return the files.
+
+    The figures are against width and penalty, or against the position of the input that moves.
 
     Raises
     ------
     ReportError
-        If no cell is done, or a file cannot be written.
+        If a file cannot be written.
     """
-    if not study.cells:
-        raise ReportError("no cell is done; give a larger --budget")
     path = Path(folder)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Cell.__struct_fields__)
-    for cell in study.cells:
+    for cell in (*study.cells, *study.unfinished):
         values = msgspec.to_builtins(cell)
         writer.writerow([spaced(v) if isinstance(v, list | tuple) else v for v in values.values()])
     document = {"schema": "symland-study/1", **msgspec.to_builtins(study)}
     texts = {
         "study.csv": text.getvalue(),
         "study.json": json.dumps(document, indent=1) + "\n",
-        "study.tex": longtable(study_table(study)) + "\n",
+        "study.tex": longtable(study_table(study)) + "\n" if study.cells else "",
     }
     written = []
     for name, content in texts.items():
@@ -235,10 +288,11 @@ def write_study(study: Study, folder: str | Path) -> list[Path]:
             counts=cell.counts,
             copies=cell.copies,
             lowest=cell.lowest,
+            position=None if cell.position is None else Fraction(cell.position),
         )
         groups.setdefault((cell.data, cell.flip), []).append(measured)
     for number, cells in enumerate(groups.values()):
         end = f"-{number}" if len(groups) > 1 else ""
-        for against in ("hidden", "penalty"):
+        for against in ("position",) if study.moved else ("hidden", "penalty"):
             written += save_figure(study_figure(cells, against=against), path, f"study-{against}{end}")
     return written

@@ -8,13 +8,16 @@ import time
 from fractions import Fraction
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from symland.errors import DatabaseError, SpecError
+from symland.families.positions import parse_positions
 from symland.families.study import Grid, flipped, parse_widths
 from symland.listener import Silence
 from symland.pipeline.study import INDEX, auc_scorer, study_into, write_study
 from symland.spec import load_spec
+from tests.analysis.test_sensitivity import np_derivatives
 from tests.test_cli import call
 
 
@@ -126,6 +129,53 @@ def test_test_data_of_other_columns_are_refused_before_a_search(tmp_path):
         auc_scorer(grid(), tmp_path / "nowhere.csv")
 
 
+def copies_by_newton(x: float) -> tuple[int, ...]:
+    """Stationary points of one tanh node at lambda = 0.01 by index, by Newton's method from many random points."""
+    theta = np.random.default_rng(0).normal(size=(3000, 7)) * 2
+    data = np.tile(np.array([(0, 0), (0, 1), (1, 0), (x, 1)], dtype=float), (len(theta), 1, 1))
+    for _ in range(40):
+        g, hess = np_derivatives(theta, data)
+        step = np.linalg.solve(hess, g[..., None])[..., 0]
+        theta = np.clip(theta - step / np.maximum(1.0, np.abs(step).max(axis=1, keepdims=True)), -50, 50)
+    g, hess = np_derivatives(theta, data)
+    held = np.abs(g).max(axis=1) < 1e-12
+    _, first = np.unique(np.round(theta[held], 6) + 0.0, axis=0, return_index=True)
+    return tuple(np.bincount((np.linalg.eigvalsh(hess[held][first]) < 0).sum(axis=1)).tolist())
+
+
+def test_the_copies_along_an_input_are_those_of_newton_from_many_points(tmp_path, capsys):
+    assert call("study", "xor", "--hidden", "1", "--penalty", "1e-2", "--move", "3,0=0.8,0.9", "-o", str(tmp_path)) == 0
+    assert "x[3,0]" in capsys.readouterr().out
+    document = json.loads((tmp_path / "study.json").read_text())
+    assert document["moved"] == [3, 0]
+    for cell in document["cells"]:
+        assert tuple(cell["copies"]) == copies_by_newton(float(cell["position"]))
+    assert (tmp_path / "study-position.pdf").exists()
+
+
+def test_cells_without_an_end_share_the_budget_and_go_on_to_the_lists_of_one_run(tmp_path):
+    ticks = iter(range(10**9))
+    noisy = grid(penalty="1e-1", flip="0,1/2")
+    rules = "quiet 2000"
+    cut = study_into(noisy, tmp_path / "a", until=rules, budget=20.0, clock=lambda: float(next(ticks)))
+    assert (len(cut.cells), len(cut.unfinished), cut.total) == (0, 2, 2)
+    assert all(c.searches and c.coverage and not c.satisfied for c in cut.unfinished)
+    files = {path.name for path in write_study(cut, tmp_path / "a")}
+    assert files == {"study.csv", "study.json", "study.tex"}
+    whole = study_into(noisy, tmp_path / "a", until=rules, clock=time.monotonic)
+    assert whole == study_into(noisy, tmp_path / "b", until=rules, clock=time.monotonic)
+    assert len(whole.cells) == 2
+    assert not whole.unfinished
+
+
+def test_positions_are_read():
+    assert parse_positions("3, 0 = -1..1:5").values == tuple(Fraction(k, 2) for k in range(-2, 3))
+    assert parse_positions("0,1=1,1/3").values == (Fraction(1, 3), Fraction(1))
+    for text in ("3,0", "3,0=", "3,0=1", "3,0=0..1", "3,0=0..1:1", "3,0=0..1:99999", "a,0=0..1:3", "3,0=x,1"):
+        with pytest.raises(SpecError, match="--move"):
+            parse_positions(text)
+
+
 def test_widths_are_read():
     assert parse_widths("1..3, 7") == (1, 2, 3, 7)
     for text in ("", "0", "3..1", "x", "1..", "1..99999"):
@@ -137,6 +187,8 @@ def test_widths_are_read():
     ("options", "words"),
     [
         (["--flip", "2"], "write numbers from 0 to 1"),
+        (["--move", "4,0=0..1:3"], "write a row from 0 to 3"),
+        (["--move", "3,0=0..1"], "FIRST..LAST:COUNT"),
         (["--inputs", "zor"], "write some of"),
         (["--hidden", "0"], "write such as 1..4"),
         (["--penalty", "0.1,x"], "write a finite number"),
