@@ -25,6 +25,7 @@ from symland.analysis import (
     rates,
     sensitivity,
     thermo,
+    weight_scale,
 )
 from symland.analysis.question import Question
 
@@ -44,6 +45,7 @@ QUESTIONS: tuple[Question[Any, Any], ...] = (
     follow.QUESTION,
     penalties.QUESTION,
     geometry.QUESTION,
+    weight_scale.QUESTION,
     flatness.QUESTION,
     thermo.QUESTION,
     rates.QUESTION,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,6 +14,9 @@ from symland.cli.options import Json
 from symland.errors import SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from symland.analysis.question import Question
     from symland.spec import LandscapeSpec
 
 __all__ = ["geometry"]
@@ -42,39 +45,62 @@ def geometry(
     train: Annotated[
         str | None, Parameter(allow_leading_hyphen=True, help="Also train anew on this share of samples, by each rule.")
     ] = None,
-    scale_law: Annotated[bool, Parameter(negative="", help="Print the law of weight scale and density.")] = False,
+    scale_law: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="The law of weight scale and density: of itself, or on the data of a class or saved point.",
+        ),
+    ] = False,
     penalty: Annotated[
         list[str] | None,
         Parameter(
             allow_leading_hyphen=True, negative="", help="lambda of the law; may be repeated, or joined by commas."
         ),
     ] = None,
-    density: Annotated[str, Parameter(allow_leading_hyphen=True, help="rho of the law: samples in [-1, 1].")] = "1/2",
-    samples: Annotated[int, Parameter(help="Samples of the law's finite data.")] = 100,
+    density: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="rho of the law: samples in [-1, 1]; 1/2 by default.")
+    ] = None,
+    samples: Annotated[int | None, Parameter(help="Samples of the law's finite data; 100 by default.")] = None,
     json: Json = False,
 ) -> int:
     """Cells, certified decision regions, confidence and gradients of a network; or the law of weight scale.
 
-    Example: `symland geometry --db xor.sqlite --class 0`
+    Example: `symland geometry --db xor.sqlite --class 0`, `symland geometry --scale-law --db xor.sqlite`
     """
-    if sum((point is not None, db is not None, scale_law)) != 1:
+    places = (point is not None) + (db is not None)
+    if places + scale_law == 0 or places > 1:
         raise SpecError.at("geometry", "not one question", "give --db FILE, a saved point, or --scale-law")
-    if scale_law:
-        return _law([p for text in penalty or SCALE_PENALTIES for p in text.split(",")], density, samples, json)
-    from symland.analysis.answer_types.geometry import GeometryOptions
-    from symland.analysis.geometry import QUESTION, look
+    if not scale_law and penalty:
+        raise SpecError.at("--penalty", "there is no law to put it in", "give --scale-law too, or leave it out")
+    if scale_law and not places:
+        texts = [p for text in penalty or SCALE_PENALTIES for p in text.split(",")]
+        return _law(texts, density or "1/2", 100 if samples is None else samples, json)
+    if density is not None or samples is not None:
+        name = "--samples" if density is None else "--density"
+        raise SpecError.at(name, "the data has its own", "leave it out, or ask --scale-law without data")
+    from symland.analysis import geometry as regions
+    from symland.analysis import weight_scale
 
-    options = GeometryOptions(number=number, box=box, level=level, seed=seed, train=train)
+    if scale_law:
+        texts_or_none = ",".join(penalty) if penalty else None
+        question: Question[Any, Any] = weight_scale.QUESTION
+        options: Any = weight_scale.WeightScaleOptions(number=number, penalty=texts_or_none)
+        look: Callable[..., Any] = weight_scale.measure
+    else:
+        question, look = regions.QUESTION, regions.look
+        options = regions.GeometryOptions(number=number, box=box, level=level, seed=seed, train=train)
     if point is not None:
-        spec, theta = _read(point)
-        return print_answer(QUESTION, look(spec, theta, options), json)
+        if number is not None:
+            raise SpecError.at("--class", "a saved point has no classes", "leave it out, or give --db FILE")
+        return print_answer(question, look(*_read(point), options), json)
     from symland.analysis.answers import ask_into
     from symland.landscape.database import Database
 
     assert db is not None
     with Database.open(db) as database:
-        answer = ask_into(database, QUESTION, options=options)
-    return print_answer(QUESTION, answer, json)
+        answer = ask_into(database, question, options=options)
+    return print_answer(question, answer, json)
 
 
 def _law(penalties: list[str], density: str, samples: int, json: bool) -> int:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import msgspec
+from flint import arb
 
 from symland.analysis.regions.scale_law import finite_scale, scale_law
 from symland.errors import SpecError
 from symland.exact import parse_exact
 from symland.tables import Column, Enclosed, Table
 
-__all__ = ["LawRow", "ScaleLaw", "law_table", "laws"]
+__all__ = ["LawRow", "ScaleLaw", "enclosed", "law_table", "laws"]
 
 DIGITS = 15
 """Of enclosures, before they are rounded outwards."""
@@ -75,10 +77,10 @@ def laws(penalties: Sequence[str], density: str, samples: int) -> ScaleLaw:
             LawRow(
                 penalty=text,
                 k_law=k0,
-                k_star=_enclosed(law.k_star),
+                k_star=enclosed(law.k_star),
                 lower=k0 * max(0.0, 1 - bound) ** (1 / 3),
                 upper=k0,
-                departure=_enclosed(law.departure),
+                departure=enclosed(law.departure),
                 bound=bound,
                 finite=finite_scale(float(penalty), float(rho), samples),
             )
@@ -86,12 +88,10 @@ def laws(penalties: Sequence[str], density: str, samples: int) -> ScaleLaw:
     return ScaleLaw(density=density, samples=samples, rows=tuple(rows))
 
 
-def _enclosed(ball) -> Enclosed:  # type: ignore[no-untyped-def]
+def enclosed(ball: arb) -> Enclosed:
     """Decimal bounds that hold the ball."""
     lower, upper = (end.str(DIGITS, radius=False) for end in (ball.lower(), ball.upper()))
     # A decimal of 15 figures is within 1e-14 of the end, in relative size.
-    from decimal import Decimal
-
     slack = Decimal("2e-14")
     low, high = Decimal(lower), Decimal(upper)
     return Enclosed(lower=f"{low - abs(low) * slack:.15g}", upper=f"{high + abs(high) * slack:.15g}")
