@@ -294,6 +294,12 @@ class _Geometry(Question[GeometryOptions, Geometry]):
             columns=(Column(name="cell"), Column(name="signs"), Column(name="label")),
             rows=tuple((n + 1, r.signs, r.label) for n, r in enumerate(answer.regions[:40])),
         )
+        shares = Table(
+            name="geometry-gradient",
+            title="Least share of samples that carries a share of the gradient",
+            columns=(Column(name="gradient", digits=3), Column(name="samples", digits=4)),
+            rows=tuple((g.gradient, g.samples) for g in answer.gradient_share),
+        )
         kept = Table(
             name="geometry-subsample",
             title="Cosine to the whole gradient, by share of samples",
@@ -318,7 +324,7 @@ class _Geometry(Question[GeometryOptions, Geometry]):
             ),
         )
         if not answer.training:
-            return regions, cells, kept
+            return regions, cells, shares, kept
         trained = Table(
             name="geometry-training",
             title="Training on a share of the samples, by rule of choice",
@@ -344,7 +350,7 @@ class _Geometry(Question[GeometryOptions, Geometry]):
                 for t in answer.training
             ),
         )
-        return regions, cells, kept, trained
+        return regions, cells, shares, kept, trained
 
     def figures(self, answer: Geometry, landscape: Landscape) -> Mapping[str, Picture]:
         if answer.inputs != 2 or answer.number is None:
