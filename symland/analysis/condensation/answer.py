@@ -187,7 +187,8 @@ def condense(spec: LandscapeSpec, *, layer: int = 1, seed: int = 0, most_boxes: 
     critical = tuple(sorted(orientations, key=lambda o: (not o.attractor, -abs(o.value), tuple(-v for v in o.w))))
     remarks = _remarks(spec, multiplicity, energy, found)
     if unsigned:
-        remarks = (*remarks, f"the sign of F at {unsigned} extrema is open, and with it whether they attract")
+        many = "1 line" if unsigned == 1 else f"{unsigned} lines"
+        remarks = (*remarks, f"whether {many} attract{'s' if unsigned == 1 else ''} is open, and with it the count")
     return Condensation(
         activation=spec.activation,
         layer=layer,
@@ -277,7 +278,7 @@ def _remarks(spec: LandscapeSpec, multiplicity: Any, energy: Energy, found: Crit
 
 
 def _orientations(energy: Energy, found: Critical) -> tuple[list[Orientation], int]:
-    """The lines as records, and at how many extrema the sign of F is not decided."""
+    """The lines as records, and of how many it is not decided whether they attract."""
     from symland.analysis.condensation.balls import BITS, attracts
     from symland.analysis.condensation.closed import closed_form
     from symland.program.balls import working_precision
@@ -298,7 +299,10 @@ def _orientations(energy: Energy, found: Critical) -> tuple[list[Orientation], i
                 index = energy.size - 1 - index
             verdict = attracts(line.value, line.maximum, line.minimum and energy.single)
             attractor = verdict is Verdict.CERTIFIED
-            unsigned += verdict is Verdict.UNDECIDED and not (exact is not None and exact[1])
+            vanishes = exact is not None and exact[1]
+            # A degenerate line has nullity 1; where neither is known, the line may be an extremum.
+            bent = line.index is None and line.nullity is None and not attractor and not line.value.contains(0)
+            unsigned += (verdict is Verdict.UNDECIDED and not vanishes) or bent
             signs: tuple[str, ...] = ()
             if attractor:
                 signs = ("+", "-") if energy.order % 2 or not energy.single else ("+",) if value > 0 else ("-",)

@@ -96,7 +96,11 @@ def _quadratic(energy: Energy, seed: int) -> Critical:
         for i in range(n)
     ]
     lines, families, attracting = [], [], []
-    for space in eigenspaces(matrix):
+    try:
+        spaces = eigenspaces(matrix)
+    except ArithmeticError:
+        return _sampled(energy, seed, (), (), "an eigenvector could not be enclosed")
+    for space in spaces:
         if space.vector is not None:
             axis = next(j for j, v in enumerate(space.vector) if v == 1)
             lines.append(line_at(energy, space.vector, axis))

@@ -94,7 +94,13 @@ def _extremum(coefficients: Sequence[Fraction], root: arb, count: int) -> int:
 
 
 def eigenspaces(matrix: Sequence[Sequence[Fraction]]) -> list[Eigenspace]:
-    """The eigenvalues of a symmetric rational matrix, ascending, with multiplicities that are proved."""
+    """The eigenvalues of a symmetric rational matrix, ascending, with multiplicities that are proved.
+
+    Raises
+    ------
+    ArithmeticError
+        If the working precision does not do for an eigenvector.
+    """
     size = len(matrix)
     whole = fmpq_mat([[fmpq(v.numerator, v.denominator) for v in row] for row in matrix])
     polynomial = whole.charpoly()
@@ -111,15 +117,32 @@ def eigenspaces(matrix: Sequence[Sequence[Fraction]]) -> list[Eigenspace]:
 
 
 def _eigenvector(matrix: arb_mat, value: arb, guess: np.ndarray, size: int) -> tuple[arb, ...]:
-    """The eigenvector of a simple eigenvalue whose component is 1 where the guess is largest, by a linear system."""
-    axis = int(np.abs(guess).argmax())
-    free = [j for j in range(size) if j != axis]
-    if not free:
-        return (arb(1),)
-    shifted = arb_mat([[matrix[i, j] - (value if i == j else 0) for j in free] for i in free])
-    right = arb_mat(len(free), 1, [-matrix[i, axis] for i in free])
-    solved = shifted.solve(right).entries()
-    vector = [arb(1)] * size
-    for j, v in zip(free, solved, strict=True):
-        vector[j] = v
-    return tuple(vector)
+    """The eigenvector of a simple eigenvalue by a linear system, its largest component 1.
+
+    One component is set to 1, first where the guess is largest. The guess in floats may be wrong where eigenvalues
+    differ by many orders of magnitude: then the component may be 0, the system has no solution, and the next is taken.
+
+    Raises
+    ------
+    ArithmeticError
+        If the working precision does not do for any component.
+    """
+    for axis in map(int, np.argsort(-np.abs(guess))):
+        free = [j for j in range(size) if j != axis]
+        if not free:
+            return (arb(1),)
+        shifted = arb_mat([[matrix[i, j] - (value if i == j else 0) for j in free] for i in free])
+        right = arb_mat(len(free), 1, [-matrix[i, axis] for i in free])
+        try:
+            solved = shifted.solve(right).entries()
+        except ZeroDivisionError:
+            continue
+        vector = [arb(1)] * size
+        for j, v in zip(free, solved, strict=True):
+            vector[j] = v
+        largest = max(range(size), key=lambda j: abs(float(vector[j].mid())))
+        if largest == axis:
+            return tuple(vector)
+        if not vector[largest].contains(0):
+            return tuple(arb(1) if j == largest else v / vector[largest] for j, v in enumerate(vector))
+    raise ArithmeticError("no component of the eigenvector is told from 0")

@@ -6,13 +6,15 @@ import json
 import math
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symland.analysis.condensation.answer import condense, energy_of, sentence
+from symland.analysis.condensation import balls
+from symland.analysis.condensation.answer import condense, energy_of, predicted_lines, sentence
 from symland.analysis.condensation.forms import moment_form
 from symland.analysis.condensation.multiplicity import find_multiplicity
 from symland.cli import main
@@ -258,3 +260,37 @@ def test_the_json_document_has_the_names_that_scripts_read(capsys):
     assert set(document["critical"][0]) >= {"w", "value", "index", "attractor", "exact"}
     with pytest.raises(SpecError):
         condense(load_spec("xor"), layer=0)
+
+
+def test_a_line_whose_index_is_open_leaves_the_count_open(monkeypatch):
+    spec = load_spec("xor", activation="z*tanh(z)")
+    assert condense(spec).complete is Verdict.CERTIFIED
+    monkeypatch.setattr(balls, "signature", lambda rows: None)
+    answer = condense(spec)
+    assert (answer.lines, answer.complete) == (0, Verdict.UNDECIDED)
+    assert "is open" in sentence(answer)
+
+
+def test_data_whose_inputs_differ_by_many_orders_have_all_their_lines():
+    rows = [(1, 2, 3), (2, -1, 1), (-3, 1, 2), (1, 1, -1), (2, 3, -2), (0, 1, 1)]
+    y = [1, 2, -1, 3, 0, 1]
+    data = make_data("scales", [[f"{a}e-9", f"{b}e-18", f"{c}"] for a, b, c in rows], list(map(str, y)), classify=False)
+    spec = LandscapeSpec(name="scales", hidden=(2,), data=data, activation="z*tanh(z)", loss=Loss.SQUARED)
+    answer = condense(spec)
+    # One eigenvalue above 0 with the largest value and the only one below 0 attract.
+    with mpmath.workdps(80):
+        x = [[mpmath.mpf(a) / 10**9, mpmath.mpf(b) / 10**18, mpmath.mpf(c), mpmath.mpf(1)] for a, b, c in rows]
+        matrix = mpmath.matrix(4, 4)
+        for v, t in zip(x, y, strict=True):
+            for i in range(4):
+                for j in range(4):
+                    matrix[i, j] += 2 * t * v[i] * v[j] / 6
+        values, vectors = mpmath.eigsy(matrix)
+        values = [float(v) for v in values]
+    assert values[0] < 0 < values[1]
+    assert answer.complete is Verdict.CERTIFIED
+    assert answer.lines == 2
+    lines = predicted_lines(answer)
+    for number in (0, 3):
+        vector = np.array([float(vectors[i, number]) for i in range(4)])
+        assert np.abs(lines @ vector).max() == pytest.approx(1, abs=1e-12)
