@@ -17,15 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from symland.analysis.question import Question
-    from symland.spec import LandscapeSpec
 
 __all__ = ["geometry"]
 
 SCALE_PENALTIES = ("1e-3", "1e-4", "1e-5", "1e-6")
 """Penalties of the law where none is given."""
-
-LONGEST_FILE = 10_000_000
-"""Bytes of a saved point."""
 
 
 @app.command
@@ -93,7 +89,9 @@ def geometry(
     if point is not None:
         if number is not None:
             raise SpecError.at("--class", "a saved point has no classes", "leave it out, or give --db FILE")
-        return print_answer(question, look(*_read(point), options), json)
+        from symland.cli.points import read_point
+
+        return print_answer(question, look(*read_point(point), options), json)
     from symland.analysis.answers import ask_into
     from symland.landscape.database import Database
 
@@ -115,34 +113,3 @@ def _law(penalties: list[str], density: str, samples: int, json: bool) -> int:
         print_table(table.title, table.heads, table.texts())
     say("k* is proved to lie below k0 = (rho pi^2 / (12 lambda))^(1/3), and above it times the cube root of 1 - bound.")
     return 0
-
-
-def _read(path: Path) -> tuple[LandscapeSpec, list[float]]:
-    """The specification and the parameters that a file holds."""
-    import json
-
-    from symland.rigor.decimals import parse_decimal
-    from symland.spec import LandscapeSpec
-
-    try:
-        with path.open("rb") as file:
-            text = file.read(LONGEST_FILE)
-    except OSError as error:
-        raise SpecError.at(str(path), f"cannot be read ({error.strerror})", "give a saved point") from None
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):
-        values = None
-    advice = 'give a certificate, or JSON with "spec" and "theta"'
-    if not isinstance(values, dict) or not isinstance(values.get("spec"), dict):
-        raise SpecError.at(str(path), "no saved point", advice)
-    theta = values.get("theta", values.get("midpoint"))
-    if not isinstance(theta, list):
-        raise SpecError.at(str(path), "no list of parameters", advice)
-    numbers = []
-    for place, value in enumerate(theta):
-        try:
-            numbers.append(float(parse_decimal(value)) if isinstance(value, str) else float(value))
-        except (TypeError, ValueError, ArithmeticError, SpecError):
-            raise SpecError.at(f"theta[{place}]", f"{value!r} is not a finite number", "give finite weights") from None
-    return LandscapeSpec.from_canonical(values["spec"], path.stem), numbers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Condensation",
+    "Given",
     "Orientation",
     "Trained",
     "condense",
@@ -75,9 +78,10 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     seed : int
     lines : int
-        Lines that hold nine tenths of the nodes of the first layer at the end, w and -w being one.
+        Lines that hold nine tenths of the nodes of the layer at the end, w and -w being one.
     aligned_share : float
-        Share of the nodes within cos 0.99 of a predicted line.
+        Share of the nodes of the layer that was asked for within cos 0.99 of a predicted line; behind the first layer
+        the prediction is that of this network's own earlier layers at the end.
     condensed : bool
         Whether nine tenths of the nodes lie within cos 0.99 of predicted lines, or of no more lines of their own than
         are predicted, three nodes to a line or more.
@@ -89,7 +93,7 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     lines_by_layer : tuple of int
         Lines that hold nine tenths of the nodes of each hidden layer.
     effective_width : tuple of (int, float, int)
-        Step, loss ratio of this network, and how many lines hold nine tenths of the first layer's nodes.
+        Step, loss ratio of this network, and how many lines hold nine tenths of the layer's nodes.
     """
 
     seed: int
@@ -132,6 +136,10 @@ class Condensation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     bound : int
         2 p, the bound of arXiv:2105.11686 on the orientations, two for each line.
     remarks : tuple of str
+    given : str
+        What the weights before the layer are, on which everything said here stands; empty for the first layer.
+    residual : bool
+        Whether hidden layers behind the first are added to what they see.
     trained : tuple of Trained
     """
 
@@ -150,42 +158,93 @@ class Condensation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     how: str
     bound: int
     remarks: tuple[str, ...] = ()
+    given: str = ""
+    residual: bool = False
     method: str = ""
     trained: tuple[Trained, ...] = ()
 
 
-def energy_of(spec: LandscapeSpec) -> tuple[Any, Energy, str]:
-    """The multiplicity, the energy of a node of the first layer, and why its order is not p."""
-    from symland.analysis.condensation.energy import leading_energy
-    from symland.analysis.condensation.multiplicity import find_multiplicity
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Given:
+    """The weights that a layer behind the first is looked at with.
 
-    multiplicity = find_multiplicity(spec.activation)
-    return multiplicity, *leading_energy(spec, multiplicity)
+    Attributes
+    ----------
+    theta : (P,) float64
+    name : str
+        What they are, in words.
+    """
+
+    theta: FloatArray
+    name: str
 
 
-def condense(spec: LandscapeSpec, *, layer: int = 1, seed: int = 0, most_boxes: int | None = None) -> Condensation:
-    """The orientations on which the nodes of a hidden layer condense, predicted from the data.
+def energy_of(
+    spec: LandscapeSpec, *, layer: int = 1, given: Given | None = None, residual: bool = False
+) -> tuple[Any, Energy, str]:
+    """The multiplicity, the energy of a node of a hidden layer, and why its order is not p.
 
     Raises
     ------
     SpecError
-        If the layer is not there, or no order of the activation meets the data.
+        If the layer is not there, or a later layer is asked for without the weights before it.
     """
+    from symland.analysis.condensation.energy import leading_energy
+    from symland.analysis.condensation.layers import check_residual, layer_energy
+    from symland.analysis.condensation.multiplicity import find_multiplicity
+
     if not 1 <= layer <= len(spec.hidden):
         raise SpecError.at("--layer", f"{layer} of {len(spec.hidden)} hidden layers", "count them from 1")
-    if layer > 1:
-        raise SpecError.at(
-            "--layer",
-            f"the orientations of layer {layer} depend on the weights of the layers before it",
-            "predict layer 1, or look at every layer with --train",
-        )
+    if residual:
+        check_residual(spec)
+    multiplicity = find_multiplicity(spec.activation)
+    if layer == 1:
+        return multiplicity, *leading_energy(spec, multiplicity)
+    if given is None:
+        what = f"the orientations of layer {layer} depend on the weights of the layers before it"
+        raise SpecError.at("--layer", what, "give those weights")
+    if given.theta.shape != (spec.n_parameters,):
+        what = f"{given.theta.size} parameters for a network of {spec.n_parameters}"
+        raise SpecError.at("--at", what, "give a point of this network")
+    if not all(map(isfinite, given.theta)):
+        raise SpecError.at("--at", "a parameter is not finite", "give finite weights")
+    return multiplicity, *layer_energy(spec, multiplicity, given.theta, layer, residual=residual)
+
+
+def condense(
+    spec: LandscapeSpec,
+    *,
+    layer: int = 1,
+    given: Given | None = None,
+    residual: bool = False,
+    seed: int = 0,
+    most_boxes: int | None = None,
+) -> Condensation:
+    """The orientations on which the nodes of a hidden layer condense, predicted from what the layer sees.
+
+    Parameters
+    ----------
+    layer : int
+        Counted from 1.
+    given : Given or None
+        The network whose earlier layers are held, for a layer behind the first.
+    residual : bool
+        Whether hidden layers behind the first are added to what they see.
+    seed, most_boxes
+        See `critical_lines`.
+
+    Raises
+    ------
+    SpecError
+        If the layer is not there, its weights are missing, or no order of the activation meets the data.
+    """
     from symland.analysis.condensation.critical import critical_lines
 
-    multiplicity, energy, reason = energy_of(spec)
+    multiplicity, energy, reason = energy_of(spec, layer=layer, given=given, residual=residual)
     found = critical_lines(energy, seed=seed, most_boxes=most_boxes)
-    orientations, unsigned = _orientations(energy, found)
+    orientations, unsigned = _orientations(energy, found, closed=layer == 1)
     critical = tuple(sorted(orientations, key=lambda o: (not o.attractor, -abs(o.value), tuple(-v for v in o.w))))
-    remarks = _remarks(spec, multiplicity, energy, found)
+    remarks = _remarks(spec, multiplicity, energy, found, layer, residual)
     if unsigned:
         many = "1 line" if unsigned == 1 else f"{unsigned} lines"
         remarks = (*remarks, f"whether {many} attract{'s' if unsigned == 1 else ''} is open, and with it the count")
@@ -197,7 +256,7 @@ def condense(spec: LandscapeSpec, *, layer: int = 1, seed: int = 0, most_boxes: 
         at_zero=str(multiplicity.at_zero),
         effective_multiplicity=energy.order,
         reason=reason,
-        energy=energy.text(),
+        energy=energy.text() if layer == 1 else energy.near_text(),
         critical=critical,
         families=found.families,
         lines=sum(o.attractor for o in critical),
@@ -205,6 +264,8 @@ def condense(spec: LandscapeSpec, *, layer: int = 1, seed: int = 0, most_boxes: 
         how=found.how,
         bound=2 * multiplicity.order,
         remarks=remarks,
+        given="" if layer == 1 or given is None else given.name,
+        residual=residual,
     )
 
 
@@ -219,24 +280,44 @@ def predicted_lines(answer: Condensation) -> FloatArray:
 def with_training(
     answer: Condensation, spec: LandscapeSpec, *, seeds: int, training: Training
 ) -> tuple[Condensation, Run]:
-    """The answer with what training of real networks shows, and the networks."""
-    from symland.analysis.condensation.measure import CONDENSED, aligned, cluster_lines, incoming, lines_needed
-    from symland.analysis.condensation.training import train
+    """The answer with what training of real networks shows, and the networks.
 
-    lines = predicted_lines(answer)
-    run = train(spec, lines, answer.effective_multiplicity, seeds=seeds, training=training)
+    Behind the first layer each trained network is held against the prediction from its own earlier layers as they are
+    at the end; the answer becomes that of seed 0.
+    """
+    import numpy as np
+
+    from symland.analysis.condensation.measure import CONDENSED, aligned, cluster_lines, incoming, lines_needed
+    from symland.analysis.condensation.training import Method, train
+
+    layer, lines = answer.layer, predicted_lines(answer)
+    if training.residual != answer.residual:
+        raise ValueError("the networks that are trained are not those of the answer")
+    if layer > 1 and training.method is not Method.NORMALISED:
+        # The first layer is looked at by the rule of alignment, and no line of it is known here.
+        training = replace(training, alignment=None)
+    seen = lines if layer == 1 else np.zeros((0, 1))
+    run = train(spec, seen, answer.effective_multiplicity, seeds=seeds, training=training)
     trained = []
     for seed, theta in enumerate(run.theta):
         widths = tuple(
-            lines_needed(cluster_lines(incoming(spec.layout, theta, layer))) for layer in range(1, len(spec.hidden) + 1)
+            lines_needed(cluster_lines(incoming(spec.layout, theta, number)))
+            for number in range(1, len(spec.hidden) + 1)
         )
-        w = incoming(spec.layout, theta, 1)
+        own = answer
+        if layer > 1:
+            given = Given(theta=theta, name=f"seed {seed} after training by {training.method.value}")
+            own = condense(spec, layer=layer, given=given, residual=answer.residual)
+            lines = predicted_lines(own)
+            answer = own if seed == 0 else answer
+        w = incoming(spec.layout, theta, layer)
         share = float(aligned(w, lines).mean())
-        few = widths[0] <= max(1, answer.lines) and 3 * widths[0] <= len(w)
+        width = widths[layer - 1]
+        few = width <= max(1, own.lines) and 3 * width <= len(w)
         trained.append(
             Trained(
                 seed=seed,
-                lines=widths[0],
+                lines=width,
                 aligned_share=share,
                 condensed=share >= CONDENSED or few,
                 stopped=run.stopped[seed],
@@ -244,7 +325,11 @@ def with_training(
                 steps=run.steps[seed],
                 lines_by_layer=widths,
                 effective_width=tuple(
-                    (s.step, float(s.ratio[seed]), lines_needed(cluster_lines(incoming(spec.layout, s.theta[seed], 1))))
+                    (
+                        s.step,
+                        float(s.ratio[seed]),
+                        lines_needed(cluster_lines(incoming(spec.layout, s.theta[seed], layer))),
+                    )
                     for s in run.snapshots
                 ),
             )
@@ -252,20 +337,28 @@ def with_training(
     return msgspec.structs.replace(answer, method=training.method.value, trained=tuple(trained)), run
 
 
-def _remarks(spec: LandscapeSpec, multiplicity: Any, energy: Energy, found: Critical) -> tuple[str, ...]:
+def _remarks(
+    spec: LandscapeSpec, multiplicity: Any, energy: Energy, found: Critical, layer: int, residual: bool
+) -> tuple[str, ...]:
     remarks = []
     if multiplicity.at_zero != 0:
         remarks.append(f"sigma(0) = {multiplicity.at_zero} is not 0: output weights move before input weights turn")
-    if len(spec.hidden) > 1:
+    if layer > 1:
         remarks.append(
-            "the layers behind the first set the sign and the size of a node's pull, and for p = 1 nothing else; for "
-            "p >= 2 they couple the nodes of the first layer, and the orientations are those of nodes taken alone"
+            f"predicted for a node of layer {layer} taken alone, with the layers before it held and its inputs to 50 "
+            "digits; these layers turn too, and only training shows where all end together"
+        )
+    if layer < len(spec.hidden) and not residual:
+        remarks.append(
+            f"the layers behind layer {layer} set the sign and the size of a node's pull, and for p = 1 nothing else; "
+            "for p >= 2 they couple the nodes of the layer, and the orientations are those of nodes taken alone"
         )
     if energy.order > 2 * multiplicity.order:
         remarks.append(
-            f"two nodes act on each other through the outputs at order {2 * multiplicity.order + 2} in the weights, "
-            f"not above the order {energy.order + 1} of this energy: nodes are not decoupled. Orientations are of "
-            "the energy without that coupling, and trained nodes may stay away from them"
+            f"nodes act on each other, and each on itself, through the outputs at order {2 * multiplicity.order + 2} "
+            f"in the weights, not above the order {energy.order + 1} of this energy: nodes are not decoupled. "
+            "Orientations are of the energy without that term, as they are while output weights are much smaller than "
+            "input weights (--method following); nodes may leave them as output weights grow"
         )
     if not energy.single:
         remarks.append(
@@ -277,7 +370,7 @@ def _remarks(spec: LandscapeSpec, multiplicity: Any, energy: Energy, found: Crit
     return tuple(remarks)
 
 
-def _orientations(energy: Energy, found: Critical) -> tuple[list[Orientation], int]:
+def _orientations(energy: Energy, found: Critical, *, closed: bool) -> tuple[list[Orientation], int]:
     """The lines as records, and of how many it is not decided whether they attract."""
     from symland.analysis.condensation.balls import BITS, attracts
     from symland.analysis.condensation.closed import closed_form
@@ -286,7 +379,7 @@ def _orientations(energy: Energy, found: Critical) -> tuple[list[Orientation], i
     out, unsigned = [], 0
     with working_precision(BITS):
         for line in found.lines:
-            exact = closed_form(energy, line)
+            exact = closed_form(energy, line) if closed else None
             unit = line.unit
             # The representative of the line may be the opposite of the balls' vector, where an odd form changes sign.
             ratio = next(u for u, v in zip(unit, line.vector, strict=True) if not v.contains(0)) * next(
@@ -336,7 +429,8 @@ def condensed(answer: Condensation) -> Verdict:
 def sentence(answer: Condensation) -> str:
     """The answer in plain sentences."""
     p, k = answer.multiplicity, answer.effective_multiplicity
-    parts = [f"Multiplicity p = {p}"]
+    parts = [f"Layer {answer.layer} with the layers before it at {answer.given}: "] if answer.given else []
+    parts.append(f"{'m' if parts else 'M'}ultiplicity p = {p}")
     if k != p:
         parts.append(f", effective multiplicity {k} because {answer.reason}")
     many = "1 line" if answer.lines == 1 else f"{answer.lines} lines"

@@ -16,13 +16,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from symland.analysis.condensation.forms import Form, form_text, kernel_of, moment_form, null_space, plus, times
+from symland.analysis.condensation.forms import (
+    Form,
+    decimal_text,
+    form_text,
+    kernel_of,
+    moment_form,
+    null_space,
+    plus,
+    times,
+)
 from symland.analysis.condensation.multiplicity import HIGHEST_ORDER, Multiplicity
 from symland.errors import SpecError
 from symland.spec import LandscapeSpec
 from symland.symbolic.losses import LOSSES
 
-__all__ = ["Energy", "independent", "leading_energy", "residuals_at_zero", "weight_names"]
+__all__ = ["Energy", "Vectors", "independent", "leading_energy", "residuals_at_zero", "weight_names"]
 
 Vectors = tuple[tuple[Fraction, ...], ...]
 
@@ -95,6 +104,11 @@ class Energy:
         whole = [form_text(part, self.names) for part in self.parts]
         return whole[0] if self.single else "|F|^2, F spanned by (" + "; ".join(whole) + ")"
 
+    def near_text(self) -> str:
+        """F_k as text with coefficients of a few digits, for an energy that stands on given weights."""
+        whole = [decimal_text(part, self.names) for part in self.parts]
+        return whole[0] if self.single else "|F|^2, F spanned by (" + "; ".join(whole) + ")"
+
     def projected(self, basis: list[tuple[Fraction, ...]]) -> Energy:
         """F_k(B y) as a form in y, with the vectors of `basis` as the columns of B."""
         vectors = tuple(
@@ -136,16 +150,24 @@ def independent(residuals: Sequence[Sequence[Fraction]], order: int, vectors: Ve
     return tuple(moments[i] for i in kept), outgoing
 
 
-def leading_energy(spec: LandscapeSpec, multiplicity: Multiplicity) -> tuple[Energy, str]:
+def leading_energy(
+    spec: LandscapeSpec, multiplicity: Multiplicity, signals: Vectors | None = None
+) -> tuple[Energy, str]:
     """The energy at the effective multiplicity, and why it differs from p, or an empty text.
+
+    Parameters
+    ----------
+    signals : D vectors of rationals, or None
+        What the layer sees of each sample; None for the inputs.
 
     Raises
     ------
     SpecError
         If F_k vanishes at every order up to the highest that is looked at.
     """
-    vectors = tuple((*x, Fraction(1)) if spec.bias else tuple(x) for x in spec.data.inputs)
-    names = weight_names(spec.n_inputs, spec.bias)
+    seen = spec.data.inputs if signals is None else signals
+    vectors = tuple((*x, Fraction(1)) if spec.bias else tuple(x) for x in seen)
+    names = weight_names(len(seen[0]), spec.bias)
     skipped = []
     for k in range(multiplicity.order, HIGHEST_ORDER + 1):
         if multiplicity.derivative_at(k) == 0:

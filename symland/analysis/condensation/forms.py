@@ -9,7 +9,7 @@ from math import factorial, prod
 
 from flint import fmpq, fmpq_mat
 
-__all__ = ["Form", "derivative", "form_text", "kernel_of", "moment_form", "null_space", "plus", "times"]
+__all__ = ["Form", "decimal_text", "derivative", "form_text", "kernel_of", "moment_form", "null_space", "plus", "times"]
 
 Form = dict[tuple[int, ...], Fraction]
 """Exponents of each variable, and the coefficient; zero coefficients are left out."""
@@ -96,6 +96,20 @@ def form_text(form: Form, names: Sequence[str]) -> str:
     )
     return str(sympy.factor(whole) if len(form) <= FACTORED_TERMS else whole)
 
+
+def decimal_text(form: Form, names: Sequence[str]) -> str:
+    """The polynomial with its coefficients as decimals of six digits, the largest first; its tail is counted."""
+    largest = sorted(form.items(), key=lambda term: -abs(term[1]))
+    terms = []
+    for key, value in largest[:DECIMAL_TERMS]:
+        powers = [name if e == 1 else f"{name}**{e}" for name, e in zip(names, key, strict=True) if e]
+        terms.append("*".join([f"{float(value):.6g}", *powers]))
+    tail = f" + {len(form) - DECIMAL_TERMS} smaller terms" if len(form) > DECIMAL_TERMS else ""
+    return " + ".join(terms).replace("+ -", "- ") + tail
+
+
+DECIMAL_TERMS = 12
+"""Terms of a polynomial with decimal coefficients that are printed."""
 
 FACTORED_TERMS = 60
 """Terms of the longest polynomial that is factored before it is printed."""

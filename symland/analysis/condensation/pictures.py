@@ -53,7 +53,7 @@ def pictures(
 ) -> dict[str, Picture]:
     """All pictures that a prediction and, where there is one, a training run allow, by name."""
     found: dict[str, Figure] = {}
-    nodes = None if run is None else incoming(spec.layout, run.theta[seed], 1)
+    nodes = None if run is None else incoming(spec.layout, run.theta[seed], answer.layer)
     if energy.size == 2:
         found["directions"] = draw_circle(energy, answer, nodes)
     elif energy.size == 3:

@@ -7,6 +7,11 @@ The normalised flow gives each node a clock of its own. At small weights nodes a
 is homogeneous in (w, a), so that the path of its orientation under the gradient flow does not depend on its length. So
 each node first turns at its initial length, down the gradient of the real network, until all nodes stand still or are
 aligned; then all are let go, each at a speed that is a fixed share of its length, until the loss has fallen.
+
+Where the effective multiplicity k is above 2p, terms that are quadratic in the outputs have an order no higher than
+that of the energy: they act between nodes and in a node on itself. They carry a further power of the output weights.
+So the following method keeps the output weights at a small share of the input weights' length, and in the direction in
+which the loss falls: what is left of the flow is the energy alone.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +36,9 @@ __all__ = ["Method", "Run", "Snapshot", "Training", "train"]
 STANDING = 1e-3
 """A node stands still where it turns by less than this share of the largest angle in a step."""
 
+SMALL_SHARE = 1e-6
+"""Length of a node's output weights in units of the initial standard deviation, for the following method."""
+
 MOST_SEEDS = 10_000
 """Networks trained together."""
 
@@ -39,6 +48,8 @@ class Method(Enum):
 
     NORMALISED = "normalised"
     """Each node down its own gradient with a clock of its own: turned at its length first, then let go."""
+    FOLLOWING = "following"
+    """Input weights turn at their length; output weights stay small and follow the pull at once. The loss stays."""
     FLOW = "flow"
     """Gradient flow, by the package's stiff integrator."""
     DESCENT = "descent"
@@ -65,6 +76,8 @@ class Training:
     alignment : float or None
         The run ends where every node is within this cosine of a predicted line; the normalised flow lets the nodes go
         there. None asks for nothing.
+    residual : bool
+        Whether every hidden layer behind the first is added to what it sees.
     """
 
     method: Method = Method.NORMALISED
@@ -73,6 +86,7 @@ class Training:
     steps: int = 5000
     loss_ratio: float | None = None
     alignment: float | None = 0.9995
+    residual: bool = False
 
     def __post_init__(self) -> None:
         if not 1e-12 <= self.std <= 1:
@@ -83,6 +97,8 @@ class Training:
             raise SpecError.at("--steps", f"{self.steps}", "write 1 or more")
         if self.loss_ratio is not None and not 0 < self.loss_ratio < 1:
             raise SpecError.at("--loss-ratio", f"{self.loss_ratio}", "write a number between 0 and 1, such as 0.99")
+        if self.residual and self.method in (Method.FLOW, Method.FOLLOWING):
+            raise SpecError.at("--method", f"{self.method.value} with --residual", "write normalised, descent or adam")
 
     @property
     def speed(self) -> float:
@@ -169,12 +185,23 @@ def train(spec: LandscapeSpec, lines: FloatArray, order: int, *, seeds: int, tra
     """
     if not 1 <= seeds <= MOST_SEEDS:
         raise SpecError.at("--seeds", f"{seeds}", f"write an integer from 1 to {MOST_SEEDS}")
-    kernel = compile_kernel(spec.with_(penalty=Fraction(0)) if spec.penalty else spec)
+    if training.method is Method.FOLLOWING and len(spec.hidden) > 1:
+        what = f"following with {len(spec.hidden)} hidden layers"
+        raise SpecError.at("--method", what, "give one hidden layer, or write normalised")
+    kernel: Slopes
+    if training.residual:
+        from symland.analysis.condensation.residual import ResidualNetwork
+
+        kernel = ResidualNetwork(spec)
+    else:
+        kernel = compile_kernel(spec.with_(penalty=Fraction(0)) if spec.penalty else spec)
     target = training.loss_ratio or (0.999 if order == 1 else 0.99)
     stop = _Stop(spec=spec, lines=lines, training=training, target=target)
     theta = start(spec, seeds, training.std)
-    if training.method is Method.FLOW:
+    if training.method is Method.FLOW and isinstance(kernel, CompiledKernel):
         return _flow(kernel, theta, stop)
+    if training.method is Method.FOLLOWING:
+        return _follow(kernel, theta, stop)
     return _steps(kernel, theta, stop)
 
 
@@ -207,7 +234,60 @@ def _moment(step: int) -> bool:
     return step < 8 or int(8 * np.log10(step)) != int(8 * np.log10(step - 1))
 
 
-def _steps(kernel: CompiledKernel, theta: FloatArray, stop: _Stop) -> Run:
+class Slopes(Protocol):
+    """Losses and gradients of many networks."""
+
+    def value(self, theta: FloatArray) -> FloatArray:
+        """Losses (N,) at parameters (N, P)."""
+        ...
+
+    def value_gradient(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Losses (N,) and gradients (N, P)."""
+        ...
+
+
+def _follow(kernel: Slopes, theta: FloatArray, stop: _Stop) -> Run:
+    """Input weights up the pull of their own node at a fixed length, output weights small and along that pull."""
+    layout, training = stop.spec.layout, stop.training
+    weight, bias, outgoing = layout.weight(1), layout.biases(1), layout.weight(2)
+    begin, count = kernel.value(theta), len(theta)
+    size = np.linalg.norm(incoming(layout, theta, 1), axis=-1, keepdims=True)
+    stopped, steps, open_lanes = ["steps"] * count, np.full(count, training.steps), np.ones(count, dtype=bool)
+    snapshots = [Snapshot(step=0, theta=read_only(theta, 2), ratio=read_only(np.ones(count), 1))]
+    for step in range(1, training.steps + 1):
+        pull = -outgoing.of(kernel.value_gradient(theta)[1])
+        length = np.linalg.norm(pull, axis=1, keepdims=True)
+        follow = np.divide(pull, length, out=np.zeros_like(pull), where=length > 0) * SMALL_SHARE * training.std
+        theta[:, outgoing.slice] = np.where(open_lanes[:, None], follow.reshape(count, -1), theta[:, outgoing.slice])
+        slope = incoming(layout, kernel.value_gradient(theta)[1], 1)
+        steep = np.linalg.norm(slope, axis=-1, keepdims=True)
+        w = incoming(layout, theta, 1)
+        turned = w - training.speed * size * np.divide(slope, steep, out=np.zeros_like(slope), where=steep > 0)
+        turned *= size / np.maximum(np.linalg.norm(turned, axis=-1, keepdims=True), np.finfo(float).tiny)
+        still = np.linalg.norm(turned - w, axis=-1) <= STANDING * training.speed * size[..., 0]
+        turned = np.where(open_lanes[:, None, None], turned, w)
+        theta[:, weight.slice] = turned[..., : stop.spec.n_inputs].reshape(count, -1)
+        if bias is not None:
+            theta[:, bias.slice] = turned[..., -1]
+        aligned = stop.aligned(theta)
+        for lane in np.flatnonzero(open_lanes & (still.all(axis=1) | aligned)):
+            stopped[lane], steps[lane] = "alignment" if aligned[lane] else "standing", step
+            open_lanes[lane] = False
+        if _moment(step) or not open_lanes.any():
+            ratio = kernel.value(theta) / begin
+            snapshots.append(Snapshot(step=step, theta=read_only(theta, 2), ratio=read_only(ratio, 1)))
+        if not open_lanes.any():
+            break
+    return Run(
+        theta=read_only(theta, 2),
+        ratio=read_only(kernel.value(theta) / begin, 1),
+        stopped=tuple(stopped),
+        steps=tuple(int(s) for s in steps),
+        snapshots=tuple(snapshots),
+    )
+
+
+def _steps(kernel: Slopes, theta: FloatArray, stop: _Stop) -> Run:
     spec, training = stop.spec, stop.training
     count = len(theta)
     held = spec.layout.biases(spec.layout.n_layers)
