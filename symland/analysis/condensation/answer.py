@@ -394,8 +394,8 @@ def _orientations(energy: Energy, found: Critical, *, closed: bool) -> tuple[lis
             attractor = verdict is Verdict.CERTIFIED
             vanishes = exact is not None and exact[1]
             # A degenerate line has nullity 1; where neither is known, the line may be an extremum.
-            bent = line.index is None and line.nullity is None and not attractor and not line.value.contains(0)
-            unsigned += (verdict is Verdict.UNDECIDED and not vanishes) or bent
+            bent = line.index is None and line.nullity is None and not attractor
+            unsigned += (verdict is Verdict.UNDECIDED or bent) and not vanishes
             signs: tuple[str, ...] = ()
             if attractor:
                 signs = ("+", "-") if energy.order % 2 or not energy.single else ("+",) if value > 0 else ("-",)
