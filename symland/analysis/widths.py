@@ -26,7 +26,8 @@ from symland.analysis.answer_types.flatness import (
     tested_pairs,
 )
 from symland.analysis.response.decisions import as_array, decisions, outputs_at
-from symland.datasets import Dataset, parse_csv
+from symland.analysis.response.held_out import parse_test_set
+from symland.datasets import Dataset
 from symland.errors import SpecError
 from symland.kernels import compile_kernel
 from symland.program.balls import exact_ball, working_precision
@@ -338,9 +339,4 @@ def _test_set(spec: LandscapeSpec, name: str) -> Dataset | None:
         return None
     if spec.data.values:
         raise SpecError.at("--test", "test error of a regression", "leave it out: widths take labels")
-    data = parse_csv(read_text(name), name, classify=True, path=name)
-    if len(data.inputs[0]) != spec.n_inputs:
-        raise SpecError.at(name, f"{len(data.inputs[0])} inputs", f"this network has {spec.n_inputs}")
-    if max(data.labels) >= max(2, spec.n_outputs):
-        raise SpecError.at(name, f"label {max(data.labels)}", f"this network has {max(2, spec.n_outputs)} classes")
-    return data
+    return parse_test_set(read_text(name), name, spec)

@@ -20,7 +20,8 @@ from symland.analysis.answer_types.classify import ClassifyOptions
 from symland.analysis.answers import read_answer
 from symland.analysis.pruning import label_classes
 from symland.analysis.response.decisions import need_labels
-from symland.analysis.response.scoring import read_test_data, score_classes
+from symland.analysis.response.held_out import parse_test_set
+from symland.analysis.response.scoring import score_classes
 from symland.errors import DatabaseError, ReportError
 from symland.explore import DEFAULT_RULES
 from symland.explore.donors import Donor
@@ -169,7 +170,7 @@ def auc_scorer(grid: Grid, test: str | Path) -> Scorer:
     need_labels(grid.base)
     text = read_text(test)
     for place in grid.places():
-        read_test_data(text, str(test), grid.spec(place))
+        parse_test_set(text, str(test), grid.spec(place))
 
     def auc(landscape: Landscape) -> float | None:
         minima = score_classes(landscape, ClassifyOptions(test=str(test))).minima

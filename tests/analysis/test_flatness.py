@@ -193,7 +193,7 @@ def test_a_test_set_is_read_or_refused(tmp_path: Path) -> None:
     (found,) = measure(landscape(PLANE, POINT), test=str(file), **given, **quiet).classes
     assert found.test_error == 0.25
     file.write_text("x1,x2,label\n1,1,0\n")
-    with pytest.raises(SpecError, match="2 inputs"):
+    with pytest.raises(SpecError, match="2 columns of inputs"):
         measure(landscape(PLANE, POINT), test=str(file), **given, **quiet)
     file.write_text("x1,label\n1,5\n")
     with pytest.raises(SpecError, match="label 5"):

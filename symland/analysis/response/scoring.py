@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from symland.analysis.answer_types.classify import Classify, ClassifyOptions, ClassScore, Score
 from symland.analysis.response.decisions import TIE, as_array, need_labels, outputs_at, probabilities
-from symland.datasets import parse_csv
+from symland.analysis.response.held_out import parse_test_set
 from symland.errors import SpecError
 from symland.records import FloatArray
 from symland.spec import LandscapeSpec, read_text
@@ -27,7 +27,7 @@ from symland.spec import LandscapeSpec, read_text
 if TYPE_CHECKING:
     from symland.landscape.landscape import Landscape
 
-__all__ = ["area_under_roc", "rank_area", "read_test_data", "roc_curve", "score", "score_classes"]
+__all__ = ["area_under_roc", "rank_area", "roc_curve", "score", "score_classes"]
 
 Flags = NDArray[np.bool_]
 
@@ -39,30 +39,6 @@ MOST_COPIES = 1_000_000
 
 CURVE_POINTS = 200
 """Most points of a stored ROC curve."""
-
-
-def read_test_data(text: str, name: str, spec: LandscapeSpec) -> tuple[FloatArray, list[int]]:
-    """Inputs (D, n_0) and labels of a CSV text with the columns of the training data.
-
-    Raises
-    ------
-    SpecError
-        Where the inputs are not as many as the network's, or a label is unknown to it.
-    """
-    data = parse_csv(text, "test", True, name)
-    if not data.inputs:
-        raise SpecError.at(name, "no samples", "give one line for each after the header")
-    if len(data.inputs[0]) != spec.n_inputs:
-        raise SpecError.at(
-            name,
-            f"{len(data.inputs[0])} columns of inputs",
-            f"give {spec.n_inputs}, as the training data have, and label",
-        )
-    most = max(spec.n_outputs, 2)
-    for number, label in enumerate(data.labels):
-        if label >= most:
-            raise SpecError.at(f"{name} sample {number}", f"label {label} is unknown", f"write 0 to {most - 1}")
-    return as_array(data), list(data.labels)
 
 
 def _noisy(spec: LandscapeSpec, options: ClassifyOptions) -> tuple[FloatArray, list[int]]:
@@ -83,7 +59,8 @@ def score_classes(landscape: Landscape, options: ClassifyOptions) -> Classify:
     spec = landscape.spec
     need_labels(spec)
     if options.test:
-        inputs, labels = read_test_data(read_text(options.test), options.test, spec)
+        data = parse_test_set(read_text(options.test), options.test, spec)
+        inputs, labels = as_array(data), list(data.labels)
         named = options.test.replace("\\", "/").rpartition("/")[2]
     else:
         inputs, labels = _noisy(spec, options)
