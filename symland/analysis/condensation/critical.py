@@ -23,8 +23,8 @@ __all__ = ["Critical", "critical_lines"]
 MOST_WEIGHTS = 5
 """Input weights, less those on which the energy does not depend, up to which the sphere is searched completely."""
 
-MOST_EIGENVALUES = 30
-"""Rows of the largest matrix whose eigenvalues are isolated exactly."""
+MOST_EIGENVALUES = 200
+"""Dimensions on which a quadratic form depends, up to which its eigenvalues are enclosed."""
 
 SAMPLED = "not proved complete: found from many starts of SS-HOPM and Newton's method"
 
@@ -83,43 +83,66 @@ def _units(size: int) -> list[tuple[int, ...]]:
 
 
 def _quadratic(energy: Energy, seed: int) -> Critical:
-    n = energy.size
-    if n > MOST_EIGENVALUES:
+    """The eigenspaces of a quadratic form; directions on which it does not depend are that of 0."""
+    n, kernel = energy.size, energy.kernel
+    basis = null_space(kernel, n)
+    if len(basis) > MOST_EIGENVALUES:
         return _sampled(energy, seed, (), ())
-    units = _units(n)
-    matrix = [
-        [
-            energy.form.get(tuple(a + b for a, b in zip(units[i], units[j], strict=True)), Fraction(0))
-            / (1 if i == j else 2)
-            for j in range(n)
-        ]
-        for i in range(n)
-    ]
-    lines, families, attracting = [], [], []
     try:
-        spaces = eigenspaces(matrix)
-    except ArithmeticError:
-        return _sampled(energy, seed, (), (), "an eigenvector could not be enclosed")
+        spaces = eigenspaces(_matrix_of(energy.projected(basis) if kernel else energy), _products(basis))
+    except ArithmeticError as error:
+        return _sampled(energy, seed, (), (), str(error))
+    below = sum(space.multiplicity for space in spaces if space.value < 0)
+    lines, families, attracting = [], [], []
     for space in spaces:
+        low = space.below + (len(kernel) if space.value > 0 else 0)
         if space.vector is not None:
-            axis = next(j for j, v in enumerate(space.vector) if v == 1)
-            lines.append(line_at(energy, space.vector, axis))
+            lines.append(_eigenline(energy, _through(basis, space.vector), space.value, low))
             continue
-        above = n - space.below - space.multiplicity
-        text = (
-            f"a {_sphere(space.multiplicity)} of critical orientations, the eigenspace of "
-            f"{float(space.value.mid()):.6g} with {space.multiplicity} dimensions and index {space.below}"
-        )
+        text = _eigenfamily(space.value, space.multiplicity, low)
         families.append(text)
-        low = not space.below and energy.single and space.value < 0
-        if low or (not above and space.value > 0):
+        if (not low and energy.single and space.value < 0) or (low + space.multiplicity == n and space.value > 0):
             attracting.append(text)
+    if len(kernel) == 1:
+        lines.append(_eigenline(energy, [exact_ball(v) for v in kernel[0]], arb(0), below))
+    elif kernel:
+        families.append(_eigenfamily(arb(0), len(kernel), below))
     return Critical(
         lines=tuple(lines),
         families=tuple(families),
         attracting=tuple(attracting),
         complete=Verdict.CERTIFIED,
-        how="eigenvectors, by isolation of the roots of the characteristic polynomial",
+        how="eigenvectors, by isolation of the eigenvalues",
+    )
+
+
+def _matrix_of(energy: Energy) -> list[list[Fraction]]:
+    """The symmetric matrix of a quadratic form."""
+    form, units = energy.form, _units(energy.size)
+    return [
+        [form.get(tuple(a + b for a, b in zip(u, v, strict=True)), Fraction(0)) / (1 if u is v else 2) for v in units]
+        for u in units
+    ]
+
+
+def _eigenline(energy: Energy, w: Sequence[arb], value: arb, below: int) -> Line:
+    """The line of a simple eigenvalue that has `below` others below it: that is its index."""
+    axis = max(range(len(w)), key=lambda j: abs(float(w[j].mid())))
+    return Line(
+        vector=tuple(arb(1) if j == axis else v / w[axis] for j, v in enumerate(w)),
+        axis=axis,
+        value=value if energy.single or value.is_zero() else value.sqrt(),
+        index=below,
+        nullity=0,
+        maximum=below == len(w) - 1,
+        minimum=below == 0,
+    )
+
+
+def _eigenfamily(value: arb, dimensions: int, index: int) -> str:
+    return (
+        f"a {_sphere(dimensions)} of critical orientations, the eigenspace of {float(value.mid()):.6g} with "
+        f"{dimensions} dimensions and index {index}"
     )
 
 
@@ -138,7 +161,7 @@ def _higher(energy: Energy, seed: int, most_boxes: int | None) -> Critical:
             f"{what} of degenerate critical orientations with value 0, spanned by {named}: F is the same there"
         )
     reduced = energy.projected(basis) if kernel else energy
-    metric = [[sum((a * b for a, b in zip(u, v, strict=True)), Fraction(0)) for v in basis] for u in basis]
+    metric = _products(basis)
     r = len(basis)
     if r == 1:
         found: _Found = _Found(lines=(_embedded(energy, [arb(1)], basis),), how="F is a power of one linear form")
@@ -163,6 +186,17 @@ def _higher(energy: Energy, seed: int, most_boxes: int | None) -> Critical:
     )
 
 
+def _products(basis: Sequence[Sequence[Fraction]]) -> list[list[Fraction]]:
+    """B^T B for the vectors of a basis as the columns of B."""
+    return [[sum((a * b for a, b in zip(u, v, strict=True)), Fraction(0)) for v in basis] for u in basis]
+
+
+def _through(basis: Sequence[Sequence[Fraction]], y: Sequence[arb]) -> list[arb]:
+    """B y for the vectors of a basis as the columns of B."""
+    size = len(basis[0])
+    return [sum((exact_ball(u[i]) * v for u, v in zip(basis, y, strict=True)), arb(0)) for i in range(size)]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Found:
     lines: tuple[Line, ...] = ()
@@ -175,9 +209,7 @@ class _Found:
 
 def _embedded(energy: Energy, y: Sequence[arb], basis: Sequence[Sequence[Fraction]]) -> Line:
     """The line B y with all that is proved of it among the n weights."""
-    w = [
-        sum((exact_ball(column[i]) * v for column, v in zip(basis, y, strict=True)), arb(0)) for i in range(energy.size)
-    ]
+    w = _through(basis, y)
     axis = max(range(len(w)), key=lambda j: abs(float(w[j].mid())))
     scaled = [v / w[axis] for v in w]
     scaled[axis] = arb(1)

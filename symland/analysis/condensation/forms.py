@@ -94,7 +94,8 @@ def form_text(form: Form, names: Sequence[str]) -> str:
             for key, value in form.items()
         )
     )
-    return str(sympy.factor(whole) if len(form) <= FACTORED_TERMS else whole)
+    few = len(form) <= FACTORED_TERMS and len(names) <= FACTORED_NAMES
+    return str(sympy.factor(whole) if few else whole)
 
 
 def decimal_text(form: Form, names: Sequence[str]) -> str:
@@ -113,3 +114,6 @@ DECIMAL_TERMS = 12
 
 FACTORED_TERMS = 60
 """Terms of the longest polynomial that is factored before it is printed."""
+
+FACTORED_NAMES = 8
+"""Variables of a polynomial that is factored: SymPy takes minutes with many."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
 
 import numpy as np
-from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz_poly
+from flint import acb_mat, arb, arb_mat, fmpq, fmpq_mat, fmpz_poly
 
 from symland.analysis.condensation.forms import Form, derivative, plus, times
 from symland.program.balls import exact_ball
 
 __all__ = ["Eigenspace", "PlaneLine", "eigenspaces", "plane_lines", "real_roots"]
+
+MOST_EXACT = 30
+"""Rows of the largest matrix whose characteristic polynomial is made."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,7 +46,6 @@ class Eigenspace:
     multiplicity: int
     below: int
     vector: tuple[arb, ...] | None
-    basis: np.ndarray
 
 
 def real_roots(coefficients: Sequence[Fraction]) -> list[tuple[arb, int]]:
@@ -93,26 +96,65 @@ def _extremum(coefficients: Sequence[Fraction], root: arb, count: int) -> int:
     return 1 if total > 0 else -1 if total < 0 else 0
 
 
-def eigenspaces(matrix: Sequence[Sequence[Fraction]]) -> list[Eigenspace]:
-    """The eigenvalues of a symmetric rational matrix, ascending, with multiplicities that are proved.
+def eigenspaces(matrix: Sequence[Sequence[Fraction]], metric: Sequence[Sequence[Fraction]]) -> list[Eigenspace]:
+    """The eigenvalues of M^-1 S, ascending, with multiplicities that are proved, and their eigenvectors.
+
+    S is a symmetric and M a positive definite rational matrix. Eigenvalues are isolated roots of the characteristic
+    polynomial, or, for matrices of more than `MOST_EXACT` rows, disjoint enclosures.
 
     Raises
     ------
     ArithmeticError
-        If the working precision does not do for an eigenvector.
+        If eigenvalues or components of an eigenvector could not be told apart.
     """
     size = len(matrix)
-    whole = fmpq_mat([[fmpq(v.numerator, v.denominator) for v in row] for row in matrix])
+    whole = _rational(metric).inv() * _rational(matrix)
+    if size > MOST_EXACT:
+        return _enclosed(whole)
     polynomial = whole.charpoly()
     roots = real_roots([Fraction(int(c.p), int(c.q)) for c in polynomial.coeffs()])
-    vectors = np.linalg.eigh(np.array([[float(v) for v in row] for row in matrix]))[1]
+    guesses = _approximate(matrix, metric)
     balls = arb_mat(whole)
     found, below = [], 0
     for value, count in roots:
-        basis = vectors[:, below : below + count]
-        vector = _eigenvector(balls, value, basis[:, 0], size) if count == 1 else None
-        found.append(Eigenspace(value=value, multiplicity=count, below=below, vector=vector, basis=basis))
+        vector = _eigenvector(balls, value, guesses[:, below], size) if count == 1 else None
+        found.append(Eigenspace(value=value, multiplicity=count, below=below, vector=vector))
         below += count
+    return found
+
+
+def _rational(rows: Sequence[Sequence[Fraction]]) -> fmpq_mat:
+    return fmpq_mat([[fmpq(v.numerator, v.denominator) for v in row] for row in rows])
+
+
+def _approximate(matrix: Sequence[Sequence[Fraction]], metric: Sequence[Sequence[Fraction]]) -> np.ndarray:
+    """Eigenvectors as columns in floats: guesses, of which the largest component is used."""
+    left, right = (np.array([[float(v) for v in row] for row in rows]) for rows in (matrix, metric))
+    try:
+        half = np.linalg.inv(np.linalg.cholesky(right))
+    except np.linalg.LinAlgError:
+        return np.eye(len(left))
+    return np.asarray(half.T @ np.linalg.eigh(half @ left @ half.T)[1])
+
+
+def _enclosed(whole: fmpq_mat) -> list[Eigenspace]:
+    """Simple eigenvalues and their eigenvectors by Arb."""
+    try:
+        values, vectors = acb_mat(arb_mat(whole)).eig(right=True)
+    except ValueError:
+        raise ArithmeticError("eigenvalues could not be told apart") from None
+    # Balls that hold one eigenvalue each do not meet; all are real, and so are the ratios of an eigenvector's entries.
+    size = len(values)
+    found = []
+    for below, j in enumerate(sorted(range(size), key=lambda j: float(values[j].real.mid()))):
+        column = [vectors[i, j] for i in range(size)]
+        axis = max(range(size), key=lambda i: float(abs(column[i]).mid()))
+        if column[axis].contains(0):
+            raise ArithmeticError("no component of the eigenvector is told from 0")
+        vector = tuple(arb(1) if i == axis else (v / column[axis]).real for i, v in enumerate(column))
+        found.append(Eigenspace(value=values[j].real, multiplicity=1, below=below, vector=vector))
+    if any(a.value.overlaps(b.value) for a, b in pairwise(found)):
+        raise ArithmeticError("eigenvalues could not be told apart")
     return found
 
 

@@ -263,7 +263,7 @@ def test_the_json_document_has_the_names_that_scripts_read(capsys):
 
 
 def test_a_line_whose_index_is_open_leaves_the_count_open(monkeypatch):
-    spec = load_spec("xor", activation="z*tanh(z)")
+    spec = load_spec("xor")
     assert condense(spec).complete is Verdict.CERTIFIED
     monkeypatch.setattr(balls, "signature", lambda rows: None)
     answer = condense(spec)
