@@ -4,7 +4,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const LANDS = DATA.landscapes;
 const $ = (id) => document.getElementById(id);
-const state = { land: 0, view: "tree", pick: 0, tree: 0, answer: 0, probe: null, log: false, at: null };
+const state = { land: 0, view: "tree", pick: 0, tree: 0, answer: 0, probe: null, log: false, at: null, level: 0.1 };
 
 // Elements ----------------------------------------------------------------------------------------------------------
 
@@ -27,7 +27,7 @@ const counted = (n, k) => `${n} ${k > 1 ? `index ${k}` : [["minimum", "minima"],
 const colour = (k) => `var(--i${k < 6 ? k : "x"})`;
 const land = () => LANDS[state.land];
 const point = () => land().classes[state.pick];
-const short = (x, n = 6) => (x === null ? "not finite" : Number(x).toPrecision(n).replace(/\.?0+(?=e|$)/, ""));
+const short = (x, n = 6) => (x === null ? "not finite" : Number(x).toPrecision(n).replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, ""));
 const href = (l, view, pick) => `#/${l}/${view}${pick === undefined ? "" : "/" + pick}`;
 const show = (view, pick = state.pick, l = state.land) => { location.hash = href(l, view, pick); route(); };
 const choose = (n) => show(state.view === "overview" ? "tree" : state.view, n);
@@ -223,7 +223,7 @@ function card(n = state.pick) {
   h("h3", { text: "Spectrum" }), spectrum(c),
   h("details", {}, h("summary", { text: "Eigenvalues" }), h("p", { class: "code" }, c.spectrum.map((w, k) => [k ? ", " : "", z && z.eigenvalues[k] ? digits(String(w), z.eigenvalues[k]) : String(w)]))),
   h("details", {}, h("summary", { text: "Weights" }), h("div", { class: "scroll" }, table(["parameter", "value"], c.theta.map((t, k) => h("tr", {}, cells([land().parameters[k], String(t)])))))),
-  h("p", {}, ["network", "paths"].filter((v) => v !== state.view).map((v) => [h("a", { href: href(state.land, v, c.number), text: v === "network" ? "network and decisions" : "pathways" }), " "]))];
+  h("p", {}, ["network", "regions", "paths"].filter((v) => v !== state.view && (v !== "regions" || !whyNoRegions(land()))).map((v) => [h("a", { href: href(state.land, v, c.number), text: { network: "network and decisions", regions: "regions", paths: "pathways" }[v] }), " "]))];
 }
 
 function spectrum(c) {
@@ -274,37 +274,25 @@ function decisionMap(l, run, axes, spread, update) {
   const place = (v, k) => ((v - from[k]) / (to[k] - from[k])) * size, value = (p, k) => from[k] + (p / size) * (to[k] - from[k]);
   const mean = spread.map((a) => a[1]), cell = 4, image = document.createElement("canvas"), painter = canvas.getContext("2d");
   image.width = image.height = size;
-  const ground = image.getContext("2d"), palette = ["#9ecae1", "#fdae6b", "#a1d99b", "#bcbddc", "#fdd0a2", "#d9d9d9"];
+  const ground = image.getContext("2d");
   const grid = []; let bottom = Infinity, top = -Infinity;
   for (let py = 0; py < size; py += cell) for (let px = 0; px < size; px += cell) {
     const x = mean.slice(); x[axes[0]] = value(px + cell / 2, 0); x[axes[1]] = value(size - py - cell / 2, 1);
     const signals = run(x), z = signals[signals.length - 1], p = chances(l, z);
     grid.push([px, py, z, p]); if (!p) { bottom = Math.min(bottom, z[0]); top = Math.max(top, z[0]); }
   }
-  const ramp = (t) => { const b = [33, 102, 172], m = [247, 247, 247], r = [178, 24, 43], [u, v, q] = t < 0.5 ? [b, m, 2 * t] : [m, r, 2 * t - 1]; return `rgb(${u.map((a, k) => Math.round(a + (v[k] - a) * q)).join()})`; };
   for (const [px, py, z, p] of grid) {
-    ground.fillStyle = !p ? ramp((z[0] - bottom) / (top - bottom || 1)) : p.length === 2 ? ramp(p[1]) : palette[p.indexOf(Math.max(...p)) % 6];
+    ground.fillStyle = p ? tint(p) : ramp((z[0] - bottom) / (top - bottom || 1));
     ground.fillRect(px, py, cell, cell);
   }
-  l.inputs.forEach((row, d) => {
-    const t = l.spec.targets[d]; ground.beginPath(); ground.arc(place(row[axes[0]], 0), size - place(row[axes[1]], 1), l.inputs.length > 30 ? 3 : 5, 0, 7);
-    ground.fillStyle = typeof t === "number" ? ["#fff", "#000", "#888", "#444"][t % 4] : "#fff"; ground.fill(); ground.strokeStyle = "#000"; ground.stroke();
-  });
+  dots(ground, l, (row) => [place(row[axes[0]], 0), size - place(row[axes[1]], 1)]);
   const paint = () => {
     painter.drawImage(image, 0, 0);
-    const x = place(state.probe[axes[0]], 0), y = size - place(state.probe[axes[1]], 1);
-    painter.strokeStyle = "#000"; painter.lineWidth = 2; painter.beginPath(); painter.moveTo(x - 8, y); painter.lineTo(x + 8, y); painter.moveTo(x, y - 8); painter.lineTo(x, y + 8); painter.stroke();
+    cross(painter, place(state.probe[axes[0]], 0), size - place(state.probe[axes[1]], 1));
   };
   const move = (a, b) => { state.probe[axes[0]] = a; state.probe[axes[1]] = b; document.querySelectorAll("[data-input]").forEach((i) => { i.value = short(state.probe[+i.dataset.input], 5); }); paint(); update(); };
-  let held = false;
-  const drag = (e) => { const box = canvas.getBoundingClientRect(); move(value(((e.clientX - box.left) * size) / box.width, 0), value(size - ((e.clientY - box.top) * size) / box.height, 1)); };
-  canvas.addEventListener("pointerdown", (e) => { held = true; canvas.setPointerCapture(e.pointerId); drag(e); });
-  canvas.addEventListener("pointermove", (e) => { if (held) drag(e); });
-  canvas.addEventListener("pointerup", () => { held = false; });
-  canvas.addEventListener("keydown", (e) => {
-    const d = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key];
-    if (d) { e.preventDefault(); e.stopPropagation(); move(state.probe[axes[0]] + (d[0] * (to[0] - from[0])) / 40, state.probe[axes[1]] + (d[1] * (to[1] - from[1])) / 40); }
-  });
+  steer(canvas, size, (px, py) => move(value(px, 0), value(size - py, 1)),
+    (dx, dy) => move(state.probe[axes[0]] + (dx / size) * (to[0] - from[0]), state.probe[axes[1]] - (dy / size) * (to[1] - from[1])));
   requestAnimationFrame(paint);
   return h("div", {}, h("h3", { text: l.spec.loss === "squared" ? "First output over two inputs" : `Class probabilities over x${axes[0] + 1} and x${axes[1] + 1}` }), canvas,
     h("p", { class: "soft", text: "Drag the cross; the other inputs stand at their means." }));
@@ -389,7 +377,7 @@ function branchesView() {
 
 // The page ----------------------------------------------------------------------------------------------------------
 
-const VIEWS = [["overview", "Overview", overview], ["tree", "Tree", treeView], ["list", "Classes", listView], ["network", "Network", networkView],
+const VIEWS = [["overview", "Overview", overview], ["tree", "Tree", treeView], ["list", "Classes", listView], ["network", "Network", networkView], ["regions", "Regions", regionsView],
   ["paths", "Pathways", pathsView], ["answers", "Answers", answersView], ["map", "Embedding", mapView], ["branches", "Branches", branchesView]];
 const ASKED = { map: "map", branches: "follow" }; // views that are there where the question was asked
 const views = () => VIEWS.filter(([name]) => !ASKED[name] || LANDS.some((l) => l.answers.some((a) => a.name === ASKED[name])));

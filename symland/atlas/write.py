@@ -18,6 +18,9 @@ from symland.landscape.database import Database
 
 __all__ = ["write_atlas"]
 
+SCRIPTS = ("regions.js", "page.js")
+"""Joined in this order; the last one opens the page."""
+
 
 def write_atlas(databases: Sequence[Database], output: str | Path, *, title: str = "", figures: bool = True) -> Path:
     """Write the page of some databases.
@@ -52,7 +55,7 @@ def write_atlas(databases: Sequence[Database], output: str | Path, *, title: str
 
 def _page(title: str, data: dict[str, Any]) -> str:
     part = files("symland.atlas")
-    script = (part / "page.js").read_text(encoding="utf-8")
+    script = "".join((part / name).read_text(encoding="utf-8") for name in SCRIPTS)
     # "</" would end the element that holds the data.
     values = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
     return Template((part / "page.html").read_text(encoding="utf-8")).substitute(

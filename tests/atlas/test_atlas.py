@@ -108,7 +108,7 @@ def settled(seen: Visit) -> None:
 def test_every_view_opens_in_a_browser_without_a_word_or_a_request(page: Path) -> None:
     with visit(page) as seen:
         tabs = [b.inner_text() for b in seen.page.query_selector_all("#tabs button")]
-        assert tabs == ["Overview", "Tree", "Classes", "Network", "Pathways", "Answers"]
+        assert tabs == ["Overview", "Tree", "Classes", "Network", "Regions", "Pathways", "Answers"]
         for land in range(3):
             for tab in tabs:
                 seen.page.evaluate(f"location.hash = '#/{land}/tree/1'")
@@ -116,7 +116,7 @@ def test_every_view_opens_in_a_browser_without_a_word_or_a_request(page: Path) -
                 settled(seen)
                 assert seen.page.inner_text("#tabs [aria-current=page]") == tab
                 for href in {a.get_attribute("href") for a in seen.page.query_selector_all("main a")}:
-                    assert re.fullmatch(r"#/[0-2]/(tree|list|network|paths)/\d+", href or "")
+                    assert re.fullmatch(r"#/[0-2]/(tree|list|network|regions|paths)/\d+", href or "")
                     seen.page.evaluate(f"location.hash = '{href}'")
                     settled(seen)
                     assert seen.page.evaluate("location.hash") == href
@@ -196,7 +196,7 @@ def test_a_regression_and_many_classes_stay_fluid(tmp_path: Path) -> None:
         database.close()
     with visit(path) as seen:
         times = {}
-        for view in ("tree", "list", "network", "paths"):
+        for view in ("tree", "list", "network", "regions", "paths"):
             seen.page.evaluate(f"location.hash = '#/0/{view}/7'")
             settled(seen)
             clock = "(() => { const t = performance.now(); draw(); return performance.now() - t; })()"
