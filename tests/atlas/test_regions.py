@@ -30,7 +30,7 @@ SPECS = (XOR, LOGISTIC, CUBE, LINE)
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("regions")
     databases = [
-        make_database(folder / f"{k}.sqlite", spec, (0,) * 3 + (9,) + (1,) * 26) for k, spec in enumerate(SPECS)
+        make_database(folder / f"{k}.sqlite", spec, (0,) * 3 + (9,) + (2,) * 26) for k, spec in enumerate(SPECS)
     ]
     path = write_atlas(databases, folder / "atlas.html")
     for database in databases:
