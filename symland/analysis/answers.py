@@ -28,6 +28,8 @@ def ask_into(
 ) -> A:
     """Ask a question of a database's landscape, and store the answer; a resumable one goes on where it was.
 
+    The answer learns from stored answers to other questions, and those learn from it.
+
     Raises
     ------
     SymlandError
@@ -41,7 +43,13 @@ def ask_into(
         options=question.options() if options is None else options,
         setting=setting,
     )
+    for other in QUESTIONS:
+        if other.name in question.learns_from and (stored := read_answer(database, other)) is not None:
+            answer = question.learn(answer, stored)
     put_answer(database, question, answer)
+    for other in QUESTIONS:
+        if question.name in other.learns_from and (stored := read_answer(database, other)) is not None:
+            put_answer(database, other, other.learn(stored, answer))
     return answer
 
 

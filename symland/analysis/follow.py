@@ -22,6 +22,7 @@ from symland.tables import Cell, Column, Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from symland.analysis.penalties import Penalties
     from symland.landscape.landscape import Landscape
 
 __all__ = ["QUESTION", "Branch", "Follow", "FollowOptions", "FollowedEvent", "Interval", "Maxwell", "Meeting", "Proved"]
@@ -36,12 +37,18 @@ class _Follow(Question[FollowOptions, Follow]):
     version: ClassVar[int] = 3
     verb: ClassVar[bool] = True
     resumable: ClassVar[bool] = True
+    learns_from: ClassVar[tuple[str, ...]] = ("penalties",)
     section: ClassVar[str] = "How the landscape changes with the penalty"
 
     def ask(self, landscape: Landscape, *others: Landscape, options: FollowOptions, setting: Setting = QUIET) -> Follow:
         from symland.analysis.branches import follow_penalty
 
         return follow_penalty(landscape, options, setting)
+
+    def learn(self, answer: Follow, other: Penalties) -> Follow:
+        from symland.analysis.penalties import adopt
+
+        return adopt(answer, other)
 
     def verdict(self, answer: Follow) -> Verdict:
         return answer.verdict

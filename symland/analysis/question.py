@@ -112,6 +112,8 @@ class Question(ABC, Generic[O, A]):
         Of the answer's form.
     outlives : bool
         Whether the answer stays true when the list of classes changes.
+    learns_from : tuple of str
+        Names of questions whose stored answers say more of this one's; see `learn`.
     others : str
         What other landscapes it takes, in words; empty where it takes none.
     resumable : bool
@@ -131,6 +133,7 @@ class Question(ABC, Generic[O, A]):
     answer: ClassVar[type]
     version: ClassVar[int] = 1
     outlives: ClassVar[bool] = False
+    learns_from: ClassVar[tuple[str, ...]] = ()
     others: ClassVar[str] = ""
     resumable: ClassVar[bool] = False
     verb: ClassVar[bool] = False
@@ -156,6 +159,10 @@ class Question(ABC, Generic[O, A]):
     @abstractmethod
     def sentence(self, answer: A) -> str:
         """The answer in one plain sentence."""
+
+    def learn(self, answer: A, other: Any) -> A:
+        """The answer with what the stored answer to a question of `learns_from` adds to it, whichever came first."""
+        return answer
 
     def claim(self, answer: A) -> str:
         """What is proved, as LaTeX that can stand in the theorem about the landscape; empty where nothing is."""

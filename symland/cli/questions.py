@@ -113,8 +113,8 @@ def _range(
     spec: str | None, db: Path | None, overrides: Overrides, seconds: float, ends: tuple[str, str], json: bool
 ) -> int:
     """The number of points for every penalty of a range; what `follow` stored learns what is proved."""
-    from symland.analysis import follow, penalties
-    from symland.analysis.answers import ask_into, put_answer, read_answer
+    from symland.analysis import penalties
+    from symland.analysis.answers import ask_into
     from symland.analysis.question import Setting
     from symland.landscape.database import Database
 
@@ -133,9 +133,6 @@ def _range(
         setting = Setting(listener=progress, budget=seconds)
         answer = ask_into(database, penalties.QUESTION, options=options, setting=setting)
         progress.end("proved for every penalty" if answer.verdict is Verdict.CERTIFIED else f"{len(answer.open)} open")
-        followed = read_answer(database, follow.QUESTION)
-        if followed is not None:
-            put_answer(database, follow.QUESTION, penalties.adopt(followed, answer))
     return print_answer(penalties.QUESTION, answer, json)
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import mpmath
 import numpy as np
 import pytest
 from scipy.optimize import root
 
+from symland.analysis import follow, penalties
+from symland.analysis.answers import ask_into, read_answer
 from symland.analysis.follow import Follow, Interval
 from symland.analysis.penalties import Penalties, adopt
 from symland.errors import CertificateError, SpecError
+from symland.landscape.database import Database
+from symland.pipeline import explore_into
 from symland.records import Verdict
 from symland.rigor.enumeration import ranges
+from symland.rigor.enumeration.by_theorem import OriginAlone
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.rigor.enumeration.ranges import Slab, covers, enumerate_range, stretches_of
 from symland.rigor.enumeration.regions import (
@@ -264,3 +270,22 @@ def test_what_is_followed_adopts_only_counts_that_are_proved() -> None:
         digest="",
     )
     assert [i.proved for i in adopt(followed, proved).intervals] == [False, True, False]
+
+
+@pytest.mark.parametrize("first", ["follow", "penalties"])
+def test_what_is_proved_of_a_range_reaches_what_is_followed_in_either_order(
+    tmp_path: Path, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # T9 is proved in tests of its own.
+    proof = OriginAlone(verdict=Verdict.CERTIFIED, theorem="T9-xor", digest="")
+    monkeypatch.setattr(ranges, "origin_alone", lambda spec: proof)
+    spec = builtin("xor").with_(hidden=(1,), penalty="0.05")
+    follow_it = follow.QUESTION, follow.FollowOptions(from_="0.05", to="0.06", searches=0)
+    prove_it = penalties.QUESTION, penalties.PenaltiesOptions(from_="0.0499")
+    with Database.create(tmp_path / "x.sqlite", spec) as database:
+        explore_into(database, max_searches=1)
+        for question, options in (follow_it, prove_it) if first == "follow" else (prove_it, follow_it):
+            ask_into(database, question, options=options)
+        followed = read_answer(database, follow.QUESTION)
+    assert followed is not None
+    assert [(i.counts, i.proved) for i in followed.intervals] == [((1,), True)]
