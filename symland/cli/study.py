@@ -16,6 +16,9 @@ from symland.errors import ExplorationError
 
 __all__ = ["study"]
 
+RULES_OF_LOW_INDEX = ("coverage 0.998", "repeat 3", "quiet 0.5")
+"""The rules where a highest index is given: those of `explore` without the Morse sum, which needs every index."""
+
 
 @app.command
 def study(
@@ -40,6 +43,9 @@ def study(
         Path | None, Parameter(help="A CSV file of test data, for the AUC of the minima; the training data's columns.")
     ] = None,
     until: Annotated[str | None, Parameter(help="When a search stops, as for `explore`.")] = None,
+    max_index: Annotated[
+        int | None, Parameter(help="Highest index to search for, such as 1; by default one beyond the highest found.")
+    ] = None,
     budget: Annotated[str | None, Parameter(help="Longest time, such as 10m; the same command goes on.")] = None,
     searches: Annotated[int | None, Parameter(help="Most searches in a cell.")] = None,
     workers: Annotated[int, Parameter(help="Processes to search with; the lists do not depend on it.")] = 1,
@@ -65,7 +71,9 @@ def study(
 
     if searches is not None and searches < 1:
         raise ExplorationError(f"--searches: {searches}; write 1 or more")
-    rules = DEFAULT_RULES if until is None else until
+    if max_index is not None and max_index < 0:
+        raise ExplorationError(f"--max-index: {max_index}; write 0 for minima, 1 for transition states too, or more")
+    rules = until or (DEFAULT_RULES if max_index is None else ", ".join(RULES_OF_LOW_INDEX))
     parse_rules(rules)
     grid = Grid.of(load_spec(spec), hidden=hidden, penalty=penalty, inputs=inputs, flip=flip, move=move, seed=seed)
     seconds = None if budget is None else parse_duration(budget)
@@ -80,6 +88,7 @@ def study(
             budget=seconds,
             clock=time.monotonic,
             max_searches=MOST_SEARCHES if searches is None else searches,
+            max_index=max_index,
             executor=pool,
             scorer=scorer,
             listener=progress,

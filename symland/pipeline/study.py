@@ -30,6 +30,7 @@ from symland.families.study import Cell, Grid, Place, Study, plain_text, study_t
 from symland.figures import save_figure
 from symland.figures.study import Measured, study_figure
 from symland.landscape.database import Database
+from symland.landscape.evidence import Completeness
 from symland.landscape.landscape import Landscape
 from symland.listener import SILENCE, Listener
 from symland.pipeline.deadline import Deadline
@@ -77,6 +78,7 @@ def study_into(
     budget: float | None = None,
     clock: Callable[[], float],
     max_searches: int = MOST_SEARCHES,
+    max_index: int | None = None,
     executor: Executor | None = None,
     scorer: Scorer | None = None,
     listener: Listener = SILENCE,
@@ -90,6 +92,9 @@ def study_into(
     budget : float, optional
         Seconds by the clock. Cells whose neighbours are done share what is left of it equally, so that one that is
         never done does not keep the others from their turn. A cell that it cuts off is in `unfinished`.
+    max_index : int, optional
+        Highest index to search for, as for `explore_into`. The list then lacks higher saddles: its Morse sum says
+        nothing, and the coverage is that of the indices searched for.
     scorer : callable, optional
 
     Raises
@@ -99,6 +104,8 @@ def study_into(
     """
     path = Path(folder)
     settings = {**grid.document(), "until": until, "searches": max_searches}
+    if max_index is not None:
+        settings["max_index"] = max_index
     _begin(path, settings)
     deadline = Deadline.of(clock, budget)
     places = grid.places()
@@ -119,7 +126,7 @@ def study_into(
             continue
         with Database.open_or_create(file(place), grid.spec(place)) as database:
             if DONE in database.meta():
-                done[place] = _held(grid, place, database, database.meta()[DONE], scorer)
+                done[place] = _held(grid, place, database, database.meta()[DONE], max_index, scorer)
                 tell(place)
     while not deadline.late():
         ready = [p for p in places if p not in done and all(other in done for other in grid.neighbours(p))]
@@ -138,6 +145,7 @@ def study_into(
                 budget=share.left(),
                 clock=clock,
                 max_searches=max_searches,
+                max_index=max_index,
                 donors=[done[other].donor for other in grid.neighbours(place) if len(done[other].donor.theta)],
                 executor=executor,
                 listener=_Cells(listener=listener, name=grid.name(place), done=len(done), total=len(places)),
@@ -148,7 +156,7 @@ def study_into(
             if ended:
                 database.put_meta(DONE, state)
                 cut.pop(place, None)
-            (done if ended else cut)[place] = _held(grid, place, database, state, scorer)
+            (done if ended else cut)[place] = _held(grid, place, database, state, max_index, scorer)
         tell(place)
     moved = grid.positions
     return Study(
@@ -209,24 +217,34 @@ class _Held:
     donor: Donor
 
 
-def _held(grid: Grid, place: Place, database: Database, state: dict[str, Any], scorer: Scorer | None) -> _Held:
+def _held(
+    grid: Grid,
+    place: Place,
+    database: Database,
+    state: dict[str, Any],
+    max_index: int | None,
+    scorer: Scorer | None,
+) -> _Held:
     landscape = database.landscape()
     spec = grid.spec(place)
-    known = read_answer(database, completeness.QUESTION)
     theta = np.array([point.theta for point in landscape.points]).reshape(-1, spec.n_parameters)
-    auc = None if scorer is None else scorer(landscape)
-    cell = _cell(grid, place, landscape, state, auc, None if known is None else known.coverage)
+    cell = _cell(grid, place, landscape, state, max_index)
+    known = read_answer(database, completeness.QUESTION)
+    coverage = None if known is None else _coverage(known, max_index)
+    cell = msgspec.structs.replace(cell, coverage=coverage, auc=None if scorer is None else scorer(landscape))
     return _Held(cell=cell, donor=Donor(layout=spec.layout, theta=theta))
 
 
-def _cell(
-    grid: Grid,
-    place: Place,
-    landscape: Landscape,
-    done: dict[str, Any],
-    auc: float | None,
-    coverage: float | None,
-) -> Cell:
+def _coverage(known: Completeness, max_index: int | None) -> float | None:
+    """Good and Turing's 1 - f_1 / n, over the indices that were searched for."""
+    if max_index is None:
+        return known.coverage
+    found = known.by_index[: max_index + 1]
+    draws = sum(k.draws for k in found)
+    return sum(k.draws * k.coverage for k in found) / draws if draws else None
+
+
+def _cell(grid: Grid, place: Place, landscape: Landscape, done: dict[str, Any], max_index: int | None) -> Cell:
     counts = landscape.account.counts
     minima = landscape.minima
     states = len(landscape.transition_states)
@@ -239,15 +257,14 @@ def _cell(
         copies=counts.copies,
         ratio=states / len(minima) if minima else None,
         morse_sum=counts.morse_sum,
-        morse=counts.morse_sum == 1 if counts.no_test is None else None,
+        morse=counts.morse_sum == 1 if counts.no_test is None and max_index is None else None,
         satisfied=bool(done["satisfied"]),
         irreducible=sum(label.irreducible for label in label_classes(landscape)),
         lowest=landscape.points[minima[0]].loss if minima else None,
-        auc=auc,
+        auc=None,
         searches=int(done["searches"]),
         file=f"{grid.name(place)}.sqlite",
         position=None if grid.positions is None else plain_text(grid.positions.values[place.position]),
-        coverage=coverage,
     )
 
 

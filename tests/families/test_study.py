@@ -168,6 +168,16 @@ def test_cells_without_an_end_share_the_budget_and_go_on_to_the_lists_of_one_run
     assert not whole.unfinished
 
 
+def test_a_highest_index_leaves_out_the_saddles_beyond_and_the_morse_sum(tmp_path, capsys):
+    study = ("study", "xor", "--hidden", "2", "--penalty", "1e-2", "--max-index", "0", "--until", "quiet 0.5")
+    assert call(*study, "-o", str(tmp_path)) == 0
+    assert "4" in capsys.readouterr().out
+    (cell,) = json.loads((tmp_path / "study.json").read_text())["cells"]
+    assert cell["counts"][0] == 4
+    assert cell["morse"] is None
+    assert cell["coverage"] > 0.9
+
+
 def test_positions_are_read():
     assert parse_positions("3, 0 = -1..1:5").values == tuple(Fraction(k, 2) for k in range(-2, 3))
     assert parse_positions("0,1=1,1/3").values == (Fraction(1, 3), Fraction(1))
@@ -189,6 +199,7 @@ def test_widths_are_read():
         (["--flip", "2"], "write numbers from 0 to 1"),
         (["--move", "4,0=0..1:3"], "write a row from 0 to 3"),
         (["--move", "3,0=0..1"], "FIRST..LAST:COUNT"),
+        (["--max-index", "-1"], "write 0 for minima"),
         (["--inputs", "zor"], "write some of"),
         (["--hidden", "0"], "write such as 1..4"),
         (["--penalty", "0.1,x"], "write a finite number"),
