@@ -26,6 +26,7 @@ from symland.program.ir import PRIMITIVES, Instruction
 from symland.program.slopes import SlopeAlgebra
 from symland.program.taylor import TaylorAlgebra
 from symland.program.taylor_model import Monomials, TaylorModelAlgebra
+from symland.rigor.lane_algebra import LaneAlgebra
 from symland.symbolic.functions import standard
 
 ARGUMENTS = (Fraction(3, 8), Fraction(-5, 4), Fraction(7, 4))
@@ -57,6 +58,7 @@ ALGEBRAS: dict[str, tuple[Algebra[Any], Callable[[Any], float]]] = {
     "Taylor polynomials": (TaylorAlgebra(), lambda x: float(x.a)),
     "rounded balls": (RoundingAlgebra(), lambda x: float(x.ball)),
     "complex balls": (ComplexBallAlgebra(), lambda x: float(x.real)),
+    "lanes of intervals": (LaneAlgebra(), lambda x: float(x.middle())),
     "Taylor models": (TaylorModelAlgebra(Monomials(1, 1, 2)), lambda x: x.value),
 }
 

@@ -186,13 +186,8 @@ def _robust(
 ) -> dict[Norm, list[RobustRadius]]:
     with working_precision(ROBUST_BITS):
         search = RobustSearch(spec, sharp_box(certificate))
-    return {
-        norm: [
-            search.radius(x, int(label), norm, tolerance=tolerance)
-            for x, label in zip(spec.data.inputs, predicted, strict=True)
-        ]
-        for norm in Norm
-    }
+    labels = [int(label) for label in predicted]
+    return {norm: search.radii(spec.data.inputs, labels, norm, tolerance=tolerance) for norm in Norm}
 
 
 def _lower(robust: dict[Norm, list[RobustRadius]], norm: Norm) -> tuple[float | None, ...]:
