@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from symland.analysis.answer_types.geometry import (
@@ -59,6 +60,9 @@ SPREAD = 1.0
 GRID = 41
 """Points of a grid along each axis, up to two inputs; 9 above."""
 
+MOST_ROWS = 40
+"""Of cells and of regions in a table."""
+
 DIGITS = 6
 """Decimals of an enclosed area."""
 
@@ -78,7 +82,13 @@ def look(
     from symland.analysis.regions.arrangement import arrange, zaslavsky
     from symland.analysis.regions.confidence import areas, band_width, scaled_shares
     from symland.analysis.regions.decision import Tree, components
-    from symland.analysis.regions.gradients import Classifier, gradient_share, nearest_share, subsample
+    from symland.analysis.regions.gradients import (
+        Classifier,
+        gradient_share,
+        nearest_share,
+        need_finite,
+        subsample,
+    )
     from symland.analysis.regions.network import read_network
 
     level = parse_exact(options.level, "--level")
@@ -90,8 +100,11 @@ def look(
     trained = () if options.train is None else _train(spec, options.train, options.seed)
     network = read_network(spec, theta)
     box = _box(spec, options.box)
-    found = arrange(network.hyperplanes, network.n_inputs)
     classifier = Classifier(network, logistic=spec.n_outputs == 1)
+    samples = np.array([[float(c) for c in x] for x in spec.data.inputs])
+    gradients = classifier.gradients(samples, spec.data.labels, spec.bias)
+    need_finite(gradients)
+    found = arrange(network.hyperplanes, network.n_inputs)
     places = np.array([[float(c) for c in x] for x in found.witnesses]).reshape(len(found.signs), network.n_inputs)
     labels = classifier.logits(places).argmax(axis=1)
     tree = Tree(network, box)
@@ -101,6 +114,7 @@ def look(
         for members in group.members[: group.lower]:
             centres = [[(a + b) / 2 for a, b in tree.place(key)] for key in members]
             parts.append(Component(label=k, nodes=tuple(_cutting(network.hyperplanes, centres))))
+    tube = [tree.place(key) for key, leaf in tree.leaves.items() if len(leaf.possible) > 1]
     by_label, confident, band = areas(network, box, level)
     axes = [np.linspace(float(a), float(b), GRID if len(box) <= 2 else 9 if len(box) <= 4 else 5) for a, b in box]
     grid = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
@@ -110,8 +124,6 @@ def look(
         for f in FACTORS
     )
     norms = [float(np.linalg.norm([float(w) for w in row])) for row in network.weights[0]]
-    samples = np.array([[float(c) for c in x] for x in spec.data.inputs])
-    gradients = classifier.gradients(samples, spec.data.labels, spec.bias)
     rng = np.random.default_rng(options.seed)
     kept = []
     for share in SHARES:
@@ -122,9 +134,6 @@ def look(
             )
         )
     settled = all(group.lower == group.upper for group in counted.values())
-    volume = Fraction(1)
-    for low, high in box:
-        volume *= high - low
     return Geometry(
         number=number,
         inputs=network.n_inputs,
@@ -140,10 +149,12 @@ def look(
         box=box,
         components={str(k): group.lower for k, group in counted.items()},
         component_bounds={str(k): (group.lower, group.upper) for k, group in counted.items()},
+        tube_width=max((b - a for place in tube for a, b in place), default=Fraction(0)),
+        tube_area=sum((prod((b - a for a, b in place), start=Fraction(1)) for place in tube), Fraction(0)),
         parts=tuple(parts),
         confidence=Confidence(
             level=level,
-            box=volume,
+            box=prod((high - low for low, high in box), start=Fraction(1)),
             labels={str(k): _enclosed(*pair) for k, pair in enumerate(by_label)},
             confident={str(k): _enclosed(*pair) for k, pair in enumerate(confident)},
             band=_enclosed(*band),
@@ -255,6 +266,7 @@ class _Geometry(Question[GeometryOptions, Geometry]):
     help: ClassVar[str] = "Cells, decision regions, confidence and gradients in the space of inputs."
     options: ClassVar[type] = GeometryOptions
     answer: ClassVar[type] = Geometry
+    version: ClassVar[int] = 2
     section: ClassVar[str] = "Geometry of the classifier"
 
     def ask(
@@ -288,16 +300,40 @@ class _Geometry(Question[GeometryOptions, Geometry]):
             columns=(Column(name="label"), Column(name="regions"), Column(name="area"), Column(name="confident area")),
             rows=tuple((k, n, areas.labels[k], areas.confident[k]) for k, n in answer.components.items()),
         )
+        parts = Table(
+            name="geometry-parts",
+            title="Hidden nodes that cut each region",
+            columns=(Column(name="label"), Column(name="nodes")),
+            rows=tuple((part.label, " ".join(map(str, part.nodes)) or "none") for part in answer.parts[:MOST_ROWS]),
+        )
         cells = Table(
             name="geometry-cells",
-            title="Cells of the hidden hyperplanes",
+            title="Hidden cells",
             columns=(Column(name="cell"), Column(name="signs"), Column(name="label")),
-            rows=tuple((n + 1, r.signs, r.label) for n, r in enumerate(answer.regions[:40])),
+            rows=tuple((n + 1, r.signs, r.label) for n, r in enumerate(answer.regions[:MOST_ROWS])),
+        )
+        scaled = Table(
+            name="geometry-scaled",
+            title="Share of the box without confidence, by factor of weights",
+            columns=(Column(name="part"), *(Column(name=f"times {f:g}", digits=4) for f in FACTORS)),
+            rows=tuple(
+                (part, *(b.share for b in areas.scaled if b.part == part))
+                for part in dict.fromkeys(b.part for b in areas.scaled)
+            ),
+        )
+        blocks = Table(
+            name="geometry-blocks",
+            title="Mean norm of a sample's gradient",
+            columns=(Column(name="block"), Column(name="norm", digits=4)),
+            rows=tuple(answer.blocks.items()),
         )
         shares = Table(
             name="geometry-gradient",
-            title="Least share of samples that carries a share of the gradient",
-            columns=(Column(name="gradient", digits=3), Column(name="samples", digits=4)),
+            title="Samples that carry a share of the gradient",
+            columns=(
+                Column(name="share of the gradient", digits=3),
+                Column(name="least share of samples", digits=4),
+            ),
             rows=tuple((g.gradient, g.samples) for g in answer.gradient_share),
         )
         kept = Table(
@@ -323,8 +359,9 @@ class _Geometry(Question[GeometryOptions, Geometry]):
                 for s in answer.subsample
             ),
         )
+        found = (regions, parts, cells, scaled, blocks, shares, kept)
         if not answer.training:
-            return regions, cells, shares, kept
+            return found
         trained = Table(
             name="geometry-training",
             title="Training on a share of the samples, by rule of choice",
@@ -350,7 +387,7 @@ class _Geometry(Question[GeometryOptions, Geometry]):
                 for t in answer.training
             ),
         )
-        return regions, cells, shares, kept, trained
+        return (*found, trained)
 
     def figures(self, answer: Geometry, landscape: Landscape) -> Mapping[str, Picture]:
         if answer.inputs != 2 or answer.number is None:

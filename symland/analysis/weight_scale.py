@@ -56,13 +56,16 @@ def measure(
     import numpy as np
 
     from symland.analysis.regions.data_scale import SCATTER, OutputScale, law_scale, law_slope
-    from symland.analysis.regions.gradients import Classifier
+    from symland.analysis.regions.gradients import Classifier, need_finite
     from symland.analysis.regions.law_answer import enclosed
     from symland.analysis.regions.network import read_network
     from symland.spec import Penalised
 
     penalties = _penalties(spec, options.penalty)
     network = read_network(spec, theta)
+    samples = np.array([[float(c) for c in x] for x in spec.data.inputs])
+    logistic = spec.n_outputs == 1
+    need_finite(Classifier(network, logistic=logistic).gradients(samples, spec.data.labels, spec.bias))
     data = OutputScale(network, spec.data.inputs, spec.data.labels)
     if not np.any(data.margins):
         raise SpecError.at(
@@ -74,11 +77,10 @@ def measure(
     size = sum((w * w for w in held), Fraction(0))
     rho = data.density(Fraction(1))
     density, spacing = float(rho), 1 / (spec.n_samples * float(rho))
-    samples = np.array([[float(c) for c in x] for x in spec.data.inputs])
     one = [Fraction(1)] * (len(network.weights) - 1)
 
     def gradient(factors: list[Fraction]) -> float:
-        scaled = Classifier(network.scaled(factors, factors), logistic=spec.n_outputs == 1)
+        scaled = Classifier(network.scaled(factors, factors), logistic=logistic)
         rows = scaled.gradients(samples, spec.data.labels, spec.bias).rows
         return float(np.linalg.norm(rows.mean(axis=0)))
 

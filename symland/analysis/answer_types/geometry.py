@@ -170,6 +170,8 @@ class Geometry(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "cla
         The certified number where the bounds agree, else the lower bound.
     component_bounds : by label
         (lower, upper); upper is None where parts inside undecided leaves are not excluded.
+    tube_width, tube_area : Fraction
+        Of the leaves that are decided for no label, which hold the boundary: the largest side, and the sum of areas.
     parts : tuple of Component
     confidence : Confidence
     gradient_share : tuple of GradientShare
@@ -196,6 +198,8 @@ class Geometry(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "cla
     box: tuple[tuple[Fraction, Fraction], ...]
     components: dict[str, int]
     component_bounds: dict[str, tuple[int, int | None]]
+    tube_width: Fraction
+    tube_area: Fraction
     parts: tuple[Component, ...]
     confidence: Confidence
     gradient_share: tuple[GradientShare, ...]

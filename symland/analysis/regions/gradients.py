@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from symland.analysis.regions.network import Network, activation_jet
+from symland.errors import SpecError
 from symland.program.floats import NumpyAlgebra
 from symland.records import FloatArray
 
-__all__ = ["Classifier", "SampleGradients", "gradient_share", "nearest_share", "subsample"]
+__all__ = ["Classifier", "SampleGradients", "gradient_share", "nearest_share", "need_finite", "subsample"]
 
 _FLOATS = NumpyAlgebra()
 
@@ -66,7 +67,14 @@ class Classifier:
         self._first = int(logistic)
 
     def _forward(self, x: FloatArray) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
-        values, slopes = [x], []
+        values: list[FloatArray] = [x]
+        slopes: list[FloatArray] = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._layers(values, slopes)
+
+    def _layers(
+        self, values: list[FloatArray], slopes: list[FloatArray]
+    ) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
         for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
             signals = values[-1] @ weight.T + bias
             value, slope = activation_jet(self._activation, _FLOATS, signals)
@@ -83,7 +91,11 @@ class Classifier:
         return _softmax(self.logits(x))
 
     def gradients(self, x: FloatArray, labels: Sequence[int], bias: bool = True) -> SampleGradients:
-        """Backpropagation of each sample by itself."""
+        """Backpropagation of each sample by itself; not finite where float64 overflows."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._gradients(x, labels, bias)
+
+    def _gradients(self, x: FloatArray, labels: Sequence[int], bias: bool) -> SampleGradients:
         values, slopes, logits = self._forward(x)
         delta = _softmax(logits)
         top = logits.max(axis=1)
@@ -127,8 +139,21 @@ class Classifier:
         return other
 
 
+def need_finite(found: SampleGradients) -> None:
+    """Refuse a network that float64 cannot run.
+
+    Raises
+    ------
+    SpecError
+        If a logit or a gradient of a sample is not finite.
+    """
+    if not (np.isfinite(found.rows).all() and np.isfinite(found.margin).all()):
+        raise SpecError.at("theta", "the network overflows float64 at its samples", "give smaller weights")
+
+
 def _softmax(logits: FloatArray) -> FloatArray:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 

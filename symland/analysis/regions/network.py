@@ -26,6 +26,9 @@ __all__ = ["MOST_INPUTS", "Network", "activation_jet", "read_network"]
 MOST_INPUTS = 6
 """Input dimensions in which cells are listed."""
 
+LARGEST_WEIGHT = 1e100
+"""In size: sums and factors of weights stay within float64."""
+
 Rows = tuple[tuple[Fraction, ...], ...]
 
 
@@ -70,7 +73,7 @@ def read_network(spec: LandscapeSpec, theta: FloatArray | Sequence[float]) -> Ne
     ------
     SpecError
         For more than MOST_INPUTS inputs, a loss without labels, a vector of another length, or weights that are not
-        finite.
+        finite or too large.
     """
     if spec.n_inputs > MOST_INPUTS:
         raise SpecError.at("data.inputs", f"{spec.n_inputs} inputs", f"geometry takes at most {MOST_INPUTS}")
@@ -82,6 +85,8 @@ def read_network(spec: LandscapeSpec, theta: FloatArray | Sequence[float]) -> Ne
     for place, value in enumerate(values):
         if not isfinite(value):
             raise SpecError.at(f"theta[{place}]", f"{value} is not finite", "give finite weights")
+        if abs(value) > LARGEST_WEIGHT:
+            raise SpecError.at(f"theta[{place}]", f"{value:g} is too large", f"give weights up to {LARGEST_WEIGHT:g}")
     exact = [Fraction(value) for value in values]
     layout = spec.layout
     weights: list[Rows] = []
