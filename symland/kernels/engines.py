@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -150,13 +151,15 @@ def make_function(
         from symland.kernels import c99
         from symland.machine.library import LoadedLibrary, compiler_facts, make_library
 
-        version, make_text, make_code, made_for = c99.VERSION, c99.print_c, make_library, compiler_facts()
+        version, make_text, made_for = c99.VERSION, c99.print_c, compiler_facts()
+        make_code: Callable[[str], bytes] = make_library
         load: Callable[[bytes], Loaded] = LoadedLibrary
     else:
         from symland.kernels import llvm
         from symland.machine.llvm import LoadedObject, host, make_object
 
-        version, make_text, make_code, made_for = llvm.VERSION, llvm.print_llvm, make_object, host()
+        version, make_text, made_for = llvm.VERSION, llvm.print_llvm, host()
+        make_code = partial(make_object, waits_least=True)
         load = LoadedObject
     facts = {
         "engine": engine.value,

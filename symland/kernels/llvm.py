@@ -15,12 +15,13 @@ from fractions import Fraction
 
 from symland.kernels.coefficients import FAR
 from symland.kernels.lanes import Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
+from symland.kernels.order import ordered
 from symland.kernels.rows import RowEmitter
 from symland.machine.text import LANES, MASK, VECTOR, double, plain, splat
 
 __all__ = ["VERSION", "print_llvm"]
 
-VERSION = 5
+VERSION = 6
 """Raised whenever this module prints other text."""
 
 STACK_ENTRIES = 1024
@@ -60,7 +61,7 @@ def print_llvm(
         Whether each output is one row, the sum over all points, and not a row for each. The workspace holds eight sums
         of every entry behind the buffers.
     """
-    return _Printer(code, name, square, packed, summed).text()
+    return _Printer(ordered(code), name, square, packed, summed).text()
 
 
 class _Printer(RowEmitter):

@@ -162,7 +162,7 @@ def _built(
         if check is not None:
             check(program, code)
         inlined = inline_code(turned)
-        machine_code = make_object(llvm.print_llvm(inlined, ENTRY, summed=True))
+        machine_code = make_object(llvm.print_llvm(inlined, ENTRY, summed=True), waits_least=True)
         sizes = [b.size for b in inlined.named(Kind.OUTPUT)]
         own = [[b.name, b.size] for b in inlined.named(Kind.INPUT)]
         facts |= {"workspace": workspace(inlined) + LANES * sum(sizes), "own": own, "sizes": sizes}

@@ -32,7 +32,7 @@ def evaluate_primitive(op: str, x: FloatArray, value: Fraction | None = None) ->
     from symland.machine.llvm import LoadedObject, make_object
 
     code = inline(primitive_code(op, x.shape[1], value))
-    loaded = LoadedObject(make_object(print_llvm(code, ENTRY)))
+    loaded = LoadedObject(make_object(print_llvm(code, ENTRY), waits_least=True))
     ports = (Port(name="x", shape=per_point(x.shape[1])), Port(name="y", shape=per_point(), written=True))
     y = np.empty(len(x))
     native(loaded, workspace(code), ports)((len(x),), (x, y))

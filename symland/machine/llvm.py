@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from symland.errors import KernelError
@@ -46,8 +48,39 @@ def host() -> Mapping[str, str]:
     }
 
 
-def make_object(text: str, passes: Passes = Passes.FEW) -> bytes:
+_COMPILING = Lock()
+"""Options of LLVM hold for the whole process: whoever makes code holds this lock."""
+
+OPTION = "misched-regpressure"
+"""LLVM's scheduler leaves an order that holds many registers for one that waits longer. It counts 16 registers, while
+a vector of 512 bits has 32 and a spilled one costs one load: without the rule straight code is a fifth quicker."""
+
+KNOWN_VERSIONS = range(15, 23)
+"""Versions of LLVM that have the option; another one might end the process over an option that it does not know."""
+
+
+@contextmanager
+def _scheduling(waits_least: bool) -> Iterator[None]:
+    """Alone with LLVM, whose option is set back whatever happens."""
+    llvm = _llvm()
+    with _COMPILING:
+        if not (waits_least and llvm.llvm_version_info[0] in KNOWN_VERSIONS):
+            yield
+            return
+        llvm.set_option("", f"-{OPTION}=false")
+        try:
+            yield
+        finally:
+            llvm.set_option("", f"-{OPTION}=true")
+
+
+def make_object(text: str, passes: Passes = Passes.FEW, *, waits_least: bool = False) -> bytes:
     """Machine code of an LLVM module for this processor.
+
+    Parameters
+    ----------
+    waits_least : bool
+        Whether LLVM orders instructions by how long they wait alone, and not by the registers that they hold.
 
     Raises
     ------
@@ -70,7 +103,8 @@ def make_object(text: str, passes: Passes = Passes.FEW) -> bytes:
         manager.add_sroa_pass()
         manager.add_instruction_combine_pass()
     manager.run(module, builder)
-    return bytes(machine.emit_object(module))
+    with _scheduling(waits_least):
+        return bytes(machine.emit_object(module))
 
 
 _ENGINES: list[Any] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 from symland.errors import KernelError
+from symland.kernels.engines import inline_code, record_code
+from symland.kernels.llvm import print_llvm
 from symland.machine import llvm
 from symland.machine.cache import cache_folder, read_entry, source_digest
 from symland.machine.llvm import Passes, load_text, make_object
@@ -127,3 +130,27 @@ def test_the_second_run_compiles_nothing(folder: Path, made: list[Any]) -> None:
         seconds.append(time.process_time() - begun)
     assert len(made) == 2
     assert seconds[1] < 0.5 * seconds[0]
+
+
+def test_an_option_for_one_compilation_does_not_touch_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = inline_code(record_code(load_spec("xor", hidden=(2,)), ("value", "gradient"))[1])
+    text = print_llvm(code, "f")
+    before = make_object(text)
+    quick = make_object(text, waits_least=True)
+    assert quick != before
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(make_object, text, waits_least=bool(k % 2)) for k in range(8)]
+    assert [job.result() == (quick if k % 2 else before) for k, job in enumerate(jobs)] == [True] * 8
+    with pytest.raises(KernelError):
+        make_object("define nothing", waits_least=True)
+    monkeypatch.setattr(llvm, "KNOWN_VERSIONS", range(0))
+    assert make_object(text, waits_least=True) == before
+
+
+def test_the_option_is_set_back_when_making_code_fails() -> None:
+    text = print_llvm(inline_code(record_code(load_spec("xor", hidden=(2,)), ("gradient",))[1]), "f")
+    before = make_object(text)
+    with pytest.raises(RuntimeError, match="as if"), llvm._scheduling(True):
+        raise RuntimeError("as if LLVM failed")
+    assert make_object(text) == before
+    assert not llvm._COMPILING.locked()
