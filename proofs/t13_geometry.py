@@ -69,6 +69,7 @@ CELLS = Theorem(
 )
 
 t, u, rho, penalty, departure, whole = sp.symbols("t u rho lambda delta c")
+wrong = sp.Symbol("w")
 loss, J = smooth("L", 1), smooth("J", 1)
 sample = sp.log(1 + sp.exp(-k * t))
 integrand = u / (1 + sp.exp(u))
@@ -80,6 +81,7 @@ antiderivative = Notation(
     rules=((smooth("J", 1, 1)(k * t), k * t / (1 + sp.exp(k * t))),),
 )
 side = Notation(name="one side", statement=r"$k, t, u > 0$", positive=(k, t, u))
+held = Notation(name="held back", statement=r"$w, \lambda > 0$", positive=(wrong, penalty))
 slope = Fact(
     name="slope",
     statement=r"$L'(k) = -\frac{2\rho}{k^2}J(k)$ with $J(k) = \frac{\pi^2}{12}(1 - \delta(k))$",
@@ -102,15 +104,23 @@ SCALE = Theorem(
         r"$L'(k) = -\frac{\rho\pi^2}{6k^2}(1 - \delta(k))$ with $0 < \delta(k) < \frac{12}{\pi^2}(k+1)e^{-k}$. So "
         r"without a penalty $L$ falls for every $k$ and has no minimum. $L(k) + \lambda k^2$ is strictly convex and "
         r"has one stationary point $k^*$ on $k > 0$; $k^* = k_0(1 - \delta(k^*))^{1/3} < k_0$, and $k^*/k_0 \to 1$ as "
-        r"$\lambda \to 0$."
+        r"$\lambda \to 0$. Where some samples have the other label, and $w$ is the integral of $\rho|t|$ over "
+        r"them, $L'(k) = w - \frac{\rho\pi^2}{6k^2}(1 - \delta(k))$; for $0 < w < \rho/2$ a stationary point exists "
+        r"without a penalty too."
     ),
-    notation=(antiderivative, side),
+    notation=(antiderivative, side, held),
     facts=(slope,),
-    variables=((r"t", "the distance of a sample from the boundary"), (r"u", r"$kt$"), (r"c", r"$\pi^2/12$")),
+    variables=(
+        (r"t", "the distance of a sample from the boundary"),
+        (r"u", r"$kt$, and the distance of a wrong sample"),
+        (r"c", r"$\pi^2/12$"),
+        (r"w", "what wrong samples are wrong by"),
+    ),
     rests_on=(
         r"$\sum_{n\ge1}(-1)^{n-1}n^{-2} = \pi^2/12$, and differentiation under the integral of a smooth integrand",
         "fundamental theorem of calculus",
-        r"$L'(0^+) < 0$ and $L' + 2\lambda k \to \infty$, so a continuous increasing slope has one zero",
+        r"$L'(0^+) = w - \rho/2 < 0$, and $L' + 2\lambda k \to \infty$ or $L' \to w > 0$, so a continuous increasing "
+        r"slope has one zero",
     ),
     remarks=(
         r"$k^* \to \infty$ as $\lambda \to 0$: at a bounded $k^*$ the slope $-2\lambda k^*$ would tend to $0$, and "
@@ -164,6 +174,22 @@ SCALE = Theorem(
                 ),
             ),
             uses=(slope.name,),
+        ),
+        Step(
+            name="wrong samples",
+            claim=(
+                r"A sample at distance $u$ on the wrong side adds $\ln(1 + e^{ku})$, whose slope by $k$ is "
+                r"$\frac u{1 + e^{-ku}} = u - \frac u{1 + e^{ku}}$: that of a right one, and $u$. So $L'$ rises by $w$. "
+                r"$2\lambda k^3 + wk^2$ increases from $0$ without bound: it is $\rho\pi^2/6$ at one $k$, where the law "
+                r"without $\delta$ has its stationary point; for $\lambda = 0$ that is $(\rho\pi^2/6w)^{1/2}$."
+            ),
+            obligations=(
+                Identity(left=partial(sp.log(1 + sp.exp(k * u)), k), right=u - u / (1 + sp.exp(k * u))),
+                Identity(left=u / (1 + sp.exp(-k * u)), right=u - u / (1 + sp.exp(k * u))),
+                Identity(left=partial(2 * penalty * k**3 + wrong * k**2, k), right=6 * penalty * k**2 + 2 * wrong * k),
+                Positive(expression=6 * penalty * k**2 + 2 * wrong * k),
+            ),
+            uses=(side.name, held.name),
         ),
     ),
 )

@@ -86,15 +86,16 @@ def measure(
 
     rows = []
     for k in FACTORS:
-        slope, law, local = data.slope(k), law_slope(density, float(k)), float(data.density(k))
+        slope, local = data.slope(k), float(data.density(k))
+        gain = (data.wrong_by - float(slope)) * 6 * float(k * k) / np.pi**2
         rows.append(
             ScaleRow(
                 factor=float(k),
                 slope=enclosed(slope),
-                law=law,
-                ratio=float(slope) / law,
+                law=law_slope(density, data.wrong_by, float(k)),
+                ratio=float(gain / density),
                 density=local,
-                local_ratio=float(slope) / law_slope(local, float(k)) if local else None,
+                local_ratio=float(gain / local) if local else None,
                 crowding=float(k) * spacing,
                 scatter=SCATTER * float(np.sqrt(float(k) * spacing)),
                 gradient=gradient([*one, k]),
@@ -105,7 +106,7 @@ def measure(
     for penalty in penalties:
         found = data.best(penalty * size)
         star = float(found.ball) if found.verdict is Verdict.CERTIFIED else None
-        k_law = law_scale(density, float(penalty * size)) if penalty * size else None
+        k_law = law_scale(density, data.wrong_by, float(penalty * size))
         best.append(
             BestScale(
                 penalty=exact_text(penalty),
@@ -113,7 +114,9 @@ def measure(
                 k_law=k_law,
                 ratio=None if star is None or k_law is None else star / k_law,
                 crowding=None if star is None else star * spacing,
-                scatter=None if star is None else SCATTER * float(np.sqrt(star * spacing)) / 3,
+                scatter=None
+                if star is None
+                else SCATTER * float(np.sqrt(star * spacing)) * data.softness(star, float(penalty * size)),
                 verdict=found.verdict,
             )
         )
@@ -122,6 +125,7 @@ def measure(
         number=number,
         samples=spec.n_samples,
         wrong=data.wrong,
+        wrong_by=data.wrong_by,
         density=enclosed(rho),
         density_length=length,
         slope_across=length / density,
@@ -167,6 +171,7 @@ class _WeightScale(Question[WeightScaleOptions, WeightScale]):
     help: ClassVar[str] = "The law of weight scale and density of samples, measured on the landscape's own data."
     options: ClassVar[type] = WeightScaleOptions
     answer: ClassVar[type] = WeightScale
+    version: ClassVar[int] = 2
     section: ClassVar[str] = "Weight scale and density of samples"
 
     def ask(
@@ -184,16 +189,20 @@ class _WeightScale(Question[WeightScaleOptions, WeightScale]):
     def sentence(self, answer: WeightScale) -> str:
         who = "the saved point" if answer.number is None else f"class {answer.number}"
         near = f"{100 * answer.tolerance:g} %"
+        law = "w - rho pi^2/(6 k^2)" if answer.wrong else "-rho pi^2/(6 k^2)"
         where = (
-            f"within {near} of -rho pi^2/(6 k^2) for factors from {answer.holds[0]:g} to {answer.holds[1]:g}"
+            f"within {near} of the law for factors from {answer.holds[0]:g} to {answer.holds[1]:g}"
             if answer.holds
-            else f"not within {near} of -rho pi^2/(6 k^2) over any octave of factors"
+            else f"not within {near} of the law over any octave of factors"
         )
-        wrong = f"; {answer.wrong} of {answer.samples} samples are wrong, and the law is for none" * (answer.wrong > 0)
+        wrong = (
+            f" {answer.wrong} of {answer.samples} samples are wrong, by w = {answer.wrong_by:.3g} in the mean over all."
+        )
         return (
             f"Near the boundary of {who} the density of samples is rho = {float(answer.density.lower):.4g} per unit of "
-            f"margin, {answer.density_length:.4g} per unit of length; they lie {answer.spacing:.3g} of margin apart. "
-            f"As the output weights are multiplied by k, dL/dk of the data is {where}{wrong}."
+            f"margin, {answer.density_length:.4g} per unit of length; they lie {answer.spacing:.3g} of margin apart."
+            f"{wrong if answer.wrong else ''} As the output weights are multiplied by k, the law for dL/dk is {law}, "
+            f"and the data is {where}."
         )
 
     def tables(self, answer: WeightScale) -> tuple[Table, ...]:

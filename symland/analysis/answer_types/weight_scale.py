@@ -23,13 +23,13 @@ class ScaleRow(msgspec.Struct, frozen=True, kw_only=True):
     slope : Enclosed
         dL/dk of the data.
     law : float
-        -rho pi^2 / (6 k^2) with the density at factor 1.
+        w - rho pi^2 / (6 k^2) with the density at factor 1.
     ratio : float
-        slope / law.
+        (w - slope) in units of rho pi^2 / (6 k^2): 1 where the law holds.
     density : float
         rho(k), by the kernel that is 1/k wide.
     local_ratio : float or None
-        The slope in units of the law with the density at this k; None where that is 0.
+        The same with the density at this k; None where that is 0.
     crowding : float
         k times the spacing of samples; the law needs it well below 1.
     scatter : float
@@ -61,11 +61,12 @@ class BestScale(msgspec.Struct, frozen=True, kw_only=True):
     k_star : Enclosed or None
         Where L(k) + lambda k^2 |output|^2 is least; None where there is no such k > 0, or none was enclosed.
     k_law : float or None
-        (rho pi^2 / (12 lambda |output|^2))^(1/3); None without a penalty.
+        The root of 2 lambda |output|^2 k^3 + w k^2 = rho pi^2 / 6: (rho pi^2 / (12 lambda |output|^2))^(1/3) where no
+        sample is wrong, (rho pi^2 / (6 w))^(1/2) without a penalty; None where there is no root.
     ratio : float or None
         k* / k_law.
     crowding, scatter : float or None
-        At k*; the scatter is that of the ratio, a third of that of the slope.
+        At k*; the scatter is that of the ratio, a third to a half of that of the slope.
     verdict : Verdict
         CERTIFIED where k* is enclosed, REFUTED where it is proved that there is none.
     """
@@ -89,6 +90,8 @@ class WeightScale(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "
     samples : int
     wrong : int
         Samples whose margin is not positive.
+    wrong_by : float
+        w: what they are wrong by, max(0, -margin) in the mean over all samples.
     density : Enclosed
         rho: samples per unit of the margin at the boundary, as a share of all; mean of sigma'(margin).
     density_length : float
@@ -113,6 +116,7 @@ class WeightScale(msgspec.Struct, frozen=True, kw_only=True, rename={"number": "
     number: int | None
     samples: int
     wrong: int
+    wrong_by: float
     density: Enclosed
     density_length: float
     slope_across: float

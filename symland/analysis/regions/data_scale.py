@@ -5,19 +5,26 @@ Let m_dj = z_y - z_j be the margins of sample d, of label y, against each other 
     L(k) = mean_d ln(1 + sum_j e^(-k m_dj)),    L'(k) = -mean_d sum_j m_dj p_dj,   p_dj the probability of label j.
 
 L is convex. A sample far from every boundary adds nothing at large k; near one, only the nearest label j counts. Let
-m_d be the margin against it. Where no sample is wrong and the share of samples per unit of m is 2 rho near 0, that is
-rho on either side of the boundary,
+m_d be the margin against it. For either sign
 
-    L'(k) = -2 rho int_0^oo m / (1 + e^(k m)) dm = -rho pi^2 / (6 k^2).
+    -m / (1 + e^(k m)) = max(0, -m) - |m| / (1 + e^(k |m|)),
+
+so with w = mean_d max(0, -m_d), what wrong samples are wrong by, and 2 rho samples per unit of |m| near 0, as a share
+of all,
+
+    L'(k) = w - 2 rho int_0^oo u / (1 + e^(k u)) du = w - rho pi^2 / (6 k^2).
+
+Without wrong samples that is the law of separable data. With them L' has a zero at k = (rho pi^2 / (6 w))^(1/2), and
+with a penalty Lambda k^2 at the positive root of 2 Lambda k^3 + w k^2 = rho pi^2 / 6, of which there is one.
 
 The density needs no bandwidth of its own: sigma' integrates to 1, and the network's own probability is 1 / k wide. So
 
     rho(k) = mean_d k sigma'(k m_d),     rho = rho(1);     per unit of length: mean_d |grad m_d| sigma'(m_d),
 
 the latter by the coarea formula. Samples that fall at random, N on average, scatter L' about the law: its variance is
-(2 rho / N) int_0^oo (m / (1 + e^(k m)))^2 dm, and int_0^oo (u / (1 + e^u))^2 du = 3 zeta(3) / 2 - pi^2 / 6. In units of
-the law that is SCATTER^2 k s, where s = 1 / (N rho) is the spacing of samples. Samples at equal distances s, the first
-at s / 2, add (k s)^2 / (4 pi^2) to the ratio, in the leading order of Euler and Maclaurin.
+(2 rho / N) int_0^oo (u / (1 + e^(k u)))^2 du, and int_0^oo (u / (1 + e^u))^2 du = 3 zeta(3) / 2 - pi^2 / 6. In units of
+rho pi^2 / (6 k^2) that is SCATTER^2 k s, where s = 1 / (N rho) is the spacing of samples. Samples at equal distances s,
+the first at s / 2, add (k s)^2 / (4 pi^2), in the leading order of Euler and Maclaurin.
 """
 
 from __future__ import annotations
@@ -54,14 +61,19 @@ LARGEST_FACTOR = 2.0**60
 """Beyond it no best factor is sought."""
 
 
-def law_slope(density: float, k: float) -> float:
-    """-rho pi^2 / (6 k^2)."""
-    return -density * pi**2 / (6 * k * k)
+def law_slope(density: float, wrong_by: float, k: float) -> float:
+    """w - rho pi^2 / (6 k^2)."""
+    return wrong_by - density * pi**2 / (6 * k * k)
 
 
-def law_scale(density: float, penalty: float) -> float:
-    """(rho pi^2 / (12 lambda))^(1/3)."""
-    return float((density * pi**2 / (12 * penalty)) ** (1 / 3))
+def law_scale(density: float, wrong_by: float, penalty: float) -> float | None:
+    """The positive root of 2 Lambda k^3 + w k^2 = rho pi^2 / 6; None where neither w nor the penalty holds k back."""
+    right = density * pi**2 / 6
+    if not penalty:
+        return sqrt(right / wrong_by) if wrong_by else None
+    alone = (right / (2 * penalty)) ** (1 / 3)
+    # The left side increases, is below the right one at 0, and not below it at the root without w.
+    return float(brentq(lambda k: 2 * penalty * k**3 + wrong_by * k * k - right, 0.0, alone * (1 + 1e-9), rtol=1e-14))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +108,8 @@ class OutputScale:
         |grad m_d| by the input.
     wrong : int
         Samples whose nearest margin is not proved positive.
+    wrong_by : float
+        w: mean of max(0, -m_d).
     """
 
     def __init__(self, network: Network, inputs: Sequence[Sequence[Fraction]], labels: Sequence[int]) -> None:
@@ -117,6 +131,7 @@ class OutputScale:
         self.nearest: FloatArray = self.margins.min(axis=1)
         self.lengths: FloatArray = np.array(lengths)
         self.wrong = sum(not m > 0 for m in self._nearest)
+        self.wrong_by = float(np.maximum(0, -self.nearest).mean())
 
     def slope(self, k: Fraction) -> arb:
         """L'(k), enclosed."""
@@ -158,6 +173,11 @@ class OutputScale:
                     return Best(verdict=Verdict.CERTIFIED, low=low, high=high)
             width *= 10
         return Best(verdict=Verdict.UNDECIDED)
+
+    def softness(self, k: float, penalty: float) -> float:
+        """|d ln k / d ln rho| of the law's root, near k: 1/3 by the penalty alone, 1/2 by wrong samples alone."""
+        by_penalty, by_wrong = 2 * penalty * k**3, self.wrong_by * k * k
+        return (by_penalty + by_wrong) / (3 * by_penalty + 2 * by_wrong)
 
     def _guess(self, penalty: float) -> float | None:
         def force(k: float) -> float:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symland.analysis.question import Picture
+from symland.analysis.regions.data_scale import law_slope
 
 if TYPE_CHECKING:
     from symland.analysis.answer_types.weight_scale import WeightScale
 
 __all__ = ["scale_picture"]
+
+FINE = 400
+"""Points of the law's curve."""
 
 
 def scale_picture(answer: WeightScale) -> Picture:
@@ -24,16 +28,20 @@ def scale_picture(answer: WeightScale) -> Picture:
     law = np.array([r.law for r in answer.rows])
     stop = 1 / answer.spacing
 
-    axes: Any = figure.add_subplot(1, 3, 1, xlabel="$k$", xscale="log", yscale="log", title=r"$|dL/dk|$")
-    axes.plot(k, -law, "--", color="0.4", label="law")
-    for sign, marker, name in ((-1, "o", "data"), (1, "x", "data, positive")):
+    axes: Any = figure.add_subplot(1, 3, 1, xlabel="$k$", xscale="log", yscale="log", title="$|dL/dk|$")
+    fine = np.geomspace(k[0], k[-1], FINE)
+    density = (float(answer.density.lower) + float(answer.density.upper)) / 2
+    curve = np.array([law_slope(density, answer.wrong_by, float(x)) for x in fine])
+    axes.plot(fine, np.abs(curve), "--", color="0.4", label="law")
+    for sign, marker, name in ((-1, "o", "data, below 0"), (1, "x", "data, above 0")):
         chosen = sign * slope > 0
         if chosen.any():
             axes.plot(k[chosen], np.abs(slope[chosen]), marker, markersize=3.5, label=name)
-    axes.set_ylim(max(np.abs(law).min() / 100, 1e-300), max(np.abs(law).max(), np.abs(slope).max()) * 2)
+    least = min(np.abs(law).min(), answer.wrong_by or np.inf)
+    axes.set_ylim(max(least / 100, 1e-300), max(np.abs(law).max(), np.abs(slope).max()) * 2)
     axes.legend()
 
-    ratios: Any = figure.add_subplot(1, 3, 2, xlabel="$k$", xscale="log", title="data / law")
+    ratios: Any = figure.add_subplot(1, 3, 2, xlabel="$k$", xscale="log", title=r"$(w - dL/dk)\,/\,(\rho\pi^2/6k^2)$")
     scatter = np.array([r.scatter for r in answer.rows])
     ratios.fill_between(k, 1 - scatter, 1 + scatter, color="0.88", linewidth=0, label="random samples")
     ratios.axhline(1, color="0.4", linestyle="--", linewidth=0.8)
@@ -66,7 +74,8 @@ def scale_picture(answer: WeightScale) -> Picture:
     norms.legend()
     return Picture(
         figure=figure,
-        caption=r"The output weights times $k$: $|dL/dk|$ of the data and the law $\rho\pi^2/6k^2$; their ratio, with "
-        "the standard deviation for random samples (grey), and best factors over the law's (diamonds); norm of the "
-        "gradient of the data's loss. Dotted: $k$ times the spacing of samples is 1.",
+        caption=r"The output weights times $k$: $|dL/dk|$ of the data and of the law $w - \rho\pi^2/6k^2$; what the "
+        r"samples near the boundary add, in units of the law, with the standard deviation for random samples (grey), "
+        "and best factors over the law's (diamonds); norm of the gradient of the data's loss. Dotted: $k$ times the "
+        "spacing of samples is 1.",
     )

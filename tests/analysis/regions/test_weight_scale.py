@@ -38,7 +38,7 @@ def small(labels, seed=0, samples=30):
 
 
 def by_hand(spec, theta, k):
-    """(L'(k), rho(k)) in 30 digits, from a network written out here."""
+    """(L'(k), rho(k), w) in 30 digits, from a network written out here."""
     n, outputs = spec.hidden[0], spec.n_outputs
     w = [mpmath.mpf(float(t)) for t in theta]
     logits = []
@@ -59,7 +59,7 @@ def by_hand(spec, theta, k):
     nearest = [z[y] - max(v for j, v in enumerate(z) if j != y) for z, y in zip(logits, spec.data.labels, strict=True)]
     # sigma' is the derivative of the logistic function.
     bells = [mpmath.diff(lambda t: 1 / (1 + mpmath.exp(-t)), k * m) for m in nearest]
-    return mpmath.diff(loss, k), k * sum(bells) / len(bells)
+    return mpmath.diff(loss, k), k * sum(bells) / len(bells), sum(max(0, -m) for m in nearest) / len(nearest)
 
 
 @pytest.mark.parametrize("labels", [2, 3])
@@ -68,11 +68,13 @@ def test_slopes_and_densities_are_the_sums_over_the_samples(labels):
     found = measure(spec, theta, WeightScaleOptions())
     with mpmath.workdps(30):
         for row in found.rows[::5]:
-            slope, density = by_hand(spec, theta, mpmath.mpf(row.factor))
+            slope, density, wrong = by_hand(spec, theta, mpmath.mpf(row.factor))
             assert mpmath.mpf(row.slope.lower) <= slope <= mpmath.mpf(row.slope.upper)
             assert row.density == pytest.approx(float(density), rel=1e-12)
-            assert row.law == pytest.approx(float(-by_hand(spec, theta, 1)[1] * mpmath.pi**2 / (6 * row.factor**2)))
-            assert row.ratio == pytest.approx(float(slope) / row.law)
+            unit = by_hand(spec, theta, 1)[1] * mpmath.pi**2 / (6 * row.factor**2)
+            assert found.wrong_by == pytest.approx(float(wrong), rel=1e-12)
+            assert row.law == pytest.approx(float(wrong - unit))
+            assert row.ratio == pytest.approx(float((wrong - slope) / unit))
     assert [a.factor < b.factor for a, b in pairwise(found.rows)] == [True] * 18
 
 
@@ -119,6 +121,33 @@ def test_a_unit_on_equal_distances_keeps_the_law_until_its_spacing():
         if row.factor >= 3 and row.crowding < 1:
             true = row.ratio * float(found.density.lower) * 16
             assert true == pytest.approx(1 + row.crowding**2 / (4 * np.pi**2), abs=2e-5)
+
+
+def test_wrong_samples_stop_the_growth_of_the_weights_where_the_law_says():
+    """kx on equal distances over [-1, 1]; those within 1/20 of the boundary on one side have the other label."""
+    samples = 2000
+    spots = [Fraction(2 * i + 1 - samples, samples) for i in range(samples)]
+    data = make_data("line", [[str(t)] for t in spots], [int(t > 0 or t > Fraction(-1, 20)) for t in spots], True)
+    spec = LandscapeSpec(
+        name="line", hidden=(1,), bias=False, activation="z", loss=Loss.LOGISTIC, penalty=Fraction(1, 1000), data=data
+    )
+    found = measure(spec, [1.0, 20.0], WeightScaleOptions(penalty="0,1e-4,1e-6"))
+    # 50 of 2000 samples are wrong, by 20 / 40 on average.
+    assert found.wrong == 50
+    assert found.wrong_by == pytest.approx(50 / 2000 * 0.5)
+    rho = 1 / 40
+    for row in found.rows[6:]:
+        assert row.law == pytest.approx(found.wrong_by - rho * np.pi**2 / (6 * row.factor**2), rel=1e-6, abs=1e-6)
+        if row.crowding < 1:
+            assert row.ratio == pytest.approx(1 + row.crowding**2 / (4 * np.pi**2), abs=2e-4)
+    for best in found.best:
+        weight = 400 * float(Fraction(best.penalty))
+        roots = np.roots([2 * weight, found.wrong_by, 0, -rho * np.pi**2 / 6])
+        root = next(r.real for r in roots if abs(r.imag) < 1e-12 and r.real > 0)
+        assert best.k_law == pytest.approx(root, rel=1e-6)
+        assert float(best.k_star.lower) == pytest.approx(root, rel=2e-3)
+    # Without a penalty: (rho pi^2 / 6 w)^(1/2).
+    assert found.best[0].k_law == pytest.approx(np.sqrt(rho * np.pi**2 / 6 / found.wrong_by), rel=1e-6)
 
 
 def test_random_samples_scatter_as_much_as_is_said():
@@ -181,8 +210,9 @@ def trained(tmp_path_factory):
         value, gradient, _ = evaluate(program, t[None])
         return float(value[0]), np.asarray(gradient[0])
 
-    start = np.random.default_rng(2).normal(size=spec.n_parameters)
-    theta = minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-11}).x
+    starts = np.random.default_rng(2).normal(size=(6, spec.n_parameters))
+    found = [minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-11}) for start in starts]
+    theta = min(found, key=lambda one: one.fun).x
     path = tmp_path_factory.mktemp("scale") / "xor.sqlite"
     with Database.create(path, spec) as database:
         database.put_points(
@@ -201,7 +231,7 @@ def test_a_class_stands_at_its_own_best_factor(trained, capsys):
     path, _, _ = trained
     assert _status(["geometry", "--scale-law", "--db", str(path), "--class", "0", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["schema"], found["class"], found["samples"]) == ("symland-weight-scale/1", 0, 4)
+    assert (found["schema"], found["class"], found["samples"]) == ("symland-weight-scale/2", 0, 4)
     assert [b["penalty"] for b in found["best"]] == ["1/1000", "1/10000", "1/100000", "1/1000000"]
     star = found["best"][0]["k_star"]
     assert float(star["lower"]) == pytest.approx(1, abs=1e-7)
@@ -219,7 +249,9 @@ def test_the_picture_shows_the_rows(trained):
         answer = read_answer(database, QUESTION)
         figure = QUESTION.figures(answer, database.landscape())["weight-scale"].figure
     law, *slopes = figure.axes[0].lines
-    assert law.get_ydata() == pytest.approx([-r.law for r in answer.rows])
+    assert np.interp(np.log(answer.rows[6].factor), np.log(law.get_xdata()), law.get_ydata()) == pytest.approx(
+        -answer.rows[6].law, rel=1e-3
+    )
     assert sum(len(line.get_xdata()) for line in slopes[:1]) == sum(float(r.slope.upper) < 0 for r in answer.rows)
     assert figure.axes[2].lines[0].get_ydata() == pytest.approx([r.gradient for r in answer.rows])
 
