@@ -180,8 +180,8 @@ SCALE = Theorem(
             claim=(
                 r"A sample at distance $u$ on the wrong side adds $\ln(1 + e^{ku})$, whose slope by $k$ is "
                 r"$\frac u{1 + e^{-ku}} = u - \frac u{1 + e^{ku}}$: that of a right one, and $u$. So $L'$ rises by "
-                r"$w$. $2\lambda k^3 + wk^2$ increases from $0$ without bound: it is $\rho\pi^2/6$ at one $k$, where the "
-                r"law without $\delta$ has its stationary point; for $\lambda = 0$ that is $(\rho\pi^2/6w)^{1/2}$."
+                r"$w$. $2\lambda k^3 + wk^2$ increases from $0$ without bound: it is $\rho\pi^2/6$ at one $k$, where "
+                r"the law without $\delta$ has its stationary point; for $\lambda = 0$ that is $(\rho\pi^2/6w)^{1/2}$."
             ),
             obligations=(
                 Identity(left=partial(sp.log(1 + sp.exp(k * u)), k), right=u - u / (1 + sp.exp(k * u))),
