@@ -121,12 +121,11 @@ class Catalogue:
             return labels, np.empty_like(theta), np.empty(0)
         canonical, losses = self._group.canonical(theta), self._kernel.value(theta)
         slack = LOSS_TOLERANCE * np.maximum(1.0, np.abs(losses))
-        for label in range(len(self._points)):
-            near = np.flatnonzero((labels < 0) & (np.abs(losses - self._losses[label]) <= slack))
-            if near.size:
-                gap = np.abs(canonical[near] - self._canonical[label]).max(axis=1)
-                reach = MATCH_TOLERANCE * (1.0 + np.abs(canonical[near]).max(axis=1))
-                labels[near[gap <= reach]] = label
+        points, classes = (np.abs(losses[:, None] - self._losses) <= slack[:, None]).nonzero()
+        gap = np.abs(canonical[points] - self._canonical[classes]).max(axis=1, initial=0.0)
+        same = gap <= MATCH_TOLERANCE * (1.0 + np.abs(canonical[points]).max(axis=1, initial=0.0))
+        # A point that two classes would take goes to the first: the last to be written.
+        labels[points[same][::-1]] = classes[same][::-1]
         return labels, canonical, losses
 
     def _slow(self, theta: FloatArray, canonical: FloatArray, loss: float) -> int:

@@ -21,7 +21,7 @@ from symland.layout import Layout
 from symland.records import FloatArray
 from symland.symmetry.canonical import linear_form, sort_nodes
 from symland.symmetry.elements import DataAutomorphism, GroupElement, Parity
-from symland.symmetry.matching import Image, element_of, match_nodes, read_network, sign_choices
+from symland.symmetry.matching import Image, element_of, first_options, match_nodes, read_network, sign_choices
 
 __all__ = ["MATCH_TOLERANCE", "SymmetryGroup"]
 
@@ -239,11 +239,12 @@ class SymmetryGroup:
             if images is not None:
                 found.append(element_of(number, images))
         order, fixed = len(found), dict[tuple[int, int], Image]()
+        first = first_options(self.parity, net, net, slack)
         for layer, width in enumerate(self.hidden):
             for i in range(width):
                 orbit = 0
                 for image in product(range(width), sign_choices(self.parity)):
-                    images = match_nodes(self.parity, net, net, slack, fixed | {(layer, i): image})
+                    images = match_nodes(self.parity, net, net, slack, fixed | {(layer, i): image}, first)
                     if images is not None:
                         orbit += 1
                         found.append(element_of(0, images))

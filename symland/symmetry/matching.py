@@ -11,10 +11,22 @@ from symland.layout import Layout
 from symland.records import FloatArray
 from symland.symmetry.elements import GroupElement, Parity
 
-__all__ = ["Image", "Network", "element_of", "match_nodes", "read_network", "sign_choices"]
+__all__ = [
+    "Image",
+    "Network",
+    "Options",
+    "element_of",
+    "first_options",
+    "match_nodes",
+    "read_network",
+    "sign_choices",
+]
 
 Image = tuple[int, int]
 """Place and sign of a node's image."""
+
+Options = list[list[Image]]
+"""The possible images of each node of a layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +62,31 @@ def element_of(data: int, images: list[list[Image]]) -> GroupElement:
     )
 
 
-def match_nodes(
-    parity: Parity, a: Network, b: Network, slack: float, fixed: Mapping[tuple[int, int], Image]
-) -> list[list[Image]] | None:
-    """Images of the hidden nodes that carry network `a` to `b`, extending `fixed`; None if there are none."""
+def first_options(parity: Parity, a: Network, b: Network, slack: float) -> Options | None:
+    """The possible images of the nodes of the first hidden layer of `a` in `b`; None where biases do not agree."""
     for layer in range(len(a.weights)):
         if np.abs(np.sort(np.abs(a.biases[layer])) - np.sort(np.abs(b.biases[layer]))).max() > slack:
             return None
     if np.abs(a.biases[-1] - b.biases[-1]).max() > slack:
         return None
-    return next(_extend(parity, a, b, slack, fixed, []), None)
+    return _options(parity, a, b, slack, []) if len(a.weights) > 1 else []
+
+
+def match_nodes(
+    parity: Parity,
+    a: Network,
+    b: Network,
+    slack: float,
+    fixed: Mapping[tuple[int, int], Image],
+    first: Options | None = None,
+) -> list[list[Image]] | None:
+    """Images of the hidden nodes that carry network `a` to `b`, extending `fixed`; None if there are none.
+
+    `first` is what `first_options` gives for the two networks, where it is at hand.
+    """
+    if first is None:
+        first = first_options(parity, a, b, slack)
+    return None if first is None else next(_extend(parity, a, b, slack, fixed, [], first), None)
 
 
 def _extend(
@@ -69,24 +96,23 @@ def _extend(
     slack: float,
     fixed: Mapping[tuple[int, int], Image],
     done: list[list[Image]],
+    first: Options,
 ) -> Iterator[list[list[Image]]]:
     layer = len(done)
     if layer == len(a.weights) - 1:
         yield done
         return
-    options = _options(parity, a, b, slack, done)
-    for i in range(len(options)):
-        if (layer, i) in fixed:
-            options[i] = [image for image in options[i] if image == fixed[(layer, i)]]
+    found = _options(parity, a, b, slack, done) if layer else first
+    options = [[image for image in images if image == fixed.get((layer, i), image)] for i, images in enumerate(found)]
     # Where the next layer is the output, every condition on a node stands alone: the first assignment will do.
     # Deeper down, the outgoing weights decide between nodes with equal inputs only in the next layer.
     for images in _assignments(options):
-        for rest in _extend(parity, a, b, slack, fixed, [*done, images]):
+        for rest in _extend(parity, a, b, slack, fixed, [*done, images], first):
             yield rest
             return
 
 
-def _options(parity: Parity, a: Network, b: Network, slack: float, done: list[list[Image]]) -> list[list[Image]]:
+def _options(parity: Parity, a: Network, b: Network, slack: float, done: list[list[Image]]) -> Options:
     """For each node of the next layer of `a`, its possible images in `b`, by incoming and outgoing weights."""
     layer = len(done)
     incoming = a.weights[layer]
