@@ -116,6 +116,10 @@ class _Network:
         self.weights[layer + 1] = np.delete(self.weights[layer + 1], node, axis=1)
         del self.names[layer][node]
 
+    @property
+    def width(self) -> tuple[int, ...]:
+        return tuple(len(names) for names in self.names)
+
     def theta(self) -> FloatArray:
         parts = [w.ravel() for w in self.weights] + ([*self.biases] if self.bias else [])
         return np.concatenate(parts)
@@ -194,6 +198,26 @@ def _relation(a: FloatArray, b: FloatArray, nature: _Nature, tolerance: float) -
     return None
 
 
+def _shrunk(
+    spec: LandscapeSpec, theta: FloatArray, nature: _Nature, tolerance: float
+) -> tuple[_Network, tuple[RemovedNode, ...]]:
+    """What is left when the nodes that say nothing of their own are removed, and those nodes."""
+    theta = read_only(theta, 1)
+    if theta.shape != (spec.n_parameters,):
+        raise ValueError(f"theta has {theta.size} parameters, the network {spec.n_parameters}")
+    if not tolerance > 0:
+        raise ValueError(f"tolerance must be positive, got {tolerance}")
+    net, removed = _Network(spec, theta), list[RemovedNode]()
+    while True:
+        gone = _remove_dead(net, tolerance)
+        if gone is None and not spec.penalty:
+            gone = _absorb(net, nature, tolerance) or _merge(net, nature, tolerance)
+        if gone is None:
+            break
+        removed.append(gone)
+    return net, tuple(removed)
+
+
 def prune(spec: LandscapeSpec, theta: FloatArray, tolerance: float = TOLERANCE) -> Pruned:
     """Remove the nodes that say nothing of their own, until none is left.
 
@@ -202,27 +226,15 @@ def prune(spec: LandscapeSpec, theta: FloatArray, tolerance: float = TOLERANCE) 
     ValueError
         If theta has the wrong length, or the tolerance is not positive.
     """
-    theta = read_only(theta, 1)
-    if theta.shape != (spec.n_parameters,):
-        raise ValueError(f"theta has {theta.size} parameters, the network {spec.n_parameters}")
-    if not tolerance > 0:
-        raise ValueError(f"tolerance must be positive, got {tolerance}")
-    net, nature, removed = _Network(spec, theta), _nature(spec), list[RemovedNode]()
-    while True:
-        gone = _remove_dead(net, tolerance)
-        if gone is None and not spec.penalty:
-            gone = _absorb(net, nature, tolerance) or _merge(net, nature, tolerance)
-        if gone is None:
-            break
-        removed.append(gone)
+    net, removed = _shrunk(spec, theta, nature := _nature(spec), tolerance)
     twins = tuple(record for _, _, record in _constants(net, tolerance))
     twins += tuple(record for _, _, _, record, _ in _pairs(net, nature, tolerance))
-    width = tuple(len(names) for names in net.names)
+    width = net.width
     if 0 in width:
         # The outputs are the constants of what follows the empty layer; the wide gradient speaks for the point.
         return Pruned(
             width=width,
-            removed=tuple(removed),
+            removed=removed,
             twins=twins,
             spec=None,
             theta=None,
@@ -242,7 +254,7 @@ def prune(spec: LandscapeSpec, theta: FloatArray, tolerance: float = TOLERANCE) 
         above = any(size > tolerance for size in sizes)
     return Pruned(
         width=width,
-        removed=tuple(removed),
+        removed=removed,
         twins=twins,
         spec=narrow,
         theta=small,
@@ -255,26 +267,27 @@ def prune(spec: LandscapeSpec, theta: FloatArray, tolerance: float = TOLERANCE) 
 def label_classes(landscape: Landscape, *narrower: Landscape, tolerance: float = TOLERANCE) -> tuple[ClassLabel, ...]:
     """Label every class; `narrower` are landscapes of narrower networks, whose classes are named."""
     lists = {other.spec.hidden: other for other in narrower}
-    labels = []
+    nature, labels = _nature(landscape.spec), []
     for number, point in enumerate(landscape.points):
-        pruned = prune(landscape.spec, point.theta, tolerance)
-        known = lists.get(pruned.width)
+        net, removed = _shrunk(landscape.spec, point.theta, nature, tolerance)
+        width, irreducible = net.width, not removed
+        known = lists.get(width)
         found = None
-        if not pruned.irreducible and known is not None and pruned.theta is not None:
-            found = known.find(pruned.theta)
-        at = ", ".join(map(str, pruned.width))
-        if pruned.irreducible:
+        if not irreducible and known is not None and 0 not in width:
+            found = known.find(net.theta())
+        at = ", ".join(map(str, width))
+        if irreducible:
             label = f"irreducible at width {at}"
         else:
             label = f"extension of width {at}" if found is None else f"extension of class {found} at width {at}"
         labels.append(
             ClassLabel(
                 number=number,
-                width=pruned.width,
-                irreducible=pruned.irreducible,
+                width=width,
+                irreducible=irreducible,
                 narrow_class=found,
                 label=label,
-                missing=known is not None and not pruned.irreducible and found is None,
+                missing=known is not None and not irreducible and found is None,
             )
         )
     return tuple(labels)
