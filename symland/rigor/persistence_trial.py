@@ -28,7 +28,7 @@ Y C and C V stand in their places, and the rest of H does not reach directions t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from math import comb, inf
 
@@ -98,6 +98,8 @@ JOINED_DEGREE = 5
 
 Key = tuple[int, ...]
 
+Both = tuple[Persistence | None, Persistence | None]
+"""Certificates without and with regard to the labels."""
 
 IntArray = NDArray[np.int64]
 
@@ -110,7 +112,10 @@ def _everything(spec: LandscapeSpec) -> Program:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trial:
-    """What does not depend on eps: everything at the midpoint, and the branch."""
+    """What does not depend on eps: everything at the midpoint, and the branch.
+
+    `found` keeps what was proved for each eps, without and with regard to the labels.
+    """
 
     certificate: Certificate
     moving: tuple[tuple[int, int], ...]
@@ -122,6 +127,7 @@ class Trial:
     texts: tuple[tuple[str, ...], ...]
     basis: FloatArray
     branch: tuple[tuple[Key, tuple[str, ...]], ...]
+    found: dict[str, Both] = field(default_factory=dict)
 
     @classmethod
     def at(cls, certificate: Certificate, moving: tuple[tuple[int, int], ...]) -> Trial | None:
@@ -151,7 +157,7 @@ class Trial:
             branch=(),
         )
         for degree in range(1, max(1, min(trial.order - 1, BRANCH_DEGREE)) + 1):
-            trial = replace(trial, branch=trial.branch + trial._next(degree))
+            trial = replace(trial, branch=trial.branch + trial._next(degree), found={})
         return trial
 
     @property
@@ -214,6 +220,11 @@ class Trial:
     def proved(self, eps: float, labels: bool) -> Persistence | None:
         """The certificate for eps, rounded down to three digits; None where the test fails."""
         text = _below(eps)
+        if text not in self.found:
+            self.found[text] = self._proved(text)
+        return self.found[text][int(labels)]
+
+    def _proved(self, text: str) -> Both:
         radius = arb(parse_decimal(text))
         _, values, rest = self._along(self._models(radius, np.zeros(len(self.middle))), float(radius))
         start = self.moved + np.abs(values).sum(axis=0) + rest
@@ -221,7 +232,7 @@ class Trial:
         before = inf
         for _ in range(MOST_BOXES):
             if not np.isfinite(guess).all():
-                return None
+                break
             edges = np.array([float(short_above(arb(g))) for g in guess.tolist()])
             models = self._models(radius, edges)
             spread, far = self._spread(models)
@@ -230,15 +241,15 @@ class Trial:
             if least is not None:
                 least = fixed_point(ROOM * moved + SPARE * least.max(), ROOM * spread)
             if least is None:
-                return None
+                break
             wanted = np.maximum(INFLATION * least, LEAST_BOX)
             if (wanted <= edges).all():
-                return self._kept(text, models, moved, spread, [short_above(arb(w)) for w in wanted.tolist()], labels)
+                return self._kept(text, models, moved, spread, [short_above(arb(w)) for w in wanted.tolist()])
             growth = float((wanted / edges).max())
             if growth > SLOWING * before:
-                return None
+                break
             guess, before = INFLATION * wanted, growth
-        return None
+        return None, None
 
     def _models(self, radius: arb, edges: FloatArray) -> Evaluation[TaylorModel]:
         """The program's outputs over the boxes."""
@@ -329,17 +340,15 @@ class Trial:
         start: FloatArray,
         spread: FloatArray,
         texts: Sequence[str],
-        labels: bool,
-    ) -> Persistence | None:
-        """The certificate if the test holds on a box inside that of the bounds."""
+    ) -> Both:
+        """The certificates if the test holds on a box inside that of the bounds."""
         edges = np.array([float(t) for t in texts])
         if not (ROOM * (start + spread @ edges) <= edges).all():
-            return None
-        if labels and not all(m.range() < 0 for m in ran.by_data["margins"]):
-            return None
+            return None, None
+        right = bool(self.spec.data.labels) and all(m.range() < 0 for m in ran.by_data["margins"])
         assert ran.value is not None
         loss = ran.value.range()
-        return Persistence(
+        wide = Persistence(
             spec=self.spec,
             midpoint=self.certificate.midpoint,
             moving=self.moving,
@@ -349,8 +358,9 @@ class Trial:
             box=tuple(texts),
             index=self.index,
             loss=outward_texts(loss + arb(0, (loss.rad() * (ROOM - 1) + LOSS_ROOM * (1 + abs(loss))).upper()), 20),
-            labels=labels,
+            labels=False,
         )
+        return wide, replace(wide, labels=True) if right else None
 
 
 @lru_cache(maxsize=256)
