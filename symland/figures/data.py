@@ -26,6 +26,9 @@ GRID = 161
 MAPS = 4
 """Most classes whose decisions are drawn."""
 
+DECADE = 10.0
+"""Ratio of the largest to the smallest number from which an axis is logarithmic."""
+
 ARROW = 0.35
 """Length of the longest arrow, in units of the extent of the inputs."""
 
@@ -57,10 +60,13 @@ def sensitivity_figure(classes: Sequence[Sensed]) -> Figure:
     """The largest |dE/dx| of each class, and its persistence radius."""
     figure = empty_figure(2.7)
     left, right = figure.subplots(1, 2)
-    for c in classes:
-        largest = max(abs(v) for row in c.dE_dx for v in row)
+    slopes = [max(abs(v) for row in c.dE_dx for v in row) for c in classes]
+    # A class that no input moves stands at zero, which a logarithmic axis has not.
+    positive = [slope for slope in slopes if slope > 0]
+    linear = not positive or max(positive) < DECADE * min(positive)
+    for c, largest in zip(classes, slopes, strict=True):
         mark = {"color": index_colour(c.index), "marker": index_mark(c.index), "markersize": 4.5, "linestyle": "none"}
-        if largest > 0:
+        if largest > 0 or linear:
             left.plot([c.number], [largest], **mark)
         if c.persistence_radius:
             right.plot([c.number], [c.persistence_radius], **mark)
@@ -68,7 +74,9 @@ def sensitivity_figure(classes: Sequence[Sensed]) -> Figure:
             ends = [c.persistence_radius, c.persistence_lost]
             right.plot([c.number] * 2, ends, color=index_colour(c.index), linewidth=0.8)
             right.plot([c.number], ends[1:], color=index_colour(c.index), marker="_", markersize=5)
-    left.set(xlabel="class", ylabel=r"largest $|\partial E/\partial x|$", yscale="log")
+    left.set(xlabel="class", ylabel=r"largest $|\partial E/\partial x|$", yscale="linear" if linear else "log")
+    if linear:
+        left.set_ylim(0, None)
     right.set(xlabel="class", ylabel="persistence radius", yscale="log")
     index_legend(right, [c.index for c in classes], loc="best")
     return figure
