@@ -124,7 +124,6 @@ reports: $(VENV)/.installed
 	  $(BIN)/symland connect --db $$cell && $(BIN)/symland certify --db $$cell || exit 1; \
 	done
 	$(BIN)/symland report --db build/reports/grid -o reports/xor-family
-	find reports -path '*/figures/*.png' -delete
 	$(BIN)/symland atlas --db build/reports/grid --no-figures -o reports/atlas.html
 	$(BIN)/symland bundle --db build/reports/grid/*.sqlite -o reports/xor.zip
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from symland.cli import app, main
+from tests.once import made_once
 
 
 def call(*arguments: str) -> int:
@@ -19,9 +20,10 @@ def call(*arguments: str) -> int:
 
 @pytest.fixture(scope="module")
 def landscape(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("xor")
-    assert call("run", "xor", "--hidden", "1", "--penalty", "1e-2", "-o", str(folder)) == 0
-    return folder
+    def run(folder: Path) -> None:
+        assert call("run", "xor", "--hidden", "1", "--penalty", "1e-2", "-o", str(folder)) == 0
+
+    return made_once(tmp_path_factory, "xor", run)
 
 
 def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -12,6 +13,9 @@ from symland.program.ir import Apply, Contract, Program, Ref, Role
 from symland.records import FloatArray
 
 __all__ = ["evaluate_arrays"]
+
+DIRECT_TERMS = 20_000
+"""Terms up to which a contraction is summed as it stands."""
 
 
 def evaluate_arrays(
@@ -78,7 +82,9 @@ def _contract(program: Program, statement: Contract, bases: Mapping[str, FloatAr
     letters = [numbers[x] for x in statement.out.letters]
     used = {axis for axes in operands[1::2] for axis in axes}  # type: ignore[attr-defined]
     kept = [axis for axis in (0, *letters) if axis in used]
-    total = np.einsum(*operands, kept, optimize=True)  # type: ignore[call-overload]
+    # A contraction order is looked for where finding it costs less than what it saves.
+    long = n * prod(program.sizes[x] for x in statement.letters) > DIRECT_TERMS
+    total = np.einsum(*operands, kept, optimize=long)  # type: ignore[call-overload]
     shape = [1 if axis not in used else size for axis, size in zip((0, *letters), out.shape, strict=True)]
     out += float(statement.coefficient) * total.reshape(shape)
 

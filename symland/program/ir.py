@@ -135,7 +135,7 @@ class Ref:
     array: str
     index: tuple[str | int, ...] = ()
 
-    @property
+    @cached_property
     def letters(self) -> tuple[str, ...]:
         """The distinct letters, in order of appearance."""
         return tuple(dict.fromkeys(i for i in self.index if isinstance(i, str)))
@@ -157,7 +157,7 @@ class Contract:
     coefficient: Fraction = Fraction(1)
     triangle: bool = False
 
-    @property
+    @cached_property
     def letters(self) -> tuple[str, ...]:
         """Output letters first, then the letters that are summed over."""
         return tuple(dict.fromkeys(self.out.letters + tuple(x for f in self.factors for x in f.letters)))
@@ -175,7 +175,7 @@ class Apply:
     outs: tuple[Ref, ...]
     ins: tuple[Ref, ...]
 
-    @property
+    @cached_property
     def letters(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(x for ref in self.outs + self.ins for x in ref.letters))
 

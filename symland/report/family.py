@@ -16,7 +16,7 @@ from symland.analysis import QUESTIONS, Question
 from symland.analysis.answers import read_answers
 from symland.analysis.pruning import label_classes
 from symland.errors import ReportError
-from symland.figures import FORMATS, save_figure
+from symland.figures import save_figure
 from symland.figures.study import Measured, study_figure, tree_grid_figure
 from symland.landscape.account import Standing
 from symland.landscape.database import Database
@@ -110,7 +110,7 @@ def write_family(
     databases: Sequence[Database],
     folder: str | Path,
     *,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = ("pdf",),
     pdf: bool = True,
     note: Callable[[str], None] | None = None,
 ) -> list[Path]:

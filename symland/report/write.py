@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from symland.analysis import QUESTIONS, Question, enumeration
 from symland.errors import ReportError
 from symland.figures import (
-    FORMATS,
     disconnectivity_figure,
     level_figure,
     network_figure,
@@ -73,7 +72,7 @@ def write_report(
     database: Database,
     folder: str | Path,
     *,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = ("pdf",),
     pdf: bool = True,
     note: Callable[[str], None] | None = None,
 ) -> list[Path]:

@@ -25,6 +25,7 @@ from symland.kernels.kernel import data_of
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
 from symland.spec import LandscapeSpec, load_spec
+from tests.once import made_once
 
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O0")
@@ -42,10 +43,12 @@ EXPORTED = [
 @pytest.fixture(scope="module", params=EXPORTED, ids=lambda case: case[0].name)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[LandscapeSpec, Path]:
     spec, runtime_data = request.param
-    folder = tmp_path_factory.mktemp(spec.name)
-    paths = export_kernel(spec, "c", folder, runtime_data=runtime_data)
-    assert all(path.exists() for path in paths)
-    return spec, folder
+
+    def export(folder: Path) -> None:
+        paths = export_kernel(spec, "c", folder, runtime_data=runtime_data)
+        assert all(path.exists() for path in paths)
+
+    return spec, made_once(tmp_path_factory, spec.name, export)
 
 
 @pytest.mark.skipif(not COMPILERS, reason="no C compiler")
@@ -153,7 +156,7 @@ STRIPS = 17
 
 @pytest.mark.skipif(not COMPILERS, reason="no C compiler")
 def test_exported_functions_are_right_at_every_number_of_samples_and_points(tmp_path: Path) -> None:
-    specs = {d: _with_samples(d) for d in range(1, 10)}
+    specs = {d: _with_samples(d) for d in (1, 2, 3, 7, 8, 9)}
     want = ("value", "gradient")
     codes = {d: inline_code(record_code(spec, want)[1]) for d, spec in specs.items()}
     functions = [c99.function_text(code, f"of_{d}_samples") for d, code in codes.items()]

@@ -23,23 +23,30 @@ from symland.records import Outcome, StationaryPoint, Verdict
 from symland.rigor.singular import Kind, read_point
 from symland.spec import LandscapeSpec, Penalised, load_spec, parse_spec
 from symland.symbolic.symmetry import find_symmetry
+from tests.once import made_once
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "regression.toml"
 
 
 @pytest.fixture(scope="module")
 def regression(tmp_path_factory: pytest.TempPathFactory):
-    with Database.create(tmp_path_factory.mktemp("r") / "r.sqlite", load_spec(EXAMPLE)) as database:
-        explore_into(database)
-        connect_into(database)
+    def make(folder: Path) -> None:
+        with Database.create(folder / "r.sqlite", load_spec(EXAMPLE)) as database:
+            explore_into(database)
+            connect_into(database)
+
+    with Database.open(made_once(tmp_path_factory, "regression", make) / "r.sqlite") as database:
         yield database
 
 
 @pytest.fixture(scope="module")
 def unpenalised(tmp_path_factory: pytest.TempPathFactory):
-    with Database.create(tmp_path_factory.mktemp("x") / "x.sqlite", load_spec("xor", penalty="0")) as database:
-        explore_into(database, max_searches=1536)
-        connect_into(database)
+    def make(folder: Path) -> None:
+        with Database.create(folder / "x.sqlite", load_spec("xor", penalty="0")) as database:
+            explore_into(database, max_searches=1536)
+            connect_into(database)
+
+    with Database.open(made_once(tmp_path_factory, "unpenalised", make) / "x.sqlite") as database:
         yield database
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from itertools import combinations, pairwise, product
 from typing import Any
 
@@ -57,6 +58,7 @@ QUESTIONS = {
 }
 
 
+@cache
 def listed(spec: LandscapeSpec) -> list[np.ndarray]:
     """Stationary points by a plain Newton iteration, one of each loss and norm."""
     starts = np.random.default_rng(4).normal(size=(400, spec.n_parameters)) * np.repeat([0.3, 1, 2, 4], 100)[:, None]
@@ -70,16 +72,19 @@ def listed(spec: LandscapeSpec) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_list_is_complete_whole_and_never_with_classes_removed(name: str) -> None:
     spec = QUESTIONS[name]
-    whole = enumerate_points(spec, listed(spec))
+    found = listed(spec)
+    whole = enumerate_points(spec, found)
     assert whole.verdict is Verdict.CERTIFIED
     assert (whole.inconsistent, whole.unlisted) == ((), ())
-    points = [listed(spec)[c.number] for c in whole.classes]
+    points = [found[c.number] for c in whole.classes]
     for size in range(1, min(len(points), 2) + 1):
-        for removed in list(combinations(range(len(points)), size))[:2]:
+        for removed in list(combinations(range(len(points)), size))[: 3 - size]:
             rest = [p for k, p in enumerate(points) if k not in removed]
             missing = enumerate_points(spec, rest)
             assert missing.verdict is Verdict.REFUTED
             assert len(missing.unlisted) == 1
+            if removed[0]:
+                continue
             # The search alone, without the look before it, leaves a box open.
             alone = enumerate_points(spec, rest, lookout=0, max_boxes=whole.boxes_handled + 40)
             assert alone.verdict is Verdict.UNDECIDED
@@ -235,7 +240,7 @@ def test_boxes_about_a_solution_are_never_closed_by_a_list_without_it(nodes: int
             continue
         truth = np.append(pull, bias)
         whose = [np.append(truth, state) for state in states]
-        for width in (3.0, 0.3, 1e-3):
+        for width in (3.0, 0.3, 1e-3) if compiled else (0.3,):
             low = truth - width * rng.random(5)
             cell = np.stack([low, low + width * (1 + rng.random(5))])
             boxes = [
