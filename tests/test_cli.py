@@ -23,7 +23,7 @@ def landscape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def run(folder: Path) -> None:
         assert call("run", "xor", "--hidden", "1", "--penalty", "1e-2", "-o", str(folder)) == 0
 
-    return made_once(tmp_path_factory, "xor", run)
+    return made_once(tmp_path_factory, "run-of-xor", run)
 
 
 def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:

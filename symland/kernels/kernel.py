@@ -337,12 +337,12 @@ class CompiledKernel:
             fresh((n, *shape)) if given is None else given for shape, given in zip(function.shapes, out, strict=True)
         ]
         arrays = (*self._data, *inputs, *outputs)
-        if n < 2 * self.thread_points and self.engine is not Engine.NUMPY:
+        parts = min(self.threads, n // self.thread_points)
+        if parts < 2 and self.engine is not Engine.NUMPY:
             function.call((n,), arrays)
             return outputs
         # What the threads share out, and what NumPy reads, is looked at as a whole.
         arrays = tuple(fit(kernel_ports(self.spec, want, [len(d) for d in self._data]), (n,), arrays))
-        parts = min(self.threads, n // self.thread_points)
         if parts > 1:
             self._share(function, n, parts, arrays)
         elif n:

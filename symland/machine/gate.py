@@ -133,8 +133,8 @@ def fit(ports: Sequence[Port], sizes: Sizes, arrays: Sequence[Any]) -> list[Arra
 
 def fresh(shape: Shape) -> Array:
     """A new array for a result."""
-    room = np.empty(shape)
-    return room if room.size < ALIGNED_ENTRIES else _at_cache_line(room.size)[0].reshape(shape)
+    size = math.prod(shape)
+    return np.empty(shape) if size < ALIGNED_ENTRIES else _at_cache_line(size)[0].reshape(shape)
 
 
 def aligned(shape: Shape) -> Array:

@@ -48,7 +48,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         paths = export_kernel(spec, "c", folder, runtime_data=runtime_data)
         assert all(path.exists() for path in paths)
 
-    return spec, made_once(tmp_path_factory, spec.name, export)
+    return spec, made_once(tmp_path_factory, f"kernel-{spec.name}", export)
 
 
 @pytest.mark.skipif(not COMPILERS, reason="no C compiler")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+import tracemalloc
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -430,3 +431,13 @@ def test_a_fixed_call_takes_no_array_that_would_have_to_be_copied() -> None:
         entry.fixed((1, 8), (room[1:4], room[:4]))
     with pytest.raises(KernelError, match="no points"):
         entry.fixed((0, 0), (np.ones((3, 0)), np.empty((4, 0))))
+
+
+def test_a_large_result_takes_its_room_once() -> None:
+    """A second array that is thrown away makes the system fetch the pages of the first anew at each call."""
+    tracemalloc.start()
+    try:
+        room = fresh((1000, 12, 12))
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * room.nbytes
+    finally:
+        tracemalloc.stop()

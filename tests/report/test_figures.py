@@ -97,13 +97,17 @@ def figures() -> dict[str, Callable[[], Figure]]:
     }
 
 
+EVERY_FORMAT = ("tree-coloured-log", "slice", "network")
+"""Figures that are written as PNG and SVG too: colours, an image, text and lines."""
+
+
 @pytest.mark.parametrize("name", figures())
-def test_each_figure_is_written_in_each_format_with_the_same_bytes_twice(tmp_path: Path, name: str) -> None:
+def test_each_figure_is_written_with_the_same_bytes_twice(tmp_path: Path, name: str) -> None:
     before = dict(mpl.rcParams)
-    formats = ("pdf", "png", "svg")
-    first = [p.read_bytes() for p in save_figure(figures()[name](), tmp_path, name, formats)]
-    again = [p.read_bytes() for p in save_figure(figures()[name](), tmp_path, name, formats)]
-    assert [data[:5] for data in first] == [b"%PDF-", b"\x89PNG\r", b"<?xml"]
+    drawn, formats = figures(), ("pdf", "png", "svg") if name in EVERY_FORMAT else ("pdf",)
+    first = [p.read_bytes() for p in save_figure(drawn[name](), tmp_path, name, formats)]
+    again = [p.read_bytes() for p in save_figure(drawn[name](), tmp_path, name, formats)]
+    assert [data[:5] for data in first] == [b"%PDF-", b"\x89PNG\r", b"<?xml"][: len(formats)]
     assert first == again
     assert dict(mpl.rcParams) == before
 
