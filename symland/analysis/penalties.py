@@ -102,6 +102,7 @@ class _Penalties(Question[PenaltiesOptions, Penalties]):
     options: ClassVar[type] = PenaltiesOptions
     answer: ClassVar[type] = Penalties
     outlives: ClassVar[bool] = True
+    resumable: ClassVar[bool] = True
     section: ClassVar[str] = "How many stationary points there are for every penalty"
 
     def ask(
@@ -125,7 +126,16 @@ class _Penalties(Question[PenaltiesOptions, Penalties]):
                 f"{state.open} open"
             )
 
-        result = enumerate_range(spec, low, high, budget_seconds=setting.budget, progress=told, clock=setting.clock)
+        result = enumerate_range(
+            spec,
+            low,
+            high,
+            budget_seconds=setting.budget,
+            progress=told,
+            clock=setting.clock,
+            state=setting.state,
+            keep=setting.keep,
+        )
         return _answer(result, _exact_text(low), UNBOUNDED if high is None else _exact_text(high))
 
     def verdict(self, answer: Penalties) -> Verdict:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -22,11 +25,14 @@ from symland.pipeline import explore_into
 from symland.records import Verdict
 from symland.rigor.enumeration import ranges
 from symland.rigor.enumeration.by_theorem import OriginAlone
+from symland.rigor.enumeration.kept import Piece, Slab, Work
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
-from symland.rigor.enumeration.ranges import Slab, covers, enumerate_range, stretches_of
+from symland.rigor.enumeration.ranges import covers, enumerate_range, stretches_of
 from symland.rigor.enumeration.regions import (
+    ORIGIN,
     Fold,
     Region,
+    Regions,
     find_fold,
     fold_region,
     images,
@@ -225,6 +231,62 @@ def test_next_to_the_theorem_the_origin_is_alone() -> None:
     result = enumerate_range(spec, Fraction("0.047"), Fraction("0.0475"), clock=lambda: 0.0)
     assert result.verdict is Verdict.CERTIFIED
     assert [(s.counts, s.copies) for s in result.stretches] == [((1,), (1,))]
+
+
+def test_an_interrupted_range_goes_on_from_its_state_to_the_same_slabs() -> None:
+    spec = builtin("xor").with_(hidden=(1,), penalty="0.047")
+    ends = Fraction("0.0465"), Fraction("0.0475")
+    whole = enumerate_range(spec, *ends, clock=lambda: 0.0)
+    assert whole.verdict is Verdict.CERTIFIED
+    state, runs = None, 0
+    while True:
+        ticks, states = count(), list[Any]()
+        part = enumerate_range(
+            spec, *ends, clock=lambda t=ticks: next(t), budget_seconds=14, state=state, keep=states.append
+        )
+        # Through text, as a database keeps it.
+        state, runs = json.loads(json.dumps(states[-1])), runs + 1
+        if part.verdict is Verdict.CERTIFIED:
+            break
+        assert part.open
+        assert runs < 50
+    assert runs > 1
+    assert [(s.low, s.high) for s in part.slabs] == [(s.low, s.high) for s in whole.slabs]
+    assert [(s.counts, s.copies) for s in part.stretches] == [((1,), (1,))]
+    # The state of another range is left aside.
+    other = enumerate_range(spec, ends[0], Fraction("0.0476"), clock=lambda: 0.0, budget_seconds=-1, state=state)
+    assert not other.slabs
+
+
+def test_a_state_keeps_folds_regions_and_boxes() -> None:
+    slab = around("0.0004")
+    task = _near_fold(slab)
+    piece = Piece(slab.penalty, slab.highest, [task], fold=fold(), regions=(folded(), *sides()), met=frozenset({0}))
+    proved = _slab("0.0228", "0.0229", (folded(),), fold())
+    work = Work(stack=[piece], slabs=[proved], open=[(Fraction(1, 3), Fraction(1, 2), 7)])
+    again = Work.restored(problem(), json.loads(json.dumps(work.saved())))
+    assert again.saved() == work.saved()
+    found = again.stack[0].fold
+    assert found is not None
+    assert found.penalty.overlaps(fold().penalty)
+    values = work.saved()
+    values["stack"][0]["fold"][0] = [0.0] * 5
+    with pytest.raises(CertificateError, match="not found again"):
+        Work.restored(problem(), values)
+
+
+def test_all_nodes_zero_is_the_origin_whatever_the_output_bias() -> None:
+    slab = problem().slab(Fraction("0.024"), Fraction("0.026"))
+    low, high = np.zeros((1, 4, 3)), np.zeros((1, 4, 3))
+    high[0, 3, 1] = 1e-3
+    gamma = np.array([0.5, 0.5, 0.0])
+    assert Regions.of(slab, ()).holders(low, high, -gamma, gamma).tolist() == [ORIGIN, -1, ORIGIN]
+    origin = next(t for t in sides() if t.copies == 1)
+    others = [t for t in sides() if t.copies == 2]
+    assert Regions.of(slab, [*others, origin]).holders(low, high, -gamma, gamma).tolist()[0] == 2
+    # With more samples of one class it is no solution: gamma is not 0.
+    lopsided = replace(slab, labels=(1, 1, 1, -1))
+    assert Regions.of(lopsided, ()).holders(low, high, -gamma, gamma).tolist() == [-1, -1, -1]
 
 
 def test_a_range_that_is_none_is_refused_in_one_line() -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -27,10 +27,12 @@ from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
 from symland.rigor.enumeration.by_theorem import first_penalty, origin_alone
 from symland.rigor.enumeration.examine import examine_batch
+from symland.rigor.enumeration.kept import Piece, Slab, Work
 from symland.rigor.enumeration.known import KnownClass, KnownPoints, known_copies, reduce_theta
 from symland.rigor.enumeration.lookout import newton_searches
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, reduced_problem
 from symland.rigor.enumeration.regions import (
+    ORIGIN,
     Fold,
     Region,
     Regions,
@@ -38,6 +40,7 @@ from symland.rigor.enumeration.regions import (
     find_fold,
     fold_region,
     images,
+    origin_number,
     polish,
     tube_region,
 )
@@ -66,18 +69,10 @@ SAME = 1e-7
 """Largest difference of the coordinates of two points, or penalties of two folds, that are taken as one."""
 BITS = 40
 """Bits of the ends of slabs."""
-
-
-@final
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Slab:
-    """A proved slab: all solutions lie in these regions, for every penalty from low to high."""
-
-    low: Fraction
-    high: Fraction
-    regions: tuple[Region, ...]
-    fold: Fold | None
-    boxes: int
+KEEP_SECONDS = 30.0
+"""Between two states kept while a range is searched."""
+STATE_FORM = 1
+"""Of a state's layout."""
 
 
 @final
@@ -203,17 +198,6 @@ def _dyadic(value: float) -> Fraction:
     return Fraction(round(mantissa * 2**BITS)) * Fraction(2) ** (exponent - BITS)
 
 
-@dataclass(slots=True)
-class _Piece:
-    low: Fraction
-    high: Fraction
-    tasks: list[Task]
-    fold: Fold | None = None
-    level: int = 0
-    held: tuple[Region, ...] = ()
-    """Regions over wider slabs that held boxes on the way here: their points are among those of this slab."""
-
-
 def _regions(atlas: _Atlas, slab: ReducedProblem, fold: Fold | None) -> tuple[Region, ...] | None:
     """Regions of all known branches over a slab; None where that of the fold is not proved."""
     found: list[Region] = []
@@ -240,19 +224,22 @@ def _meet(problem: ReducedProblem, a: Region, b: Region) -> bool:
     return any(not disjoint(moved, b.box) for moved in images(problem, a.box))
 
 
-def _accounted(slab: ReducedProblem, piece: _Piece, regions: Sequence[Region], met: set[int]) -> bool:
+def _accounted(slab: ReducedProblem, piece: Piece, regions: Sequence[Region]) -> bool:
     """Whether what regions over wider slabs held is in regions of this one, and every tube was met, here or there.
 
     A region over a wider slab holds exactly one point for the middle of this one: where the point of a tube lies in it,
-    that is the point.
+    that is the point. The origin is always a point, where it is one at all.
     """
+    origin = origin_number(slab, regions)
+    if origin == ORIGIN:
+        return False
 
     def same(tube: Region, wider: Region) -> bool:
         return any(wider.contains(moved) for moved in images(slab, tube.box))
 
     tubes = [(n, r) for n, r in enumerate(regions) if r.opens_down is None]
     inherited = all(any(same(r, wider) for _, r in tubes) for wider in piece.held)
-    reached = all(n in met or any(same(r, wider) for wider in piece.held) for n, r in tubes)
+    reached = all(n in piece.met or n == origin or any(same(r, wider) for wider in piece.held) for n, r in tubes)
     return inherited and reached
 
 
@@ -275,9 +262,10 @@ def _search(slab: ReducedProblem, regions: Sequence[Region]) -> Search:
 
 @dataclass(slots=True)
 class _Run:
-    """What a search over a slab left, and which regions it met."""
+    """What a search over a slab left, which boxes it did not come to, and which regions it met."""
 
     left: list[Task]
+    queue: list[Task]
     met: set[int]
     counters: Counters
 
@@ -286,7 +274,7 @@ def _run(search: Search, tasks: Sequence[Task], clock: Callable[[], float], unti
     queue, left, met = list(tasks), list[Task](), set[int]()
     while queue:
         if clock() > until:
-            return _Run([*left, *queue], met, search.counters)
+            break
         batch = queue[-BATCH:]
         del queue[-BATCH:]
         for task, result in zip(batch, examine_batch(search, batch), strict=True):
@@ -300,10 +288,10 @@ def _run(search: Search, tasks: Sequence[Task], clock: Callable[[], float], unti
                 left.append(replace(task, pull=result.pull, nodes=result.nodes, met=frozenset()))
             else:
                 queue += [replace(part, met=frozenset()) for part in parts]
-    return _Run(left, met, search.counters)
+    return _Run(left, queue, met, search.counters)
 
 
-def _cuts(atlas: _Atlas, problem: ReducedProblem, piece: _Piece) -> list[tuple[Fraction, Fraction, Fold | None, int]]:
+def _cuts(atlas: _Atlas, problem: ReducedProblem, piece: Piece) -> list[tuple[Fraction, Fraction, Fold | None, int]]:
     """The parts of a slab: around its fold, or its halves."""
     low, high = piece.low, piece.high
     inside = [f for f in atlas.folds if float(low) < float(f.penalty) < float(high)]
@@ -335,8 +323,15 @@ def enumerate_range(
     clock: Callable[[], float],
     budget_seconds: float = math.inf,
     progress: Callable[[RangeProgress], None] | None = None,
+    state: Any = None,
+    keep: Callable[[dict[str, Any]], None] | None = None,
 ) -> RangeResult:
     """Prove how many stationary points there are for every penalty from low to high; high None is infinity.
+
+    Parameters
+    ----------
+    state : what `keep` was given by an earlier run; that of another question or range is left aside.
+    keep : called with a state from which to go on, every KEEP_SECONDS and at the end; JSON values only.
 
     Raises
     ------
@@ -360,64 +355,83 @@ def enumerate_range(
             theorem, top = proof.theorem, max(above, low)
     if top is None:
         raise CertificateError("the theorem for large penalties is not decided; write a number for --penalty-to")
-    slabs: list[Slab] = []
-    open_ones: list[tuple[Fraction, Fraction, int]] = []
-    counters = Counters()
+    work = Work(stack=[])
     if low < top:
+        request = {"form": STATE_FORM, "data": _data_key(problem), "low": str(low), "top": str(top)}
         atlas = _look(spec, problem, low, top)
-        whole = problem.slab(low, top)
-        stack = [_Piece(low, top, [first_task(whole)])]
-        until = started + budget_seconds
-        while stack:
-            piece = stack.pop()
-            slab = problem.slab(piece.low, piece.high)
-            regions: tuple[Region, ...] = ()
-            lonely = piece.fold is None and any(
-                float(piece.low) <= float(f.penalty) <= float(piece.high) for f in atlas.folds
-            )
-            if slab.slack <= WIDEST and not lonely:
-                regions = _regions(atlas, slab, piece.fold) or ()
-            search = _search(slab, regions)
-            run = _run(search, piece.tasks, clock, until)
-            counters.add(run.counters)
-            if not run.left and slab.slack <= WIDEST and not lonely and _accounted(slab, piece, regions, run.met):
-                slabs.append(
-                    Slab(
-                        low=piece.low,
-                        high=piece.high,
-                        regions=regions,
-                        fold=piece.fold,
-                        boxes=run.counters.pull_boxes,
-                    )
-                )
-            elif slab.slack < NARROWEST or clock() > until:
-                open_ones.append((piece.low, piece.high, len(run.left)))
-            else:
-                # What the region of a fold held is searched again; what tubes held is remembered with them.
-                tubes = tuple(regions[n] for n in sorted(run.met) if piece.fold is None)
-                left = piece.tasks if piece.fold is not None and run.met else run.left
-                stack += [
-                    _Piece(a, b, left, fold, level, (*piece.held, *tubes))
-                    for a, b, fold, level in _cuts(atlas, problem, piece)
-                ]
+        if isinstance(state, dict) and state.get("request") == request:
+            work = Work.restored(problem, state["work"])
+        else:
+            work.stack.append(Piece(low, top, [first_task(problem.slab(low, top))]))
+        until, kept = started + budget_seconds, clock()
+        while work.stack and clock() <= until:
+            _advance(atlas, problem, work, clock, min(until, kept + KEEP_SECONDS))
+            if keep is not None and clock() >= kept + KEEP_SECONDS:
+                keep({"request": request, "work": work.saved()})
+                kept = clock()
             if progress is not None:
-                done = sum(math.log(s.high / s.low) for s in slabs) / math.log(top / low)
-                progress(RangeProgress(proved=len(slabs), waiting=len(stack), open=len(open_ones), share=done))
-    slabs.sort(key=lambda s: -s.low)
-    complete = not open_ones and covers(slabs, low, top)
+                done = sum(math.log(s.high / s.low) for s in work.slabs) / math.log(top / low)
+                progress(
+                    RangeProgress(proved=len(work.slabs), waiting=len(work.stack), open=len(work.open), share=done)
+                )
+        if keep is not None:
+            keep({"request": request, "work": work.saved()})
+    slabs = sorted(work.slabs, key=lambda s: -s.low)
+    left = sorted([*work.open, *((p.low, p.high, len(p.tasks) + len(p.waiting)) for p in work.stack)], reverse=True)
+    complete = not left and covers(slabs, low, top)
     text = repr([spec.digest, str(low), str(high), theorem, [(str(s.low), str(s.high), s.boxes) for s in slabs]])
     return RangeResult(
         verdict=Verdict.CERTIFIED if complete else Verdict.UNDECIDED,
         stretches=stretches_of(slabs, top if theorem else None, high),
         slabs=tuple(slabs),
-        open=tuple(open_ones),
+        open=tuple(left),
         theorem=theorem,
         theorem_from=top if theorem else None,
-        boxes=counters.pull_boxes,
-        node_boxes=counters.node_boxes,
+        boxes=work.counters.pull_boxes,
+        node_boxes=work.counters.node_boxes,
         seconds=clock() - started,
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def _data_key(problem: ReducedProblem) -> str:
+    """What a state is about, whatever the penalty of the specification."""
+    return hashlib.sha256(repr([problem.design, problem.labels, problem.nodes]).encode()).hexdigest()
+
+
+def _advance(atlas: _Atlas, problem: ReducedProblem, work: Work, clock: Callable[[], float], until: float) -> None:
+    """Search the slab on top of the stack: it is proved, or left open, or cut; or time is up, and it stays there."""
+    piece = work.stack.pop()
+    slab = problem.slab(piece.low, piece.high)
+    inside = (float(piece.low) <= float(f.penalty) <= float(piece.high) for f in atlas.folds)
+    lonely = piece.fold is None and any(inside)
+    if piece.regions is None:
+        looked_for = slab.slack <= WIDEST and not lonely
+        piece.regions = (_regions(atlas, slab, piece.fold) or ()) if looked_for else ()
+        piece.given = list(piece.tasks) if piece.fold is not None else []
+    run = _run(_search(slab, piece.regions), piece.tasks, clock, until)
+    work.counters.add(run.counters)
+    piece.tasks, piece.waiting = run.queue, [*piece.waiting, *run.left]
+    piece.met, piece.boxes = piece.met | run.met, piece.boxes + run.counters.pull_boxes
+    if piece.tasks:
+        work.stack.append(piece)
+        return
+    regions = piece.regions
+    if not piece.waiting and slab.slack > WIDEST and not lonely:
+        # All but the origin is empty.
+        regions = _regions(atlas, slab, None) or ()
+    if not piece.waiting and not lonely and _accounted(slab, piece, regions):
+        work.slabs.append(Slab(low=piece.low, high=piece.high, regions=regions, fold=piece.fold, boxes=piece.boxes))
+    elif slab.slack < NARROWEST:
+        work.open.append((piece.low, piece.high, len(piece.waiting)))
+    else:
+        # What the region of a fold held is searched again; what tubes held is remembered with them.
+        tubes = tuple(regions[n] for n in sorted(piece.met - {ORIGIN}) if piece.fold is None)
+        left = piece.given if piece.fold is not None and piece.met else piece.waiting
+        work.stack += [
+            Piece(a, b, list(left), fold, level, (*piece.held, *tubes))
+            for a, b, fold, level in _cuts(atlas, problem, piece)
+        ]
 
 
 def covers(slabs: Sequence[Slab], low: Fraction, top: Fraction) -> bool:

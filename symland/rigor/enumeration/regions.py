@@ -44,7 +44,19 @@ from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.inertia import inertia
 from symland.rigor.matrices import approximate_inverse, approximate_solution, identity, row_norm
 
-__all__ = ["Fold", "Region", "Regions", "disjoint", "find_fold", "fold_region", "images", "polish", "tube_region"]
+__all__ = [
+    "ORIGIN",
+    "Fold",
+    "Region",
+    "Regions",
+    "disjoint",
+    "find_fold",
+    "fold_region",
+    "images",
+    "origin_number",
+    "polish",
+    "tube_region",
+]
 
 STEPS = 40
 """Newton steps."""
@@ -538,6 +550,22 @@ def _fold(setup: _Setup, fold: Fold, wide: float, thick: float) -> Region | None
     )
 
 
+ORIGIN = -2
+"""In place of a region's number: the origin, where no region is known that holds it."""
+
+
+def origin_number(problem: ReducedProblem, regions: Sequence[Region]) -> int:
+    """The tube that holds the origin, ORIGIN where there is none, -1 where the two classes are not as frequent.
+
+    With as many samples of each class the origin solves all equations for every penalty.
+    """
+    if sum(problem.labels):
+        return -1
+    nothing = np.zeros(problem.nodes * (problem.inputs + 1) + 1)
+    tubes = (n for n, r in enumerate(regions) if r.opens_down is None and r.contains((nothing, nothing)))
+    return next(tubes, ORIGIN)
+
+
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Regions:
@@ -547,6 +575,7 @@ class Regions:
     ----------
     all : the regions.
     centres (M, n), turned (M, n, n), reach (M, n), numbers (M,) : of the images.
+    origin : the tube that holds the origin, ORIGIN where none does, -1 where the origin is not stationary.
     """
 
     all: tuple[Region, ...]
@@ -554,6 +583,7 @@ class Regions:
     turned: Doubles
     reach: Doubles
     numbers: npt.NDArray[np.intp]
+    origin: int = -1
 
     @staticmethod
     def of(problem: ReducedProblem, regions: Sequence[Region]) -> Regions:
@@ -573,18 +603,24 @@ class Regions:
             turned=np.array([r[1] for r in found]).reshape(-1, size, size),
             reach=np.array([r[2] for r in found]).reshape(-1, size),
             numbers=np.array([r[3] for r in found], dtype=np.intp),
+            origin=origin_number(problem, regions),
         )
 
     def holders(self, low: Doubles, high: Doubles, bias_low: Doubles, bias_high: Doubles) -> npt.NDArray[np.intp]:
-        """The region that holds each state box (N, m + 1, k) with its output bias, else -1."""
+        """The region that holds each state box (N, m + 1, k) with its output bias, else -1.
+
+        Where all nodes are 0 the origin is the only solution, whatever the box of the output bias: gamma =
+        kappa sum_d s_d / (1 + e^{s_d gamma}), whose right side falls.
+        """
         count = low.shape[2]
-        found = np.full(count, -1, dtype=np.intp)
+        still = ((low == 0.0) & (high == 0.0)).all(axis=(0, 1))
+        found = np.where(still, self.origin, -1)
         if not len(self.centres):
             return found
         foot = np.concatenate([low.reshape(-1, count), bias_low[None]])
         top = np.concatenate([high.reshape(-1, count), bias_high[None]])
         middle, half = (foot + top) / 2, (top - foot) / 2
-        small = np.flatnonzero(half.max(axis=0) < self.reach.max())
+        small = np.flatnonzero((half.max(axis=0) < self.reach.max()) & (found == -1))
         if not small.size:
             return found
         apart = middle[:, small][None] - self.centres[:, :, None]
