@@ -53,8 +53,8 @@ __all__ = ["RangeProgress", "RangeResult", "Slab", "Stretch", "enumerate_range"]
 
 BATCH = 8
 """Boxes examined in one call."""
-WIDEST = 0.04
-"""Relative width of a slab up to which regions are looked for."""
+WIDEST = 0.01
+"""Relative width of a slab up to which regions hold boxes; in a wider one only the origin does."""
 NARROWEST = 1e-6
 """Relative width of a slab below which it is left open."""
 FOLD_WIDTHS = (0.01, 0.005, 0.0025, 0.00125, 0.0006, 0.0003, 0.00015)
@@ -366,8 +366,9 @@ def enumerate_range(
         until, kept = started + budget_seconds, clock()
         while work.stack and clock() <= until:
             _advance(atlas, problem, work, clock, min(until, kept + KEEP_SECONDS))
-            if keep is not None and clock() >= kept + KEEP_SECONDS:
-                keep({"request": request, "work": work.saved()})
+            if clock() >= kept + KEEP_SECONDS:
+                if keep is not None:
+                    keep({"request": request, "work": work.saved()})
                 kept = clock()
             if progress is not None:
                 done = sum(math.log(s.high / s.low) for s in work.slabs) / math.log(top / low)
@@ -418,7 +419,7 @@ def _advance(atlas: _Atlas, problem: ReducedProblem, work: Work, clock: Callable
         return
     regions = piece.regions
     if not piece.waiting and slab.slack > WIDEST and not lonely:
-        # All but the origin is empty.
+        # All is empty but for what all nodes zero held.
         regions = _regions(atlas, slab, None) or ()
     if not piece.waiting and not lonely and _accounted(slab, piece, regions):
         work.slabs.append(Slab(low=piece.low, high=piece.high, regions=regions, fold=piece.fold, boxes=piece.boxes))

@@ -471,15 +471,15 @@ def tube_region(problem: ReducedProblem, centre: Doubles) -> Region | None:
 
 
 def _tube(setup: _Setup, centre: Doubles, wide: float, thick: float) -> Region | None:
-    ends = [_end(setup, x, thick) for x in (-wide, wide)]
+    ends = [_end(setup, -wide, thick)]
+    ends += [_end(setup, wide, thick)] if ends[0] else []
     if 0 in ends or ends[0] == ends[1]:
         return None
-    pieces = []
-    for x in _pieces(wide, thick):
+    # What fails, fails far out first.
+    for x in sorted(_pieces(wide, thick), key=lambda x: -abs(float(x.mid()))):
         piece = _piece(setup, x, thick, False)
         if piece is None or piece.slope != ends[1]:
             return None
-        pieces.append(piece)
     tiny = centre - EXISTENCE_RADIUS, centre + EXISTENCE_RADIUS
     region = Region(
         centre=centre,
