@@ -25,11 +25,11 @@ PULL_BIAS = 0.25
 """Weight of the width of gamma against that of P / kappa, when a residual box is split."""
 SHRINK_ENOUGH = 0.6
 """A residual box that shrank to this share in some direction is examined again before anything is split."""
-SLAB_WIDTH = 1.5
-"""Width (P / kappa), in units of the relative width of a slab of penalties, below which a box waits for a narrower
-slab, ..."""
+SLAB_WIDTH = (0.5, 1.5)
+"""Width (P / kappa), in units of the relative width of a slab of penalties, for N = 1 and more, below which a box waits
+for a narrower slab, ..."""
 SLAB_SQUARE = (60.0, 250.0)
-"""... or in units of its square, for N = 1 and more: in wide slabs little closes near a branch, and boxes wait soon."""
+"""... or in units of its square: in wide slabs little closes near a branch, and boxes wait soon."""
 LEAST_WIDTH = 1e-8
 """Width (P / kappa, gamma and weights) below which a box is left undecided: it is beyond double precision's use."""
 
@@ -82,7 +82,8 @@ def followers(problem: ReducedProblem, task: Task, left: Survivors | Task) -> li
     largest = float(state_width.max()) if state_width.size else 0.0
     if max(float((width[:d]).max()) / float(problem.scale), float(width[d]), largest) < LEAST_WIDTH:
         return None
-    waits = max(SLAB_WIDTH * problem.slack, SLAB_SQUARE[problem.nodes > 1] * problem.slack**2)
+    several = problem.nodes > 1
+    waits = max(SLAB_WIDTH[several] * problem.slack, SLAB_SQUARE[several] * problem.slack**2)
     if problem.slack and float(width[:d].max()) < waits * float(problem.scale):
         return None
     if (width < SHRINK_ENOUGH * (task.pull[1] - task.pull[0])).any():
