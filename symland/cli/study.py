@@ -16,9 +16,6 @@ from symland.errors import ExplorationError
 
 __all__ = ["study"]
 
-RULES_OF_LOW_INDEX = ("coverage 0.998", "repeat 3", "quiet 0.5")
-"""The rules where a highest index is given: those of `explore` without the Morse sum, which needs every index."""
-
 
 @app.command
 def study(
@@ -73,7 +70,7 @@ def study(
         raise ExplorationError(f"--searches: {searches}; write 1 or more")
     if max_index is not None and max_index < 0:
         raise ExplorationError(f"--max-index: {max_index}; write 0 for minima, 1 for transition states too, or more")
-    rules = until or (DEFAULT_RULES if max_index is None else ", ".join(RULES_OF_LOW_INDEX))
+    rules = DEFAULT_RULES if until is None else until
     parse_rules(rules)
     grid = Grid.of(load_spec(spec), hidden=hidden, penalty=penalty, inputs=inputs, flip=flip, move=move, seed=seed)
     seconds = None if budget is None else parse_duration(budget)

@@ -46,7 +46,8 @@ class Plan:
     ----------
     seed : int
     max_index : int or None
-        Highest index to search for; None searches one beyond the highest found.
+        Highest index to search for; None searches one beyond the highest found. What is found beyond it on the way is
+        filed too, but searches that lead to any index are left out, and the rules for stopping look no higher.
     searches : int
         Searches in a batch.
     batches : int
@@ -245,10 +246,12 @@ def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Ge
     waves += [(wave, False) for wave in symmetric(kernel, group, rng, folded, top, spaces=2)]
     # Searches of the whole space run together, whatever they began from: the last ones of two waves share their steps.
     following, descending = list[Wave](), list[Wave]()
-    for count, here in ((free - free // 8, following), (free // 8, descending)):
+    # A descent of the squared gradient ends at a point of any index, in wide networks mostly of a high one.
+    squared, squared_near = (free // 8, near // 4) if plan.max_index is None else (0, 0)
+    for count, here in ((free - squared, following), (squared, descending)):
         if count:
             here.append(random(kernel, group, rng, count, top))
-    for count, here in ((near - near // 4, following), (near // 4, descending)):
+    for count, here in ((near - squared_near, following), (squared_near, descending)):
         if count:
             here.append(displaced(kernel, group, rng, count, top, batch.known, batch.tallies))
     waves += [(joined(here), here is descending) for here in (following, descending) if here]
@@ -280,6 +283,7 @@ class Campaign:
     searches: int = 0
     converged: int = 0
     last_new: int = 0
+    last_asked: int = 0
     curve: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     tallies: list[int] = field(default_factory=list)
     _waiting: dict[int, BatchResult] = field(default_factory=dict)
@@ -365,6 +369,8 @@ class Campaign:
                 self.tallies.append(0)
                 if not known:
                     self.last_new = self.searches
+                    if self._asked(point):
+                        self.last_asked = self.searches
             self.tallies[label] += tally
 
     def drawn(self) -> tuple[tuple[StationaryPoint, ...], tuple[int, ...]]:
@@ -379,6 +385,26 @@ class Campaign:
             else:
                 tallies[place] += tally
         return tuple(points), tuple(tallies)
+
+    def _asked(self, point: StationaryPoint) -> bool:
+        """Whether the plan searches for points of this index."""
+        return self.plan.max_index is None or point.index <= self.plan.max_index
+
+    def asked(self) -> tuple[Completeness, tuple[int, ...]]:
+        """What rules for stopping look at: the account of the indices that are searched for, and their tallies."""
+        points, tallies = self.drawn()
+        chosen = [k for k, point in enumerate(points) if self._asked(point)]
+        counted = tuple(tallies[k] for k in chosen)
+        state = completeness(
+            [points[k] for k in chosen],
+            counted,
+            self.searches,
+            self.converged,
+            self.last_asked,
+            (),
+            coercive=self.plan.coercive,
+        )
+        return state, counted
 
     def completeness(self) -> Completeness:
         """What is known now of how complete the list is."""

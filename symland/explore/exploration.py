@@ -108,16 +108,15 @@ def explore(
     def late() -> bool:
         return end is not None and clock is not None and clock() >= end
 
-    met = bool(campaign.round) and satisfied(rules, campaign.completeness(), campaign.drawn()[1])
+    met = bool(campaign.round) and satisfied(rules, *campaign.asked())
     while not met and campaign.searches < max_searches and not (campaign.begun and late()):
         for result in _results(campaign, executor, factory, late):
             if keep is not None:
                 keep(result)
             if campaign.absorb(result):
-                state = campaign.completeness()
                 if progress is not None:
-                    progress(state)
-                met = satisfied(rules, state, campaign.drawn()[1])
+                    progress(campaign.completeness())
+                met = satisfied(rules, *campaign.asked())
     campaign.close()
     order = sorted(range(len(campaign.points)), key=lambda k: (campaign.points[k].index, campaign.points[k].loss, k))
     return Exploration(

@@ -10,11 +10,14 @@ from symland.errors import ExplorationError
 from symland.explore.coverage import Completeness
 from symland.records import Verdict
 
-__all__ = ["DEFAULT_RULES", "Condition", "Rule", "parse_duration", "parse_rules", "satisfied"]
+__all__ = ["DEFAULT_RULES", "LOW_INDEX_RULES", "Condition", "Rule", "parse_duration", "parse_rules", "satisfied"]
 
 DEFAULT_RULES = "morse, coverage 0.998, repeat 3, quiet 0.5"
 """Stop when the Morse sum is 1, the estimated coverage is high, every class was found three times, and no class was
 new in the second half of the searches. The sum alone does not do: classes whose signs cancel may be missing."""
+
+LOW_INDEX_RULES = "coverage 0.998, repeat 3, quiet 0.5"
+"""The same where a highest index is given: without the Morse sum, which needs points of every index."""
 
 
 class Condition(Enum):

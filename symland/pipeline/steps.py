@@ -23,6 +23,7 @@ from symland.explore.coverage import completeness as count_draws
 from symland.explore.donors import Donor, starts_from
 from symland.explore.exploration import MOST_SEARCHES
 from symland.explore.pathways import Connections, LostBranch
+from symland.explore.stopping import LOW_INDEX_RULES
 from symland.kernels import compile_kernel
 from symland.kernels.remote import kernel_of
 from symland.landscape.database import PARTIAL, Database
@@ -67,6 +68,8 @@ def explore_into(
 
     Parameters
     ----------
+    max_index : int, optional
+        Highest index to search for. The default rules then leave out the Morse sum, which needs every index.
     budget, clock : float and callable, optional
         Seconds to search for.
     late : callable, optional
@@ -82,6 +85,8 @@ def explore_into(
         If the rules cannot be read; nothing is written then.
     """
     spec = database.spec
+    if max_index is not None and until == DEFAULT_RULES:
+        until = LOW_INDEX_RULES
     parse_rules(until)
     plan = {"seed": seed, "max_index": max_index}
     before = database.meta().get("plan", plan)
