@@ -26,11 +26,10 @@ from symland.theorems import (
     smooth,
     theorem_files,
 )
-from symland.theorems.decide import decide
 from tests.proofs.restated import restatements
 
 SLOW = {"inputs -1 and +1", "inputs 0 and 1"}
-"""Steps on boxes: proved once, in a test of their own, and read again by the checker outside the tests."""
+"""Steps on boxes: tests/rigor/test_enumeration.py decides the quicker one, and `make prove` both."""
 
 THEOREMS = {theorem.identifier: theorem for path in theorem_files() for theorem in load_theorems(path)}
 
@@ -64,16 +63,6 @@ def test_every_step_is_certified_by_the_prover_and_by_the_checker(identifier):
         (step.name for step in result.steps), Verdict.CERTIFIED
     )
     assert set(check_proof(save_proof(result)).values()) == {Verdict.CERTIFIED}
-
-
-def test_the_origin_of_xor_is_alone():
-    """The quicker of the two slow steps; `make prove` decides both."""
-    (step,) = [s for s in THEOREMS["T9-xor"].steps if s.name == "inputs -1 and +1"]
-    assert step.name in SLOW
-    (obligation,) = step.obligations
-    verdict, _, witness = decide(obligation, (), frozenset())
-    assert verdict is Verdict.CERTIFIED
-    assert len(witness) > 1000
 
 
 PAIRS = [(theorem.identifier, grant.name) for theorem in THEOREMS.values() for grant in theorem.grants]
