@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
 import msgspec
 
-from symland.analysis.follow import Follow, Interval
+from symland.analysis.answer_types.follow import Follow, Interval
 from symland.analysis.question import QUIET, Question, Setting
 from symland.errors import SpecError
 from symland.exact import parse_exact

@@ -10,8 +10,10 @@ import numpy as np
 
 from symland.analysis.condensation.layers import check_residual, lowered_activation
 from symland.program.floats import NumpyAlgebra
+from symland.program.lower import lower
 from symland.records import FloatArray
-from symland.spec import LandscapeSpec, Loss
+from symland.spec import LandscapeSpec
+from symland.symbolic.head import contrast, derive_head, orientation, shift
 
 __all__ = ["ResidualNetwork"]
 
@@ -38,12 +40,9 @@ class ResidualNetwork:
         self.spec, self.connected = spec, connected
         self._sigma, self._algebra = lowered_activation(spec.activation, 1), NumpyAlgebra()
         self._x = np.array([[float(v) for v in row] for row in spec.data.inputs])
-        if spec.loss is Loss.SQUARED:
-            self._y = np.array([[float(v) for v in row] for row in spec.data.values])
-        elif spec.loss is Loss.LOGISTIC:
-            self._y = np.array(spec.data.labels, dtype=float)[:, None]
-        else:
-            self._y = np.eye(spec.n_outputs)[list(spec.data.labels)]
+        self._turn, self._shift = _margins(spec)
+        head = derive_head(spec.loss, self._turn.shape[1])
+        self._sample_loss = lower("head", head.margins, [head.value, *head.residual])
 
     def value(self, theta: FloatArray) -> FloatArray:
         """The losses (N,) of parameter vectors (N, P)."""
@@ -88,14 +87,15 @@ class ResidualNetwork:
 
     def _head(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean losses (N,) and their derivatives by the outputs (N, D, K)."""
-        samples = z.shape[1]
-        if self.spec.loss is Loss.SQUARED:
-            off = z - self._y
-            return (off**2).sum(axis=2).mean(axis=1), 2 * off / samples
-        if self.spec.loss is Loss.LOGISTIC:
-            margin = (1 - 2 * self._y) * z
-            losses = np.logaddexp(0, margin)[..., 0]
-            return losses.mean(axis=1), (1 - 2 * self._y) * np.exp(margin - np.logaddexp(0, margin)) / samples
-        total = np.logaddexp.reduce(z, axis=2, keepdims=True)
-        losses = total[..., 0] - (z * self._y).sum(axis=2)
-        return losses.mean(axis=1), (np.exp(z - total) - self._y) / samples
+        margins = np.einsum("dqk,ndk->ndq", self._turn, z) - self._shift
+        losses, *slopes = self._algebra.apply(self._sample_loss, list(np.moveaxis(margins, 2, 0)))
+        back = np.einsum("dqk,ndq->ndk", self._turn, np.stack(slopes, axis=2))
+        return losses.mean(axis=1), back / z.shape[1]
+
+
+def _margins(spec: LandscapeSpec) -> tuple[FloatArray, FloatArray]:
+    """S_d B (D, q, K) and t_d (D, q), with m = S_d B z - t_d the margins of a sample."""
+    contrasts, turns, shifts = contrast(spec), orientation(spec), shift(spec)
+    plain = np.eye(spec.n_outputs) if contrasts is None else np.array(contrasts, dtype=np.float64)
+    turned = np.broadcast_to(plain, (spec.n_samples, *plain.shape)) if turns is None else np.array(turns, float) @ plain
+    return turned, np.zeros(turned.shape[:2]) if shifts is None else np.array(shifts, dtype=np.float64)
