@@ -5,11 +5,13 @@ The box is cut into leaves of a 2^n-tree. On a *decided* leaf one label holds th
 Lower bound. A path inside the region of k runs through leaves on which k is possible and crosses their common sides. So
 decided leaves of k that are not joined by such leaves lie in different components.
 
-Upper bound. On an open leaf let dD_kj/dx_i > 0 for every other possible label j. Then a point of label k that moves
-along x_i keeps its label until it leaves through that side. Where every leaf behind that side is decided for k, or
-cannot hold k, or *drains* in the same way, each point of label k on the leaf is joined to a decided leaf of k. Where
-all open leaves drain, every component holds a decided leaf, and there are no more components than groups of decided
-leaves that common sides or such paths join.
+Upper bound. On an open leaf let the derivative of D_kj along a direction v be positive for every other possible label
+j. Then a point of label k that moves along v keeps its label until it leaves through a side that v points out of.
+Where every leaf behind these sides is decided for k, or cannot hold k, or *drains* in the same way, each point of label
+k on the leaf is joined to a decided leaf of k. Where all open leaves drain, every component holds a decided leaf, and
+there are no more components than groups of decided leaves that common sides or such paths join.
+
+Where three labels meet, the part of k is nearly a cone, which need not hold an axis: so v may be oblique there.
 """
 
 from __future__ import annotations
@@ -18,19 +20,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
+from math import gcd
+from typing import Any
 
 import networkx as nx
+from flint import arb
 
 from symland.analysis.regions.margins import Margins
 from symland.analysis.regions.network import Network
+from symland.program.balls import exact_ball
 
 __all__ = ["Components", "Leaf", "Tree", "components"]
 
 Key = tuple[int, tuple[int, ...]]
 Side = tuple[int, int]
+Direction = tuple[int, ...]
 
 FIRST_LEVEL = {1: 7, 2: 6, 3: 3}
 """Halvings of the box before the topology is looked at; 2 in higher dimensions."""
+
+STEEPEST = {2: 3, 3: 1}
+"""Largest component of an oblique direction, in sides of a leaf; none in other dimensions."""
 
 LAST_LEVEL = 24
 """Most halvings."""
@@ -41,10 +51,10 @@ MOST_LEAVES = 12000
 
 @dataclass(frozen=True, kw_only=True)
 class Leaf:
-    """A box, its possible labels, and for each the sides (axis, +-1) through which that label flows out."""
+    """A box, its possible labels, and for each the directions, in sides of the leaf, along which it flows out."""
 
     possible: frozenset[int]
-    exits: dict[int, tuple[Side, ...]] = field(default_factory=dict)
+    exits: dict[int, tuple[Direction, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +90,8 @@ class Tree:
         self._margins = Margins(network)
         self.leaves: dict[Key, Leaf] = {}
         self._inner: set[Key] = set()
+        self._sides = [exact_ball(high - low) for low, high in box]
+        self._axes, self._oblique = _directions(self.n)
         start: Key = (0, (0,) * self.n)
         self.leaves[start] = self._examine(start)
         for _ in range(FIRST_LEVEL.get(self.n, 2)):
@@ -103,13 +115,14 @@ class Tree:
                 return Leaf(possible=frozenset({k}))
         exits = {}
         for k in possible:
-            rivals = [slopes[k, j] for j in possible if j != k and not margins[k, j] > 0]
-            exits[k] = tuple(
-                (i, sign)
-                for i in range(self.n)
-                for sign in (1, -1)
-                if all((g[i] > 0 if sign > 0 else g[i] < 0) for g in rivals)
-            )
+            rivals = [
+                [g * side for g, side in zip(slopes[k, j], self._sides, strict=True)]
+                for j in possible
+                if j != k and not margins[k, j] > 0
+            ]
+            exits[k] = tuple(v for v in self._axes if _rising(rivals, v))
+            if len(rivals) > 1 or not exits[k]:
+                exits[k] += tuple(v for v in self._oblique if _rising(rivals, v))
         # A leaf with a single possible label that is not decided everywhere counts as open.
         return Leaf(possible=possible if len(possible) > 1 else frozenset(labels), exits=exits)
 
@@ -151,6 +164,24 @@ class Tree:
         return product(range(self.n), (1, -1))
 
 
+def _directions(n: int) -> tuple[tuple[Direction, ...], tuple[Direction, ...]]:
+    """Along the axes, and oblique ones without a common factor."""
+    axes = tuple(tuple(sign * (i == j) for j in range(n)) for i in range(n) for sign in (1, -1))
+    most = STEEPEST.get(n, 0)
+    grid = product(range(-most, most + 1), repeat=n)
+    return axes, tuple(v for v in grid if sum(map(bool, v)) > 1 and gcd(*v) == 1)
+
+
+def _rising(slopes: list[list[Any]], v: Direction) -> bool:
+    """Whether every one of some functions is proved to increase along v."""
+    return all(sum((g * c for g, c in zip(row, v, strict=True) if c), arb(0)) > 0 for row in slopes)
+
+
+def _out(v: Direction) -> list[Side]:
+    """The sides that a direction points out of."""
+    return [(axis, 1 if c > 0 else -1) for axis, c in enumerate(v) if c]
+
+
 def components(tree: Tree, labels: int, most: int = MOST_LEAVES) -> dict[int, Components]:
     """The components of every label; leaves are halved until they are counted, or there are `most` of them."""
     while True:
@@ -167,29 +198,31 @@ def components(tree: Tree, labels: int, most: int = MOST_LEAVES) -> dict[int, Co
         tree.split(split)
 
 
-def _drains(tree: Tree, k: int) -> tuple[dict[Key, Side], bool]:
-    """The open leaves that drain label k, each with a side, and whether all do."""
+def _drains(tree: Tree, k: int) -> tuple[dict[Key, Direction], bool]:
+    """The open leaves that drain label k, each with a direction, and whether all do."""
     opened = [key for key, leaf in tree.leaves.items() if len(leaf.possible) > 1 and k in leaf.possible]
-    drained: dict[Key, Side] = {}
-    waiting: dict[Key, set[tuple[Key, Side]]] = {}
-    need: dict[tuple[Key, Side], int] = {}
-    ready: list[tuple[Key, Side]] = []
+    drained: dict[Key, Direction] = {}
+    waiting: dict[Key, set[tuple[Key, Direction]]] = {}
+    need: dict[tuple[Key, Direction], int] = {}
+    ready: list[tuple[Key, Direction]] = []
     for key in opened:
-        for side in tree.leaves[key].exits.get(k, ()):
-            behind = list(tree.neighbours(key, side))
-            if not behind:
+        for v in tree.leaves[key].exits.get(k, ()):
+            behind = [list(tree.neighbours(key, side)) for side in _out(v)]
+            if not all(behind):
                 continue
-            others = [b for b in behind if len(tree.leaves[b].possible) > 1 and k in tree.leaves[b].possible]
-            need[key, side] = len(others)
+            others = {
+                b for part in behind for b in part if len(tree.leaves[b].possible) > 1 and k in tree.leaves[b].possible
+            }
+            need[key, v] = len(others)
             for other in others:
-                waiting.setdefault(other, set()).add((key, side))
+                waiting.setdefault(other, set()).add((key, v))
             if not others:
-                ready.append((key, side))
+                ready.append((key, v))
     while ready:
-        key, side = ready.pop()
+        key, v = ready.pop()
         if key in drained:
             continue
-        drained[key] = side
+        drained[key] = v
         for user in waiting.get(key, ()):
             need[user] -= 1
             if not need[user]:
@@ -197,7 +230,7 @@ def _drains(tree: Tree, k: int) -> tuple[dict[Key, Side], bool]:
     return drained, len(drained) == len(opened)
 
 
-def _count(tree: Tree, k: int, drained: dict[Key, Side], every: bool) -> Components:
+def _count(tree: Tree, k: int, drained: dict[Key, Direction], every: bool) -> Components:
     sure, maybe = nx.Graph(), nx.Graph()
     decided = [key for key, leaf in tree.leaves.items() if leaf.possible == {k}]
     sure.add_nodes_from(decided)
@@ -223,19 +256,22 @@ def _count(tree: Tree, k: int, drained: dict[Key, Side], every: bool) -> Compone
     return Components(lower=lower, upper=len(groups) if every else None, members=groups)
 
 
-def _flows(tree: Tree, k: int, key: Key, drained: dict[Key, Side]) -> Iterator[Key]:
-    """Decided leaves of k that a path from a decided leaf reaches through open leaves along their sides."""
+def _flows(tree: Tree, k: int, key: Key, drained: dict[Key, Direction]) -> Iterator[Key]:
+    """Decided leaves of k that a path from a decided leaf reaches through open leaves along their directions."""
     here = _lattice(key)
     for side in tree.sides():
         for first in tree.neighbours(key, side):
             if first not in drained:
                 continue
             # The centre of the common part of two sides, which belongs to the decided leaf too.
-            point = [(max(a, c) + min(b, d)) // 2 for (a, b), (c, d) in zip(here, _lattice(first), strict=True)]
+            point = [Fraction(max(a, c) + min(b, d), 2) for (a, b), (c, d) in zip(here, _lattice(first), strict=True)]
             leaf = first
             while leaf in drained:
-                axis, sign = drained[leaf]
-                point[axis] = _lattice(leaf)[axis][sign > 0]
+                v, box = drained[leaf], _lattice(leaf)
+                time, axis, sign = min(
+                    ((box[axis][sign > 0] - point[axis]) / v[axis], axis, sign) for axis, sign in _out(v)
+                )
+                point = [x + time * c for x, c in zip(point, v, strict=True)]
                 leaf = next(
                     other
                     for other in tree.neighbours(leaf, (axis, sign))
@@ -246,7 +282,7 @@ def _flows(tree: Tree, k: int, key: Key, drained: dict[Key, Side]) -> Iterator[K
 
 
 def _lattice(key: Key) -> list[tuple[int, int]]:
-    """The leaf's box in units in which the centre of the smallest leaf is whole."""
+    """The leaf's box in units of the smallest leaf."""
     level, index = key
-    size = 1 << (LAST_LEVEL + 1 - level)
+    size = 1 << (LAST_LEVEL - level)
     return [(i * size, (i + 1) * size) for i in index]

@@ -16,6 +16,7 @@ from scipy.optimize import linprog, minimize
 from symland.analysis.answers import read_answer
 from symland.analysis.geometry import QUESTION, GeometryOptions, look
 from symland.analysis.regions.arrangement import Hyperplane, arrange
+from symland.analysis.regions.decision import Tree, components
 from symland.analysis.regions.gradients import Classifier, gradient_share
 from symland.analysis.regions.network import read_network
 from symland.analysis.regions.scale_law import scale_law, slope
@@ -184,6 +185,54 @@ def test_components_and_areas_are_those_of_a_fine_grid(seed):
     held = found.confidence.labels["1"]
     assert float(held.lower) - 0.01 < area < float(held.upper) + 0.01
     assert float(held.upper) - float(held.lower) < 0.6
+
+
+def sector(low, high):
+    """Logits 0, and of labels 1 and 2, so that label 0 has the sector between two angles in degrees, less than 180."""
+    a, b = np.radians(low), np.radians(high)
+    return [0.0, 0.0, np.sin(a), -np.cos(a), -np.sin(b), np.cos(b)]
+
+
+@pytest.mark.parametrize(("low", "high"), [(15, 75), (110, 160), (200, 240)])
+def test_where_three_labels_meet_a_sector_without_an_axis_is_counted(low, high):
+    data = make_data("corners", [["-2", "-2"], ["-2", "2"], ["2", "2"]], [0, 1, 2], True)
+    spec = LandscapeSpec(name="sector", hidden=(2,), activation="z", data=data)
+    # The junction is no corner of a leaf.
+    theta = [1.0, 0, 0, 1, *sector(low, high), -0.3, 0.21, 0, 0, 0]
+    found = look(spec, theta, GeometryOptions(box="-2,2"))
+    assert found.verdict is Verdict.CERTIFIED
+    assert found.components == {"0": 1, "1": 1, "2": 1}
+    x = np.stack(np.meshgrid(*[np.linspace(-2, 2, 801)] * 2), axis=2) + np.array([-0.3, 0.21])
+    angle = np.degrees(np.arctan2(x[..., 1], x[..., 0]))
+    area = 16 * np.mean(((angle - low) % 360) < high - low)
+    held = found.confidence.labels["0"]
+    assert float(held.lower) - 0.02 < area < float(held.upper) + 0.02
+
+
+@pytest.mark.parametrize(("sx", "sy"), [(1, 1), (-1, 1), (1, -1)])
+def test_a_region_in_a_corner_of_the_box_does_not_flow_out_of_it(sx, sy):
+    """A triangle far smaller than the first leaves: nothing behind the border says that it is joined to anything."""
+    spec = LandscapeSpec(name="corner", hidden=(1,), activation="z", data=SQUARE, loss=Loss.LOGISTIC)
+    found = look(spec, [sx * 1.0, sy * 1.0, 1.0, 0.0, -3.99], GeometryOptions(box="-2,2"))
+    assert found.components == {"0": 1, "1": 1}
+    assert found.verdict is Verdict.CERTIFIED
+
+
+@pytest.mark.parametrize(("labels", "seed"), [(3, 14), (5, 8), (5, 13)])
+def test_components_of_many_labels_are_those_of_a_fine_grid(labels, seed):
+    """Cases with junctions in narrow sectors; a coarser grid breaks thin tips off, by one pixel."""
+    hidden = labels + 1
+    data = make_data("row", [[str(2 * k - 3), str(k)] for k in range(labels)], list(range(labels)), True)
+    spec = LandscapeSpec(name="random", hidden=(hidden,), data=data)
+    theta = np.random.default_rng(seed).normal(size=spec.n_parameters) * 2
+    found = components(Tree(read_network(spec, theta), ((Fraction(-2), Fraction(2)),) * 2), labels)
+    w, v, b, c = np.split(theta, np.cumsum([2 * hidden, labels * hidden, hidden]))
+    side = np.linspace(-2, 2, 1201)
+    x = np.stack([g.ravel() for g in np.meshgrid(side, side)], axis=1)
+    z = np.tanh(x @ w.reshape(hidden, 2).T + b) @ v.reshape(labels, hidden).T + c
+    shown = z.argmax(axis=1).reshape(1201, 1201)
+    for k, group in found.items():
+        assert group.lower == group.upper == flood(shown == k, np.ones((3, 3)))[1]
 
 
 def test_what_no_label_is_proved_on_is_a_thin_tube_around_the_boundary():
