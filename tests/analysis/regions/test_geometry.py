@@ -209,13 +209,14 @@ def test_where_three_labels_meet_a_sector_without_an_axis_is_counted(low, high):
     assert float(held.lower) - 0.02 < area < float(held.upper) + 0.02
 
 
-@pytest.mark.parametrize(("sx", "sy"), [(1, 1), (-1, 1), (1, -1)])
-def test_a_region_in_a_corner_of_the_box_does_not_flow_out_of_it(sx, sy):
-    """A triangle far smaller than the first leaves: nothing behind the border says that it is joined to anything."""
-    spec = LandscapeSpec(name="corner", hidden=(1,), activation="z", data=SQUARE, loss=Loss.LOGISTIC)
-    found = look(spec, [sx * 1.0, sy * 1.0, 1.0, 0.0, -3.99], GeometryOptions(box="-2,2"))
-    assert found.components == {"0": 1, "1": 1}
-    assert found.verdict is Verdict.CERTIFIED
+def test_regions_in_a_corner_of_the_box_do_not_flow_out_of_it():
+    """Two triangles far smaller than the first leaves: nothing behind the border joins them to anything."""
+    data = make_data("corners", [["-2", "-2"], ["-2", "2"], ["2", "2"]], [0, 1, 2], True)
+    spec = LandscapeSpec(name="corner", hidden=(2,), activation="z", data=data)
+    # Logits 0, x + y - 3.99, and that with 2 (x - 1.995) added.
+    theta = [1.0, 0, 0, 1, 0, 0, 1, 1, 3, 1, 0, 0, 0, -3.99, -7.98]
+    found = components(Tree(read_network(spec, theta), ((Fraction(-2), Fraction(2)),) * 2), 3)
+    assert {k: (group.lower, group.upper) for k, group in found.items()} == {0: (1, 1), 1: (1, 1), 2: (1, 1)}
 
 
 @pytest.mark.parametrize(("labels", "seed"), [(3, 14), (5, 8), (5, 13)])
