@@ -27,6 +27,7 @@ from symland.errors import ExplorationError
 
 if TYPE_CHECKING:
     from symland.explore import Donor
+    from symland.spec import LandscapeSpec
 
 __all__ = ["certify", "explore", "refine", "report", "run", "show"]
 
@@ -57,6 +58,7 @@ def run(
             clock=time.monotonic,
             seed=search.seed,
             donors=_donors(search),
+            narrower=_narrower(search, question),
             budget=_budget(search),
             executor=pool,
             listener=Progress(),
@@ -102,6 +104,7 @@ def explore(
             seed=search.seed,
             max_index=max_index,
             donors=_donors(search),
+            narrower=_narrower(search, question),
             budget=deadline.left(SEARCHING),
             clock=time.monotonic,
             executor=pool,
@@ -216,6 +219,14 @@ def _budget(search: Search) -> float | None:
     from symland.explore import parse_duration
 
     return None if search.budget is None else parse_duration(search.budget)
+
+
+def _narrower(search: Search, question: LandscapeSpec) -> bool:
+    from symland.pipeline.narrower import pays
+
+    if search.narrower and search.donors:
+        raise ExplorationError("--narrower and --from both say where searches begin; give one of them")
+    return pays(question) and not search.donors if search.narrower is None else search.narrower
 
 
 def _limits(search: Search) -> dict[str, Any]:

@@ -87,6 +87,13 @@ class Search:
             help="Databases whose points are tried first: of narrower networks, or at another penalty.",
         ),
     ] = None
+    narrower: Annotated[
+        bool | None,
+        Parameter(
+            help="Explore networks with fewer hidden nodes first and start from their points; by default from four "
+            "nodes of one layer on, where no --from is given."
+        ),
+    ] = None
     workers: Annotated[int, Parameter(help="Processes to search with; the list found does not depend on it.")] = 1
     scheduler: Annotated[str | None, Parameter(help="Address of a Dask scheduler whose workers search instead.")] = None
 

@@ -125,6 +125,8 @@ class BatchResult:
         Searches that ended in each known class, then in each new one, without those displaced from the same class and
         those from starts that were given: neither is a draw that the class had to win.
     searches, converged : int
+    given : tuple of int
+        Numbers, among the known classes and then the new ones, of those that starts of the plan reached.
     """
 
     address: Address
@@ -132,10 +134,13 @@ class BatchResult:
     tallies: tuple[int, ...]
     searches: int
     converged: int
+    given: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.new) > len(self.tallies):
             raise ValueError(f"{len(self.new)} new classes and {len(self.tallies)} tallies")
+        if self.given and not 0 <= min(self.given) <= max(self.given) < len(self.tallies):
+            raise ValueError(f"classes {self.given} of {len(self.tallies)}")
 
     def payload(self) -> dict[str, Any]:
         """JSON values and arrays, for a database."""
@@ -145,6 +150,7 @@ class BatchResult:
             "tallies": list(self.tallies),
             "searches": self.searches,
             "converged": self.converged,
+            "given": list(self.given),
             "new": [
                 {
                     "theta": point.theta.tolist(),
@@ -168,6 +174,8 @@ class BatchResult:
             tallies=tuple(values["tallies"]),
             searches=values["searches"],
             converged=values["converged"],
+            # Batches that were stored before this was kept count every class alike.
+            given=tuple(values.get("given", ())),
             new=tuple(
                 StationaryPoint(
                     theta=np.array(point["theta"]),
@@ -191,6 +199,7 @@ def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult
     catalogue = Catalogue(kernel, group, batch.known)
     tallies = [0] * len(batch.known)
     searches = converged = 0
+    reached = set[int]()
     for wave, squared in _waves(kernel, group, batch, rng):
         # A search that walks out until numbers overflow does not arrive.
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -200,6 +209,8 @@ def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult
         labels = catalogue.add(wave.space.lift(ends[arrived]))
         tallies += [0] * (len(catalogue.points) - len(tallies))
         if wave.kind is StartKind.GIVEN:
+            # The origin is tried first in every run; whether draws find it too is counted as for any other class.
+            reached.update(labels[np.any(wave.start[arrived] != 0.0, axis=1)].tolist())
             continue
         for label, source in zip(labels.tolist(), wave.source[arrived].tolist(), strict=True):
             tallies[label] += label != source
@@ -209,6 +220,7 @@ def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult
         tallies=tuple(tallies),
         searches=searches,
         converged=converged,
+        given=tuple(sorted(reached)),
     )
 
 
@@ -286,6 +298,7 @@ class Campaign:
     last_asked: int = 0
     curve: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     tallies: list[int] = field(default_factory=list)
+    given: set[int] = field(default_factory=set)
     _waiting: dict[int, BatchResult] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -359,42 +372,49 @@ class Campaign:
         self.converged += result.converged
         for label in range(known):
             self.tallies[label] += result.tallies[label]
-        for point, tally in zip(result.new, result.tallies[known:], strict=True):
+        self.given.update(label for label in result.given if label < known)
+        for number, (point, tally) in enumerate(zip(result.new, result.tallies[known:], strict=True), known):
             label = self._catalogue.admit(point)
+            if number in result.given:
+                self.given.add(label)
             if label == len(self.tallies):
                 # One more sample of a manifold, at a loss that is known, is nothing new.
-                known = not _isolated(point) and any(
+                same = not _isolated(point) and any(
                     not _isolated(p) and same_level(p.loss, point.loss) for p in self.points[:label]
                 )
                 self.tallies.append(0)
-                if not known:
+                if not same:
                     self.last_new = self.searches
                     if self._asked(point):
                         self.last_asked = self.searches
             self.tallies[label] += tally
 
-    def drawn(self) -> tuple[tuple[StationaryPoint, ...], tuple[int, ...]]:
-        """Classes, and how often each was found; degenerate points, which come in families, as one for each loss."""
-        points, tallies = list[StationaryPoint](), list[int]()
-        for point, tally in zip(self.points, self.tallies, strict=False):
+    def drawn(self) -> tuple[tuple[StationaryPoint, ...], tuple[int, ...], tuple[bool, ...]]:
+        """Classes, how often each was found, and whether a given start reached it; degenerate points, which come in
+        families, as one for each loss."""
+        points, tallies, given = list[StationaryPoint](), list[int](), list[bool]()
+        for label, (point, tally) in enumerate(zip(self.points, self.tallies, strict=False)):
             same = (k for k, p in enumerate(points) if not _isolated(p) and same_level(p.loss, point.loss))
             place = None if _isolated(point) else next(same, None)
             if place is None:
                 points.append(point)
                 tallies.append(tally)
+                given.append(label in self.given)
             else:
                 tallies[place] += tally
-        return tuple(points), tuple(tallies)
+                given[place] |= label in self.given
+        return tuple(points), tuple(tallies), tuple(given)
 
     def _asked(self, point: StationaryPoint) -> bool:
         """Whether the plan searches for points of this index."""
         return self.plan.max_index is None or point.index <= self.plan.max_index
 
-    def asked(self) -> tuple[Completeness, tuple[int, ...]]:
-        """What rules for stopping look at: the account of the indices that are searched for, and their tallies."""
-        points, tallies = self.drawn()
+    def asked(self) -> tuple[Completeness, tuple[int, ...], tuple[bool, ...]]:
+        """What rules for stopping look at: the account of the indices that are searched for, their tallies, and whether
+        given starts reached them."""
+        points, tallies, given = self.drawn()
         chosen = [k for k, point in enumerate(points) if self._asked(point)]
-        counted = tuple(tallies[k] for k in chosen)
+        counted, known = tuple(tallies[k] for k in chosen), tuple(given[k] for k in chosen)
         state = completeness(
             [points[k] for k in chosen],
             counted,
@@ -403,12 +423,13 @@ class Campaign:
             self.last_asked,
             (),
             coercive=self.plan.coercive,
+            given=known,
         )
-        return state, counted
+        return state, counted, known
 
     def completeness(self) -> Completeness:
         """What is known now of how complete the list is."""
-        points, tallies = self.drawn()
+        points, tallies, given = self.drawn()
         return completeness(
             points,
             tallies,
@@ -417,6 +438,7 @@ class Campaign:
             self.last_new,
             tuple(self.curve),
             coercive=self.plan.coercive,
+            given=given,
         )
 
 

@@ -2,6 +2,10 @@
 
 Searches are taken as draws from the classes, each with a probability of its own. A search that ends in the class it was
 displaced from says nothing and is not counted.
+
+A class that a given start reached is known before any draw. What is estimated is the rest: for the classes that were
+not given, Good's estimate of the probability that a draw is of one that is unseen is f_1 / n, with f_1 the classes
+among them that were drawn once, and n all draws; so too for Chao's estimate of their number.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ class Richness:
     draws : int
         Searches that ended in them.
     once, twice : int
-        Classes seen exactly once and exactly twice, f_1 and f_2.
+        Classes seen exactly once and exactly twice, f_1 and f_2, without those that were given.
     estimate, low, high : float
         Chao's estimate of the number of classes and its interval of 95 %.
     coverage, coverage_low : float
@@ -48,8 +52,8 @@ class Richness:
     coverage_low: float
 
 
-def richness(tallies: Sequence[int]) -> Richness:
-    """Species-richness estimates from how often each seen class was drawn.
+def richness(tallies: Sequence[int], given: Sequence[bool] = ()) -> Richness:
+    """Species-richness estimates from how often each seen class was drawn, and whether a given start reached it.
 
     Chao1 in its bias-corrected form, S + (n-1)/n f_1 (f_1 - 1) / (2 (f_2 + 1)), with the log-normal interval of
     Chao, Biometrics 43, 783 (1987); where it adds nothing, the interval of Colwell's EstimateS for f_1 <= 1. Coverage
@@ -70,7 +74,8 @@ def richness(tallies: Sequence[int]) -> Richness:
             coverage=0.0,
             coverage_low=0.0,
         )
-    f1, f2 = counts.count(1), counts.count(2)
+    open_counts = [t for t, known in zip(tallies, given, strict=True) if not known] if given else counts
+    f1, f2 = open_counts.count(1), open_counts.count(2)
     unseen = (n - 1) / n * f1 * (f1 - 1) / (2 * (f2 + 1))
     if unseen > 0.0:
         variance = f1 * (f1 - 1) / (2 * (f2 + 1)) + f1 * (2 * f1 - 1) ** 2 / (4 * (f2 + 1) ** 2)
@@ -111,6 +116,8 @@ class Completeness:
     by_index : tuple of Richness
     curve : tuple of (searches, classes by index)
         Accumulation, batch by batch.
+    given : int
+        Classes that a given start reached; the estimates are of the others.
     """
 
     counts: Counts
@@ -120,6 +127,7 @@ class Completeness:
     overall: Richness
     by_index: tuple[Richness, ...]
     curve: tuple[tuple[int, tuple[int, ...]], ...]
+    given: int = 0
 
 
 def completeness(
@@ -131,18 +139,24 @@ def completeness(
     curve: Sequence[tuple[int, tuple[int, ...]]],
     *,
     coercive: bool = True,
+    given: Sequence[bool] = (),
 ) -> Completeness:
-    """The account of a list `points` whose classes were drawn `tallies` times."""
+    """The account of a list `points` whose classes were drawn `tallies` times, some of them `given`."""
+    known = tuple(given) or (False,) * len(points)
     counts = Counts.of(points, coercive)
     return Completeness(
         counts=counts,
         searches=searches,
         converged=converged,
         last_new=last_new,
-        overall=richness(tallies),
+        overall=richness(tallies, known),
         by_index=tuple(
-            richness([t for p, t in zip(points, tallies, strict=True) if p.index == k])
+            richness(
+                [t for p, t in zip(points, tallies, strict=True) if p.index == k],
+                [g for p, g in zip(points, known, strict=True) if p.index == k],
+            )
             for k in range(len(counts.classes))
         ),
         curve=tuple(curve),
+        given=sum(known),
     )

@@ -30,6 +30,8 @@ class Exploration:
         One representative of each class, sorted by index, then loss.
     tallies : tuple of int
         How often each class was found, other than from itself.
+    given : tuple of bool
+        Whether a given start reached it.
     completeness : Completeness
     satisfied : bool
         Whether the stop rules were met; otherwise the budget ran out.
@@ -37,6 +39,7 @@ class Exploration:
 
     points: tuple[StationaryPoint, ...]
     tallies: tuple[int, ...]
+    given: tuple[bool, ...]
     completeness: Completeness
     satisfied: bool
 
@@ -122,6 +125,7 @@ def explore(
     return Exploration(
         points=tuple(campaign.points[k] for k in order),
         tallies=tuple(campaign.tallies[k] for k in order),
+        given=tuple(k in campaign.given for k in order),
         completeness=campaign.completeness(),
         satisfied=met,
     )

@@ -26,9 +26,10 @@ class Condition(Enum):
     MORSE = "morse"
     """The Morse sum is 1 and its inequalities hold; degenerate points leave it open and do not hold a run up."""
     COVERAGE = "coverage"
-    """The lower limit of Good and Turing's coverage is at least the number that follows."""
+    """The lower limit of Good and Turing's coverage is at least the number that follows; a class that a given start
+    reached says nothing of what is unseen, and is not counted among those drawn once."""
     REPEAT = "repeat"
-    """Every class was found at least so many times, other than from itself."""
+    """Every class was found at least so many times, other than from itself, or a given start reached it."""
     QUIET = "quiet"
     """No class was new in the last N searches, or in the last share (below 1) of all of them."""
 
@@ -40,23 +41,24 @@ class Rule:
     condition: Condition
     amount: float = 0.0
 
-    def holds(self, state: Completeness, tallies: Sequence[int]) -> bool:
-        """Whether the state of an exploration satisfies the rule."""
+    def holds(self, state: Completeness, tallies: Sequence[int], given: Sequence[bool] = ()) -> bool:
+        """Whether the state of an exploration satisfies the rule; classes that are `given` need not be drawn."""
         match self.condition:
             case Condition.MORSE:
                 return state.counts.total > 0 and state.counts.morse is not Verdict.REFUTED
             case Condition.COVERAGE:
                 return state.overall.coverage_low >= self.amount
             case Condition.REPEAT:
-                return all(tally >= self.amount for tally in tallies)
+                known = given or (False,) * len(tallies)
+                return all(k or tally >= self.amount for tally, k in zip(tallies, known, strict=True))
             case Condition.QUIET:
                 quiet = state.searches - state.last_new
                 return quiet >= (self.amount * state.searches if self.amount < 1.0 else self.amount)
 
 
-def satisfied(rules: Sequence[Rule], state: Completeness, tallies: Sequence[int]) -> bool:
+def satisfied(rules: Sequence[Rule], state: Completeness, tallies: Sequence[int], given: Sequence[bool] = ()) -> bool:
     """Whether all rules hold."""
-    return all(rule.holds(state, tallies) for rule in rules)
+    return all(rule.holds(state, tallies, given) for rule in rules)
 
 
 def parse_rules(text: str) -> tuple[Rule, ...]:

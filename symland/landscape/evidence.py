@@ -51,6 +51,8 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
         Chao's estimate of the number of classes; None is unbounded.
     by_index : tuple of IndexEstimate
     curve : tuple of (searches, classes by index)
+    given : int
+        Classes that a given start reached, such as a point of a narrower network; the estimates are of the others.
     """
 
     searches: int
@@ -65,6 +67,7 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
     estimate: tuple[float | None, float | None, float | None]
     by_index: tuple[IndexEstimate, ...]
     curve: tuple[tuple[int, tuple[int, ...]], ...]
+    given: int = 0
 
 
 class PairLeft(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -63,6 +63,7 @@ def run(
     budget: float | None = None,
     max_searches: int = MOST_SEARCHES,
     donors: Sequence[Donor] = (),
+    narrower: bool = False,
     digits: int = 50,
     executor: Executor | None = None,
     listener: Listener = SILENCE,
@@ -80,6 +81,8 @@ def run(
         result, and the same call goes on with it.
     donors : sequence of Donor
         Landscapes whose points are tried first.
+    narrower : bool
+        Whether narrower networks are explored first and their points tried.
 
     Returns
     -------
@@ -128,6 +131,7 @@ def run(
                 late=deadline.late,
                 max_searches=max_searches,
                 donors=donors,
+                narrower=narrower,
                 executor=executor,
                 listener=listener,
             )

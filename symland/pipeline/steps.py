@@ -31,6 +31,7 @@ from symland.landscape.evidence import Completeness, Families, IndexEstimate
 from symland.landscape.landscape import Landscape
 from symland.listener import SILENCE, Listener
 from symland.pipeline.holdings import counted
+from symland.pipeline.narrower import narrower_donors
 from symland.pipeline.settle import settle
 from symland.records import FloatArray, Outcome, Pathway, StationaryPoint, Verdict
 from symland.rigor.certificate import Certificate
@@ -60,6 +61,7 @@ def explore_into(
     clock: Callable[[], float] | None = None,
     max_searches: int = MOST_SEARCHES,
     donors: Sequence[Donor] = (),
+    narrower: bool = False,
     executor: Executor | None = None,
     listener: Listener = SILENCE,
     late: Callable[[], bool] = lambda: False,
@@ -76,6 +78,9 @@ def explore_into(
         Whether points with a singular Hessian are no longer to be followed: they are counted as open then.
     donors : sequence of Donor
         Landscapes whose points are tried first: extended and split, or continued from another penalty.
+    narrower : bool
+        Whether networks with narrower hidden layers are explored first, as `symland.pipeline.narrower` says, and
+        their points tried; a run that goes on keeps the starts that it began with.
 
     Raises
     ------
@@ -95,11 +100,26 @@ def explore_into(
             f"{database.path}: explored with seed {before['seed']} and max index {before['max_index']}; "
             "give the same, or another file"
         )
-    given = _given(database, donors, seed)
+    fresh = not database.batches() and database.meta().get("given") is None
+    if narrower and fresh and not donors:
+        begun = 0.0 if clock is None else clock()
+        donors = narrower_donors(
+            spec,
+            seed=seed,
+            max_index=max_index,
+            budget=budget,
+            clock=clock,
+            max_searches=max_searches,
+            executor=executor,
+            listener=listener,
+        )
+        if budget is not None and clock is not None:
+            budget -= clock() - begun
+    starts = _given(database, donors, seed)
     if "plan" not in database.meta():
         database.put_meta("plan", plan)
     stored = [BatchResult.from_payload(payload) for _, payload in sorted(database.batches().items())]
-    whole = Plan(seed=seed, max_index=max_index, given=given, coercive=spec.coercive)
+    whole = Plan(seed=seed, max_index=max_index, given=starts, coercive=spec.coercive)
 
     def keep(result: BatchResult) -> None:
         database.put_batch(whole.place(result.address), result.payload())
@@ -119,7 +139,7 @@ def explore_into(
         progress=lambda state: listener.advance(f"{state.searches} searches, {counted(state.counts)}"),
     )
     apart = settle(spec, find_symmetry(spec), found.points, found.tallies, listener, late=late)
-    before_settling = found.completeness
+    before_settling, given = found.completeness, tuple(found.given[k] for k in apart.numbers)
     state = count_draws(
         apart.points,
         apart.tallies,
@@ -128,8 +148,9 @@ def explore_into(
         before_settling.last_new,
         before_settling.curve,
         coercive=spec.coercive,
+        given=given,
     )
-    found = replace(found, points=apart.points, tallies=apart.tallies, completeness=state)
+    found = replace(found, points=apart.points, tallies=apart.tallies, given=given, completeness=state)
     database.put_points(found.points)
     database.put_meta(PARTIAL, "")
     put_answer(database, families.QUESTION, apart.others)
@@ -152,6 +173,7 @@ def explore_into(
                 for r in state.by_index
             ),
             curve=state.curve,
+            given=state.given,
         ),
     )
     return found

@@ -7,6 +7,7 @@ import pytest
 
 from symland.errors import ExplorationError
 from symland.explore import parse_duration, parse_rules, richness
+from symland.explore.coverage import completeness
 from symland.explore.stopping import Condition
 
 
@@ -44,6 +45,40 @@ def test_the_interval_holds_the_number_of_classes_about_as_often_as_it_says():
         covered += account.coverage_low <= (tallies > 0).mean()
     assert 0.88 <= held / 400 <= 1.0
     assert covered / 400 >= 0.9
+
+
+def test_classes_that_were_given_are_not_counted_among_those_drawn_once():
+    """f_1 = 2, f_2 = 1 of those not given, n = 20: 8 + (19/20) 2*1 / (2*2) = 8.475; coverage 1 - 2/20."""
+    tallies, given = [1, 1, 1, 1, 2, 2, 5, 7], [True, True, False, False, True, False, False, True]
+    account = richness(tallies, given)
+    assert (account.observed, account.draws, account.once, account.twice) == (8, 20, 2, 1)
+    assert account.estimate == pytest.approx(8.475)
+    assert account.coverage == pytest.approx(0.9)
+    # One that was given and never drawn leaves the rest as it is, and is no longer waited for.
+    assert richness([*tallies, 0], [*given, True]).coverage == account.coverage
+    (rule,) = parse_rules("repeat 3")
+    state = completeness((), (), 20, 20, 0, ())
+    assert not rule.holds(state, [0, 3], [False, True])
+    assert rule.holds(state, [0, 3], [True, False])
+
+
+def test_coverage_of_what_was_not_given_is_the_probability_of_what_is_known():
+    """Draws from 60 classes of unlike probabilities, of which 30 are given: the mean of 1 - f_1 / n is the mean
+    probability of a class that is given or was drawn, and the lower limit lies below it about as often as it says."""
+    rng, limits, estimates, truths = np.random.default_rng(1), 0, [], []
+    share = 1.0 / np.arange(1.0, 61.0)
+    share /= share.sum()
+    for _ in range(400):
+        given = rng.permutation(60) < 30
+        tallies = rng.multinomial(150, share)
+        seen = given | (tallies > 0)
+        account = richness(tallies[seen].tolist(), given[seen].tolist())
+        truths.append(share[seen].sum())
+        estimates.append(account.coverage)
+        limits += account.coverage_low <= truths[-1]
+    assert np.mean(estimates) == pytest.approx(np.mean(truths), abs=0.003)
+    assert np.mean(truths) < 0.98
+    assert limits / 400 >= 0.9
 
 
 def test_rules_are_read_and_joined():
