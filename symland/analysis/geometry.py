@@ -359,7 +359,13 @@ class _Geometry(Question[GeometryOptions, Geometry]):
                 for s in answer.subsample
             ),
         )
-        found = (regions, parts, cells, scaled, blocks, shares, kept)
+        nearest = Table(
+            name="geometry-nearest",
+            title="Gradient of the samples nearest to the boundary",
+            columns=(Column(name="share of samples", digits=3), Column(name="share of the gradient", digits=4)),
+            rows=tuple((n.samples, n.gradient) for n in answer.nearest),
+        )
+        found = (regions, parts, cells, scaled, blocks, shares, nearest, kept)
         if not answer.training:
             return found
         trained = Table(
