@@ -184,7 +184,14 @@ def test_the_network_in_the_page_computes_what_the_package_does(page: Path, tmp_
 
 
 FRAME = 50.0
-"""Milliseconds in which a view is drawn."""
+"""Milliseconds in which a view is drawn ..."""
+LOOP = 2.5
+"""... on a machine that has nothing else to do and takes so long for `COUNTING`."""
+COUNTING = """(() => {
+  const t = performance.now();
+  for (let i = 0, s = 0; i < 2e5; i++) s += Math.sin(i);
+  return performance.now() - t;
+})()"""
 
 
 def test_a_regression_and_many_classes_stay_fluid(tmp_path: Path) -> None:
@@ -204,9 +211,11 @@ def test_a_regression_and_many_classes_stay_fluid(tmp_path: Path) -> None:
             seen.page.evaluate(f"location.hash = '#/0/{view}/7'")
             settled(seen)
             clock = "(() => { const t = performance.now(); draw(); return performance.now() - t; })()"
-            # The fastest of some: other work on the machine is not the page's.
-            drawn = (seen.page.evaluate(clock) for _ in range(60))
-            times[view] = next((t for t in drawn if t < FRAME), np.inf)
+            # In turns with work that is always the same: what else the machine does is not the page's.
+            taken, counted = zip(
+                *((seen.page.evaluate(clock), seen.page.evaluate(COUNTING)) for _ in range(9)), strict=True
+            )
+            times[view] = min(taken) * min(1.0, LOOP / min(counted))
             seen.page.evaluate(f"location.hash = '#/1/{view}/1'")
             settled(seen)
         assert max(times.values()) < FRAME, times
