@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from symland.rigor.enumeration.ranges import RangeProgress, RangeResult, Stretch
     from symland.rigor.enumeration.regions import Fold
 
-__all__ = ["QUESTION", "CertainFold", "OpenSlab", "Penalties", "PenaltiesOptions", "adopt"]
+__all__ = ["QUESTION", "CertainFold", "OpenSlab", "Penalties", "PenaltiesOptions", "adopt", "prove_range"]
 
 DIGITS = 30
 """Significant digits of a fold's penalty."""
@@ -108,35 +108,8 @@ class _Penalties(Question[PenaltiesOptions, Penalties]):
     def ask(
         self, landscape: Landscape, *others: Landscape, options: PenaltiesOptions, setting: Setting = QUIET
     ) -> Penalties:
-        from symland.rigor.enumeration.ranges import enumerate_range
-
-        spec = landscape.spec
-        low = parse_exact(options.from_, "--penalty-from") if options.from_ else spec.penalty
-        high = None if options.to == UNBOUNDED else parse_exact(options.to, "--penalty-to")
-        if low <= 0 or (high is not None and high <= low):
-            raise SpecError.at(
-                "--penalty-from, --penalty-to",
-                f"{options.from_ or spec.penalty} to {options.to}",
-                "write two numbers, 0 < from < to; to may be inf",
-            )
-
-        def told(state: RangeProgress) -> None:
-            setting.listener.advance(
-                f"{100 * state.share:.1f} % of ln lambda proved in {state.proved} slabs, {state.waiting} waiting, "
-                f"{state.open} open"
-            )
-
-        result = enumerate_range(
-            spec,
-            low,
-            high,
-            budget_seconds=setting.budget,
-            progress=told,
-            clock=setting.clock,
-            state=setting.state,
-            keep=setting.keep,
-        )
-        return _answer(result, _exact_text(low), UNBOUNDED if high is None else _exact_text(high))
+        result = prove_range(landscape, options, setting)
+        return _answer(result, _exact_text(result.low), UNBOUNDED if result.high is None else _exact_text(result.high))
 
     def verdict(self, answer: Penalties) -> Verdict:
         return answer.verdict
@@ -208,6 +181,44 @@ class _Penalties(Question[PenaltiesOptions, Penalties]):
         claim = self.claim(answer)
         text = super().latex(answer, landscape)
         return text if not claim else rf"{text}" + "\n\n" + claim + "\n\n" + text_tex(_how(answer))
+
+
+def prove_range(landscape: Landscape, options: PenaltiesOptions, setting: Setting) -> RangeResult:
+    """Prove how many points there are for every penalty of a range, from where an interrupted run stopped.
+
+    Raises
+    ------
+    SpecError
+        For a range that is none, and a network that cannot be enumerated.
+    """
+    from symland.rigor.enumeration.ranges import enumerate_range
+
+    spec = landscape.spec
+    low = parse_exact(options.from_, "--penalty-from") if options.from_ else spec.penalty
+    high = None if options.to == UNBOUNDED else parse_exact(options.to, "--penalty-to")
+    if low <= 0 or (high is not None and high <= low):
+        raise SpecError.at(
+            "--penalty-from, --penalty-to",
+            f"{options.from_ or spec.penalty} to {options.to}",
+            "write two numbers, 0 < from < to; to may be inf",
+        )
+
+    def told(state: RangeProgress) -> None:
+        setting.listener.advance(
+            f"{100 * state.share:.1f} % of ln lambda proved in {state.proved} slabs, {state.waiting} waiting, "
+            f"{state.open} open"
+        )
+
+    return enumerate_range(
+        spec,
+        low,
+        high,
+        budget_seconds=setting.budget,
+        progress=told,
+        clock=setting.clock,
+        state=setting.state,
+        keep=setting.keep,
+    )
 
 
 def _how(answer: Penalties) -> str:

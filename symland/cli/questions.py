@@ -48,7 +48,7 @@ def enumerate_points(
     ] = None,
     seed: Annotated[int, Parameter(help="Picks the leaves of the audit, with the certificate's digest.")] = 0,
     output: Annotated[
-        Path | None, Parameter(name=["--output", "-o"], help="File for the certificate of a complete enumeration.")
+        Path | None, Parameter(name=["--output", "-o"], help="File for the certificate of what is proved complete.")
     ] = None,
     penalty_from: Annotated[
         str | None, Parameter(help="Prove the number of points for every penalty from this one on.")
@@ -82,9 +82,9 @@ def enumerate_points(
         )
     seconds = math.inf if budget is None else parse_duration(budget)
     if penalty_from is not None or penalty_to is not None:
-        if audit is not None or output is not None or by is not None:
-            raise CertificateError("--audit, -o and --by go with one penalty; leave them out with --penalty-from")
-        return _range(spec, db, overrides, seconds, (penalty_from or "", penalty_to or "inf"), json)
+        if audit is not None or by is not None:
+            raise CertificateError("--audit and --by go with one penalty; leave them out with --penalty-from")
+        return _range(spec, db, overrides, seconds, (penalty_from or "", penalty_to or "inf"), output, json)
     progress = Progress()
     with _explored(spec, overrides, db, progress, budget) as database, executor(Search(workers=workers)) as pool:
         progress.begin("enumerate")
@@ -110,9 +110,15 @@ def enumerate_points(
 
 
 def _range(
-    spec: str | None, db: Path | None, overrides: Overrides, seconds: float, ends: tuple[str, str], json: bool
+    spec: str | None,
+    db: Path | None,
+    overrides: Overrides,
+    seconds: float,
+    ends: tuple[str, str],
+    output: Path | None,
+    json: bool,
 ) -> int:
-    """The number of points for every penalty of a range; what `follow` stored learns what is proved."""
+    """The number of points for every penalty of a range, and its certificate."""
     from symland.analysis import penalties
     from symland.analysis.answers import ask_into
     from symland.analysis.question import Setting
@@ -132,7 +138,15 @@ def _range(
         options = penalties.PenaltiesOptions(from_=ends[0], to=ends[1])
         setting = Setting(listener=progress, budget=seconds)
         answer = ask_into(database, penalties.QUESTION, options=options, setting=setting)
-        progress.end("proved for every penalty" if answer.verdict is Verdict.CERTIFIED else f"{len(answer.open)} open")
+        complete = answer.verdict is Verdict.CERTIFIED
+        progress.end("proved for every penalty" if complete else f"{len(answer.open)} open")
+        if output is not None and complete:
+            from symland.rigor.enumeration.range_writing import range_text
+
+            kept = Setting(state=database.state(penalties.QUESTION.name))
+            result = penalties.prove_range(database.landscape(), options, kept)
+            output.write_text(range_text(database.spec, result), encoding="utf-8")
+            say(f"certificate {output}")
     return print_answer(penalties.QUESTION, answer, json)
 
 

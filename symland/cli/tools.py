@@ -28,6 +28,9 @@ SAVED_PERSISTENCE = re.compile(rb'"format"\s*:\s*"symland-persistence')
 SAVED_ENUMERATION = re.compile(rb'"format"\s*:\s*"symland-enumeration')
 """... and the certificate of an enumeration from that of a point."""
 
+SAVED_RANGE = re.compile(rb'"format"\s*:\s*"symland-range')
+"""What tells the certificate of a range of penalties."""
+
 SAVED_FOLLOW = re.compile(rb'"schema"\s*:\s*"symland-follow/')
 """What tells the answer of `symland follow`, with the certificates of its events."""
 
@@ -142,10 +145,11 @@ def check(
 ) -> int:
     """Check saved certificates, each from the specification inside it alone, and saved proofs, from their expressions.
 
-    A certificate of a point, of a complete enumeration, the events of `symland follow --json`, a proof, or a bundle:
-    the file says what it is. Of an enumeration with one node, or with few leaves, all is proved again; of others a
-    random share of the leaves, and the chance that a file with false leaves passes is printed. Exit status 1 if one
-    does not hold or is open.
+    A certificate of a point, of a complete enumeration, of a range of penalties, the events of `symland follow --json`,
+    a proof, or a bundle: the file says what it is. Of an enumeration with one node, or with few leaves, all is proved
+    again; of others a random share of the leaves, and the chance that a file with false leaves passes is printed. Of a
+    range all points and folds are proved again, and a few slabs are searched again, or all with `--share 1`. Exit
+    status 1 if one does not hold or is open.
 
     Example: `symland check certificates/*.json proofs/*.json`
     """
@@ -192,6 +196,11 @@ def _check(name: str, text: bytes, seed: str | None, share: float | None) -> tup
         for false in _false_leaves(checked.leaves) if checked.seed else ():
             say(f"{name}: with {false} false leaves it would pass with probability {checked.passes(false):.3g}")
         return checked.verdict.value, checked.reason + (f", seed {checked.seed}" if checked.seed else "")
+    if SAVED_RANGE.search(text):
+        from symland.rigor.range_check import check_range
+
+        ranged = check_range(text, seed=seed, share=share)
+        return ranged.verdict.value, ranged.reason + (f", seed {ranged.seed}" if ranged.seed else "")
     if SAVED_FOLLOW.search(text):
         from symland.rigor.check_tube import check_diagram
 

@@ -97,6 +97,7 @@ class RangeResult:
     Attributes
     ----------
     verdict : CERTIFIED when the stretches cover the range.
+    low, high : the range; high is None where it has no upper end.
     stretches : from above; only where proved.
     slabs : from above; the proved ones.
     open : slabs that are not proved, and how many boxes are left in each.
@@ -104,6 +105,8 @@ class RangeResult:
     """
 
     verdict: Verdict
+    low: Fraction
+    high: Fraction | None
     stretches: tuple[Stretch, ...]
     slabs: tuple[Slab, ...]
     open: tuple[tuple[Fraction, Fraction, int], ...]
@@ -358,11 +361,11 @@ def enumerate_range(
     work = Work(stack=[])
     if low < top:
         request = {"form": STATE_FORM, "data": _data_key(problem), "low": str(low), "top": str(top)}
-        atlas = _look(spec, problem, low, top)
         if isinstance(state, dict) and state.get("request") == request:
             work = Work.restored(problem, state["work"])
         else:
             work.stack.append(Piece(low, top, [first_task(problem.slab(low, top))]))
+        atlas = _look(spec, problem, low, top) if work.stack else _Atlas(problem)
         until, kept = started + budget_seconds, clock()
         while work.stack and clock() <= until:
             _advance(atlas, problem, work, clock, min(until, kept + KEEP_SECONDS))
@@ -383,6 +386,8 @@ def enumerate_range(
     text = repr([spec.digest, str(low), str(high), theorem, [(str(s.low), str(s.high), s.boxes) for s in slabs]])
     return RangeResult(
         verdict=Verdict.CERTIFIED if complete else Verdict.UNDECIDED,
+        low=low,
+        high=high,
         stretches=stretches_of(slabs, top if theorem else None, high),
         slabs=tuple(slabs),
         open=tuple(left),

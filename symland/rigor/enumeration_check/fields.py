@@ -14,7 +14,7 @@ import numpy.typing as npt
 from flint import arb, ctx
 
 from symland.rigor.enumeration_check.balls import Balls, Doubles, sech2, tanh, tanh_curve
-from symland.rigor.enumeration_check.question import PRECISION, Question, ball
+from symland.rigor.enumeration_check.question import PRECISION, Question
 
 __all__ = ["Fields", "Jet", "cut", "empty", "meet", "near_inverse", "upper"]
 
@@ -98,7 +98,7 @@ class Fields:
         """kappa / 2."""
         before, ctx.prec = ctx.prec, PRECISION
         try:
-            exact = ball(self.question.scale) / 2
+            exact = self.question.kappa / 2
             mid = float(exact.mid())
             return Balls(np.array(mid), np.array(upper(abs(exact - mid))))
         finally:
@@ -122,6 +122,10 @@ class Fields:
     @cached_property
     def largest_logit(self) -> float:
         return upper(self.question.largest_logit())
+
+    def weighed(self, part: Balls) -> Balls:
+        """A part of the equations that comes from the penalty; a question about many penalties gives it a factor."""
+        return part
 
     def first_state(self, energy: float) -> Doubles:
         """The box (2, m + 1) of (U, v) of every node, given a bound of sum v^2."""

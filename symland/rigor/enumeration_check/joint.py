@@ -78,9 +78,9 @@ def gradient(fields: Fields, centre: Doubles) -> Balls:
     each = pull[:, None]
     lean = (each * jet.slope) @ Balls.exact(fields.design)
     return _columns(
-        weights.scaled(2.0) - output[:, :, None] * lean,
-        output - (each * jet.value).sum(axis=2),
-        bias - pull.sum(axis=1),
+        fields.weighed(weights).scaled(2.0) - output[:, :, None] * lean,
+        fields.weighed(output) - (each * jet.value).sum(axis=2),
+        fields.weighed(bias) - pull.sum(axis=1),
     )
 
 
@@ -110,7 +110,7 @@ def hessian(fields: Fields, z: Balls) -> Balls:
             at = j * (m + 1)
             whole[:, at : at + m, at : at + m] = block[:, j].reshape(k, m, m)
             whole[:, at : at + m, at + m] = whole[:, at + m, at : at + m] = edge[:, j]
-    plain = Balls.exact(np.diag(([2.0] * m + [1.0]) * n + [1.0]))
+    plain = fields.weighed(Balls.exact(np.diag(([2.0] * m + [1.0]) * n + [1.0])))
     return plain + first.turned() @ (first * slope[:, :, None]) - Balls(mid, rad)
 
 

@@ -118,6 +118,11 @@ class Question:
         return 1 / (self.penalty * self.samples)
 
     @property
+    def kappa(self) -> arb:
+        """kappa as a ball."""
+        return ball(self.scale)
+
+    @property
     def orders(self) -> tuple[tuple[int, int], ...]:
         """Pairs (i, k): q_i >= q_k at the member of each orbit that is looked for."""
         pairs = {next(((i, k) for i, k in enumerate(g.order) if i != k), None) for g in self.group}
@@ -202,7 +207,7 @@ def _automorphisms(rows: tuple[tuple[Fraction, ...], ...], signs: tuple[int, ...
 
 def _parts(question: Question, z: Sequence[arb]) -> tuple[list[list[arb]], list[arb], list[arb]]:
     """tanh(U_j.x_d) by node and sample, P_d, and w_d = -dP_d/dDelta_d = (kappa/4)(1 - tanh^2(Delta_d/2))."""
-    m, kappa = question.width, ball(question.scale)
+    m, kappa = question.width, question.kappa
     x = [[ball(c) for c in row] for row in question.design]
     t = [
         [sum((z[at + k] * c for k, c in enumerate(row)), arb(0)).tanh() for row in x]

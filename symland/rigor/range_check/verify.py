@@ -1,0 +1,347 @@
+"""Verify the certificate of a range of penalties from the question inside it alone."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from flint import ctx
+
+from symland.records import Verdict
+from symland.rigor.enumeration_check.points import find_unlisted, prove_points
+from symland.rigor.enumeration_check.question import PRECISION, Point, Question, ball, read_question
+from symland.rigor.enumeration_check.tree import read_double
+from symland.rigor.range_check.folds import Tract, Turn, find_bend, find_turn
+from symland.rigor.range_check.middles import Counted, count_points
+from symland.rigor.range_check.search import Cube, Span, exhausted, find_home
+from symland.rigor.strict import Refusal, digest, need, need_keys, read_sealed, whole_number
+
+__all__ = ["FORMAT", "CheckedRange", "check_range"]
+
+FORMAT = "symland-range/1"
+LONGEST_FILE = 200_000_000
+"""Characters of a certificate."""
+MOST_SLABS = 100_000
+SHARE_SLABS = 10
+"""Slabs that are searched again where no share is given."""
+LOOKS = 30
+"""Newton searches in the middle of a slab for a point that is not listed."""
+DEPTH = 8
+"""How often a slab is halved before it is left open."""
+UNBOUNDED = "inf"
+
+_EXACT = re.compile(r"(0|[1-9][0-9]*)(/[1-9][0-9]*)?", re.ASCII)
+_DECIMAL = re.compile(r"0\.[0-9]{1,60}|[1-9][0-9]{0,9}(\.[0-9]{1,60})?", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedRange:
+    """What was proved of a certificate.
+
+    Attributes
+    ----------
+    verdict : CERTIFIED when all is proved again, every slab searched. REFUTED when the file is malformed, a claim of it
+        is false, or a proved point is not in a list. UNDECIDED else.
+    reason : one line.
+    slabs, checked, proved : slabs of the file (and the part above them), those searched again, and those that held.
+    seed : what picked them, with the file's digest; empty if all were.
+    """
+
+    verdict: Verdict
+    reason: str
+    slabs: int = 0
+    checked: int = 0
+    proved: int = 0
+    seed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fold:
+    """A fold as it is claimed."""
+
+    z: Point
+    value: Fraction
+    slack: Fraction
+    index: int
+    below: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Slab:
+    low: Fraction
+    high: Fraction
+    points: tuple[Point, ...]
+    fold: _Fold | None
+
+
+def check_range(
+    source: str | bytes,
+    spec: Mapping[str, Any] | None = None,
+    *,
+    seed: str | None = None,
+    share: float | None = None,
+) -> CheckedRange:
+    """Prove a range again.
+
+    Parameters
+    ----------
+    source : text of the certificate.
+    spec : canonical values of the question that it must be about.
+    seed : picks slabs, with the digest of the file; from the system where it is None.
+    share : share of the slabs to search again; 1 for all, None for SHARE_SLABS of them.
+    """
+    before = ctx.prec
+    try:
+        ctx.prec = PRECISION
+        need(len(source) <= LONGEST_FILE, f"the file is longer than {LONGEST_FILE} characters")
+        values = read_sealed(source)
+        need_keys(values, "format high intervals low slabs spec spec_digest theorem_from", "a range")
+        need(values["format"] == FORMAT, "unknown format")
+        need(values["spec_digest"] == digest(values["spec"]), "the digest does not fit the specification")
+        need(spec is None or values["spec"] == spec, "it is about another specification")
+        return _verify(values, seed, share)
+    except Refusal as refusal:
+        return CheckedRange(verdict=refusal.verdict, reason=refusal.reason)
+    finally:
+        ctx.prec = before
+
+
+def _exact(text: Any) -> Fraction:
+    need(isinstance(text, str) and len(text) <= 200 and bool(_EXACT.fullmatch(text)), "a penalty is not exact text")
+    value = Fraction(text)
+    need(value > 0 and str(value) == text, "a penalty is not positive and in lowest terms")
+    return value
+
+
+def _point(row: Any, size: int) -> Point:
+    need(isinstance(row, list) and len(row) == size, "a point has another number of coordinates")
+    return tuple(read_double(x) for x in row)
+
+
+def _fold(values: Any, size: int) -> _Fold | None:
+    if values is None:
+        return None
+    need_keys(values, "below index value z", "a fold")
+    text = values["value"]
+    need(isinstance(text, str) and bool(_DECIMAL.fullmatch(text)), "the penalty of a fold is not a decimal")
+    need(whole_number(values["index"], 0, 1000) and isinstance(values["below"], bool), "a fold is malformed")
+    places = len(text.partition(".")[2])
+    return _Fold(
+        z=_point(values["z"], size),
+        value=Fraction(text),
+        slack=Fraction(1, 10**places),
+        index=values["index"],
+        below=values["below"],
+    )
+
+
+def _read_slabs(rows: Any, size: int) -> tuple[_Slab, ...]:
+    need(isinstance(rows, list) and len(rows) <= MOST_SLABS, "the slabs are no list, or too many")
+    found = []
+    for row in rows:
+        need_keys(row, "fold high low points", "a slab")
+        need(isinstance(row["points"], list) and len(row["points"]) <= 10_000, "the points of a slab are no list")
+        found.append(
+            _Slab(
+                low=_exact(row["low"]),
+                high=_exact(row["high"]),
+                points=tuple(_point(p, size) for p in row["points"]),
+                fold=_fold(row["fold"], size),
+            )
+        )
+    return tuple(found)
+
+
+def _need_tiling(slabs: Sequence[_Slab], low: Fraction, top: Fraction) -> None:
+    """From above: closed intervals that join to [low, top], none of a fold at an end or beside another."""
+    need(all(s.low < s.high for s in slabs), "a slab is empty")
+    if not slabs:
+        need(low == top, "there is no slab")
+        return
+    need(slabs[0].high == top, "the slabs do not reach to the upper end")
+    need(slabs[-1].low == low, "the slabs do not reach to the lower end")
+    for a, b in pairwise(slabs):
+        need(a.low == b.high, f"there is a gap between slabs at {float(a.low):.10g}")
+        need(a.fold is None or b.fold is None, "two slabs of folds lie side by side")
+    need(slabs[0].fold is None and slabs[-1].fold is None, "a slab of a fold lies at an end")
+
+
+def _need_counts(slabs: Sequence[_Slab], counted: Sequence[Counted], claimed: Any, theorem: bool) -> None:
+    """Equal counts without a fold between, two points more or less across it, and those that are claimed."""
+    intervals = [Counted((1,), (1,))] if theorem else []
+    crossed: _Fold | None = None
+    fresh = not theorem
+    for slab, found in zip(slabs, counted, strict=True):
+        if slab.fold is not None:
+            need(bool(intervals), "a slab of a fold lies at an end")
+            crossed = slab.fold
+            continue
+        if fresh:
+            intervals.append(found)
+        elif crossed is not None:
+            _need_fold(crossed, intervals[-1].counts, found.counts)
+            intervals.append(found)
+        else:
+            need(intervals[-1] == found, f"the counts change at {float(slab.high):.10g}, where no fold is")
+        fresh, crossed = False, None
+    for one in intervals:
+        total = sum((-1) ** k * n for k, n in enumerate(one.copies))
+        need(total == 1, f"the Morse sum of {one.copies} is {total}, not 1: a class is missing")
+    rows = [[list(i.counts), list(i.copies)] for i in intervals]
+    need(claimed == rows, "the counts that are claimed are not those of the slabs")
+
+
+def _need_fold(fold: _Fold, above: tuple[int, ...], below: tuple[int, ...]) -> None:
+    size = max(len(above), len(below), fold.index + 2)
+    padded = [[*row, *[0] * (size - len(row))] for row in (above, below)]
+    fewer, more = padded if fold.below else padded[::-1]
+    fewer[fold.index] += 1
+    fewer[fold.index + 1] += 1
+    need(fewer == more, f"the counts beside the fold at {float(fold.value):.10g} do not differ by its two points")
+
+
+def _turn(question: Question, slab: _Slab) -> Turn | None:
+    """The fold of a slab, proved to be where it is claimed."""
+    if slab.fold is None:
+        return None
+    value = f"{float(slab.fold.value):.10g}"
+    turn = find_turn(question, slab.fold.z, slab.fold.value)
+    need(turn is not None, f"no fold is proved at {value}", Verdict.UNDECIDED)
+    assert turn is not None
+    penalty = 1 / (turn.kappa * question.samples)
+    near = abs(penalty - ball(slab.fold.value)) < ball(slab.fold.slack)
+    need(bool(near), f"the fold near {value} lies elsewhere")
+    need(bool(penalty > ball(slab.low)) and bool(penalty < ball(slab.high)), f"the fold at {value} is not in its slab")
+    return turn
+
+
+def _verify(values: dict[str, Any], seed: str | None, share: float | None) -> CheckedRange:
+    question = read_question(values["spec"])
+    size = question.nodes * (question.width + 1) + 1
+    slabs = _read_slabs(values["slabs"], size)
+    low = _exact(values["low"])
+    theorem = values["theorem_from"] != ""
+    need(theorem or values["high"] != UNBOUNDED, "nothing speaks of the penalties above the slabs")
+    top = _exact(values["theorem_from"] if theorem else values["high"])
+    if theorem and values["high"] != UNBOUNDED:
+        need(_exact(values["high"]) > top, "the range ends below the place from which a theorem speaks")
+    _need_tiling(slabs, low, top)
+    counted, turns = [], []
+    rng = np.random.default_rng(0)
+    for number, slab in enumerate(slabs):
+        middle = replace(question, penalty=(slab.low + slab.high) / 2)
+        counted.append(count_points(middle, slab.points))
+        turns.append(_turn(question, slab))
+        if slab.fold is None:
+            proved = prove_points(middle, slab.points)
+            for nodes in range(1, question.nodes + 1):
+                found = find_unlisted(middle, proved, nodes, _starts(middle, nodes, rng))
+                where = f"slab {number} at {float(middle.penalty):.10g}"
+                need(found is None, f"a proved stationary point is not in the list of {where}")
+    _need_counts(slabs, counted, values["intervals"], theorem)
+    return _searched(question, slabs, counted, turns, top if theorem else None, digest(values), seed, share)
+
+
+def _starts(question: Question, nodes: int, rng: np.random.Generator) -> Any:
+    reach = float(question.energy().sqrt())
+    z = rng.normal(size=(LOOKS, nodes * (question.width + 1) + 1)) * rng.choice([0.3, 1.0, 3.0], size=(LOOKS, 1))
+    z[:, question.width :: question.width + 1] = rng.uniform(0.0, reach, size=(LOOKS, nodes))
+    z[:, -1] = rng.uniform(-1.0, 1.0, size=LOOKS) * reach / 2
+    return z
+
+
+def _searched(
+    question: Question,
+    slabs: Sequence[_Slab],
+    counted: Sequence[Counted],
+    turns: Sequence[Turn | None],
+    theorem: Fraction | None,
+    seal: str,
+    seed: str | None,
+    share: float | None,
+) -> CheckedRange:
+    total = len(slabs) + (theorem is not None)
+    if question.nodes > 1:
+        return CheckedRange(
+            verdict=Verdict.UNDECIDED,
+            reason=f"the {len(slabs)} slabs join, their points and folds are proved again; with more than one node "
+            "they are not searched again",
+            slabs=total,
+        )
+    wanted = min(total, SHARE_SLABS) if share is None else max(1, round(share * total))
+    whole = wanted >= total
+    seed = "" if whole else secrets.token_hex(8) if seed is None else seed
+    order = sorted(range(total), key=lambda n: hashlib.sha256(f"{seed} {seal} {n}".encode()).digest())
+    chosen, held = sorted(order[:wanted]), 0
+    for number in chosen:
+        if number == len(slabs):
+            assert theorem is not None
+            origin = (0.0,) * (question.width + 2)
+            held += _holds(question, (Fraction(0), 1 / (theorem * question.samples)), (origin,), (0,), None)
+        else:
+            slab, turn = slabs[number], turns[number]
+            ends = (1 / (slab.high * question.samples), 1 / (slab.low * question.samples))
+            bend = None
+            if turn is not None:
+                assert slab.fold is not None
+                bend = find_bend(question, turn, ball(ends[0]), ball(ends[1]))
+                if bend is None:
+                    continue
+                need(bend.below == slab.fold.below, f"the fold at {float(slab.fold.value):.10g} opens the other way")
+            held += _holds(question, ends, slab.points, counted[number].indices, bend)
+    done = held == len(chosen)
+    some = f"{held} of {len(chosen)} slabs searched again, of {total}"
+    return CheckedRange(
+        verdict=Verdict.CERTIFIED if whole and done else Verdict.UNDECIDED,
+        reason=f"every slab is proved again: {total}" if whole and done else f"{some}; all points and folds are proved",
+        slabs=total,
+        checked=len(chosen),
+        proved=held,
+        seed=seed,
+    )
+
+
+def _holds(
+    question: Question,
+    ends: tuple[Fraction, Fraction],
+    points: Sequence[Point],
+    indices: tuple[int, ...],
+    bend: Tract | None,
+    depth: int = 0,
+) -> bool:
+    """Whether for every kappa between two ends there are so many points of these indices, and no others.
+
+    Newton's method starts from the points in the middle of the slab. Each part shares its ends with the next, where
+    both know all points, so that they speak of the same branches.
+    """
+    low, high = ends
+    span = Span.of(question, low, high)
+    homes = [find_home(span, low, high, point) for point in points]
+    found = [home for home in homes if home is not None]
+    if len(found) == len(points) and _counts_at(question, (low + high) / 2, [z for z, _ in found]) == indices:
+        cubes = [home for _, home in found if isinstance(home, Cube)]
+        tracts = [home for _, home in found if isinstance(home, Tract)]
+        if exhausted(span, cubes, [*tracts, bend] if bend else tracts):
+            return True
+    if depth == DEPTH:
+        return False
+    middle = (low + high) / 2
+    return all(_holds(question, part, points, indices, bend, depth + 1) for part in ((low, middle), (middle, high)))
+
+
+def _counts_at(question: Question, kappa: Fraction, points: Sequence[Point]) -> tuple[int, ...] | None:
+    """The indices of different points at one kappa, in order; None where that is not proved.
+
+    Branches that differ at one kappa of a slab, each alone in its region, differ at all of it.
+    """
+    try:
+        return count_points(replace(question, penalty=1 / (kappa * question.samples)), points).indices
+    except Refusal:
+        return None

@@ -1,0 +1,230 @@
+"""The independent checker of ranges accepts a true certificate and refuses every lie that was thought of."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import symland.rigor.range_check
+from symland.errors import CertificateError
+from symland.records import Verdict
+from symland.rigor.enumeration.kept import Slab
+from symland.rigor.enumeration.problem import reduced_problem
+from symland.rigor.enumeration.range_writing import range_text
+from symland.rigor.enumeration.ranges import RangeResult, stretches_of
+from symland.rigor.enumeration.regions import find_fold, fold_region, polish, tube_region
+from symland.rigor.enumeration_check.question import ball, read_question
+from symland.rigor.range_check import check_range, search
+from symland.rigor.range_check.folds import find_bend, find_run, find_turn
+from symland.rigor.range_check.verify import _exact, _point
+from symland.spec import builtin
+
+FOLD = "0.0376801934832725"
+"""Of one node and inputs -1 and 1, from another program."""
+STAR = Fraction(FOLD)
+ENDS = tuple(STAR * (1 + Fraction(x, 10000)) for x in (-10, -3, 3, 10))
+SPEC = builtin("xor-pm").with_(hidden=(1,), penalty=f"{ENDS[0].numerator}/{ENDS[0].denominator}")
+
+
+@cache
+def result() -> RangeResult:
+    """Three slabs about the fold, made without the search: the checker must not rest on it."""
+    problem = reduced_problem(SPEC)
+    rng, fold = np.random.default_rng(0), None
+    while fold is None or abs(float(fold.penalty) / float(FOLD) - 1) > 1e-9:
+        near = polish(problem.at(Fraction("0.0375")), rng.normal(size=5).tolist())
+        fold = None if near is None else find_fold(problem.at(Fraction("0.0375")), near.tolist())
+    low, middle, high = (problem.slab(a, b) for a, b in pairwise(ENDS))
+
+    def tubes(slab: Any, *starts: Any) -> tuple[Any, ...]:
+        points = [polish(slab, list(z)) for z in starts]
+        found = tuple(tube_region(slab, z) for z in points if z is not None)
+        assert len(found) == len(starts)
+        assert all(found)
+        return found
+
+    bent, nothing = fold_region(middle, fold), [0.0] * 5
+    assert bent is not None
+    sides = [fold.z + s * 0.05 * fold.null for s in (1, -1)]
+    regions = (tubes(low, nothing, *sides), (*tubes(middle, nothing), bent), tubes(high, nothing))
+    slabs = tuple(
+        Slab(low=s.penalty, high=s.highest, regions=r, fold=fold if bent in r else None, boxes=1)
+        for s, r in zip((low, middle, high), regions, strict=True)
+    )[::-1]
+    return RangeResult(
+        verdict=Verdict.CERTIFIED,
+        low=ENDS[0],
+        high=ENDS[-1],
+        stretches=stretches_of(slabs, None, ENDS[-1]),
+        slabs=slabs,
+        open=(),
+        theorem=None,
+        theorem_from=None,
+        boxes=1,
+        node_boxes=1,
+        seconds=0.0,
+        digest="",
+    )
+
+
+def certificate() -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(range_text(SPEC, result()))
+    return values
+
+
+def sealed(values: dict[str, Any]) -> str:
+    body = {k: v for k, v in values.items() if k != "seal"}
+    text = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps({**body, "seal": hashlib.sha256(text).hexdigest()})
+
+
+def test_the_checker_imports_nothing_of_the_search() -> None:
+    folder = Path(symland.rigor.range_check.__file__).parent
+    allowed = (
+        "symland.records",
+        "symland.rigor.strict",
+        "symland.rigor.enumeration_check",
+        "symland.rigor.range_check",
+    )
+    for file in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("symland"):
+                assert any(node.module == a or (node.module or "").startswith(f"{a}.") for a in allowed), file.name
+            if isinstance(node, ast.Import):
+                assert not any(name.name.startswith("symland") for name in node.names), file.name
+
+
+def test_a_true_certificate_holds_and_a_share_of_it_is_no_proof() -> None:
+    found = check_range(sealed(certificate()), SPEC.canonical(), share=0.3, seed="0")
+    assert (found.verdict, found.checked, found.proved, found.slabs) == (Verdict.UNDECIDED, 1, 1, 3)
+    assert found.seed == "0"
+
+
+def _lacks_a_class(values: dict[str, Any]) -> None:
+    del values["slabs"][2]["points"][1]
+
+
+def _lacks_both(values: dict[str, Any]) -> None:
+    del values["slabs"][2]["points"][1:]
+
+
+def _twice(values: dict[str, Any]) -> None:
+    values["slabs"][2]["points"].append(values["slabs"][2]["points"][1])
+
+
+def _shifted_fold(values: dict[str, Any]) -> None:
+    values["slabs"][1]["fold"]["value"] = values["slabs"][1]["fold"]["value"][:12] + "7"
+
+
+def _other_index(values: dict[str, Any]) -> None:
+    values["slabs"][1]["fold"]["index"] = 1
+
+
+def _other_way(values: dict[str, Any]) -> None:
+    values["slabs"][1]["fold"]["below"] = False
+
+
+def _no_slab(values: dict[str, Any]) -> None:
+    del values["slabs"][1]
+
+
+def _gap(values: dict[str, Any]) -> None:
+    values["slabs"][2]["high"] = str(Fraction(values["slabs"][2]["high"]) - Fraction(1, 10**12))
+
+
+def _short(values: dict[str, Any]) -> None:
+    values["low"] = str(Fraction(values["low"]) - Fraction(1, 10**12))
+
+
+def _no_fold(values: dict[str, Any]) -> None:
+    values["slabs"][1]["fold"] = None
+
+
+def _other_counts(values: dict[str, Any]) -> None:
+    values["intervals"][1][1] = [5, 4]
+
+
+def _beyond(values: dict[str, Any]) -> None:
+    values["high"] = "inf"
+
+
+@pytest.mark.parametrize(
+    ("lie", "says"),
+    [
+        (_lacks_a_class, "not in the list"),
+        (_lacks_both, "not in the list|differ by its two points"),
+        (_twice, "are one point"),
+        (_shifted_fold, "lies elsewhere"),
+        (_other_index, "differ by its two points"),
+        (_other_way, "differ by its two points"),
+        (_no_slab, "gap between slabs"),
+        (_gap, "gap between slabs"),
+        (_short, "do not reach to the lower end"),
+        (_no_fold, "where no fold is"),
+        (_other_counts, "not those of the slabs"),
+        (_beyond, "nothing speaks"),
+    ],
+)
+def test_a_lie_is_refused(lie: Callable[[dict[str, Any]], None], says: str) -> None:
+    values = deepcopy(certificate())
+    lie(values)
+    found = check_range(sealed(values), share=0.01, seed="0")
+    assert found.verdict is Verdict.REFUTED
+    assert any(part in found.reason for part in says.split("|")), found.reason
+
+
+def test_a_broken_seal_another_question_and_an_open_range_are_refused() -> None:
+    values = certificate()
+    assert "seal" in check_range(json.dumps({**values, "low": "1/100"})).reason
+    other = SPEC.with_(hidden=(2,))
+    assert "another specification" in check_range(sealed(values), other.canonical()).reason
+    with pytest.raises(CertificateError, match="not proved"):
+        range_text(SPEC, replace(result(), verdict=Verdict.UNDECIDED))
+
+
+def test_the_curve_about_a_fold_turns_once_and_beside_it_runs() -> None:
+    values = certificate()
+    question = read_question(values["spec"])
+    row = values["slabs"][1]
+    turn = find_turn(question, _point(row["fold"]["z"], 5), Fraction(row["fold"]["value"]))
+    assert turn is not None
+    assert abs(float((1 / (4 * turn.kappa)).mid()) / float(FOLD) - 1) < 1e-14
+    ends = [1 / (4 * _exact(row[k])) for k in ("high", "low")]
+    bend = find_bend(question, turn, ball(ends[0]), ball(ends[1]))
+    assert bend is not None
+    assert bend.below
+    # No run goes through the fold; beside it there is one on either side.
+    z = [float(x.mid()) for x in turn.z]
+    assert find_run(question, z, *ends) is None
+    below = values["slabs"][2]
+    ends = [1 / (4 * _exact(below[k])) for k in ("high", "low")]
+    runs = [find_run(question, _point(point, 5), *ends) for point in below["points"]]
+    # The origin does not move.
+    assert [run is None for run in runs] == [True, False, False]
+
+
+def test_a_search_without_one_of_the_points_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = certificate()
+    question, row = read_question(values["spec"]), values["slabs"][2]
+    ends = 1 / (4 * _exact(row["high"])), 1 / (4 * _exact(row["low"]))
+    span = search.Span.of(question, *ends)
+    homes = [search.find_home(span, *ends, _point(point, 5)) for point in row["points"]]
+    found = [home[1] for home in homes if home is not None]
+    assert len(found) == 3
+    cubes = [home for home in found if isinstance(home, search.Cube)]
+    runs = [home for home in found if not isinstance(home, search.Cube)]
+    monkeypatch.setattr(search, "LANES", 200_000)
+    assert search.exhausted(span, cubes, runs)
+    assert not search.exhausted(span, cubes, runs[:1])
