@@ -55,6 +55,9 @@ BATCH = 8
 """Boxes examined in one call."""
 WIDEST = 0.01
 """Relative width of a slab up to which regions hold boxes; in a wider one only the origin does."""
+FRESH = (math.inf, 0.03)
+"""Relative width, for one node and more, above which a slab is cut unseen: with several nodes a search in a wide slab
+makes many small boxes of nodes, and what is left of it takes longer than to begin anew."""
 NARROWEST = 1e-6
 """Relative width of a slab below which it is left open."""
 FOLD_WIDTHS = (0.01, 0.005, 0.0025, 0.00125, 0.0006, 0.0003, 0.00015)
@@ -409,6 +412,12 @@ def _advance(atlas: _Atlas, problem: ReducedProblem, work: Work, clock: Callable
     """Search the slab on top of the stack: it is proved, or left open, or cut; or time is up, and it stays there."""
     piece = work.stack.pop()
     slab = problem.slab(piece.low, piece.high)
+    if slab.slack > FRESH[slab.nodes > 1]:
+        work.stack += [
+            Piece(a, b, [first_task(problem.slab(a, b))], fold, level)
+            for a, b, fold, level in _cuts(atlas, problem, piece)
+        ]
+        return
     inside = (float(piece.low) <= float(f.penalty) <= float(piece.high) for f in atlas.folds)
     lonely = piece.fold is None and any(inside)
     if piece.regions is None:
