@@ -29,7 +29,7 @@ FORMAT = "symland-range/1"
 LONGEST_FILE = 200_000_000
 """Characters of a certificate."""
 MOST_SLABS = 100_000
-SHARE_SLABS = 10
+SHARE_SLABS = 3
 """Slabs that are searched again where no share is given."""
 LOOKS = 30
 """Newton searches in the middle of a slab for a point that is not listed."""
