@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import symland.rigor
 import symland.rigor.range_check
 from symland.errors import CertificateError
 from symland.records import Verdict
@@ -88,6 +89,16 @@ def sealed(values: dict[str, Any]) -> str:
     body = {k: v for k, v in values.items() if k != "seal"}
     text = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
     return json.dumps({**body, "seal": hashlib.sha256(text).hexdigest()})
+
+
+def test_the_file_has_the_names_of_its_schema() -> None:
+    schema = json.loads((Path(symland.rigor.__file__).parent / "range.schema.json").read_text(encoding="utf-8"))
+    values = json.loads(range_text(SPEC, result()))
+    assert set(values) == set(schema["required"]) == set(schema["properties"])
+    slab, fold = (schema["$defs"][name] for name in ("slab", "fold"))
+    assert all(set(row) == set(slab["required"]) for row in values["slabs"])
+    (bent,) = (row["fold"] for row in values["slabs"] if row["fold"] is not None)
+    assert set(bent) == set(fold["required"])
 
 
 def test_the_checker_imports_nothing_of_the_search() -> None:
