@@ -17,6 +17,7 @@ import numpy as np
 from symland.errors import SpecError
 from symland.exact import need_float64, parse_exact
 from symland.explore.protocol import Kernel
+from symland.families.positions import need_input
 from symland.kernels import compile_kernel
 from symland.program.algebra import run
 from symland.program.derive import build_program
@@ -73,12 +74,7 @@ def parse_moves(spec: LandscapeSpec, texts: Sequence[str]) -> Line:
         if not (equals and comma and row.strip().isdecimal() and column.strip().isdecimal()):
             raise SpecError.at("--move", repr(text[:40]), "write ROW,COLUMN=NUMBER such as 3,0=1/2, counted from 0")
         d, k = int(row), int(column)
-        if d >= spec.n_samples or k >= spec.n_inputs:
-            raise SpecError.at(
-                "--move",
-                f"{text[:40]!r} is outside of the data",
-                f"write a row from 0 to {spec.n_samples - 1} and a column from 0 to {spec.n_inputs - 1}",
-            )
+        need_input(spec.data, d, k, f"{text[:40]!r} is outside of the data")
         moves[d, k] = parse_exact(value.strip(), "--move")
         need_float64(moves[d, k], "--move")
     line = Line(spec=spec, moves=tuple((d, k, value) for (d, k), value in sorted(moves.items())))

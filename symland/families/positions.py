@@ -11,7 +11,7 @@ from symland.datasets import Dataset
 from symland.errors import SpecError
 from symland.exact import need_float64, parse_exact
 
-__all__ = ["Positions", "parse_positions"]
+__all__ = ["Positions", "need_input", "parse_positions"]
 
 MOST_POSITIONS = 10_000
 """Positions of one study."""
@@ -43,13 +43,21 @@ class Positions:
         ------
         SpecError
         """
-        rows, columns = len(data.inputs), len(data.inputs[0])
-        if self.row >= rows or self.column >= columns:
-            raise SpecError.at(
-                "--move",
-                f"{self.row},{self.column} is outside of the data {data.name!r}",
-                f"write a row from 0 to {rows - 1} and a column from 0 to {columns - 1}",
-            )
+        what = f"{self.row},{self.column} is outside of the data {data.name!r}"
+        need_input(data, self.row, self.column, what)
+
+
+def need_input(data: Dataset, row: int, column: int, what: str) -> None:
+    """Refuse a row or column, counted from 0, that the data lack; `what` says so.
+
+    Raises
+    ------
+    SpecError
+    """
+    rows, columns = len(data.inputs), len(data.inputs[0])
+    if row >= rows or column >= columns:
+        advice = f"write a row from 0 to {rows - 1} and a column from 0 to {columns - 1}"
+        raise SpecError.at("--move", what, advice)
 
 
 def parse_positions(text: str) -> Positions:
