@@ -228,10 +228,10 @@ def _held(
     landscape = database.landscape()
     spec = grid.spec(place)
     theta = np.array([point.theta for point in landscape.points]).reshape(-1, spec.n_parameters)
-    cell = _cell(grid, place, landscape, state, max_index)
     known = read_answer(database, completeness.QUESTION)
     coverage = None if known is None else _coverage(known, max_index)
-    cell = msgspec.structs.replace(cell, coverage=coverage, auc=None if scorer is None else scorer(landscape))
+    auc = None if scorer is None else scorer(landscape)
+    cell = _cell(grid, place, landscape, state, max_index, coverage=coverage, auc=auc)
     return _Held(cell=cell, donor=Donor(layout=spec.layout, theta=theta))
 
 
@@ -244,7 +244,16 @@ def _coverage(known: Completeness, max_index: int | None) -> float | None:
     return sum(k.draws * k.coverage for k in found) / draws if draws else None
 
 
-def _cell(grid: Grid, place: Place, landscape: Landscape, done: dict[str, Any], max_index: int | None) -> Cell:
+def _cell(
+    grid: Grid,
+    place: Place,
+    landscape: Landscape,
+    done: dict[str, Any],
+    max_index: int | None,
+    *,
+    coverage: float | None,
+    auc: float | None,
+) -> Cell:
     counts = landscape.account.counts
     minima = landscape.minima
     states = len(landscape.transition_states)
@@ -261,7 +270,8 @@ def _cell(grid: Grid, place: Place, landscape: Landscape, done: dict[str, Any], 
         satisfied=bool(done["satisfied"]),
         irreducible=sum(label.irreducible for label in label_classes(landscape)),
         lowest=landscape.points[minima[0]].loss if minima else None,
-        auc=None,
+        auc=auc,
+        coverage=coverage,
         searches=int(done["searches"]),
         file=f"{grid.name(place)}.sqlite",
         position=None if grid.positions is None else plain_text(grid.positions.values[place.position]),

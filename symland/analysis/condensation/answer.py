@@ -256,7 +256,7 @@ def condense(
         at_zero=str(multiplicity.at_zero),
         effective_multiplicity=energy.order,
         reason=reason,
-        energy=energy.text() if layer == 1 else energy.near_text(),
+        energy=energy.text(near=layer > 1),
         critical=critical,
         families=found.families,
         lines=sum(o.attractor for o in critical),

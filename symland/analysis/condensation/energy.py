@@ -99,14 +99,10 @@ class Energy:
         """Directions along which F_k does not change."""
         return kernel_of(self.parts, self.size)
 
-    def text(self) -> str:
-        """F_k as text, in the weights u1, u2, ... and the bias b."""
-        whole = [form_text(part, self.names) for part in self.parts]
-        return whole[0] if self.single else "|F|^2, F spanned by (" + "; ".join(whole) + ")"
-
-    def near_text(self) -> str:
-        """F_k as text with coefficients of a few digits, for an energy that stands on given weights."""
-        whole = [decimal_text(part, self.names) for part in self.parts]
+    def text(self, *, near: bool = False) -> str:
+        """F_k as text in the weights u1, u2, ... and the bias b; `near` with few digits, as for given weights."""
+        write = decimal_text if near else form_text
+        whole = [write(part, self.names) for part in self.parts]
         return whole[0] if self.single else "|F|^2, F spanned by (" + "; ".join(whole) + ")"
 
     def projected(self, basis: list[tuple[Fraction, ...]]) -> Energy:
