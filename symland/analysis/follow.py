@@ -37,11 +37,12 @@ class _Follow(Question[FollowOptions, Follow]):
     version: ClassVar[int] = 3
     verb: ClassVar[bool] = True
     resumable: ClassVar[bool] = True
+    shared: ClassVar[bool] = True
     learns_from: ClassVar[tuple[str, ...]] = ("penalties",)
     section: ClassVar[str] = "How the landscape changes with the penalty"
 
     def ask(self, landscape: Landscape, *others: Landscape, options: FollowOptions, setting: Setting = QUIET) -> Follow:
-        from symland.analysis.branches import follow_penalty
+        from symland.analysis.branches.drive import follow_penalty
 
         return follow_penalty(landscape, options, setting)
 

@@ -118,6 +118,8 @@ class Question(ABC, Generic[O, A]):
         What other landscapes it takes, in words; empty where it takes none.
     resumable : bool
         Whether an interrupted run goes on from its state.
+    shared : bool
+        Whether its work is shared out over the workers of `Setting.executor`.
     verb : bool
         Whether `symland NAME` asks it too, beside `symland ask NAME`.
     section : str
@@ -136,6 +138,7 @@ class Question(ABC, Generic[O, A]):
     learns_from: ClassVar[tuple[str, ...]] = ()
     others: ClassVar[str] = ""
     resumable: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
     verb: ClassVar[bool] = False
     section: ClassVar[str] = ""
     paragraph: ClassVar[str] = ""

@@ -17,7 +17,7 @@ from symland.analysis.question import Question, Setting
 from symland.cli.account import print_answer
 from symland.cli.app import app
 from symland.cli.display import Progress, print_json
-from symland.cli.options import DatabaseFile, Json
+from symland.cli.options import DatabaseFile, Json, Search, executor
 from symland.errors import DatabaseError
 
 __all__ = ["schema"]
@@ -37,8 +37,20 @@ def _parameter(name: str, kind: Any, default: Any = inspect.Parameter.empty) -> 
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
 
 
+_WORKERS = Annotated[int, Parameter(help="Processes to share the work out to; the answer does not depend on it.")]
+_SCHEDULER = Annotated[str | None, Parameter(help="Address of a Dask scheduler whose workers do it instead.")]
+
+
 def _command(question: Question[Any, Any]) -> Callable[..., int]:
-    def command(*, db: Path, json: bool = False, other: list[Path] | None = None, **chosen: Any) -> int:
+    def command(
+        *,
+        db: Path,
+        json: bool = False,
+        other: list[Path] | None = None,
+        workers: int = 1,
+        scheduler: str | None = None,
+        **chosen: Any,
+    ) -> int:
         from symland.analysis.answers import ask_into
         from symland.landscape.database import Database
 
@@ -46,8 +58,9 @@ def _command(question: Question[Any, Any]) -> Callable[..., int]:
         with ExitStack() as stack:
             database = stack.enter_context(Database.open(db))
             others = [stack.enter_context(Database.open(path)) for path in other or ()]
+            pool = stack.enter_context(executor(Search(workers=workers, scheduler=scheduler)))
             progress.begin(question.name)
-            setting = Setting(listener=progress, clock=time.monotonic)
+            setting = Setting(listener=progress, clock=time.monotonic, executor=pool, workers=workers)
             answer = ask_into(database, question, others, options=question.options(**chosen), setting=setting)
             progress.end("stored")
         return print_answer(question, answer, json)
@@ -59,6 +72,8 @@ def _command(question: Question[Any, Any]) -> Callable[..., int]:
             Parameter(name="--other", negative="", help=f"Databases of {question.others}; may be repeated."),
         ]
         parameters.append(_parameter("other", kind, None))
+    if question.shared:
+        parameters += [_parameter("workers", _WORKERS, 1), _parameter("scheduler", _SCHEDULER, None)]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     verb = question.name if question.verb else f"ask {question.name}"

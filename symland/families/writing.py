@@ -7,7 +7,6 @@ import json
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 from flint import arb
 
 from symland.families.diagram import Diagram, Event, Kind
@@ -106,8 +105,8 @@ def _span(span: Span) -> dict[str, Any]:
         "table": [_texts(row) for row in piece.table],
         "borders": [None if b.border is None else _texts(b.border) for b in piece.blocks],
         "rho": repr(piece.rho),
-        "radius": repr(np.nextafter(float(proof.radius.upper()), np.inf).item()),
-        "unique": repr(np.nextafter(float(proof.unique.lower()), 0.0).item()),
+        "radius": repr(proof.radius),
+        "unique": repr(proof.unique),
         "enter": repr(float(span.enter.mid())),
         "leave": repr(float(span.leave.mid())),
         "segments": [

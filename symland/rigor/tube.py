@@ -178,28 +178,23 @@ class Proof:
 
     Attributes
     ----------
-    radius : arb
+    radius : float
         The curve is nearer than this to the polynomial, in y.
-    unique : arb
+    unique : float
         It is the only one nearer than this.
-    turns, breaks : tuple of Zero
-        Where d mu / d s, or a block, is zero.
     segments : tuple of Segment
-    nodes : int
+        The parts between the zeros of d mu / d s and of the blocks.
     """
 
     spec: LandscapeSpec
     piece: Piece
-    radius: arb
-    unique: arb
-    turns: tuple[Zero, ...]
-    breaks: tuple[Zero, ...]
+    radius: float
+    unique: float
     segments: tuple[Segment, ...]
-    nodes: int
 
     def place(self, s: arb) -> tuple[list[arb], arb]:
         """Balls that hold theta and mu of the curve at s."""
-        y = [x + arb(0, 1) * self.radius for x in values_at(self.piece.table, s)]
+        y = [x + arb(0, self.radius) for x in values_at(self.piece.table, s)]
         return _place(_Ring.real(), self.piece.chart, self.spec.n_parameters, s, y)
 
     def locate(self, theta: list[arb], mu: arb) -> arb | None:
@@ -481,12 +476,9 @@ def prove(spec: LandscapeSpec, piece: Piece, inverses: Sequence[FloatArray]) -> 
         return Proof(
             spec=spec,
             piece=piece,
-            radius=radius,
-            unique=unique,
-            turns=tuple(turns),
-            breaks=tuple(breaks),
+            radius=float(np.nextafter(float(radius.upper()), np.inf)) if whole else 0.0,
+            unique=float(np.nextafter(float(unique.lower()), 0.0)),
             segments=_segments(spec, piece, radius, turns, breaks),
-            nodes=n,
         )
 
 

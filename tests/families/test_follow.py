@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from symland.analysis.branches import follow_penalty
+from symland.analysis.branches.drive import follow_penalty
 from symland.analysis.follow import Follow, FollowOptions
 from symland.analysis.question import QUIET, Setting
 from symland.cli import main

@@ -12,14 +12,15 @@ import pytest
 from flint import arb
 from mpmath import mp, mpf
 
-from symland.analysis.branches import follow_penalty
+from symland.analysis.branches.drive import follow_penalty
 from symland.analysis.follow import QUESTION, Follow, FollowOptions
 from symland.analysis.question import QUIET
 from symland.errors import SymlandError
 from symland.families.diagram import Diagram
 from symland.families.family import PenaltyFamily
 from symland.families.persisting import Persisting
-from symland.families.tubes import Tube, prove_curve
+from symland.families.pieces import chain_of
+from symland.families.tubes import Tube, glue
 from symland.rigor.tube import Piece, Undecided, prove
 from tests.families.oracle import gradient, hessian, loss
 from tests.families.test_follow import FOLDS, landscape
@@ -38,7 +39,7 @@ def tubes() -> tuple[Diagram, list[Tube]]:
     whole = landscape("xor", 1, "1e-2")
     diagram = Diagram(family=PenaltyFamily(whole.spec), group=whole.group, bounds=(log(float(LOW)), log(0.05)))
     diagram.add_points([p.theta for p in whole.points], log(1e-2))
-    return diagram, [prove_curve(diagram, whole.spec, curve) for curve in diagram.curves]
+    return diagram, [glue(chain_of(whole.spec, whole.group, curve)) for curve in diagram.curves]
 
 
 def test_every_branch_is_proved_with_few_pieces_up_to_its_fold() -> None:
@@ -100,9 +101,9 @@ def test_a_polynomial_beside_the_curve_is_not_proved(monkeypatch: pytest.MonkeyP
         seen.append((piece, inverses))
         return prove(spec, piece, inverses)
 
-    monkeypatch.setattr("symland.families.tubes.prove", listen)
+    monkeypatch.setattr("symland.families.pieces.prove", listen)
     diagram, _ = tubes()
-    prove_curve(diagram, proof.spec, diagram.curves[0])
+    chain_of(proof.spec, diagram.group, diagram.curves[0])
     piece, inverses = next(s for s in seen if np.array_equal(s[0].table, piece.table))
     assert prove(proof.spec, piece, inverses).segments
     moved = piece.table.copy()
