@@ -104,6 +104,9 @@ BAD = [
     (["geometry", "--db", "{db}", "--level", "1e-400"], "zero in float64"),
     (["follow", "--db", "{db}", "--from", "1e400"], "infinite in float64"),
     (["follow", "--db", "{db}", "--move", "0,0=1e400"], "infinite in float64"),
+    (["follow", "--db", "{db}", "--move", "3,0=1/2", "--tubes"], "leave one of them out"),
+    (["enumerate", "xor", "--penalty-from", "1", "--penalty-to", "1/2"], "write two numbers"),
+    (["enumerate", "xor", "--hidden", "2,2", "--penalty-from", "0.01"], "one hidden layer of tanh nodes"),
     (["posterior", "xor", "-o", "picture"], "pdf, png, svg"),
     # the activation
     (["derive", "xor", "--activation", "0*z"], "is a constant"),

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from symland.landscape.landscape import Landscape
     from symland.rigor.enumeration.ranges import RangeProgress, RangeResult, Stretch
     from symland.rigor.enumeration.regions import Fold
+    from symland.spec import LandscapeSpec
 
-__all__ = ["QUESTION", "CertainFold", "OpenSlab", "Penalties", "PenaltiesOptions", "adopt", "prove_range"]
+__all__ = ["QUESTION", "CertainFold", "OpenSlab", "Penalties", "PenaltiesOptions", "adopt", "ends_of", "prove_range"]
 
 DIGITS = 30
 """Significant digits of a fold's penalty."""
@@ -183,6 +184,25 @@ class _Penalties(Question[PenaltiesOptions, Penalties]):
         return text if not claim else rf"{text}" + "\n\n" + claim + "\n\n" + text_tex(_how(answer))
 
 
+def ends_of(options: PenaltiesOptions, spec: LandscapeSpec) -> tuple[Fraction, Fraction | None]:
+    """The ends of the range asked for; None where it has no upper end.
+
+    Raises
+    ------
+    SpecError
+        For a range that is none.
+    """
+    low = parse_exact(options.from_, "--penalty-from") if options.from_ else spec.penalty
+    high = None if options.to == UNBOUNDED else parse_exact(options.to, "--penalty-to")
+    if low <= 0 or (high is not None and high <= low):
+        raise SpecError.at(
+            "--penalty-from, --penalty-to",
+            f"{options.from_ or spec.penalty} to {options.to}",
+            "write two numbers, 0 < from < to; to may be inf",
+        )
+    return low, high
+
+
 def prove_range(landscape: Landscape, options: PenaltiesOptions, setting: Setting) -> RangeResult:
     """Prove how many points there are for every penalty of a range, from where an interrupted run stopped.
 
@@ -194,14 +214,7 @@ def prove_range(landscape: Landscape, options: PenaltiesOptions, setting: Settin
     from symland.rigor.enumeration.ranges import enumerate_range
 
     spec = landscape.spec
-    low = parse_exact(options.from_, "--penalty-from") if options.from_ else spec.penalty
-    high = None if options.to == UNBOUNDED else parse_exact(options.to, "--penalty-to")
-    if low <= 0 or (high is not None and high <= low):
-        raise SpecError.at(
-            "--penalty-from, --penalty-to",
-            f"{options.from_ or spec.penalty} to {options.to}",
-            "write two numbers, 0 < from < to; to may be inf",
-        )
+    low, high = ends_of(options, spec)
 
     def told(state: RangeProgress) -> None:
         setting.listener.advance(

@@ -123,19 +123,26 @@ def _range(
     from symland.analysis.answers import ask_into
     from symland.analysis.question import Setting
     from symland.landscape.database import Database
+    from symland.rigor.enumeration.problem import reduced_problem
 
-    if spec is not None and overrides.penalty is None and ends[0]:
-        overrides = replace(overrides, penalty=ends[0])
-    if db is None:
-        assert spec is not None
-        question = read_spec(spec, overrides)
-        db = Path(f"{question.name}-{'-'.join(map(str, question.hidden))}-range.sqlite")
-        say(f"database {db}")
+    options = penalties.PenaltiesOptions(from_=ends[0], to=ends[1])
     progress = Progress()
-    database = Database.open(db) if spec is None else Database.open_or_create(db, read_spec(spec, overrides))
+    if spec is None:
+        assert db is not None
+        database = Database.open(db)
+    else:
+        if overrides.penalty is None and ends[0]:
+            overrides = replace(overrides, penalty=ends[0])
+        question = read_spec(spec, overrides)
+        # What cannot be asked leaves no file behind.
+        penalties.ends_of(options, question)
+        reduced_problem(question)
+        if db is None:
+            db = Path(f"{question.name}-{'-'.join(map(str, question.hidden))}-from-{float(question.penalty):g}.sqlite")
+            say(f"database {db}")
+        database = Database.open_or_create(db, question)
     with database:
         progress.begin("enumerate")
-        options = penalties.PenaltiesOptions(from_=ends[0], to=ends[1])
         setting = Setting(listener=progress, budget=seconds)
         answer = ask_into(database, penalties.QUESTION, options=options, setting=setting)
         complete = answer.verdict is Verdict.CERTIFIED

@@ -175,6 +175,8 @@ class Grid:
         if seed < 0:
             raise SpecError.at("--seed", f"{seed}", "write 0 or more")
         penalties = [base.penalty] if penalty is None else [parse_exact(p, "--penalty") for p in penalty.split(",")]
+        if min(penalties) <= 0:
+            raise SpecError.at("--penalty", f"{min(penalties)}", "write positive ones: at 0 the loss has no minimum")
         grid = cls(
             base=base,
             inputs=(base.data,) if inputs is None else _named(inputs, not base.data.values),

@@ -202,6 +202,7 @@ def test_widths_are_read():
         (["--inputs", "zor"], "write some of"),
         (["--hidden", "0"], "write such as 1..4"),
         (["--penalty", "0.1,x"], "write a finite number"),
+        (["--penalty", "0.1,0"], "write positive ones"),
         (["--searches", "0"], "write 1 or more"),
     ],
 )

@@ -108,6 +108,8 @@ def choose(landscape: Landscape, options: FollowOptions) -> Chosen:
             texts=texts,
             open=not options.to,
         )
+    if options.tubes:
+        raise SpecError.at("--tubes", "with --move", "leave one of them out: tubes are made of branches in the penalty")
     PenaltyFamily.need(spec)
     line = parse_moves(spec, options.move)
     texts = (options.from_ or "0", options.to or "1")

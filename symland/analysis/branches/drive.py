@@ -19,7 +19,7 @@ from symland.errors import DatabaseError, SpecError
 from symland.explore import explore
 from symland.families.covering import cover
 from symland.families.diagram import Diagram
-from symland.families.extended import PENALTY, certify_event
+from symland.families.extended import certify_event
 from symland.families.maxwell import ties
 from symland.families.tubes import Tube
 from symland.landscape.landscape import Landscape
@@ -233,8 +233,6 @@ def _tubes(chosen: Chosen, diagram: Diagram, options: FollowOptions, setting: Se
     """The tubes of all branches, where they are asked for."""
     if not options.tubes:
         return []
-    if chosen.problem.parameter is not PENALTY:
-        raise SpecError.at("--tubes", "with --move", "leave one of them out: tubes are made of branches in the penalty")
 
     def keep(key: str, values: dict[str, Any]) -> None:
         kept.tubes[key] = values
