@@ -18,8 +18,8 @@ from symland.tex import text_tex
 
 if TYPE_CHECKING:
     from symland.landscape.landscape import Landscape
+    from symland.rigor.enumeration.pitchfork_region import Event
     from symland.rigor.enumeration.ranges import RangeProgress, RangeResult, Stretch
-    from symland.rigor.enumeration.regions import Fold
     from symland.spec import LandscapeSpec
 
 __all__ = ["QUESTION", "CertainFold", "OpenSlab", "Penalties", "PenaltiesOptions", "adopt", "ends_of", "prove_range"]
@@ -32,8 +32,8 @@ UNBOUNDED = "inf"
 
 
 class CertainFold(msgspec.Struct, frozen=True, kw_only=True):
-    """A fold: its penalty, of which `digits` significant digits are proved, the lower index of the two points that
-    meet, and whether these exist below it."""
+    """A fold or a pitchfork (`kind`): its penalty, of which `digits` significant digits are proved, the lower index of
+    the points that meet, and whether the two of the fold, or the pair of the pitchfork, exist below it."""
 
     kind: str
     value: str
@@ -59,7 +59,7 @@ class Penalties(msgspec.Struct, frozen=True, kw_only=True):
     low, high : str
         The range; "inf" where it has no upper end.
     intervals : tuple of Interval
-        From below: between two folds, classes and labelled copies for every penalty.
+        From below: between two events, classes and labelled copies for every penalty.
     events : tuple of CertainFold
         From above.
     open : tuple of OpenSlab
@@ -140,7 +140,8 @@ class _Penalties(Question[PenaltiesOptions, Penalties]):
         ]
         return (
             r"For \emph{every} penalty $\lambda$ of the range, the stationary points of the loss of these data and "
-            f"this network are, up to symmetry: {'; '.join(lines)}. All are nondegenerate, but one at each fold."
+            f"this network are, up to symmetry: {'; '.join(lines)}. All are nondegenerate, but one at each fold and "
+            "each pitchfork."
         )
 
     def tables(self, answer: Penalties) -> tuple[Table, ...]:
@@ -156,7 +157,7 @@ class _Penalties(Question[PenaltiesOptions, Penalties]):
             for i in reversed(answer.intervals)
         ]
         heads = ("above", "below", "classes by index", "copies by index", "Morse sum", "proved")
-        folds: list[tuple[Cell, ...]] = [(e.value, e.digits, e.index, e.below) for e in answer.events]
+        folds: list[tuple[Cell, ...]] = [(e.kind, e.value, e.digits, e.index, e.below) for e in answer.events]
         found = [
             Table(
                 name="penalties",
@@ -166,9 +167,14 @@ class _Penalties(Question[PenaltiesOptions, Penalties]):
             )
         ]
         if folds:
-            names = ("fold", "digits", "index", "two points below")
+            names = ("kind", "lambda", "digits", "index", "two points below")
             found.append(
-                Table(name="folds", title="Folds", columns=tuple(Column(name=n) for n in names), rows=tuple(folds))
+                Table(
+                    name="folds",
+                    title="Folds and pitchforks",
+                    columns=tuple(Column(name=n) for n in names),
+                    rows=tuple(folds),
+                )
             )
         if answer.open:
             left: list[tuple[Cell, ...]] = [(_short(s.low), _short(s.high), s.boxes) for s in answer.open]
@@ -262,13 +268,13 @@ def _exact_text(value: Fraction) -> str:
     return exact_decimal(float(value)) if Fraction(float(value)) == value else f"{value.numerator}/{value.denominator}"
 
 
-def _fold_text(fold: Fold) -> tuple[str, int]:
+def _fold_text(fold: Event) -> tuple[str, int]:
     from symland.rigor.enumeration.regions import penalty_text
 
     return penalty_text(fold, DIGITS)
 
 
-def _end(value: Fraction | Fold | None) -> str:
+def _end(value: Fraction | Event | None) -> str:
     if value is None:
         return UNBOUNDED
     return _exact_text(value) if isinstance(value, Fraction) else _fold_text(value)[0]
@@ -293,7 +299,7 @@ def _answer(result: RangeResult, low: str, high: str) -> Penalties:
             region = next(r for r in slab.regions if r.opens_down is not None)
             events.append(
                 CertainFold(
-                    kind="fold",
+                    kind=slab.fold.kind.value,
                     value=value,
                     digits=digits,
                     certified=True,

@@ -1,6 +1,6 @@
 """Pieces of a range and proved slabs as JSON values, from which an interrupted run goes on.
 
-Doubles keep all their bits. Of a fold only the point is kept; it is proved again.
+Doubles keep all their bits. Of an event only the point is kept; it is proved again.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from symland.errors import CertificateError
+from symland.rigor.enumeration.pitchfork_region import Event, find_event
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
-from symland.rigor.enumeration.regions import Fold, Region, find_fold
+from symland.rigor.enumeration.regions import Kind, Region
 from symland.rigor.enumeration.search import Counters, Task
 
 __all__ = ["Piece", "Slab", "Work"]
@@ -29,7 +30,7 @@ class Slab:
     low: Fraction
     high: Fraction
     regions: tuple[Region, ...]
-    fold: Fold | None
+    fold: Event | None
     boxes: int
 
 
@@ -53,7 +54,7 @@ class Piece:
     low: Fraction
     high: Fraction
     tasks: list[Task]
-    fold: Fold | None = None
+    fold: Event | None = None
     level: int = 0
     held: tuple[Region, ...] = ()
     regions: tuple[Region, ...] | None = None
@@ -88,7 +89,7 @@ class Work:
         Raises
         ------
         CertificateError
-            If a fold is no longer found.
+            If an event is no longer found.
         """
         boxes, nodes = values["counters"]
         return Work(
@@ -122,6 +123,7 @@ def _region_values(regions: Iterable[Region]) -> list[Any]:
             r.index,
             r.opens_down,
             r.copies,
+            r.pair,
         ]
         for r in regions
     ]
@@ -140,21 +142,22 @@ def _regions(values: Iterable[Any]) -> tuple[Region, ...]:
                 index=row[5],
                 opens_down=row[6],
                 copies=row[7],
+                pair=row[8],
             )
         )
     return tuple(found)
 
 
-def _fold_values(fold: Fold | None) -> Any:
-    return None if fold is None else [fold.z.tolist(), float(fold.penalty)]
+def _fold_values(fold: Event | None) -> Any:
+    return None if fold is None else [fold.z.tolist(), float(fold.penalty), fold.kind.value]
 
 
-def _fold(problem: ReducedProblem, values: Sequence[Any] | None) -> Fold | None:
+def _fold(problem: ReducedProblem, values: Sequence[Any] | None) -> Event | None:
     if values is None:
         return None
-    fold = find_fold(problem.at(Fraction(values[1])), values[0])
+    fold = find_event(problem.at(Fraction(values[1])), values[0], Kind(values[2]))
     if fold is None:
-        raise CertificateError("the kept state of the range has a fold that is not found again; ask afresh")
+        raise CertificateError("the kept state of the range has an event that is not found again; ask afresh")
     return fold
 
 

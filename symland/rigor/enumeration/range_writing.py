@@ -1,4 +1,4 @@
-"""The certificate of a range of penalties: question, slabs with the points in their middles, folds, and counts."""
+"""The certificate of a range of penalties: question, slabs with the points in their middles, events, and counts."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def _slab(slab: Slab) -> dict[str, Any]:
             "value": penalty_text(slab.fold, DIGITS)[0],
             "index": region.index,
             "below": bool(region.opens_down),
+            **({} if region.pair is None else {"pair": region.pair}),
         }
     return {
         "low": str(slab.low),

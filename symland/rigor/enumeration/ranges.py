@@ -6,9 +6,9 @@ solution for any penalty of the slab, and what is left must lie in regions aroun
 the width of the slab wait, and are handed to both halves of it: so most of space is searched once for a wide slab, and
 narrow slabs see only the neighbourhood of the branches.
 
-A slab with a fold has a region around it. Above or below the fold's penalty both of its points are nondegenerate, so
-that classes and copies do not change up to the end of the slab, which it shares with a slab of tubes: their counts are
-those at this end.
+A slab with a fold or a pitchfork (:mod:`symland.rigor.enumeration.pitchfork_region`) has a region around it. Above or
+below the event's penalty all of its points are nondegenerate, so that classes and copies do not change up to the end of
+the slab, which it shares with a slab of tubes: their counts are those at this end.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from symland.rigor.enumeration.examine import examine_batch
 from symland.rigor.enumeration.kept import Piece, Slab, Work
 from symland.rigor.enumeration.known import KnownClass, KnownPoints, known_copies, reduce_theta
 from symland.rigor.enumeration.lookout import newton_searches
+from symland.rigor.enumeration.pitchfork_region import Event, agrees, event_region, find_pitchforks
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, reduced_problem
 from symland.rigor.enumeration.regions import (
     ORIGIN,
-    Fold,
+    Kind,
     Region,
     Regions,
     disjoint,
     find_fold,
-    fold_region,
     images,
     origin_number,
     polish,
@@ -74,7 +74,7 @@ BITS = 40
 """Bits of the ends of slabs."""
 KEEP_SECONDS = 30.0
 """Between two states kept while a range is searched."""
-STATE_FORM = 1
+STATE_FORM = 2
 """Of a state's layout."""
 
 
@@ -83,11 +83,11 @@ STATE_FORM = 1
 class Stretch:
     """Between two events: classes and labelled copies by index, for every penalty in the open interval.
 
-    ``low`` and ``high`` are exact or enclosures of a fold; ``high`` is None where there is no upper end.
+    ``low`` and ``high`` are exact or enclosures of an event; ``high`` is None where there is no upper end.
     """
 
-    low: Fraction | Fold
-    high: Fraction | Fold | None
+    low: Fraction | Event
+    high: Fraction | Event | None
     counts: tuple[int, ...]
     copies: tuple[int, ...]
 
@@ -133,19 +133,20 @@ class RangeProgress:
 
 @dataclass(slots=True)
 class _Atlas:
-    """What Newton searches found: points at some penalties, and folds. Nothing here is proof."""
+    """What Newton searches found: points at some penalties, and events (`folds`). Nothing here is proof."""
 
     problem: ReducedProblem
     points: dict[Fraction, list[Doubles]] = field(default_factory=dict)
-    folds: list[Fold] = field(default_factory=list)
+    folds: list[Event] = field(default_factory=list)
 
     def add_folds(self, starts: Iterable[Doubles], penalty: Fraction) -> None:
         for z in starts:
-            fold = find_fold(self.problem.at(penalty), z.tolist())
-            if fold is not None and not any(self._same_fold(fold, other) for other in self.folds):
-                self.folds.append(fold)
+            here = self.problem.at(penalty)
+            for event in (find_fold(here, z.tolist()), *find_pitchforks(here, z)):
+                if event is not None and not any(self._same_fold(event, other) for other in self.folds):
+                    self.folds.append(event)
 
-    def _same_fold(self, a: Fold, b: Fold) -> bool:
+    def _same_fold(self, a: Event, b: Event) -> bool:
         near = abs(float(a.penalty) / float(b.penalty) - 1) < SAME
         return near and _same(self.problem, a.z, b.z)
 
@@ -156,6 +157,7 @@ class _Atlas:
         for fold in self.folds:
             if abs(math.log(float(fold.penalty) / float(penalty))) < 2 * GRID:
                 found += [fold.z + side * s * fold.null for s in NEAR_FOLD for side in (1, -1)]
+                found += [fold.z] if fold.kind is Kind.PITCHFORK else []
         return found
 
     def at(self, problem: ReducedProblem) -> list[Doubles]:
@@ -204,11 +206,11 @@ def _dyadic(value: float) -> Fraction:
     return Fraction(round(mantissa * 2**BITS)) * Fraction(2) ** (exponent - BITS)
 
 
-def _regions(atlas: _Atlas, slab: ReducedProblem, fold: Fold | None) -> tuple[Region, ...] | None:
+def _regions(atlas: _Atlas, slab: ReducedProblem, fold: Event | None) -> tuple[Region, ...] | None:
     """Regions of all known branches over a slab; None where that of the fold is not proved."""
     found: list[Region] = []
     if fold is not None:
-        region = fold_region(slab, fold)
+        region = event_region(slab, fold)
         if region is None:
             return None
         found.append(region)
@@ -297,7 +299,7 @@ def _run(search: Search, tasks: Sequence[Task], clock: Callable[[], float], unti
     return _Run(left, queue, met, search.counters)
 
 
-def _cuts(atlas: _Atlas, problem: ReducedProblem, piece: Piece) -> list[tuple[Fraction, Fraction, Fold | None, int]]:
+def _cuts(atlas: _Atlas, problem: ReducedProblem, piece: Piece) -> list[tuple[Fraction, Fraction, Event | None, int]]:
     """The parts of a slab: around its fold, or its halves."""
     low, high = piece.low, piece.high
     inside = [f for f in atlas.folds if float(low) < float(f.penalty) < float(high)]
@@ -308,7 +310,7 @@ def _cuts(atlas: _Atlas, problem: ReducedProblem, piece: Piece) -> list[tuple[Fr
             width = FOLD_WIDTHS[level]
             ends = _dyadic(star * (1 - width)), _dyadic(star * (1 + width))
             # The counts beside a fold are those of the slabs beside it, so it never reaches to the end of the range.
-            if low < ends[0] and ends[1] < high and fold_region(problem.slab(*ends), fold) is not None:
+            if low < ends[0] and ends[1] < high and event_region(problem.slab(*ends), fold) is not None:
                 return [(low, ends[0], None, 0), (*ends, fold, level), (ends[1], high, None, 0)]
             level += 1
     middle = _dyadic(math.sqrt(float(low) * float(high)))
@@ -475,7 +477,7 @@ def stretches_of(slabs: Sequence[Slab], theorem: Fraction | None, high: Fraction
     Raises
     ------
     CertificateError
-        If the counts on the two sides of a fold do not differ by its two points, or change where there is no fold.
+        If the counts on the two sides of an event do not differ by its points, or change where there is none.
     """
     found: list[Stretch] = []
     if theorem is not None:
@@ -491,8 +493,11 @@ def stretches_of(slabs: Sequence[Slab], theorem: Fraction | None, high: Fraction
             continue
         counts, copies = _by_index(slab)
         if pending is not None and pending.low == slab.high and last is not None and pending.fold is not None:
-            if not _folded(pending, last.counts, counts):
-                raise CertificateError("the counts beside a fold do not differ by its two points; report the question")
+            if not agrees(pending.regions, (last.counts, last.copies), (counts, copies)):
+                raise CertificateError(
+                    f"the counts beside a {pending.fold.kind.value} do not differ by its two points; "
+                    "report the question"
+                )
             found.append(Stretch(low=slab.low, high=pending.fold, counts=counts, copies=copies))
         elif last is not None and last.low == slab.high:
             if (last.counts, last.copies) != (counts, copies):
@@ -502,13 +507,3 @@ def stretches_of(slabs: Sequence[Slab], theorem: Fraction | None, high: Fraction
             found.append(Stretch(low=slab.low, high=slab.high, counts=counts, copies=copies))
         pending = None
     return tuple(found)
-
-
-def _folded(slab: Slab, above: Sequence[int], below: Sequence[int]) -> bool:
-    region = next(r for r in slab.regions if r.opens_down is not None)
-    size = max(len(above), len(below), region.index + 2)
-    more, fewer = (below, above) if region.opens_down else (above, below)
-    expected = [*fewer, *[0] * (size - len(fewer))]
-    expected[region.index] += 1
-    expected[region.index + 1] += 1
-    return expected == [*more, *[0] * (size - len(more))]

@@ -26,12 +26,13 @@ and Spence (1980).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import permutations, product
-from typing import final
+from typing import ClassVar, Protocol, final
 
 import numpy as np
 import numpy.typing as npt
@@ -47,14 +48,19 @@ from symland.rigor.matrices import approximate_inverse, approximate_solution, id
 __all__ = [
     "ORIGIN",
     "Fold",
+    "Kind",
     "Region",
     "Regions",
+    "Setup",
     "disjoint",
     "find_fold",
     "fold_region",
     "images",
     "origin_number",
+    "penalty_text",
     "polish",
+    "slopes_at",
+    "symmetries",
     "tube_region",
 ]
 
@@ -85,6 +91,21 @@ Box = tuple[Doubles, Doubles]
 """Lower and upper ends (n,) of a box of z."""
 
 
+class Kind(Enum):
+    """Of an event."""
+
+    FOLD = "fold"
+    PITCHFORK = "pitchfork"
+
+
+class Located(Protocol):
+    """What has a penalty."""
+
+    @property
+    def penalty(self) -> arb:
+        """An enclosure of lambda*."""
+
+
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fold:
@@ -97,6 +118,7 @@ class Fold:
     penalty : enclosure of lambda*.
     """
 
+    kind: ClassVar[Kind] = Kind.FOLD
     z: Doubles
     null: Doubles
     ball: tuple[arb, ...]
@@ -112,9 +134,10 @@ class Region:
     ----------
     centre : z0; frame : the columns n and Q; reach : (X, Y, ..., Y).
     box : the zero of a tube lies in this box of z at the middle of the slab; all zeros of a fold lie in it.
-    index : the index of the zero of a tube, the lower index of the two of a fold.
-    opens_down : None for a tube; whether the two points of a fold exist below lambda*.
-    copies : labelled copies of the point of a tube, 0 for a fold.
+    index : the index of the zero of a tube, the lower index of those of a fold or a pitchfork.
+    opens_down : None for a tube; whether the two points of a fold, or the pair of a pitchfork, exist below lambda*.
+    copies : labelled copies of the point of a tube, or of the symmetric branch of a pitchfork; 0 for a fold.
+    pair : the index of the pair of a pitchfork; None for another region.
     """
 
     centre: Doubles
@@ -124,6 +147,7 @@ class Region:
     index: int
     opens_down: bool | None = None
     copies: int = 0
+    pair: int | None = None
 
     @cached_property
     def turned(self) -> Doubles:
@@ -168,7 +192,7 @@ def disjoint(a: Box, b: Box) -> bool:
     return bool(((a[1] < b[0]) | (b[1] < a[0])).any())
 
 
-def _orbit(problem: ReducedProblem, region: Region) -> int | None:
+def orbit_size(problem: ReducedProblem, region: Region) -> int | None:
     """Labelled copies of the point of a tube; None where that is not decided.
 
     At the middle of the slab: the penalties at which a symmetry fixes the point of the tube are a closed set, and an
@@ -185,7 +209,8 @@ def _orbit(problem: ReducedProblem, region: Region) -> int | None:
     return total // fixed
 
 
-def _slopes(problem: ReducedProblem, z: Sequence[arb], kappa: arb) -> arb_mat:
+def slopes_at(problem: ReducedProblem, z: Sequence[arb], kappa: arb) -> arb_mat:
+    """J."""
     unit = columns_of(identity(len(z)))
     first = derivatives(problem, z, unit).first
     return _diagonal(problem) - kappa * arb_mat(first).transpose()
@@ -207,7 +232,7 @@ def polish(problem: ReducedProblem, z: Sequence[float]) -> Doubles | None:
     kappa, point = kappa_ball(problem.at(problem.middle)), [arb(float(x)) for x in z]
     for _ in range(STEPS):
         right = arb_mat(len(point), 1, _field(problem, point, kappa))
-        solved = approximate_solution(_slopes(problem, point, kappa), right)
+        solved = approximate_solution(slopes_at(problem, point, kappa), right)
         if solved is None:
             return None
         moves = solved.entries()
@@ -228,13 +253,13 @@ def polish(problem: ReducedProblem, z: Sequence[float]) -> Doubles | None:
 
 def softest(problem: ReducedProblem, z: Sequence[float]) -> Doubles:
     """The eigenvector of J at the middle of a slab whose eigenvalue is nearest zero."""
-    slopes = _slopes(problem, [arb(float(x)) for x in z], kappa_ball(problem.at(problem.middle)))
+    slopes = slopes_at(problem, [arb(float(x)) for x in z], kappa_ball(problem.at(problem.middle)))
     values, vectors = np.linalg.eigh(np.array([[float(x) for x in row] for row in slopes.tolist()]))
     return vectors[:, int(np.argmin(np.abs(values)))]
 
 
-def penalty_text(fold: Fold, most: int) -> tuple[str, int]:
-    """The penalty of a fold as a decimal text of at most so many significant digits, and how many are proved."""
+def penalty_text(fold: Located, most: int) -> tuple[str, int]:
+    """The penalty of an event as a decimal text of at most so many significant digits, and how many are proved."""
     ctx.prec = FOLD_BITS
     lead = math.floor(math.log10(float(fold.penalty))) + 1
     sure = min(most, math.floor(lead - math.log10(float(fold.penalty.rad()))) - 1)
@@ -298,8 +323,9 @@ def find_fold(problem: ReducedProblem, z: Sequence[float]) -> Fold | None:
     return Fold(z=found[:size], null=null, ball=tuple(proved[:size]), penalty=1 / (proved[-1] * problem.samples))
 
 
+@final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Setup:
+class Setup:
     """A frame about a point, over a slab, and the rows R."""
 
     problem: ReducedProblem
@@ -311,23 +337,29 @@ class _Setup:
     negative: int
 
     @staticmethod
-    def of(problem: ReducedProblem, centre: Doubles, null: Doubles) -> _Setup | None:
+    def of(problem: ReducedProblem, centre: Doubles, null: Doubles) -> Setup | None:
         size = len(centre)
         basis, _ = np.linalg.qr(np.column_stack([null, np.eye(size)]))
         frame = basis[:, :size].copy()
         frame[:, 0] = null
+        return Setup.framed(problem, centre, frame)
+
+    @staticmethod
+    def framed(problem: ReducedProblem, centre: Doubles, frame: Doubles) -> Setup | None:
+        """With a frame (n, Q) that is given; None where it is not orthogonal, or Q^T J Q has no index."""
+        size = len(centre)
         columns = arb_mat(frame.tolist())
         if not row_norm(columns.transpose() * columns - identity(size)) < ORTHOGONAL:
             return None
         origin = [arb(float(x)) for x in centre]
-        slopes = _slopes(problem, origin, kappa_ball(problem.at(problem.middle)))
+        slopes = slopes_at(problem, origin, kappa_ball(problem.at(problem.middle)))
         across = arb_mat([row[1:] for row in (columns.transpose() * slopes * columns).tolist()[1:]])
         found, block = inertia(across), approximate_inverse(across)
         if block is None or not found.decided:
             return None
         rows = columns.transpose().tolist()
         readout = arb_mat([rows[0], *(block * arb_mat(rows[1:])).tolist()])
-        return _Setup(
+        return Setup(
             problem=problem,
             kappa=kappa_ball(problem),
             origin=origin,
@@ -378,30 +410,32 @@ class _Piece:
     curve: int
 
 
-def _sign(x: arb) -> int:
+def sign_of(x: arb) -> int:
+    """1, -1, or 0 where the sign is open."""
     return 1 if x > 0 else -1 if x < 0 else 0
 
 
-def _settled(setup: _Setup, x: arb, thick: float) -> tuple[list[list[arb]], list[arb], list[arb]] | None:
+def settled(setup: Setup, x: arb, thick: float) -> tuple[list[list[arb]], list[arb], list[arb]] | None:
     """The Jacobian over the piece, G(x, 0) and the range of y; None where step 1 fails."""
     size = len(setup.origin)
     nothing, ball = [arb(0)] * (size - 1), [arb(0, thick)] * (size - 1)
     over = setup.jacobian([x, *ball])
     value = setup.value([x.mid(), *nothing])
     start = [f + row[0] * (x - x.mid()) for f, row in zip(value, over, strict=True)]
-    rest = identity(size - 1) - _across(over)
+    rest = identity(size - 1) - across_block(over)
     moved = [r - s for r, s in zip((rest * arb_mat(size - 1, 1, ball)).entries(), start[1:], strict=True)]
     if not all(bool(abs(y) < thick) for y in moved):
         return None
     return over, start, moved
 
 
-def _across(rows: list[list[arb]]) -> arb_mat:
+def across_block(rows: list[list[arb]]) -> arb_mat:
+    """dG_y/dy."""
     return arb_mat([row[1:] for row in rows[1:]])
 
 
-def _piece(setup: _Setup, x: arb, thick: float, folded: bool) -> _Piece | None:
-    found = _settled(setup, x, thick)
+def _piece(setup: Setup, x: arb, thick: float, folded: bool) -> _Piece | None:
+    found = settled(setup, x, thick)
     if found is None:
         return None
     over, _, y = found
@@ -409,7 +443,7 @@ def _piece(setup: _Setup, x: arb, thick: float, folded: bool) -> _Piece | None:
     u = [x, *y]
     g = setup.jacobian(u) if folded else over
     try:
-        inner = _across(g).inv()
+        inner = across_block(g).inv()
     except ZeroDivisionError:
         return None
     toward = -(arb_mat([g[0][1:]]) * inner)
@@ -420,46 +454,49 @@ def _piece(setup: _Setup, x: arb, thick: float, folded: bool) -> _Piece | None:
         along = -(inner * arb_mat([[row[0]] for row in g[1:]]))
         direction = (setup.columns * arb_mat([[arb(1)], *along.tolist()])).entries()
         there = derivatives(setup.problem, z, [direction], curved=True)
-        tilt = -_sign((reading * arb_mat(size, 1, there.value)).entries()[0])
-        curve = -_sign((reading * arb_mat(size, 1, there.second[0][0])).entries()[0])
-    return _Piece(x=x, y=y, slope=_sign(slope), tilt=tilt, curve=curve)
+        tilt = -sign_of((reading * arb_mat(size, 1, there.value)).entries()[0])
+        curve = -sign_of((reading * arb_mat(size, 1, there.second[0][0])).entries()[0])
+    return _Piece(x=x, y=y, slope=sign_of(slope), tilt=tilt, curve=curve)
 
 
-def _pieces(wide: float, thick: float) -> list[arb]:
+def pieces_of(wide: float, thick: float) -> list[arb]:
+    """Overlapping pieces of [-wide, wide], about as long as twice so much."""
     count = max(1, int(np.ceil(wide / thick)))
     return [arb((2 * k + 1 - count) * wide / count, wide / count * (1 + 2.0**-40)) for k in range(count)]
 
 
-def _end(setup: _Setup, x: float, thick: float) -> int:
+def end_sign(setup: Setup, x: float, thick: float) -> int:
     """The sign of g at an end; 0 where open."""
-    found = _settled(setup, arb(x), thick)
+    found = settled(setup, arb(x), thick)
     if found is None:
         return 0
     over, start, y = found
-    return _sign(start[0] + sum((a * b for a, b in zip(over[0][1:], y, strict=True)), arb(0)))
+    return sign_of(start[0] + sum((a * b for a, b in zip(over[0][1:], y, strict=True)), arb(0)))
 
 
-def _hull(setup: _Setup, pieces: Sequence[_Piece]) -> Box:
-    boxes = [setup.place([p.x, *p.y]) for p in pieces]
+def hull(setup: Setup, pieces: Iterable[Sequence[arb]]) -> Box:
+    """A box of z about boxes of (x, y)."""
+    boxes = [setup.place(u) for u in pieces]
     low = np.array([[float(c.lower()) for c in z] for z in boxes]).min(axis=0)
     high = np.array([[float(c.upper()) for c in z] for z in boxes]).max(axis=0)
     return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
 
 
-def _reach(size: int, wide: float, thick: float) -> Doubles:
+def reach_of(size: int, wide: float, thick: float) -> Doubles:
+    """(X, Y, ..., Y)."""
     return np.array([wide] + [thick] * (size - 1))
 
 
 def tube_region(problem: ReducedProblem, centre: Doubles) -> Region | None:
     """The thickest tube about a point at the middle of a slab, as long as it can be; None where there is none."""
     ctx.prec = PRECISION
-    setup = _Setup.of(problem, centre, softest(problem, list(centre)))
+    setup = Setup.of(problem, centre, softest(problem, list(centre)))
     if setup is None:
         return None
     best, score = None, 0.0
     for thick in THICK:
         # What fails at the middle fails everywhere.
-        if thick <= score or _settled(setup, arb(0), thick) is None:
+        if thick <= score or settled(setup, arb(0), thick) is None:
             continue
         for times in LONG:
             if min(times * SLENDER, 1.0) * thick > score:
@@ -470,13 +507,13 @@ def tube_region(problem: ReducedProblem, centre: Doubles) -> Region | None:
     return best
 
 
-def _tube(setup: _Setup, centre: Doubles, wide: float, thick: float) -> Region | None:
-    ends = [_end(setup, -wide, thick)]
-    ends += [_end(setup, wide, thick)] if ends[0] else []
+def _tube(setup: Setup, centre: Doubles, wide: float, thick: float) -> Region | None:
+    ends = [end_sign(setup, -wide, thick)]
+    ends += [end_sign(setup, wide, thick)] if ends[0] else []
     if 0 in ends or ends[0] == ends[1]:
         return None
     # What fails, fails far out first.
-    for x in sorted(_pieces(wide, thick), key=lambda x: -abs(float(x.mid()))):
+    for x in sorted(pieces_of(wide, thick), key=lambda x: -abs(float(x.mid()))):
         piece = _piece(setup, x, thick, False)
         if piece is None or piece.slope != ends[1]:
             return None
@@ -484,29 +521,32 @@ def _tube(setup: _Setup, centre: Doubles, wide: float, thick: float) -> Region |
     region = Region(
         centre=centre,
         frame=setup.frame,
-        reach=_reach(len(centre), wide, thick),
+        reach=reach_of(len(centre), wide, thick),
         box=tiny,
         index=setup.negative + (ends[1] < 0),
     )
-    copies = _orbit(setup.problem, region)
+    copies = orbit_size(setup.problem, region)
     if copies is None or not krawczyk(setup.problem.at(setup.problem.middle), centre.tolist(), EXISTENCE_RADIUS):
         return None
     return replace(region, copies=copies)
 
 
+def within(problem: ReducedProblem, penalty: arb) -> bool:
+    """Whether a penalty is proved to lie inside a slab."""
+    low = arb(problem.penalty.numerator) / problem.penalty.denominator
+    return bool(penalty > low) and bool(penalty < arb(problem.highest.numerator) / problem.highest.denominator)
+
+
 def fold_region(problem: ReducedProblem, fold: Fold) -> Region | None:
     """The thickest region about a fold that can be proved over the slab."""
     ctx.prec = PRECISION
-    star = fold.penalty
-    if not (star > arb(problem.penalty.numerator) / problem.penalty.denominator):
+    if not within(problem, fold.penalty):
         return None
-    if not (star < arb(problem.highest.numerator) / problem.highest.denominator):
-        return None
-    setup = _Setup.of(problem, fold.z, fold.null)
+    setup = Setup.of(problem, fold.z, fold.null)
     if setup is None:
         return None
     for thick in THICK:
-        if _settled(setup, arb(0), thick) is None:
+        if settled(setup, arb(0), thick) is None:
             continue
         for times in FOLD_LONG:
             found = _fold(setup, fold, times * thick, thick)
@@ -515,13 +555,13 @@ def fold_region(problem: ReducedProblem, fold: Fold) -> Region | None:
     return None
 
 
-def _fold(setup: _Setup, fold: Fold, wide: float, thick: float) -> Region | None:
-    ends = {_end(setup, x, thick) for x in (-wide, wide)}
+def _fold(setup: Setup, fold: Fold, wide: float, thick: float) -> Region | None:
+    ends = {end_sign(setup, x, thick) for x in (-wide, wide)}
     if len(ends) != 1 or 0 in ends:
         return None
     (opening,) = ends
     pieces = []
-    for x in _pieces(wide, thick / 2):
+    for x in pieces_of(wide, thick / 2):
         piece = _piece(setup, x, thick, True)
         if piece is None or not piece.tilt or (not piece.slope and piece.curve != opening):
             return None
@@ -543,8 +583,8 @@ def _fold(setup: _Setup, fold: Fold, wide: float, thick: float) -> Region | None
     return Region(
         centre=fold.z,
         frame=setup.frame,
-        reach=_reach(len(fold.z), wide, thick),
-        box=_hull(setup, pieces),
+        reach=reach_of(len(fold.z), wide, thick),
+        box=hull(setup, ([p.x, *p.y] for p in pieces)),
         index=setup.negative,
         opens_down=tilts == {-opening},
     )
@@ -555,15 +595,15 @@ ORIGIN = -2
 
 
 def origin_number(problem: ReducedProblem, regions: Sequence[Region]) -> int:
-    """The tube that holds the origin, ORIGIN where there is none, -1 where the two classes are not as frequent.
+    """The region that holds the origin, ORIGIN where there is none, -1 where the two classes are not as frequent.
 
-    With as many samples of each class the origin solves all equations for every penalty.
+    With as many samples of each class the origin solves all equations for every penalty: it is one of the points that
+    the region counts.
     """
     if sum(problem.labels):
         return -1
     nothing = np.zeros(problem.nodes * (problem.inputs + 1) + 1)
-    tubes = (n for n, r in enumerate(regions) if r.opens_down is None and r.contains((nothing, nothing)))
-    return next(tubes, ORIGIN)
+    return next((n for n, r in enumerate(regions) if r.contains((nothing, nothing))), ORIGIN)
 
 
 @final
@@ -575,7 +615,7 @@ class Regions:
     ----------
     all : the regions.
     centres (M, n), turned (M, n, n), reach (M, n), numbers (M,) : of the images.
-    origin : the tube that holds the origin, ORIGIN where none does, -1 where the origin is not stationary.
+    origin : the region that holds the origin, ORIGIN where none does, -1 where the origin is not stationary.
     """
 
     all: tuple[Region, ...]

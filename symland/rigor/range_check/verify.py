@@ -128,6 +128,8 @@ def _point(row: Any, size: int) -> Point:
 def _fold(values: Any, size: int) -> _Fold | None:
     if values is None:
         return None
+    open_ = isinstance(values, dict) and "pair" in values
+    need(not open_, "this checker does not prove pitchforks again", Verdict.UNDECIDED)
     need_keys(values, "below index value z", "a fold")
     text = values["value"]
     need(isinstance(text, str) and bool(_DECIMAL.fullmatch(text)), "the penalty of a fold is not a decimal")

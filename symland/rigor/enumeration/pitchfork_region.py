@@ -1,0 +1,523 @@
+r"""Regions around a pitchfork: a symmetric branch that loses its stability against a direction that breaks a symmetry.
+
+Let R be a symmetry of order two with R z = z along the branch and R n = -n for the null vector n. The frame (n, Q) is
+taken of columns that R keeps or turns round, exactly, so that R maps the region |x| <= X, |y_i| <= Y onto itself:
+(x, y) goes to (-x, D y), D diagonal of signs. As in :mod:`symland.rigor.enumeration.regions` exactly one y(x, kappa)
+lies in the region, and its zeros are those of g(x, kappa) = n . F. Because it is the only one, y(-x) = D y(x), and
+g(-x) = -g(x): so g_xx vanishes at x = 0, where y(0, kappa) is the symmetric branch.
+
+Let h = g / x, h(0, kappa) = g_x(0, kappa). With T = n + Q y_x, L = (1, l) R the row that g_x = L J T takes, and
+F''[.] along directions of z,
+
+    g_xx = L F''[T, T],   g_xxx = L (F'''[T, T, T] + 3 F''[T, Q y_xx]),   y_xx = -(dG_y/dy)^-1 R_y F''[T, T],
+    d h(0, kappa) / d kappa = L (F''[T, Q y_kappa] - g'[T]),              y_kappa = (dG_y/dy)^-1 R_y g.
+
+1. The tilt d h(0, kappa) / d kappa has one sign, and h(0, kappa*) = 0 at a kappa* inside the slab: there (F on the
+   points that R keeps, J n on the directions that it turns round, n . n - 1) has a zero, which Krawczyk's test proves.
+2. For x > 0 piece by piece g_xxx or g_xx has the sign s, on the first piece g_xxx: then g_xx has it for all x > 0, and
+   so has h_x = (x g_x - g) / x^2, as x g_x - g is the integral of t g_xx.
+3. g(X, kappa) has the sign s for all kappa.
+
+So h(., kappa) has one zero x > 0 where h(0, kappa) has the sign -s, and none elsewhere: a pair x, -x on one side of
+kappa*, and none on the other. There g_x = x h_x, of the sign s. The index is that of Q^T J Q, and one more where
+g_x < 0: on the symmetric branch where h(0, kappa) < 0, on the pair where s < 0. The pair is one class, as R exchanges
+its points.
+
+The extended system is that of Werner and Spence (1984).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, final
+
+import numpy as np
+from flint import arb, arb_mat, ctx
+
+from symland.rigor.enumeration.curved import derivatives, weights
+from symland.rigor.enumeration.known import PRECISION, kappa_ball
+from symland.rigor.enumeration.problem import Doubles, ReducedProblem
+from symland.rigor.enumeration.regions import (
+    FOLD_BITS,
+    FOLD_RADIUS,
+    LONGEST_STEP,
+    ROUNDING,
+    STEPS,
+    Box,
+    Fold,
+    Kind,
+    Region,
+    Setup,
+    across_block,
+    find_fold,
+    fold_region,
+    hull,
+    orbit_size,
+    sign_of,
+    slopes_at,
+    symmetries,
+    within,
+)
+from symland.rigor.enumeration.taylor import along
+from symland.rigor.matrices import approximate_inverse, approximate_solution, identity
+
+__all__ = [
+    "Event",
+    "Mirror",
+    "Pitchfork",
+    "agrees",
+    "event_region",
+    "find_event",
+    "find_pitchforks",
+    "pitchfork_region",
+]
+
+SOFT = 4
+"""Eigenvectors of J with the eigenvalues nearest zero from which pitchforks are looked for."""
+KEPT = 1e-6
+"""Largest change of a coordinate by a symmetry that is taken to keep a point, or to turn a direction round."""
+LONG = (16.0, 8.0, 4.0, 2.5, 1.7)
+"""X that are tried, in units of where the pair leaves the slab."""
+PIECES = 8
+"""Pieces of x between 0 and X, ..."""
+DEPTH = 3
+"""... and how often one is halved."""
+SWEEPS = 3
+"""Contractions of y over a piece, after the one that proves."""
+LEAST = 2.0**-8
+"""First Y_i that is tried, in units of X."""
+GROWN = 1.25
+"""Factor by which a Y_i is taken larger than the image needs."""
+GROWTHS = 12
+"""How often a box of y is let grow."""
+LARGEST = 0.3
+"""Largest Y_i, in weights."""
+NOTHING = 2.0**-100
+"""Size of a coordinate that is put to 0."""
+TINY = 2.0**-40
+"""Half edge of the box about a pitchfork whose images are compared."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Mirror:
+    """A symmetry R of order two: (R z)_i = signs_i z_places_i."""
+
+    places: tuple[int, ...]
+    signs: tuple[int, ...]
+
+    def __call__(self, z: Doubles) -> Doubles:
+        """R z, exactly; of the rows of a matrix."""
+        sign = np.array(self.signs, dtype=np.float64)
+        return z[list(self.places)] * (sign if z.ndim == 1 else sign[:, None])
+
+    def parted(self) -> tuple[list[list[int]], list[list[int]]]:
+        """Orthogonal bases of what R keeps and of what it turns round, in rows of 0, 1 and -1."""
+        even, odd = list[list[int]](), list[list[int]]()
+        size = len(self.places)
+        for i, (k, sign) in enumerate(zip(self.places, self.signs, strict=True)):
+            if k < i:
+                continue
+            row = [int(j == i) for j in range(size)]
+            if k == i:
+                (even if sign > 0 else odd).append(row)
+                continue
+            even.append([sign if j == k else a for j, a in enumerate(row)])
+            odd.append([-sign if j == k else a for j, a in enumerate(row)])
+        return even, odd
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pitchfork:
+    """A zero of (F on what R keeps, J n on what R turns round, n . n - 1).
+
+    Attributes
+    ----------
+    z, null : doubles near the point and the unit null vector, which R keeps and turns round exactly.
+    ball : enclosures of z.
+    penalty : enclosure of lambda*.
+    mirror : R.
+    """
+
+    kind: ClassVar[Kind] = Kind.PITCHFORK
+    z: Doubles
+    null: Doubles
+    ball: tuple[arb, ...]
+    penalty: arb
+    mirror: Mirror
+
+
+Event = Fold | Pitchfork
+
+
+def find_event(problem: ReducedProblem, z: Sequence[float], kind: Kind) -> Event | None:
+    """An event of a kind, near a point and the middle of a slab; None where none is proved."""
+    if kind is Kind.FOLD:
+        return find_fold(problem, z)
+    return next(find_pitchforks(problem, np.array(z)), None)
+
+
+def event_region(problem: ReducedProblem, event: Event) -> Region | None:
+    """The thickest region about an event that can be proved over the slab."""
+    return fold_region(problem, event) if isinstance(event, Fold) else pitchfork_region(problem, event)
+
+
+def mirrors(problem: ReducedProblem, z: Doubles) -> Iterator[Mirror]:
+    """Symmetries of order two that keep a point, to rounding, and the identity."""
+    for places, signs in symmetries(problem.at(problem.middle)):
+        twice = all(places[places[i]] == i and signs[i] * signs[places[i]] == 1 for i in range(len(places)))
+        mirror = Mirror(places=places, signs=signs)
+        if twice and float(np.abs(mirror(z) - z).max()) < KEPT:
+            yield mirror
+
+
+def find_pitchforks(problem: ReducedProblem, z: Doubles) -> Iterator[Pitchfork]:
+    """Pitchforks near a point at the middle of a slab, from the softest directions that a symmetry turns round.
+
+    Of each direction one symmetry is tried; all that turn it round meet the same pitchfork.
+    """
+    ctx.prec = FOLD_BITS
+    kept = list(mirrors(problem, z))
+    if not kept:
+        return
+    slopes = slopes_at(problem, [arb(float(x)) for x in z], kappa_ball(problem.at(problem.middle)))
+    values, vectors = np.linalg.eigh(np.array([[float(x) for x in row] for row in slopes.tolist()]))
+    for k in np.argsort(np.abs(values))[:SOFT]:
+        null = vectors[:, int(k)]
+        mirror = next((r for r in kept if float(np.abs(r(null) + null).max()) < KEPT), None)
+        found = None if mirror is None else _find(problem, z, null, mirror)
+        if found is not None:
+            yield found
+
+
+class _Extended:
+    """(B^T F, C^T J n, n . n - 1) at z = B a, n = C b, and its Jacobian in (a, b, kappa)."""
+
+    def __init__(self, problem: ReducedProblem, mirror: Mirror) -> None:
+        self.problem = problem
+        even, odd = mirror.parted()
+        self.b, self.c = (arb_mat(rows) if rows else arb_mat(0, len(mirror.places)) for rows in (even, odd))
+        self.even, self.odd = len(even), len(odd)
+
+    def points(self, w: Sequence[arb]) -> tuple[list[arb], list[arb]]:
+        """z and n."""
+        a, b = arb_mat(1, self.even, list(w[: self.even])), arb_mat(1, self.odd, list(w[self.even : -1]))
+        return (a * self.b).entries(), (b * self.c).entries()
+
+    def at(self, w: Sequence[arb]) -> tuple[list[arb], list[list[arb]]]:
+        """Value and Jacobian."""
+        (z, n), kappa, diagonal = self.points(w), w[-1], weights(self.problem)
+        columns = [*self.b.tolist(), *self.c.tolist()]
+        found = derivatives(self.problem, z, [*columns, n], curved=True)
+        field = [d * x - kappa * g for d, x, g in zip(diagonal, z, found.value, strict=True)]
+        turned = [d * x - kappa * g for d, x, g in zip(diagonal, n, found.first[-1], strict=True)]
+        value = [*self._even(field), *self._odd(turned), sum((x * x for x in n), arb(0)) - 1]
+        rows = [[arb(0)] * len(w) for _ in w]
+        for k, column in enumerate(columns):
+            moved = [d * x - kappa * g for d, x, g in zip(diagonal, column, found.first[k], strict=True)]
+            if k < self.even:
+                for i, x in enumerate(self._even(moved)):
+                    rows[i][k] = x
+                bent = self._odd([-kappa * x for x in found.second[-1][k]])
+                for i, x in enumerate(bent):
+                    rows[self.even + i][k] = x
+            else:
+                for i, x in enumerate(self._odd(moved)):
+                    rows[self.even + i][k] = x
+                rows[-1][k] = 2 * sum((x * y for x, y in zip(n, column, strict=True)), arb(0))
+        for i, x in enumerate(self._even(found.value)):
+            rows[i][-1] = -x
+        for i, x in enumerate(self._odd(found.first[-1])):
+            rows[self.even + i][-1] = -x
+        return value, rows
+
+    def _even(self, vector: list[arb]) -> list[arb]:
+        return (self.b * arb_mat(len(vector), 1, vector)).entries()
+
+    def _odd(self, vector: list[arb]) -> list[arb]:
+        return (self.c * arb_mat(len(vector), 1, vector)).entries()
+
+
+def _find(problem: ReducedProblem, z: Doubles, null: Doubles, mirror: Mirror) -> Pitchfork | None:
+    """Newton's method and Krawczyk's test for the extended system."""
+    system = _Extended(problem, mirror)
+    even, odd = (np.array(rows, dtype=np.float64).reshape(-1, len(z)) for rows in mirror.parted())
+    start = [*(even @ z / (even**2).sum(axis=1)), *(odd @ null / (odd**2).sum(axis=1))]
+    w = [arb(float(x)) for x in [*start, float(problem.at(problem.middle).scale)]]
+    for _ in range(STEPS):
+        value, slopes = system.at(w)
+        solved = approximate_solution(arb_mat(slopes), arb_mat(len(w), 1, value))
+        if solved is None:
+            return None
+        moves = solved.entries()
+        longest = max(max(float(abs(s)) for s in moves[:-1]), float(abs(moves[-1] / w[-1])))
+        if not longest < 1e3:
+            return None
+        share = arb(min(1.0, LONGEST_STEP / longest)) if longest else arb(1)
+        w = [(a - share * s).mid() for a, s in zip(w, moves, strict=True)]
+        if not w[-1] > 0 or max(float(abs(a)) for a in w[:-1]) > 1e3:
+            return None
+        if longest < 2.0**-200:
+            break
+    else:
+        return None
+    value, slopes = system.at(w)
+    inverse = approximate_inverse(arb_mat(slopes))
+    if inverse is None:
+        return None
+    rest = identity(len(w)) - inverse * arb_mat(system.at([arb(a, FOLD_RADIUS) for a in w])[1])
+    moved = rest * arb_mat(len(w), 1, [arb(0, FOLD_RADIUS)] * len(w)) - inverse * arb_mat(len(w), 1, value)
+    if not all(bool(abs(x) < FOLD_RADIUS) for x in moved.entries()):
+        return None
+    proved = [a + x for a, x in zip(w, moved.entries(), strict=True)]
+    ball, _ = system.points(proved)
+    # Sums of one term: R keeps z and turns the null vector round without rounding.
+    here, turned = (np.array([float(x) for x in part]) for part in (w[: system.even], w[system.even : -1]))
+    centre = np.where(np.abs(here) < NOTHING, 0.0, here) @ even
+    along_it = np.where(np.abs(turned) < NOTHING, 0.0, turned) @ odd
+    return Pitchfork(
+        z=centre,
+        null=along_it / np.linalg.norm(along_it),
+        ball=tuple(ball),
+        penalty=1 / (proved[-1] * problem.samples),
+        mirror=mirror,
+    )
+
+
+def _frame(problem: ReducedProblem, event: Pitchfork) -> Doubles | None:
+    """The columns n and Q, each of which R keeps or turns round, exactly; n first, Q near eigenvectors of J."""
+    slopes = slopes_at(problem, [arb(float(x)) for x in event.z], kappa_ball(problem.at(problem.middle)))
+    table = np.array([[float(x) for x in row] for row in slopes.tolist()])
+    parts = [event.null[:, None]]
+    for sign, rows in zip((1.0, -1.0), event.mirror.parted(), strict=True):
+        basis = np.array(rows, dtype=np.float64).reshape(-1, len(event.z)).T
+        basis = basis / np.sqrt((basis**2).sum(axis=0))
+        if sign < 0:
+            rest, _ = np.linalg.qr(np.column_stack([basis.T @ event.null, np.eye(basis.shape[1])]))
+            inner = rest[:, 1 : basis.shape[1]]
+        else:
+            inner = np.eye(basis.shape[1])
+        # One entry of each row of the basis is not zero, at most: its products with a column are mirrored exactly.
+        parts.append(basis @ (inner @ np.linalg.eigh(inner.T @ basis.T @ table @ basis @ inner)[1]))
+    frame = np.column_stack(parts)
+    turned = np.ones(frame.shape[1])
+    turned[[0, *range(1 + parts[1].shape[1], frame.shape[1])]] = -1.0
+    exact = (event.mirror(frame) == frame * turned).all() and (event.mirror(event.z) == event.z).all()
+    return frame if exact else None
+
+
+class _Reduction:
+    """The reduction over a box of (x, y): T, L and the inverse of dG_y/dy."""
+
+    def __init__(self, setup: Setup, u: list[arb]) -> None:
+        self.setup, self.z = setup, setup.place(u)
+        rows = setup.jacobian(u)
+        self.inner = across_block(rows).inv()
+        toward = -(arb_mat([rows[0][1:]]) * self.inner)
+        self.left = arb_mat([[arb(1), *toward.entries()]]) * setup.readout
+        t = -(self.inner * arb_mat([[row[0]] for row in rows[1:]]))
+        self.direction = (setup.columns * arb_mat([[arb(1)], *t.tolist()])).entries()
+
+    def read(self, vector: Sequence[arb]) -> arb:
+        """L times a vector."""
+        return (self.left * arb_mat(len(vector), 1, list(vector))).entries()[0]
+
+    def beside(self, vector: Sequence[arb]) -> list[arb]:
+        """Q (dG_y/dy)^-1 R_y times a vector."""
+        read = (self.setup.readout * arb_mat(len(vector), 1, list(vector))).entries()[1:]
+        y = (self.inner * arb_mat(len(read), 1, read)).entries()
+        return (self.setup.columns * arb_mat(len(vector), 1, [arb(0), *y])).entries()
+
+    def second(self) -> arb:
+        """g_xx."""
+        return self.read(self._bent())
+
+    def third(self) -> arb:
+        """g_xxx."""
+        problem, kappa = self.setup.problem, self.setup.kappa
+        away = [-x for x in self.beside(self._bent())]
+        mixed = derivatives(problem, self.z, [self.direction, away], curved=True).second[1][0]
+        return self.read([-6 * kappa * jet[3] - 3 * kappa * b for jet, b in zip(self._jets, mixed, strict=True)])
+
+    def tilt(self) -> arb:
+        """d g_x / d kappa."""
+        problem, kappa = self.setup.problem, self.setup.kappa
+        drift = self.beside(derivatives(problem, self.z, ()).value)
+        found = derivatives(problem, self.z, [self.direction, drift], curved=True)
+        return self.read([-kappa * a - b for a, b in zip(found.second[1][0], found.first[0], strict=True)])
+
+    @cached_property
+    def _jets(self) -> list[list[arb]]:
+        return along(self.setup.problem, self.z, self.direction)
+
+    def _bent(self) -> list[arb]:
+        return [-2 * self.setup.kappa * jet[2] for jet in self._jets]
+
+
+def pitchfork_region(problem: ReducedProblem, event: Pitchfork) -> Region | None:
+    """The largest region about a pitchfork that can be proved over the slab, of those that are tried."""
+    ctx.prec = PRECISION
+    frame = _frame(problem, event)
+    if frame is None or not within(problem, event.penalty):
+        return None
+    setup = Setup.framed(problem, event.z, frame)
+    wide = None if setup is None else _needed(setup)
+    if setup is None or wide is None:
+        return None
+    for times in LONG:
+        found = _forked(setup, event, times * wide)
+        if found is not None:
+            return found
+    return None
+
+
+def _needed(setup: Setup) -> float | None:
+    """X at which the pair leaves the slab, roughly: g is about h(0, kappa) x + g_xxx x^3 / 6."""
+    nothing = [arb(0)] * len(setup.origin)
+    try:
+        there = _Reduction(setup, nothing)
+        third = float(there.third().mid())
+        spread = max(abs(float(there.tilt().mid())) * float(setup.kappa.rad()), TINY)
+    except ZeroDivisionError:
+        return None
+    return math.sqrt(6 * spread / abs(third)) if third else None
+
+
+def _inflated(setup: Setup, wide: float) -> list[arb] | None:
+    """Y_i in which y(x, kappa) is likely to lie alone at x = 0 and x = X: a box grows until it holds its image."""
+    size = len(setup.origin) - 1
+    ball = [arb(0, wide * LEAST)] * size
+    for _ in range(GROWTHS):
+        needed = np.zeros(size)
+        for x in (0.0, wide):
+            image = _image(setup, arb(x), [arb(0)] * size, ball)
+            needed = np.maximum(needed, [float(abs(y).upper()) for y in image])
+        if not np.isfinite(needed).all() or needed.max() > LARGEST:
+            return None
+        if all(y < b for y, b in zip(needed, (float(b.rad()) for b in ball), strict=True)):
+            return [b * GROWN for b in ball]
+        ball = [arb(0, max(GROWN * y, float(b.rad()))) for y, b in zip(needed, ball, strict=True)]
+    return None
+
+
+def _image(setup: Setup, x: arb, centre: Sequence[arb], y: Sequence[arb]) -> list[arb]:
+    """Krawczyk's operator on a box of y about its centre, for all x of a piece and all kappa."""
+    over = setup.jacobian([x, *y])
+    value = setup.value([x.mid(), *centre])[1:]
+    moved = arb_mat(len(y), 1, [a - c for a, c in zip(y, centre, strict=True)])
+    rest = ((identity(len(y)) - across_block(over)) * moved).entries()
+    return [c - v - row[0] * (x - x.mid()) + r for c, v, row, r in zip(centre, value, over[1:], rest, strict=True)]
+
+
+def _beside(setup: Setup, x: arb, reach: Sequence[arb]) -> list[arb] | None:
+    """The range of y(x, kappa) over a piece; None where it is not proved that just one lies in the region."""
+    y = _image(setup, x, [arb(0)] * len(reach), reach)
+    if not all(bool(abs(a) < b.rad()) for a, b in zip(y, reach, strict=True)):
+        return None
+    for _ in range(SWEEPS):
+        again = _image(setup, x, [a.mid() for a in y], y)
+        y = [a.intersection(b) for a, b in zip(y, again, strict=True)]
+    return y
+
+
+def _end(setup: Setup, x: float, y: list[arb]) -> int:
+    """The sign of g at an end. As G_y = 0, any multiple of it may be added: that by the middle of l."""
+    middle = [a.mid() for a in y]
+    rows = setup.jacobian([arb(x), *y])
+    lead = -(arb_mat([rows[0][1:]]) * across_block(rows).inv()).mid()
+    value = setup.value([arb(x), *middle])
+    change = arb_mat([rows[0][1:]]) + lead * across_block(rows)
+    total = value[0] + sum((a * b for a, b in zip(lead.entries(), value[1:], strict=True)), arb(0))
+    return sign_of(total + sum((c * (a - m) for c, a, m in zip(change.entries(), y, middle, strict=True)), arb(0)))
+
+
+def _forked(setup: Setup, event: Pitchfork, wide: float) -> Region | None:
+    reach = _inflated(setup, wide)
+    if reach is None:
+        return None
+    try:
+        proved = _proved(setup, wide, reach)
+    except ZeroDivisionError:
+        return None
+    if proved is None:
+        return None
+    side, tilt, parts = proved
+    # The pitchfork's own enclosure is far smaller than the region.
+    drift = max(float(abs(b - float(o)).upper()) for b, o in zip(event.ball, event.z, strict=True))
+    thin = min(float(b.rad()) for b in reach)
+    if not drift * len(event.z) < min(ROUNDING * thin, TINY):
+        return None
+    region = Region(
+        centre=event.z,
+        frame=setup.frame,
+        reach=np.array([wide, *(float(b.rad()) for b in reach)]),
+        box=(event.z - TINY, event.z + TINY),
+        index=setup.negative,
+        opens_down=tilt == -side,
+        pair=setup.negative + (side < 0),
+    )
+    # At kappa* the region holds the pitchfork alone: an image of it in the region is the pitchfork itself.
+    copies = orbit_size(setup.problem, region)
+    if copies is None:
+        return None
+    low, high = hull(setup, parts)
+    ends = event.mirror(low), event.mirror(high)
+    box: Box = np.minimum.reduce([low, *ends]), np.maximum.reduce([high, *ends])
+    return replace(region, box=box, copies=copies)
+
+
+def _proved(setup: Setup, wide: float, reach: list[arb]) -> tuple[int, int, list[list[arb]]] | None:
+    """The signs s and of the tilt, and boxes of (x, y) about all zeros with x >= 0; None where a step fails."""
+    at_zero, at_end = (_beside(setup, arb(x), reach) for x in (0.0, wide))
+    if at_zero is None or at_end is None:
+        return None
+    side, tilt = _end(setup, wide, at_end), sign_of(_Reduction(setup, [arb(0), *at_zero]).tilt())
+    if not side or not tilt:
+        return None
+    parts = list[list[arb]]()
+    waiting = [(k / PIECES, (k + 1) / PIECES, 0) for k in reversed(range(PIECES))]
+    while waiting:
+        low, high, depth = waiting.pop()
+        x = arb((low + high) / 2 * wide, (high - low) / 2 * wide * (1 + 2.0**-40))
+        y = _beside(setup, x, reach)
+        if y is not None:
+            there = _Reduction(setup, [x, *y])
+            if sign_of(there.third()) == side or (parts and sign_of(there.second()) == side):
+                parts.append([x, *y])
+                continue
+        if depth == DEPTH:
+            return None
+        waiting += [((low + high) / 2, high, depth + 1), (low, (low + high) / 2, depth + 1)]
+    return side, tilt, parts
+
+
+Counts = tuple[Sequence[int], Sequence[int]]
+"""Classes and labelled copies by index."""
+
+
+def agrees(regions: Sequence[Region], above: Counts, below: Counts) -> bool:
+    """Whether the counts on the two sides of an event differ by its points.
+
+    At a fold by one class of each of two indices. At a pitchfork the symmetric branch goes from one index to the other,
+    and the pair, twice as many copies, has the one that the branch had where it is alone.
+    """
+    region = next(r for r in regions if r.opens_down is not None)
+    size = max(len(above[0]), len(below[0]), region.index + 2)
+    more, fewer = (below, above) if region.opens_down else (above, below)
+    both = {region.index, region.index + 1}
+    gained = both if region.pair is None else both - {region.pair}
+    classes, copies = (
+        [a - b for a, b in zip(_padded(x, size), _padded(y, size), strict=True)]
+        for x, y in zip(more, fewer, strict=True)
+    )
+    if classes != [int(k in gained) for k in range(size)]:
+        return False
+    return region.pair is None or copies == [region.copies if k in both else 0 for k in range(size)]
+
+
+def _padded(row: Sequence[int], size: int) -> list[int]:
+    return [*row, *[0] * (size - len(row))]
