@@ -38,8 +38,9 @@ from symland.kernels.coefficients import (
     TWO_OVER_PI,
     TWO_OVER_ROOT_PI,
 )
-from symland.kernels.lanes import Address, Item, LaneCode, Let, Load, Loop, Store
+from symland.kernels.lanes import LaneCode, Let
 from symland.kernels.recorder import Recorder
+from symland.kernels.rewrite import Rewriter
 
 __all__ = ["BOUNDS", "inline"]
 
@@ -351,50 +352,13 @@ class _Functions:
 
 def inline(code: LaneCode) -> LaneCode:
     """The code with every primitive function written out; functions of one argument share what they have in common."""
-    rec = Recorder()
-    functions = _Functions(rec)
-    numbers: dict[int, int] = {}
-    variables: dict[int, int] = {}
-    for held in code.buffers.values():
-        rec.buffer(held)
-    plain: dict[str, Callable[..., int]] = {
-        "add": rec.add,
-        "sub": rec.sub,
-        "mul": rec.mul,
-        "div": rec.div,
-        "neg": rec.neg,
-    }
+    return _Inline(code).rewritten()
 
-    def address(old: Address) -> Address:
-        return Address(old.constant, tuple((variables[v], s) for v, s in old.steps))
 
-    def block(items: Sequence[Item]) -> None:
-        for item in items:
-            if isinstance(item, Let):
-                args = [numbers[a] for a in item.args]
-                if item.op == "constant":
-                    numbers[item.number] = rec.constant(item.value or Fraction(0))
-                elif item.op in plain:
-                    numbers[item.number] = plain[item.op](*args)
-                else:
-                    numbers[item.number] = functions.primitive(item, args)
-            elif isinstance(item, Load):
-                numbers[item.number] = rec.load(item.buffer, address(item.address), stay=True)
-            elif isinstance(item, Store):
-                rec.store(item.buffer, address(item.address), numbers[item.argument])
-            else:
-                loop(item)
+class _Inline(Rewriter):
+    def __init__(self, code: LaneCode) -> None:
+        super().__init__(code)
+        self.functions = _Functions(self.rec)
 
-    def loop(item: Loop) -> None:
-        initial = [numbers[c.initial] for c in item.carried]
-        variables[item.variable] = rec.open()
-        inner = rec.carry(len(item.carried))
-        numbers.update(zip((c.inner for c in item.carried), inner, strict=True))
-        block(item.body)
-        following = [numbers[c.following] for c in item.carried]
-        start = None if item.from_ is None else variables[item.from_]
-        results = rec.close(item.stop, inner, initial, following, start)
-        numbers.update(zip((c.result for c in item.carried), results, strict=True))
-
-    block(code.items)
-    return rec.code()
+    def primitive(self, item: Let, args: list[int]) -> int:
+        return self.functions.primitive(item, args)

@@ -21,7 +21,7 @@ from symland.machine.text import LANES, MASK, VECTOR, double, plain, splat
 
 __all__ = ["VERSION", "print_llvm"]
 
-VERSION = 6
+VERSION = 7
 """Raised whenever this module prints other text."""
 
 STACK_ENTRIES = 1024
@@ -92,9 +92,9 @@ class _Printer(RowEmitter):
         arguments += [f"ptr noalias %out.{plain(b.name)}" for b in outputs]
         self.pointers = {b.name: f"%data.{plain(b.name)}" for b in data}
         offset = 0
-        self.in_registers = not self.looped and sum(b.size for b in _held(code)) <= STACK_ENTRIES
+        in_registers = not self.looped and sum(b.size for b in _held(code)) <= STACK_ENTRIES
         for buffer in _held(code):
-            if self.in_registers:
+            if in_registers:
                 pointer = self.put(f"alloca [{buffer.size} x {VECTOR}], align 64")
             else:
                 pointer = self.put(f"getelementptr inbounds {VECTOR}, ptr %work, i64 {offset}")

@@ -45,28 +45,39 @@ def _block(items: Sequence[Item], window: int) -> tuple[Item, ...]:
 
 
 def _waits(items: Sequence[Let | Load | Store]) -> list[set[int]]:
-    """For each item the earlier ones that have to be done before it: its arguments, and of accesses to one buffer all
-    but two loads keep their order."""
+    """For each item the earlier ones that have to be done before it: its arguments, and of accesses to what may be one
+    entry of memory all but two loads keep their order."""
     made: dict[int, int] = {}
-    stored: dict[str, int] = {}
-    loaded: dict[str, list[int]] = {}
+    alike = _alike(items)
+    stored: dict[object, int] = {}
+    loaded: dict[object, list[int]] = {}
     waits: list[set[int]] = []
     for place, item in enumerate(items):
         if isinstance(item, Let):
             waits.append({made[a] for a in item.args if a in made})
             made[item.number] = place
             continue
-        before = {stored[item.buffer]} if item.buffer in stored else set[int]()
+        entry = (item.buffer, item.address) if item.buffer in alike else item.buffer
+        before = {stored[entry]} if entry in stored else set[int]()
         if isinstance(item, Load):
-            loaded.setdefault(item.buffer, []).append(place)
+            loaded.setdefault(entry, []).append(place)
             made[item.number] = place
         else:
-            before.update(loaded.pop(item.buffer, ()))
+            before.update(loaded.pop(entry, ()))
             if item.argument in made:
                 before.add(made[item.argument])
-            stored[item.buffer] = place
+            stored[entry] = place
         waits.append(before)
     return waits
+
+
+def _alike(items: Sequence[Let | Load | Store]) -> set[str]:
+    """Buffers in which two addresses are one entry only where they are equal: the variables move all of them alike."""
+    steps: dict[str, set[tuple[tuple[int, int], ...]]] = {}
+    for item in items:
+        if not isinstance(item, Let):
+            steps.setdefault(item.buffer, set()).add(item.address.steps)
+    return {name for name, found in steps.items() if len(found) == 1}
 
 
 def _straight(items: Sequence[Let | Load | Store], window: int) -> list[Item]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
 
+from symland.kernels.fuse import fused
 from symland.kernels.lanes import Address, LaneCode
 from symland.kernels.recorder import Recorder
 from symland.kernels.schedule import Part, Schedule, Step, make_schedule
@@ -64,7 +65,7 @@ class _Recording:
                     self.rec.store(name, Address(place), value)
         if finish is not None:
             finish(self.rec, self.program.n_parameters)
-        return self.rec.code()
+        return fused(self.rec.code())
 
     def _zero(self, name: str) -> None:
         zero = self.rec.constant(0)

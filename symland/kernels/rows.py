@@ -1,7 +1,8 @@
 """Rows to lanes and back: the entries of eight points, transposed in registers, as LLVM IR.
 
-A quad is four neighbouring entries of each point. It is transposed as two 4 x 4 blocks of 256 bits, one for each half
-of the lanes: on processors that take two turns for a vector of 512 bits, shuffles of 512 bits cost three times as much.
+A quad is four neighbouring entries of each point: two 4 x 4 blocks, one for each half of the lanes. Both are transposed
+at once, in two shuffles for each vector: pairs, then pairs of pairs. What two quads of a processor's vector are put
+together from, or taken apart to, memory does by itself.
 """
 
 from __future__ import annotations
@@ -43,7 +44,6 @@ class RowEmitter(Emitter):
     base, rows : the first point of the strip, and the point of each lane
     full : whether there are as many points as lanes
     declared : declarations of functions
-    in_registers : whether LLVM keeps the workspace in registers
     """
 
     pointers: dict[str, str]
@@ -51,33 +51,44 @@ class RowEmitter(Emitter):
     rows: list[str]
     full: str
     declared: set[str]
-    in_registers: bool
+
+    def _pairs(self, lines: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Of four lines, the even and the odd entries of the first two, and those of the last two, side by side."""
+        even, odd = range(0, LANES, 2), range(1, LANES, 2)
+        first, second = (
+            [
+                self.shuffle(VECTOR, lines[k], lines[k + 1], *(at for e in entries for at in (e, e + LANES)))
+                for k in (0, 2)
+            ]
+            for entries in (even, odd)
+        )
+        return first, second
 
     def _columns(self, lines: Sequence[str]) -> list[str]:
-        """The columns of a 4 x 4 block: pairs, then pairs of pairs."""
-        even = [self.shuffle(_QUAD, lines[k], lines[k + 1], 0, 4, 2, 6) for k in (0, 2)]
-        odd = [self.shuffle(_QUAD, lines[k], lines[k + 1], 1, 5, 3, 7) for k in (0, 2)]
-        low, high = (0, 1, 4, 5), (2, 3, 6, 7)
-        return [self.shuffle(_QUAD, pair[0], pair[1], *half) for half in (low, high) for pair in (even, odd)]
+        """Four lines of two halves: the columns of the first halves, each with that of the second halves behind it."""
+        pairs = self._pairs(lines)
+        low, high = (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)
+        return [self.shuffle(VECTOR, a, b, *half) for half in (low, high) for a, b in pairs]
 
     def _row_pointers(self, pointer: str, size: int) -> list[str]:
         return [self.entry(pointer, self.multiply(row, size), "double") for row in self.rows]
 
     def _move_in(self, rows: Sequence[str], start: str, held: str, places: Iterable[str]) -> None:
         """Four neighbouring entries of every row to four places of the workspace."""
-        lower, upper = (
-            self._columns([self.load(self.entry(row, start, "double"), _QUAD, 8) for row in half])
-            for half in (rows[:QUAD], rows[QUAD:])
-        )
-        for place, a, b in zip(places, lower, upper, strict=True):
-            self.store(self.shuffle(_QUAD, a, b, *range(LANES)), self.entry(held, place))
+        quads = [self.load(self.entry(row, start, "double"), _QUAD, 8) for row in rows]
+        lines = [self.shuffle(_QUAD, quads[k], quads[k + QUAD], *range(LANES)) for k in range(QUAD)]
+        for place, column in zip(places, self._columns(lines), strict=True):
+            self.store(column, self.entry(held, place))
 
     def _move_out(self, held: str, places: Sequence[str], rows: Sequence[str], start: str) -> None:
         """Four places of the workspace to neighbouring entries of every row."""
-        for first in (0, QUAD):
-            lines = [self._half(self.entry(held, place), first) for place in places]
-            for row, line in zip(rows[first : first + QUAD], self._columns(lines), strict=True):
-                self.store(line, self.entry(row, start, "double"), _QUAD, 8)
+        pairs = self._pairs([self.load(self.entry(held, place)) for place in places])
+        for odd, (a, b) in enumerate(pairs):
+            for first, picks in ((0, (0, 1, 8, 9, 2, 3, 10, 11)), (QUAD, (4, 5, 12, 13, 6, 7, 14, 15))):
+                both = self.shuffle(VECTOR, a, b, *picks)
+                for row, half in ((rows[first + odd], 0), (rows[first + odd + 2], QUAD)):
+                    line = self.shuffle(VECTOR, both, "poison", *range(half, half + QUAD))
+                    self.store(line, self.entry(row, start, "double"), _QUAD, 8)
 
     def _ask(self, rows: Sequence[str], start: str, ahead: int, *, write: bool = True) -> None:
         """Have the lines fetched that will be needed soon, `ahead` entries on."""
@@ -86,11 +97,6 @@ class RowEmitter(Emitter):
         for row in rows:
             place = self.put(f"getelementptr double, ptr {row}, i64 {at}")
             self.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 {int(write)}, i32 3, i32 1)")
-
-    def _half(self, pointer: str, first: int) -> str:
-        if self.in_registers:
-            return self.shuffle(VECTOR, self.load(pointer), "poison", *range(first, first + QUAD))
-        return self.load(self.entry(pointer, str(first), "double"), _QUAD, 32)
 
     def _scatter_lanes(self, pointer: str, rows: Sequence[str], place: int) -> None:
         vector = self.load(pointer)
@@ -176,25 +182,20 @@ class RowEmitter(Emitter):
             pairs = ((i, j) for i in range(size) for j in range(size))
             self._scatter_straight(held, [min(pair) * size + max(pair) for pair in pairs], rows)
             return
-        # Lower entries near the diagonal are filled in, so that quads that straddle it can be read as they are.
-        p = self.begin("m", size)
-        for k in range(1, QUAD):
-            q = self.put(f"call i64 @llvm.smin.i64(i64 {self.add(p, k)}, i64 {size - 1})")
-            upper, lower = self.add(self.multiply(p, size), q), self.add(self.multiply(q, size), p)
-            self.store(self.load(self.entry(held, upper)), self.entry(held, lower))
-        self.end()
-        # Row by row, so that each point's matrix is written from its beginning to its end: first the quads below the
-        # diagonal, read down a column, then the rest.
+        # Row by row, so that each point's matrix is written from its beginning to its end.
         p = self.begin("p", size)
-        split = self.put(f"call i64 @llvm.smax.i64(i64 {self.put(f'lshr i64 {p}, 2')}, i64 1)")
-        for stop, first, down in ((split, "0", True), (-(-size // QUAD), split, False)):
-            start = self._moved(self.begin("b", stop, first), size)
-            flat = self.add(self.multiply(p, size), start)
-            at, step = (self.add(self.multiply(start, size), p), size) if down else (flat, 1)
-            self._move_out(held, [self.add(at, lane * step) for lane in range(QUAD)], rows, flat)
-            self._ask(rows, flat, AHEAD)
-            self.end()
+        start = self._moved(self.begin("b", len(_starts(size))), size)
+        flat = self.add(self.multiply(p, size), start)
+        self._move_out(held, [self._upper(p, self.add(start, k), size) for k in range(QUAD)], rows, flat)
+        self._ask(rows, flat, AHEAD)
         self.end()
+        self.end()
+
+    def _upper(self, p: str, q: str, size: int) -> str:
+        """The place of the entry (p, q) or (q, p), whichever has its row first."""
+        row = self.put(f"call i64 @llvm.smin.i64(i64 {p}, i64 {q})")
+        column = self.put(f"call i64 @llvm.smax.i64(i64 {p}, i64 {q})")
+        return self.add(self.multiply(row, size), column)
 
     def scatter_packed(self, buffer: Buffer) -> None:
         """The entries of row <= column, row by row."""

@@ -18,6 +18,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from symland.kernels.blocks import by_blocks
 from symland.kernels.lanes import Buffer, Kind
 from symland.program.ir import Array, Contract, Program, Ref, Role, Statement
 from symland.program.plan import positions, unroll
@@ -26,6 +27,12 @@ __all__ = ["STRAIGHT_LINE_TERMS", "Part", "Schedule", "Step", "make_schedule"]
 
 STRAIGHT_LINE_TERMS = 1200
 """Terms of a program that are written out without loops over nodes."""
+
+STRAIGHT_FIRST_ORDER = 700
+"""The same for a program without a Hessian: loops keep the chain of a node in registers where straight code spills."""
+
+NODES = 2
+"""Neighbouring nodes in the body of a loop over nodes alone; all have the same, so that they can become one loop."""
 
 FORMULA_TERMS = 12
 """Terms that a formula counts for: a polynomial is as long as so many products."""
@@ -115,13 +122,15 @@ class Schedule:
 
 def make_schedule(program: Program, *, given: Collection[str] = ()) -> Schedule:
     """The schedule of a program, whose data are exact constants but for those `given` with every call."""
-    statements = program.statements
     baked = [a.name for a in program.arrays.values() if a.role is Role.DATA and a.name not in given]
-    terms = [_terms(program, s, baked) for s in statements]
-    block = _block(program, sum(n for s, n in zip(statements, terms, strict=True) if _samples(s)))
+    terms = [_terms(program, s, baked) for s in program.statements]
+    block = _block(program, sum(n for s, n in zip(program.statements, terms, strict=True) if _samples(s)))
     share = Fraction(block, program.n_samples)
-    total = sum(n * (share if _samples(s) else 1) for s, n in zip(statements, terms, strict=True))
-    straight = total <= STRAIGHT_LINE_TERMS
+    total = sum(n * (share if _samples(s) else 1) for s, n in zip(program.statements, terms, strict=True))
+    straight = total <= (STRAIGHT_LINE_TERMS if "hessian" in program.outputs else STRAIGHT_FIRST_ORDER)
+    if not straight:
+        program = by_blocks(program)
+    statements = program.statements
     tiles = [{} if straight else _tiles(program, s, block) for s in statements]
     private = _private(program)
     looped, in_blocks = _in_memory(program, tiles, private, block)
@@ -178,6 +187,10 @@ def _tiles(program: Program, statement: Statement, block: int) -> Tiles:
             tiles[x] = 1
             del whole[x]
     limit = BODY_TERMS if isinstance(statement, Contract) else max(block, NARROW)
+    if len(tiles) == 1 and not (isinstance(statement, Contract) and statement.triangle):
+        (x,) = tiles
+        tiles[x] = NODES if sizes[x] % NODES == 0 else 1
+        return tiles
     for tile in (2, 4):
         for x in [x for x in tiles if x in out]:
             if sizes[x] % tile == 0 and prod(whole.values()) * prod(tiles.values()) // tiles[x] * tile <= limit:

@@ -42,6 +42,7 @@ def test_the_parts_of_a_step_take_every_term_once(name: str, changes: dict[str, 
     program = program_of(name, changes, want)
     plan = make_schedule(program)
     assert program.n_samples % plan.block == 0
+    program = plan.program
     assert sorted(map(id, program.statements)) == sorted(id(step.statement) for step in steps(plan))
     for step in steps(plan):
         letters = step.statement.letters
@@ -57,6 +58,7 @@ def test_a_sum_is_added_to_entries_that_hold_a_value_and_to_no_others(
 ) -> None:
     program = program_of(name, changes, want)
     plan = make_schedule(program)
+    program = plan.program
     memory = {b.name for b in plan.buffers} - set(plan.registers)
     held: set[tuple[str, int]] = set()
     for step in steps(plan):
