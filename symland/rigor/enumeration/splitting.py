@@ -30,6 +30,8 @@ SLAB_WIDTH = (0.5, 1.5)
 for a narrower slab, ..."""
 SLAB_SQUARE = (60.0, 250.0)
 """... or in units of its square: in wide slabs little closes near a branch, and boxes wait soon."""
+SLAB_STATES = 10.0
+"""Width (weights) of the widest node, in units of the relative width of a slab, from which nodes are halved first."""
 LEAST_WIDTH = 1e-8
 """Width (P / kappa, gamma and weights) below which a box is left undecided: it is beyond double precision's use."""
 
@@ -85,7 +87,10 @@ def followers(problem: ReducedProblem, task: Task, left: Survivors | Task) -> li
     several = problem.nodes > 1
     waits = max(SLAB_WIDTH[several] * problem.slack, SLAB_SQUARE[several] * problem.slack**2)
     if problem.slack and float(width[:d].max()) < waits * float(problem.scale):
-        return None
+        # Residuals may be narrow, to a point, where the nodes are not: these tell more.
+        if largest < SLAB_STATES * problem.slack or number > NODE_LIMIT[min(problem.nodes, len(NODE_LIMIT)) - 1]:
+            return None
+        return [replace(whole, nodes=bisect_nodes(nodes, _spread(problem, nodes)))]
     if (width < SHRINK_ENOUGH * (task.pull[1] - task.pull[0])).any():
         return [whole]
     # When nodes find many partners, a wide residual box is too wide to tell them apart.
@@ -93,7 +98,12 @@ def followers(problem: ReducedProblem, task: Task, left: Survivors | Task) -> li
     crowded = problem.nodes > 1 and left.size > CROWD * (number + 1) and wide
     if number == 0 or crowded or number > NODE_LIMIT[min(problem.nodes, len(NODE_LIMIT)) - 1]:
         return split_pull(problem, whole)
-    spread = nodes[1] - nodes[0]
-    spread[:d] *= PULL_WEIGHT / float(problem.scale)
-    spread[d] *= BIAS_WEIGHT
-    return [replace(whole, nodes=bisect_nodes(nodes, spread))]
+    return [replace(whole, nodes=bisect_nodes(nodes, _spread(problem, nodes)))]
+
+
+def _spread(problem: ReducedProblem, nodes: Doubles) -> Doubles:
+    """Widths of the rows of node boxes in one measure."""
+    spread: Doubles = nodes[1] - nodes[0]
+    spread[: problem.samples] *= PULL_WEIGHT / float(problem.scale)
+    spread[problem.samples] *= BIAS_WEIGHT
+    return spread
