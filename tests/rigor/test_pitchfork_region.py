@@ -85,6 +85,13 @@ def born() -> Pitchfork:
     return next(e for e in found if abs(float(e.penalty) / DEAD - 1) < 1e-9)
 
 
+@cache
+def newborn() -> Region:
+    region = pitchfork_region(around(born(), two(), 0.002), born())
+    assert region is not None
+    return region
+
+
 def equations(problem: ReducedProblem, z: np.ndarray, penalty: float) -> np.ndarray:
     """The node equations, written out."""
     x, s, m = np.array(problem.design), np.array(problem.labels), len(problem.design[0])
@@ -124,7 +131,7 @@ def test_a_pitchfork_with_a_closed_form_is_found_to_fifty_digits() -> None:
 def test_g_along_a_line_has_the_derivatives_that_differences_in_many_digits_give() -> None:
     problem, rng = two(), np.random.default_rng(0)
     z, way = rng.normal(size=9), rng.normal(size=9)
-    jets = along(problem, [arb(float(x)) for x in z], [arb(float(x)) for x in way])
+    jets = along(problem, [[arb(float(a)), arb(float(b)), arb(0), arb(0)] for a, b in zip(z, way, strict=True)])
     with mpmath.workdps(60):
 
         def g(t: mpmath.mpf) -> list[mpmath.mpf]:
@@ -163,10 +170,9 @@ def test_below_the_closed_form_there_are_a_branch_and_its_pair_and_above_it_the_
 
 @pytest.mark.parametrize(("share", "number"), [(-0.9, 1), (-0.3, 1), (0.3, 3), (0.9, 3)])
 def test_a_node_is_born_above_its_penalty_where_the_branch_has_the_lower_index(share: float, number: int) -> None:
-    region = pitchfork_region(around(born(), two(), 0.001), born())
-    assert region is not None
+    region = newborn()
     assert (region.index, region.pair, region.opens_down, region.copies) == (1, 1, False, 16)
-    penalty = DEAD * (1 + 0.001 * share)
+    penalty = DEAD * (1 + 0.002 * share)
     found = inside(two(), region, penalty)
     assert len(found) == number
     for z in found:

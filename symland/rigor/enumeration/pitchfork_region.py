@@ -15,7 +15,8 @@ F''[.] along directions of z,
 1. The tilt d h(0, kappa) / d kappa has one sign, and h(0, kappa*) = 0 at a kappa* inside the slab: there (F on the
    points that R keeps, J n on the directions that it turns round, n . n - 1) has a zero, which Krawczyk's test proves.
 2. For x > 0 piece by piece g_xxx or g_xx has the sign s, on the first piece g_xxx: then g_xx has it for all x > 0, and
-   so has h_x = (x g_x - g) / x^2, as x g_x - g is the integral of t g_xx.
+   so has h_x = (x g_x - g) / x^2, as x g_x - g is the integral of t g_xx. Taylor's formula about the middle of a piece
+   gives them, its coefficients from power series in t: those of y follow one by one from F on the curve.
 3. g(X, kappa) has the sign s for all kappa.
 
 So h(., kappa) has one zero x > 0 where h(0, kappa) has the sign -s, and none elsewhere: a pair x, -x on one side of
@@ -31,7 +32,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import ClassVar, final
 
 import numpy as np
@@ -81,11 +81,17 @@ KEPT = 1e-6
 """Largest change of a coordinate by a symmetry that is taken to keep a point, or to turn a direction round."""
 LONG = (16.0, 8.0, 4.0, 2.5, 1.7)
 """X that are tried, in units of where the pair leaves the slab."""
-PIECES = 8
-"""Pieces of x between 0 and X, ..."""
-DEPTH = 3
-"""... and how often one is halved."""
-SWEEPS = 3
+ORDER = 7
+"""Of Taylor's formula in x."""
+DEPTH = 7
+"""How often a piece of [0, X] is halved, ..."""
+HALVINGS = 8
+"""... and the slab, where the sign of a derivative is open."""
+FEW = 3
+"""Halvings of the slab after which a piece counts as too long."""
+MOST_CELLS = 200
+"""Pieces of x over parts of the slab after which a region is given up."""
+SWEEPS = 2
 """Contractions of y over a piece, after the one that proves."""
 LEAST = 2.0**-8
 """First Y_i that is tried, in units of X."""
@@ -311,16 +317,14 @@ def _frame(problem: ReducedProblem, event: Pitchfork) -> Doubles | None:
 
 
 class _Reduction:
-    """The reduction over a box of (x, y): T, L and the inverse of dG_y/dy."""
+    """The reduction over a box of (x, y): the inverse of dG_y/dy and L."""
 
-    def __init__(self, setup: Setup, u: list[arb]) -> None:
+    def __init__(self, setup: Setup, u: Sequence[arb]) -> None:
         self.setup, self.z = setup, setup.place(u)
         rows = setup.jacobian(u)
         self.inner = across_block(rows).inv()
         toward = -(arb_mat([rows[0][1:]]) * self.inner)
         self.left = arb_mat([[arb(1), *toward.entries()]]) * setup.readout
-        t = -(self.inner * arb_mat([[row[0]] for row in rows[1:]]))
-        self.direction = (setup.columns * arb_mat([[arb(1)], *t.tolist()])).entries()
 
     def read(self, vector: Sequence[arb]) -> arb:
         """L times a vector."""
@@ -332,30 +336,33 @@ class _Reduction:
         y = (self.inner * arb_mat(len(read), 1, read)).entries()
         return (self.setup.columns * arb_mat(len(vector), 1, [arb(0), *y])).entries()
 
-    def second(self) -> arb:
-        """g_xx."""
-        return self.read(self._bent())
+    def series(self, order: int) -> list[arb]:
+        """c_1, ..., c_n of g(x + t) = sum_k c_k t^k, for every x and kappa of the box.
 
-    def third(self) -> arb:
-        """g_xxx."""
+        With the coefficients of y up to k - 1 known and y_k left out, F on the curve has the coefficient r_k:
+        y_k = -(dG_y/dy)^-1 R_y r_k, and c_k = L r_k.
+        """
         problem, kappa = self.setup.problem, self.setup.kappa
-        away = [-x for x in self.beside(self._bent())]
-        mixed = derivatives(problem, self.z, [self.direction, away], curved=True).second[1][0]
-        return self.read([-6 * kappa * jet[3] - 3 * kappa * b for jet, b in zip(self._jets, mixed, strict=True)])
+        diagonal, normal = weights(problem), [row[0] for row in self.setup.columns.tolist()]
+        curve, found = [[x] for x in self.z], list[arb]()
+        for k in range(1, order + 1):
+            for jet, n in zip(curve, normal, strict=True):
+                jet.append(n if k == 1 else arb(0))
+            g = along(problem, curve)
+            rest = [a * jet[k] - kappa * b[k] for a, jet, b in zip(diagonal, curve, g, strict=True)]
+            found.append(self.read(rest))
+            for jet, step in zip(curve, self.beside(rest), strict=True):
+                jet[k] = jet[k] - step
+        self.tangent = [jet[1] for jet in curve]
+        return found
 
     def tilt(self) -> arb:
         """d g_x / d kappa."""
         problem, kappa = self.setup.problem, self.setup.kappa
+        self.series(1)
         drift = self.beside(derivatives(problem, self.z, ()).value)
-        found = derivatives(problem, self.z, [self.direction, drift], curved=True)
+        found = derivatives(problem, self.z, [self.tangent, drift], curved=True)
         return self.read([-kappa * a - b for a, b in zip(found.second[1][0], found.first[0], strict=True)])
-
-    @cached_property
-    def _jets(self) -> list[list[arb]]:
-        return along(self.setup.problem, self.z, self.direction)
-
-    def _bent(self) -> list[arb]:
-        return [-2 * self.setup.kappa * jet[2] for jet in self._jets]
 
 
 def pitchfork_region(problem: ReducedProblem, event: Pitchfork) -> Region | None:
@@ -380,7 +387,7 @@ def _needed(setup: Setup) -> float | None:
     nothing = [arb(0)] * len(setup.origin)
     try:
         there = _Reduction(setup, nothing)
-        third = float(there.third().mid())
+        third = 6 * float(there.series(3)[2].mid())
         spread = max(abs(float(there.tilt().mid())) * float(setup.kappa.rad()), TINY)
     except ZeroDivisionError:
         return None
@@ -418,6 +425,11 @@ def _beside(setup: Setup, x: arb, reach: Sequence[arb]) -> list[arb] | None:
     y = _image(setup, x, [arb(0)] * len(reach), reach)
     if not all(bool(abs(a) < b.rad()) for a, b in zip(y, reach, strict=True)):
         return None
+    return _narrowed(setup, x, y)
+
+
+def _narrowed(setup: Setup, x: arb, y: list[arb]) -> list[arb]:
+    """A smaller box about y(x, kappa), from one that holds it."""
     for _ in range(SWEEPS):
         again = _image(setup, x, [a.mid() for a in y], y)
         y = [a.intersection(b) for a, b in zip(y, again, strict=True)]
@@ -470,29 +482,98 @@ def _forked(setup: Setup, event: Pitchfork, wide: float) -> Region | None:
     return replace(region, box=box, copies=copies)
 
 
+@dataclass(slots=True)
+class _Effort:
+    """Pieces of x over parts of the slab that were looked at for one region."""
+
+    cells: int = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether it is enough."""
+        return self.cells >= MOST_CELLS
+
+
 def _proved(setup: Setup, wide: float, reach: list[arb]) -> tuple[int, int, list[list[arb]]] | None:
     """The signs s and of the tilt, and boxes of (x, y) about all zeros with x >= 0; None where a step fails."""
     at_zero, at_end = (_beside(setup, arb(x), reach) for x in (0.0, wide))
     if at_zero is None or at_end is None:
         return None
-    side, tilt = _end(setup, wide, at_end), sign_of(_Reduction(setup, [arb(0), *at_zero]).tilt())
+    side, tilt = _end(setup, wide, at_end), _tilt(setup, at_zero)
     if not side or not tilt:
         return None
-    parts = list[list[arb]]()
-    waiting = [(k / PIECES, (k + 1) / PIECES, 0) for k in reversed(range(PIECES))]
+    boxes, effort = list[list[arb]](), _Effort()
+    waiting = [(0.0, wide, 0)]
     while waiting:
         low, high, depth = waiting.pop()
-        x = arb((low + high) / 2 * wide, (high - low) / 2 * wide * (1 + 2.0**-40))
-        y = _beside(setup, x, reach)
-        if y is not None:
-            there = _Reduction(setup, [x, *y])
-            if sign_of(there.third()) == side or (parts and sign_of(there.second()) == side):
-                parts.append([x, *y])
-                continue
-        if depth == DEPTH:
+        middle, half = (0.0, high) if not low else ((low + high) / 2, (high - low) / 2 * (1 + 2.0**-40))
+        y = _beside(setup, arb(middle, half), reach)
+        if y is not None and _bends(setup, middle, half, y, side, effort):
+            boxes.append([arb(middle, half), *y])
+            continue
+        if depth == DEPTH or effort.spent:
             return None
         waiting += [((low + high) / 2, high, depth + 1), (low, (low + high) / 2, depth + 1)]
-    return side, tilt, parts
+    return side, tilt, boxes
+
+
+def _halves(setup: Setup) -> list[Setup]:
+    """The same for both halves of the slab."""
+    low, middle, high = setup.problem.penalty, setup.problem.middle, setup.problem.highest
+    slabs = setup.problem.slab(low, middle), setup.problem.slab(middle, high)
+    return [replace(setup, problem=slab, kappa=kappa_ball(slab)) for slab in slabs]
+
+
+def _tilt(setup: Setup, y: list[arb]) -> int:
+    """The sign of d h(0, kappa) / d kappa on a slab, which is halved where it is open; 0 where that does not do."""
+    waiting, found = [(setup, y, 0)], set[int]()
+    while waiting:
+        part, y, depth = waiting.pop()
+        y = _narrowed(part, arb(0), y)
+        sign = sign_of(_Reduction(part, [arb(0), *y]).tilt())
+        if sign:
+            found.add(sign)
+        elif depth < HALVINGS:
+            waiting += [(half, y, depth + 1) for half in _halves(part)]
+        if len(found) > 1 or (not sign and depth == HALVINGS):
+            return 0
+    return found.pop()
+
+
+def _bends(setup: Setup, middle: float, half: float, y: list[arb], side: int, effort: _Effort) -> bool:
+    """Whether g_xx or g_xxx, about x = 0 g_xxx, has a sign all over a piece of x, by Taylor's formula about its middle.
+
+    About 0 the even coefficients vanish, as g is odd. The slab is halved where the coefficients are too wide.
+    """
+    t = arb(0, half) if middle else arb(half / 2, half / 2 * (1 + 2.0**-40))
+    waiting = [(setup, y, 0)]
+    while waiting:
+        part, y, depth = waiting.pop()
+        effort.cells += 1
+        try:
+            y = _narrowed(part, arb(middle, half), y)
+            row = _Reduction(part, [arb(middle), *_narrowed(part, arb(middle), y)]).series(ORDER - 1)
+            row.append(_Reduction(part, [arb(middle, half), *y]).series(ORDER)[-1])
+        except ZeroDivisionError:
+            return False
+        if not middle:
+            row[1:-1:2] = [arb(0)] * len(row[1:-1:2])
+        if any(sign_of(_derivative(row, t, order)) == side for order in ((2, 3) if middle else (3,))):
+            continue
+        # A narrower slab does not help where the piece is too long.
+        short = _derivative(row[:-1], t, 2 if middle else 3)
+        if effort.spent or depth == HALVINGS or (depth >= FEW and sign_of(short)):
+            return False
+        waiting += [(part_half, y, depth + 1) for part_half in _halves(part)]
+    return True
+
+
+def _derivative(row: Sequence[arb], t: arb, order: int) -> arb:
+    """The derivative of sum_k c_k t^k, from c_1 on."""
+    total = arb(0)
+    for k in range(len(row), order - 1, -1):
+        total = total * t + row[k - 1] * math.perm(k, order)
+    return total
 
 
 Counts = tuple[Sequence[int], Sequence[int]]

@@ -1,7 +1,7 @@
-"""g along a straight line, to third order, over balls.
+"""g along a curve, as a power series over balls.
 
 g are the sums over the samples of the node equations at kappa = 1 (:mod:`symland.rigor.enumeration.curved`). A jet is
-c_0 + c_1 t + c_2 t^2 + c_3 t^3.
+c_0 + c_1 t + ... + c_n t^n.
 """
 
 from __future__ import annotations
@@ -14,47 +14,43 @@ from symland.rigor.enumeration.problem import ReducedProblem
 
 __all__ = ["along"]
 
-ORDER = 4
-"""Coefficients of a jet."""
-
-Jet = list[arb]
+Jet = Sequence[arb]
 
 
-def _times(a: Jet, b: Jet) -> Jet:
-    return [sum((a[i] * b[n - i] for i in range(n + 1)), arb(0)) for n in range(ORDER)]
+def _times(a: Jet, b: Jet) -> list[arb]:
+    return [sum((a[i] * b[n - i] for i in range(1, n + 1)), a[0] * b[n]) for n in range(len(a))]
 
 
-def _plus(a: Jet, b: Jet) -> Jet:
+def _plus(a: Jet, b: Jet) -> list[arb]:
     return [x + y for x, y in zip(a, b, strict=True)]
 
 
-def _scaled(a: Jet, factor: arb) -> Jet:
+def _scaled(a: Jet, factor: arb) -> list[arb]:
     return [x * factor for x in a]
 
 
-def _tanh(a: Jet) -> tuple[Jet, Jet]:
+def _tanh(a: Jet) -> tuple[list[arb], list[arb]]:
     """h = tanh a and e = 1 - h^2: n h_n = sum_k k a_k e_{n-k}, as h' = e a'."""
-    h, e = [a[0].tanh()], [a[0].sech() ** 2]
-    for n in range(1, ORDER):
-        h.append(sum((k * a[k] * e[n - k] for k in range(1, n + 1)), arb(0)) / n)
-        e.append(-sum((h[i] * h[n - i] for i in range(n + 1)), arb(0)))
+    h, e, slopes = [a[0].tanh()], [a[0].sech() ** 2], [k * x for k, x in enumerate(a)]
+    for n in range(1, len(a)):
+        h.append(sum((slopes[k] * e[n - k] for k in range(2, n + 1)), slopes[1] * e[n - 1]) / n)
+        e.append(-sum((h[i] * h[n - i] for i in range(1, n + 1)), h[0] * h[n]))
     return h, e
 
 
-def along(problem: ReducedProblem, z: Sequence[arb], direction: Sequence[arb]) -> list[Jet]:
-    """The jet in t of each component of g(z + t direction). z and direction may be balls."""
-    m, m1 = problem.inputs, problem.inputs + 1
-    lines = [[a, b, arb(0), arb(0)] for a, b in zip(z, direction, strict=True)]
-    found = [[arb(0)] * ORDER for _ in z]
+def along(problem: ReducedProblem, curve: Sequence[Jet]) -> list[list[arb]]:
+    """The jet of each component of g on a curve z(t), whose components are jets of one length."""
+    m, m1, order = problem.inputs, problem.inputs + 1, len(curve[0])
+    found = [[arb(0)] * order for _ in curve]
     for row, sign in zip(problem.design, problem.labels, strict=True):
-        logit, nodes = lines[-1], []
-        for base in range(0, len(z) - 1, m1):
-            lean = [arb(0)] * ORDER
+        logit, nodes = list(curve[-1]), []
+        for base in range(0, len(curve) - 1, m1):
+            lean = [arb(0)] * order
             for k in range(m):
                 if row[k]:
-                    lean = _plus(lean, _scaled(lines[base + k], arb(row[k])))
+                    lean = _plus(lean, _scaled(curve[base + k], arb(row[k])))
             h, e = _tanh(lean)
-            logit = _plus(logit, _times(lines[base + m], h))
+            logit = _plus(logit, _times(curve[base + m], h))
             nodes.append((base, h, e))
         # s / (1 + exp(s Delta)) = (s - tanh(Delta / 2)) / 2
         half, _ = _tanh(_scaled(logit, arb(0.5)))
@@ -62,7 +58,7 @@ def along(problem: ReducedProblem, z: Sequence[arb], direction: Sequence[arb]) -
         pull[0] = pull[0] + arb(sign) / 2
         found[-1] = _plus(found[-1], pull)
         for base, h, e in nodes:
-            drive = _times(_times(lines[base + m], pull), e)
+            drive = _times(_times(curve[base + m], pull), e)
             for k in range(m):
                 if row[k]:
                     found[base + k] = _plus(found[base + k], _scaled(drive, arb(row[k])))
