@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from symland.errors import ExplorationError
 from symland.explore.coverage import Completeness, completeness
-from symland.explore.following import follow
 from symland.explore.identify import Catalogue, same_level
-from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
-from symland.explore.squared import descend_squared_gradient
-from symland.explore.starts import StartKind, Wave, displaced, given, joined, random, symmetric
+from symland.explore.searches import search
+from symland.explore.starts import Method, StartKind, Wave, along, between, displaced, given, joined, random, symmetric
 from symland.landscape.account import Counts
 from symland.records import FloatArray, Outcome, StationaryPoint, read_only
 from symland.symmetry import SymmetryGroup
@@ -122,8 +119,8 @@ class BatchResult:
     new : tuple of StationaryPoint
         One for each class that was not known to the batch.
     tallies : tuple of int
-        Searches that ended in each known class, then in each new one, without those displaced from the same class and
-        those from starts that were given: neither is a draw that the class had to win.
+        Searches that ended in each known class, then in each new one, without those that began from the same class
+        and those from starts that were given: neither is a draw that the class had to win.
     searches, converged : int
     given : tuple of int
         Numbers, among the known classes and then the new ones, of those that starts of the plan reached.
@@ -200,20 +197,22 @@ def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult
     tallies = [0] * len(batch.known)
     searches = converged = 0
     reached = set[int]()
-    for wave, squared in _waves(kernel, group, batch, rng):
+    for wave in _waves(kernel, group, batch, rng):
         # A search that walks out until numbers overflow does not arrive.
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            ends, arrived = _search(wave, squared)
-        searches += len(ends)
-        converged += int(arrived.sum())
-        labels = catalogue.add(wave.space.lift(ends[arrived]))
+            ends, lanes, failed = search(wave)
+        searches += len(ends) + failed
+        converged += len(ends)
+        labels = catalogue.add(wave.space.lift(ends))
         tallies += [0] * (len(catalogue.points) - len(tallies))
         if wave.kind is StartKind.GIVEN:
             # The origin is tried first in every run; whether draws find it too is counted as for any other class.
-            reached.update(labels[np.any(wave.start[arrived] != 0.0, axis=1)].tolist())
+            reached.update(labels[np.any(wave.start[lanes] != 0.0, axis=1)].tolist())
             continue
-        for label, source in zip(labels.tolist(), wave.source[arrived].tolist(), strict=True):
-            tallies[label] += label != source
+        drawn = np.all(labels[:, None] != wave.source[lanes], axis=1)
+        # A trajectory may come by a class again and again: that is one draw.
+        for label in np.unique(np.column_stack((labels, lanes))[drawn], axis=0)[:, 0].tolist():
+            tallies[label] += 1
     return BatchResult(
         address=address,
         new=catalogue.points[len(batch.known) :],
@@ -236,49 +235,46 @@ def _kernel(factory: bytes) -> Kernel:
     return make()
 
 
-def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Generator) -> list[tuple[Wave, bool]]:
-    """The searches of a batch; True marks those that descend the squared gradient."""
+def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Generator) -> list[Wave]:
+    """The searches of a batch."""
     plan, address = batch.plan, batch.address
-    waves: list[tuple[Wave, bool]] = []
+    waves = list[Wave]()
     if address.round == 0:
         points = np.zeros((int(address.number == 0), kernel.n_parameters))
         if plan.given is not None:
             points = np.vstack((points, plan.given[address.number :: plan.batches]))
         if len(points):
-            waves.append((given(kernel, group, points), False))
+            waves.append(given(kernel, group, points))
     highest = max((p.index for p in batch.known), default=min(1, kernel.n_parameters))
     top = highest + 1 if plan.max_index is None else plan.max_index
     top = min(top, kernel.n_parameters)
     total = plan.searches
-    # Half to the surroundings of known points, where most of what is missing lies; a quarter to symmetric subspaces,
-    # where searches are cheap; a quarter to random points of the whole space, which owe nothing to what is known.
-    near = total // 2 if batch.known else 0
-    folded = total // 4
-    free = total - near - folded
-    waves += [(wave, False) for wave in symmetric(kernel, group, rng, folded, top, spaces=2)]
+    # An eighth as Newton trajectories, which cross several points each, and so take about half of the time. Of the rest
+    # a quarter to the surroundings of known points, and a quarter to the lines through two of them; a quarter to
+    # symmetric subspaces, where searches are cheap; a quarter to random points of the whole space, which owe nothing to
+    # what is known.
+    curves = total // 8 if any(_isolated(point) for point in batch.known) else 0
+    near = crossing = (total - curves) // 4 if batch.known else 0
+    folded = (total - curves) // 4
+    free = total - curves - near - crossing - folded
+    waves += symmetric(kernel, group, rng, folded, top, spaces=2)
     # Searches of the whole space run together, whatever they began from: the last ones of two waves share their steps.
     following, descending = list[Wave](), list[Wave]()
+    about = partial(displaced, known=batch.known, tallies=batch.tallies)
+    through = partial(between, known=batch.known, tallies=batch.tallies)
     # A descent of the squared gradient ends at a point of any index, in wide networks mostly of a high one.
-    squared, squared_near = (free // 8, near // 4) if plan.max_index is None else (0, 0)
-    for count, here in ((free - squared, following), (squared, descending)):
-        if count:
-            here.append(random(kernel, group, rng, count, top))
-    for count, here in ((near - squared_near, following), (squared_near, descending)):
-        if count:
-            here.append(displaced(kernel, group, rng, count, top, batch.known, batch.tallies))
-    waves += [(joined(here), here is descending) for here in (following, descending) if here]
+    for make, count, share in ((random, free, 8), (about, near, 4), (through, crossing, 2)):
+        squared = count // share if plan.max_index is None else 0
+        for some, here in ((count - squared, following), (squared, descending)):
+            if some:
+                here.append(make(kernel, group, rng, some, top))
+    if following:
+        waves.append(joined(following))
+    if descending:
+        waves.append(replace(joined(descending), method=Method.SQUARED_GRADIENT))
+    if curves:
+        waves.append(along(kernel, group, rng, curves, batch.known, batch.tallies))
     return waves
-
-
-def _search(wave: Wave, squared: bool) -> tuple[FloatArray, NDArray[np.bool_]]:
-    if squared:
-        ends, arrived = descend_squared_gradient(wave.space, wave.start)
-    else:
-        ends, arrived = follow(wave.space, wave.start, wave.index)
-    polished, converged = newton(wave.space, ends[arrived])
-    ends[arrived] = polished
-    arrived[arrived] = converged
-    return ends, arrived
 
 
 @dataclass(kw_only=True)

@@ -4,7 +4,10 @@
 - random points at many scales,
 - random points of subspaces that a subgroup of the symmetries fixes: there a search has fewer dimensions, and a
   point stationary within the subspace is stationary (Palais, Commun. Math. Phys. 69, 19 (1979)),
-- known points displaced along eigenvectors, to search one index up, one down, or at the same one.
+- known points displaced along eigenvectors, to search one index up, one down, or at the same one,
+- points of the line through copies of two known points: where a class is hard to reach from anywhere else, the
+  regions that lead to it often lie between others,
+- known points, from which Newton trajectories are followed to others.
 """
 
 from __future__ import annotations
@@ -18,12 +21,15 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel, Restriction
 from symland.layout import Layout
-from symland.records import FloatArray, StationaryPoint
+from symland.records import FloatArray, Outcome, StationaryPoint
 from symland.symmetry import GroupElement, SymmetryGroup
 
 __all__ = [
+    "Method",
     "StartKind",
     "Wave",
+    "along",
+    "between",
     "displaced",
     "free_space",
     "given",
@@ -40,6 +46,13 @@ SCALES = (0.1, 8.0)
 DISPLACEMENTS = (0.1, 3.0)
 """Shortest and longest displacement from a known point, in units of theta."""
 
+PLACES = (-0.5, 1.5)
+"""Where on the line through two known points a start lies: 0 is one of them and 1 the other."""
+
+STIFFNESS = 0.1
+"""The share of a Hessian's norm, times one unit of theta, that is the unit of s along a Newton trajectory. With a small
+one the arclength is mostly change of the gradient, with a large one change of theta."""
+
 
 class StartKind(Enum):
     """Where a search began."""
@@ -48,6 +61,16 @@ class StartKind(Enum):
     RANDOM = "random"
     SYMMETRIC = "symmetric"
     DISPLACED = "displaced"
+    BETWEEN = "between"
+    ALONG = "along"
+
+
+class Method(Enum):
+    """What a search follows."""
+
+    EIGENVECTORS = "eigenvectors"
+    SQUARED_GRADIENT = "squared gradient"
+    TRAJECTORY = "Newton trajectory"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,8 +84,11 @@ class Wave:
         Coordinates on the subspace.
     index : (n,) int
         The index that each search heads for, within the subspace.
-    source : (n,) int
-        Number of the known point that a start was displaced from, or -1.
+    source : (n, 2) int
+        Numbers of the known points that a start was made of, -1 where there is none.
+    method : Method
+    direction : (n, d)
+        The vector r of each Newton trajectory, on which grad E = s r.
     """
 
     kind: StartKind
@@ -70,6 +96,8 @@ class Wave:
     start: FloatArray
     index: NDArray[np.intp]
     source: NDArray[np.intp]
+    method: Method = Method.EIGENVECTORS
+    direction: FloatArray | None = None
 
 
 def free_space(kernel: Kernel, group: SymmetryGroup) -> Restriction:
@@ -94,7 +122,7 @@ def given(kernel: Kernel, group: SymmetryGroup, points: FloatArray) -> Wave:
     space = free_space(kernel, group)
     start = space.lower(points)
     index = (np.linalg.eigvalsh(space.hessian(start)) < 0.0).sum(axis=1)
-    return Wave(kind=StartKind.GIVEN, space=space, start=start, index=index, source=np.full(len(start), -1))
+    return Wave(kind=StartKind.GIVEN, space=space, start=start, index=index, source=np.full((len(start), 2), -1))
 
 
 def random(kernel: Kernel, group: SymmetryGroup, rng: np.random.Generator, count: int, top: int) -> Wave:
@@ -121,7 +149,7 @@ def _gaussian(kind: StartKind, space: Restriction, rng: np.random.Generator, cou
     start = scale * rng.normal(size=(count, space.n_parameters))
     # Indices 0, ..., top - 1 in turn; the highest, often one beyond all that exist, gets every eighth search.
     index = np.where(np.arange(count) % 8 == 7, top, np.arange(count) % max(top, 1))
-    return Wave(kind=kind, space=space, start=start, index=index, source=np.full(count, -1))
+    return Wave(kind=kind, space=space, start=start, index=index, source=np.full((count, 2), -1))
 
 
 def _log_uniform(rng: np.random.Generator, limits: tuple[float, float], count: int) -> FloatArray:
@@ -156,8 +184,7 @@ def displaced(
     points is itself likely to be rare.
     """
     space = free_space(kernel, group)
-    weight = (1.0 + np.array(tallies)) ** -0.5
-    source = rng.choice(len(known), size=count, p=weight / weight.sum())
+    source = _rare(rng, tallies, count)
     used, place = np.unique(source, return_inverse=True)
     centres = space.lower(np.stack([known[k].theta for k in used]))
     vectors = np.linalg.eigh(space.hessian(centres))[1][place]
@@ -168,17 +195,83 @@ def displaced(
     start = centres[place] + length * direction[..., 0]
     own = np.array([known[k].index for k in source])
     index = np.clip(own + rng.integers(-1, 2, size=count), 0, top)
+    source = np.column_stack((source, np.full(count, -1)))
     return Wave(kind=StartKind.DISPLACED, space=space, start=start, index=index, source=source)
 
 
+def between(
+    kernel: Kernel,
+    group: SymmetryGroup,
+    rng: np.random.Generator,
+    count: int,
+    top: int,
+    known: Sequence[StationaryPoint],
+    tallies: Sequence[int],
+) -> Wave:
+    """Points of the line through two known points, up to half their distance beyond either.
+
+    Both are taken as in `displaced`. The second is moved by a random symmetry every other time; else both are the
+    representatives, whose nodes are in one order. The index lies between theirs, or one beyond.
+    """
+    space = free_space(kernel, group)
+    source = _rare(rng, tallies, 2 * count).reshape(count, 2)
+    theta = np.stack([point.theta for point in known])
+    one, other = theta[source[:, 0]], theta[source[:, 1]]
+    for number in range(0, count, 2):
+        other[number] = group.apply(group.random_element(rng), other[number])
+    share = rng.uniform(*PLACES, size=(count, 1))
+    own = np.array([point.index for point in known])[source]
+    index = np.clip(rng.integers(own.min(axis=1) - 1, own.max(axis=1) + 2), 0, top)
+    start = space.lower((1.0 - share) * one + share * other)
+    return Wave(kind=StartKind.BETWEEN, space=space, start=start, index=index, source=source)
+
+
+def along(
+    kernel: Kernel,
+    group: SymmetryGroup,
+    rng: np.random.Generator,
+    count: int,
+    known: Sequence[StationaryPoint],
+    tallies: Sequence[int],
+) -> Wave:
+    """Newton trajectories in random directions from known points that are not degenerate, rare ones more often."""
+    space = free_space(kernel, group)
+    isolated = np.flatnonzero([point.outcome is not Outcome.DEGENERATE for point in known])
+    source = isolated[_rare(rng, np.array(tallies)[isolated], count)]
+    start = space.lower(np.stack([known[k].theta for k in source]))
+    direction = rng.normal(size=start.shape)
+    direction *= (_stiffness(space, start) / np.linalg.norm(direction, axis=1))[:, None]
+    return Wave(
+        kind=StartKind.ALONG,
+        space=space,
+        start=start,
+        index=np.zeros(count, dtype=np.intp),
+        source=np.column_stack((source, np.full(count, -1))),
+        method=Method.TRAJECTORY,
+        direction=direction,
+    )
+
+
+def _stiffness(space: Restriction, points: FloatArray) -> FloatArray:
+    """The gradient that is one unit of s, for each point: a share of the Hessian's norm times one unit of theta."""
+    return STIFFNESS * np.linalg.norm(space.hessian(points), axis=(1, 2))
+
+
+def _rare(rng: np.random.Generator, tallies: Sequence[int] | NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """Numbers of known points, rare ones more often."""
+    weight = (1.0 + np.array(tallies)) ** -0.5
+    return rng.choice(len(tallies), size=count, p=weight / weight.sum())
+
+
 def joined(waves: Sequence[Wave]) -> Wave:
-    """Waves of one subspace as one, in order; it is of the kind of the last."""
+    """Waves of one subspace as one, in order; it is of the kind and the method of the last."""
     return Wave(
         kind=waves[-1].kind,
         space=waves[0].space,
         start=np.vstack([wave.start for wave in waves]),
         index=np.concatenate([wave.index for wave in waves]),
-        source=np.concatenate([wave.source for wave in waves]),
+        source=np.vstack([wave.source for wave in waves]),
+        method=waves[-1].method,
     )
 
 

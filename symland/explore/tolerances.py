@@ -17,6 +17,9 @@ __all__ = [
     "PATIENCE",
     "PUSHOFF",
     "STEP_LENGTH",
+    "TRAJECTORY_FARTHEST",
+    "TRAJECTORY_LENGTH",
+    "TRAJECTORY_STEPS",
 ]
 
 GRADIENT_TOLERANCE = 1e-12
@@ -60,3 +63,12 @@ BAND_STEPS = 300
 
 DESCENT_STEPS = 1_000
 """Steps of a gradient flow off a saddle of index 2 or more before it is given up."""
+
+TRAJECTORY_STEPS = 300
+"""Steps along which a Newton trajectory is followed."""
+
+TRAJECTORY_LENGTH = 1.5
+"""Longest step along a Newton trajectory, in units of theta."""
+
+TRAJECTORY_FARTHEST = 8.0
+"""|theta|_inf at which a Newton trajectory has gone far out, in units of 1 + |start|_inf."""

@@ -1,0 +1,166 @@
+"""Newton trajectories: curves on which the gradient keeps its direction, and which join stationary points.
+
+For a vector r the curve is the set of points with grad E(theta) = s r for some number s (Branin, IBM J. Res. Dev. 16,
+504 (1972); Quapp, Hirsch, Imig and Heidrich, J. Comput. Chem. 19, 1087 (1998); as a homotopy, Mehta, Chen, Hauenstein
+and Wales, J. Chem. Phys. 141, 121104 (2014)). It passes through *every* stationary point, at s = 0, and for almost
+every r it is smooth (Sard), though not connected. No basin of attraction matters: a point that hardly any descent ends
+at is crossed like any other. Along one piece the indices of crossings that follow one another differ in parity.
+
+The curve is followed by its arclength in (theta, s). A tangent (t, sigma) solves H t = sigma r; the predictor goes
+along it, and Newton's method on
+
+    ( H   -r    )   ( dx )      ( grad E - s r )
+    ( t^T sigma )   ( ds )  = - (       0      )
+
+brings the point back. The matrix is regular where the curve turns, so that folds in s are passed without notice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symland.explore.protocol import Kernel
+from symland.explore.tolerances import TRAJECTORY_FARTHEST, TRAJECTORY_LENGTH, TRAJECTORY_STEPS
+from symland.records import FloatArray
+
+__all__ = ["Crossings", "follow_trajectories"]
+
+FIRST_LENGTH = 0.05
+"""Arclength of the first step."""
+
+SHORTEST = 1e-7
+"""Arclength of a step below which a trajectory is given up."""
+
+CORRECTIONS = 2
+"""Newton corrections of each step."""
+
+CONTRACTION = (0.3, 0.1)
+"""First correction, in units of the step, above which a step is rejected, and below which the next may be longer."""
+
+ACCURACY = 1e-2
+"""The last correction of an accepted step, in units of the step."""
+
+TURN = (0.9, 0.97)
+"""Cosine of the angle between two tangents below which a step is rejected, and above which the next may be longer."""
+
+LONGER, SHORTER = 1.6, 0.4
+"""Factors on the step after one that went well, and after one that was rejected."""
+
+CLOSED = 0.02
+"""Distance from its start, in units of 1 + |start|_inf, at which a trajectory that crosses s = 0 has come round."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Crossings:
+    """Where trajectories cross s = 0.
+
+    Attributes
+    ----------
+    theta : (m, P)
+        Between the two points of the curve where s changed its sign: near a stationary point, not at it.
+    lane : (m,) int
+        The trajectory of each.
+    """
+
+    theta: FloatArray
+    lane: NDArray[np.intp]
+
+
+def follow_trajectories(
+    kernel: Kernel,
+    start: FloatArray,
+    direction: FloatArray,
+    *,
+    steps: int = TRAJECTORY_STEPS,
+    length: float = TRAJECTORY_LENGTH,
+) -> Crossings:
+    """Follow n trajectories, in lock step, from stationary points.
+
+    A trajectory ends where it comes round to its start, goes far out, or has no more steps.
+
+    Parameters
+    ----------
+    start, direction : (n, P)
+        Stationary points, and vectors r; the sense of r is the sense in which s grows at the beginning.
+    steps : int
+        Steps of each, rejected ones included.
+    length : float
+        Longest step, in arclength.
+    """
+    n, size = start.shape
+    at = np.column_stack((start, np.zeros(n)))
+    tangent = _first_tangents(kernel, start, direction)
+    active = np.flatnonzero(np.isfinite(tangent).all(axis=1))
+    stride = np.full(n, FIRST_LENGTH)
+    reach = TRAJECTORY_FARTHEST * (1.0 + np.abs(start).max(axis=1, initial=0.0))
+    near = CLOSED * (1.0 + np.abs(start).max(axis=1, initial=0.0))
+    found, lanes = [np.empty((0, size))], [np.empty(0, dtype=np.intp)]
+    for _ in range(steps):
+        if not active.size:
+            break
+        ahead, turned, good, easy = _step(kernel, at[active], tangent[active], direction[active], stride[active])
+        moved = active[good]
+        before, after = at[moved], ahead[good]
+        at[moved], tangent[moved] = after, turned[good]
+        crossed = before[:, size] * after[:, size] < 0.0
+        share = before[crossed, size] / (before[crossed, size] - after[crossed, size])
+        here = before[crossed, :size] + share[:, None] * (after[crossed, :size] - before[crossed, :size])
+        lane = moved[crossed]
+        closed = np.abs(here - start[lane]).max(axis=1, initial=0.0) < near[lane]
+        found.append(here[~closed])
+        lanes.append(lane[~closed])
+        stride[active[easy]] = np.minimum(stride[active[easy]] * LONGER, length)
+        stride[active[~good]] *= SHORTER
+        going = (stride[active] > SHORTEST) & (np.abs(at[active, :size]).max(axis=1, initial=0.0) < reach[active])
+        going &= ~np.isin(active, lane[closed])
+        active = active[going]
+    return Crossings(theta=np.vstack(found), lane=np.concatenate(lanes))
+
+
+def _first_tangents(kernel: Kernel, start: FloatArray, direction: FloatArray) -> FloatArray:
+    """(n, P + 1): (H^{-1} r, 1), normalised; not finite where H is singular."""
+    hessian = kernel.hessian(start)
+    along = _solved(hessian, direction[..., None])[..., 0]
+    tangent = np.column_stack((along, np.ones(len(start))))
+    return tangent / np.linalg.norm(tangent, axis=1, keepdims=True)
+
+
+def _step(
+    kernel: Kernel, at: FloatArray, tangent: FloatArray, direction: FloatArray, stride: FloatArray
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Points (n, P + 1) one step on, tangents there, which steps are accepted, and which were easy."""
+    n, size = direction.shape
+    ahead = at + stride[:, None] * tangent
+    matrix = np.empty((n, size + 1, size + 1))
+    matrix[:, :size, size] = -direction
+    matrix[:, size, :] = tangent
+    right = np.zeros((n, size + 1, 2))
+    right[:, size, 1] = 1.0
+    moves = []
+    turned = tangent
+    for _ in range(CORRECTIONS):
+        _, gradient, matrix[:, :size, :size] = kernel.value_gradient_hessian(ahead[:, :size])
+        right[:, :size, 0] = gradient - ahead[:, size:] * direction
+        solution = _solved(matrix, right)
+        ahead = ahead - solution[:, :, 0]
+        turned = solution[:, :, 1]
+        moves.append(np.linalg.norm(solution[:, :, 0], axis=1) / stride)
+    turned = turned / np.linalg.norm(turned, axis=1, keepdims=True)
+    cosine = (turned * tangent).sum(axis=1)
+    good = (moves[0] < CONTRACTION[0]) & (moves[-1] < ACCURACY) & (cosine > TURN[0]) & np.isfinite(ahead).all(axis=1)
+    easy = good & (moves[0] < CONTRACTION[1]) & (cosine > TURN[1])
+    return ahead, turned, good, easy
+
+
+def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """The solution of each system; not finite where a matrix is singular to the last bit."""
+    try:
+        return np.asarray(np.linalg.solve(matrix, right))
+    except np.linalg.LinAlgError:
+        regular = np.linalg.slogdet(matrix)[0] != 0.0
+        solution = np.full_like(right, np.nan)
+        solution[regular] = np.linalg.solve(matrix[regular], right[regular])
+        return solution
