@@ -29,6 +29,7 @@ from symland.rigor.gauge import gauge_sets, into_slice, raised
 from symland.rigor.inertia import (
     characteristic_index,
     congruence_index,
+    congruent,
     eigenvalue_index,
     eigenvalues,
     eigenvectors,
@@ -210,7 +211,8 @@ def _proved(spec: LandscapeSpec, texts: tuple[str, ...], point: Midpoint | None,
     text, radius, sliced = inclusion
     hessian = _lifted(spec, sliced)
     vectors = eigenvectors(hessian, _steps())
-    index = congruence_index(hessian, vectors)
+    turned = congruent(hessian, vectors)
+    index = congruence_index(hessian, vectors, turned)
     votes = [("congruence", index)]
     if opinions or index is None:
         votes += [(name, method(hessian)) for name, method in OTHER_METHODS]
@@ -222,7 +224,7 @@ def _proved(spec: LandscapeSpec, texts: tuple[str, ...], point: Midpoint | None,
     places = max(MOST_PLACES, *map(decimal_places, texts))
     with working_precision(point.bits):
         loss = outward_texts(_wider(point.value, spread), places)
-    bounds = eigenvalues(hessian, vectors)
+    bounds = eigenvalues(hessian, vectors, turned)
     if bounds is None:
         return f"the eigenvalues are not enclosed at {ctx.prec} bits"
     # The largest ones are those that lift the gauge; the Hessian has zeros in their place.

@@ -5,19 +5,32 @@ What float64 proposes is improved in balls and is never trusted: every bound is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
 from flint import arb, arb_mat, ctx
 from numpy.typing import NDArray
 
-__all__ = ["approximate_inverse", "eigenvalue_discs"]
+__all__ = ["SPARE_BITS", "approximate_inverse", "at_most", "eigenvalue_discs"]
 
+MOST_STALLS = 2  # rounds in succession that make no disc narrower
 MOST_STEPS = 40  # each of which doubles the correct digits
-FIRST_DEFECT = 40  # bits to which Z is the inverse of Q at first; doubled in each round
 CLOSE = 1000  # eigenvalues nearer than so many times what is off the diagonal are turned together
+SPARE_BITS = 64  # beyond those in which what is asked for can be told
 _ZERO, _AROUND = arb(0), arb(0, 1)
+
+
+@contextmanager
+def at_most(bits: int) -> Iterator[None]:
+    """No more bits than these. Fewer bits make wider balls, and nothing untrue."""
+    before = ctx.prec
+    ctx.prec = min(bits, before)
+    try:
+        yield
+    finally:
+        ctx.prec = before
 
 
 def _norm(rows: Iterable[Iterable[arb]]) -> arb:
@@ -57,48 +70,81 @@ def approximate_inverse(matrix: arb_mat) -> arb_mat:
         return middle.inv().mid()
     if not (np.isfinite(start).all() and top > 0):
         return middle.inv().mid()
-    inverse = (arb_mat(start.tolist()) / top).mid()
     # The image of a cube is smaller than the cube by this factor.
-    inverse, defect = _left_inverse(inverse, middle, arb(2) ** (-ctx.prec // 4))
+    bits = ctx.prec // 4
+    with at_most(bits + SPARE_BITS):
+        inverse = (arb_mat(start.tolist()) / top).mid()
+        inverse, defect = _left_inverse(inverse, (middle * arb(1)).mid(), arb(2) ** -bits)
+    if not defect <= arb(2) ** -bits:
+        inverse, defect = _left_inverse(inverse, middle, arb(2) ** -bits)
     return inverse if defect < 0.5 else middle.inv().mid()
 
 
 def eigenvalue_discs(matrix: arb_mat, enough: arb = _ZERO) -> list[arb]:
     """Enclosures of the eigenvalues of every symmetric matrix enclosed, ascending.
 
-    With Z close to Q^-1, F = I - Z Q and |F| < 1, Q^-1 A Q = (I - F)^-1 Z A Q differs from B = Z A Q by at most
+    With F = I - Q^T Q and |F| < 1, Q^-1 A Q = (I - F)^-1 Q^T A Q differs from B = Q^T A Q by at most
     |F| |B| / (1 - |F|) in each row sum: discs of Gershgorin about B_ii hold the eigenvalues, and m discs that meet hold
     m of them and are joined. Q is the eigenvectors in float64 at first. Then, until no disc is wider than `enough` or
-    they no longer shrink, Q becomes Q (I + E) T, where E_ij = B_ij / (B_jj - B_ii) takes away what is off the diagonal
-    to first order, and T turns blocks of close B_ii to their own eigenvectors in float64. Each round Z is improved
-    like an inverse, by Z + (I - Z Q) Z.
+    they no longer shrink, Q becomes Q (I + X) T. To first order I + X takes away F, and of B what is off the diagonal:
+
+        X_ij = F_ij / 2 + (B_ij + F_ij (B_ii + B_jj) / 2) / (B_jj - B_ii),
+
+    and T turns blocks of close B_ii, where the second term is left out, to their own eigenvectors in float64. The bits
+    are those in which `enough` can be told from the norm; where they do not suffice all the same, all bits are taken.
     """
     p = matrix.nrows()
     values = _floats(matrix)
     if not np.isfinite(values).all():
         return [arb("nan")] * p
+    if enough > 0:
+        with at_most(SPARE_BITS + max(_bits(_norm(matrix.tolist()) / enough), 0)):
+            found = _discs(matrix * arb(1), values, enough)
+        if _norm([d.rad()] for d in found) <= enough:
+            return _joined(found)
+    return _joined(_discs(matrix, values, enough))
+
+
+def _bits(size: arb) -> int:
+    """At least log2 of a positive number; 2^20 where it is not finite."""
+    if not size.is_finite():
+        return 2**20
+    mantissa, exponent = size.upper().man_exp()
+    return int(exponent) + int(mantissa).bit_length()
+
+
+def _discs(matrix: arb_mat, values: NDArray[np.float64], enough: arb) -> list[arb]:
+    """A disc about each eigenvalue, in no order; m discs that meet hold m eigenvalues."""
+    p = matrix.nrows()
+    one = arb_mat(p, p, 1)
     vectors = arb_mat(np.linalg.eigh(values)[1].tolist())
-    left = vectors.transpose()
-    best, widest = [arb(0, "inf")] * p, arb("inf")
-    for step in range(MOST_STEPS):
-        left, defect = _left_inverse(left, vectors, arb(2) ** -min(FIRST_DEFECT << step, ctx.prec))
+    best, widest, stalled = [arb(0, "inf")] * p, arb("inf"), 0
+    for _ in range(MOST_STEPS):
+        left = vectors.transpose()
+        rest = one - left * vectors
+        defect = _norm(rest.tolist())
+        turned = left * (matrix * vectors)
         if not defect < 0.5:
             break
-        turned = left * (matrix * vectors)
         rows = turned.tolist()
         error = defect * _norm(rows) / (1 - defect)
         diagonal = [row.pop(i) for i, row in enumerate(rows)]
         discs = [d + (error + sum(map(abs, row), _ZERO)) * _AROUND for d, row in zip(diagonal, rows, strict=True)]
-        before, widest = widest, _norm([d.rad()] for d in discs)
-        if not widest < before / 2:
-            break
-        best = discs
+        width = _norm([d.rad()] for d in discs)
+        # A large turn of two close eigenvalues costs orthogonality: a round that gives back that alone comes after it.
+        if not width < widest / 2:
+            stalled += 1
+            if stalled > MOST_STALLS:
+                break
+        else:
+            best, widest, stalled = discs, width, 0
         if widest <= enough:
             break
-        change, turn = _improvement(turned.mid())
-        vectors = ((vectors + vectors * change) * turn).mid()
-        left = (turn.transpose() * (left - change * left)).mid()
-    return _joined(best)
+        change, turn = (rest.mid() / 2, None) if stalled % 2 else _improvement(turned.mid(), rest.mid())
+        vectors = (vectors + vectors * change).mid()
+        if turn is not None:
+            vectors = (vectors * turn).mid()
+    return best
 
 
 def _left_inverse(left: arb_mat, vectors: arb_mat, least: arb) -> tuple[arb_mat, arb]:
@@ -128,9 +174,9 @@ def _joined(discs: Iterable[arb]) -> list[arb]:
     return [disc for group in joined for disc in group]
 
 
-def _improvement(turned: arb_mat) -> tuple[arb_mat, arb_mat]:
-    """E for a matrix that is nearly diagonal, and the turns T of blocks of close eigenvalues: Q (I + E) T is better."""
-    p, rows = turned.nrows(), turned.tolist()
+def _improvement(turned: arb_mat, rest: arb_mat) -> tuple[arb_mat, arb_mat | None]:
+    """X for a matrix that is nearly diagonal, and the turns T of blocks of close eigenvalues, if there are any."""
+    p, rows, defects = turned.nrows(), turned.tolist(), rest.tolist()
     values = [rows[i][i] for i in range(p)]
     top = _norm([x] for i, row in enumerate(rows) for j, x in enumerate(row) if i != j)
     # The values are exact, and must be told apart exactly: two that are equal may not stand in two groups.
@@ -140,13 +186,28 @@ def _improvement(turned: arb_mat) -> tuple[arb_mat, arb_mat]:
         if abs(values[j] - values[i]) > CLOSE * top:
             groups.append([])
         groups[-1].append(j)
-    turn, change = np.eye(p), [[_ZERO] * p for _ in range(p)]
+    turn, change = [[_ZERO] * p for _ in range(p)], [[x / 2 for x in row] for row in defects]
     for group in groups:
         inside = set(group)
         for i in group:
-            change[i] = [_ZERO if j in inside else rows[i][j] / (values[j] - values[i]) for j in range(p)]
+            own, row, defect, turn[i][i] = values[i], rows[i], defects[i], arb(1)
+            for j in range(p):
+                if j not in inside:
+                    change[i][j] += (row[j] + defect[j] * (own + values[j]) / 2) / (values[j] - own)
         # The block without the first eigenvalue, so that float64 sees the differences.
         block = _floats(arb_mat([[rows[i][j] - (values[group[0]] if i == j else 0) for j in group] for i in group]))
         if len(group) > 1 and np.isfinite(block).all():
-            turn[np.ix_(group, group)] = np.linalg.eigh((block + block.T) / 2)[1]
-    return arb_mat(change).mid(), arb_mat(turn.tolist())
+            for i, entries in zip(group, _orthogonal(np.linalg.eigh((block + block.T) / 2)[1]), strict=True):
+                for j, x in zip(group, entries, strict=True):
+                    turn[i][j] = x
+    return arb_mat(change).mid(), arb_mat(turn).mid() if len(groups) < p else None
+
+
+def _orthogonal(turn: NDArray[np.float64]) -> list[list[arb]]:
+    """A matrix orthogonal to the precision close to one that is so in float64: T becomes T + T (I - T^T T) / 2."""
+    better, one, bits = arb_mat(turn.tolist()), arb_mat(len(turn), len(turn), 1), 53
+    while bits < ctx.prec:
+        better = (better + better * (one - better.transpose() * better) / 2).mid()
+        bits *= 2
+    rows: list[list[arb]] = better.tolist()
+    return rows

@@ -17,6 +17,7 @@ __all__ = [
     "Inertia",
     "characteristic_index",
     "congruence_index",
+    "congruent",
     "eigenvalue_index",
     "eigenvalues",
     "eigenvectors",
@@ -78,14 +79,19 @@ def _parted(matrix: arb_mat) -> tuple[list[arb], list[arb]]:
     return diagonal, [one_norm(row) for row in rows]
 
 
-def congruence_index(matrix: arb_mat, vectors: arb_mat) -> int | None:
-    """The index of every matrix enclosed, by Q^T A Q = D + R.
+def congruent(matrix: arb_mat, vectors: arb_mat) -> arb_mat:
+    """Q^T A Q."""
+    return vectors.transpose() * matrix * vectors
+
+
+def congruence_index(matrix: arb_mat, vectors: arb_mat, turned: arb_mat | None = None) -> int | None:
+    """The index of every matrix enclosed, by Q^T A Q = D + R, which may be given as `turned`.
 
     If D + R is strictly diagonally dominant for every A enclosed, each is nonsingular, therefore so is Q, and the
     index is the number of negative diagonal entries: Sylvester's law with Gershgorin's discs, none of which holds 0.
     None when it is not dominant.
     """
-    diagonal, rest = _parted(vectors.transpose() * matrix * vectors)
+    diagonal, rest = _parted(congruent(matrix, vectors) if turned is None else turned)
     if not all(map(gt, [x.abs_lower() for x in diagonal], rest)):
         return None
     return _negative(diagonal)
@@ -170,14 +176,14 @@ def characteristic_index(matrix: arb_mat) -> int | None:
     return sum(a != b for a, b in pairwise(s for s in signs if s))
 
 
-def eigenvalues(matrix: arb_mat, vectors: arb_mat) -> list[arb] | None:
-    """Enclosures of the eigenvalues of every symmetric matrix enclosed, ascending.
+def eigenvalues(matrix: arb_mat, vectors: arb_mat, turned: arb_mat | None = None) -> list[arb] | None:
+    """Enclosures of the eigenvalues of every symmetric matrix enclosed, ascending; Q^T A Q may be given as `turned`.
 
     With Q^T A Q = D + R and Q^T Q = I + F, |F| < 1, A = Q^-T (D + R) Q^-1. By Ostrowski the k-th eigenvalue of A is
     that of D + R times a number between 1 / (1 + |F|) and 1 / (1 - |F|); by Weyl the k-th of D + R is the k-th of D up
     to |R|. Both norms are bounded by the largest row sum. None when |F| is not small.
     """
-    diagonal, rest = _parted(vectors.transpose() * matrix * vectors)
+    diagonal, rest = _parted(congruent(matrix, vectors) if turned is None else turned)
     weyl, ostrowski = largest(rest), row_norm(vectors.transpose() * vectors - identity(matrix.nrows()))
     if not ostrowski < 0.5:
         return None

@@ -33,7 +33,7 @@ def evaluate(expression: Any) -> sp.Expr:
     if isinstance(expression, sp.Derivative):
         value = evaluate(expression.expr)
         for symbol, times in expression.variable_count:
-            value = value.diff(symbol, times)
+            value = value.diff(symbol, times, simplify=False)
         return value
     if isinstance(expression, At):
         inside, symbols, values = expression.args

@@ -689,6 +689,23 @@ def test_the_schema_names_every_key() -> None:
     assert set(schema["properties"]["spec"]["required"]) == set(values["spec"])
 
 
+@pytest.mark.parametrize("asked", ["1e-9", "1e-30", "1e-90"])
+def test_eigenvalues_are_enclosed_as_narrowly_as_is_asked(asked: str) -> None:
+    # I - 2 v v^T / |v|^2 turns a diagonal matrix into one with the same eigenvalues, three of which are one.
+    spectrum, v = [-3, Fraction(-1, 7), 2, 2, 2, Fraction(9, 2)], [2, 3, 5, -7, 11, 13]
+    norm, p = sum(x * x for x in v), range(6)
+    turn = [[(i == j) - Fraction(2 * v[i] * v[j], norm) for j in p] for i in p]
+    exact = [[sum(turn[i][k] * spectrum[k] * turn[k][j] for k in p) for j in p] for i in p]
+    with working_precision(600):
+        matrix = arb_mat([[arb(fmpq(x.numerator, x.denominator)) for x in row] for row in exact])
+        found = eigenvalue_discs(matrix, arb(asked))
+        assert ctx.prec == 600
+        for ball, value in zip(found, spectrum, strict=True):
+            value = Fraction(value)
+            assert ball.contains(arb(fmpq(value.numerator, value.denominator)))
+            assert ball.rad() <= 6 * arb(asked)
+
+
 def test_nearly_equal_eigenvalues_are_enclosed_to_the_precision_that_is_set() -> None:
     # With an orthogonal matrix of rationals, I - 2 v v^T / |v|^2, the eigenvalues are those prescribed.
     spectrum = [
