@@ -29,6 +29,7 @@ from flint import arb, arb_mat, ctx
 from symland.rigor.enumeration_check.balls import Doubles
 from symland.rigor.enumeration_check.fields import Booleans
 from symland.rigor.enumeration_check.question import PRECISION, Point, Question, ball, gradient, hessian
+from symland.rigor.range_check.jets import by_kappa, diagonal, second
 from symland.rigor.range_check.middles import AtKappa
 
 __all__ = ["Tract", "Turn", "find_bend", "find_run", "find_turn"]
@@ -56,69 +57,6 @@ MARGIN = 1e-9
 """Granted to rounding where a box of doubles is turned into (x, y)."""
 
 
-class _Jet:
-    """c_0 + c_1 t + c_2 t^2."""
-
-    __slots__ = ("c",)
-
-    def __init__(self, *c: arb) -> None:
-        self.c = c
-
-    def __add__(self, other: _Jet) -> _Jet:
-        return _Jet(*(a + b for a, b in zip(self.c, other.c, strict=True)))
-
-    def times(self, factor: arb) -> _Jet:
-        return _Jet(*(a * factor for a in self.c))
-
-    def __mul__(self, other: _Jet) -> _Jet:
-        (a, b, c), (p, q, r) = self.c, other.c
-        return _Jet(a * p, a * q + b * p, a * r + b * q + c * p)
-
-    def tanh(self) -> _Jet:
-        """y' = (1 - y^2) a'."""
-        a, b, c = self.c
-        y = a.tanh()
-        bell = 1 - y * y
-        return _Jet(y, bell * b, bell * c - y * bell * b * b)
-
-
-def _pull(question: Question, z: Sequence[arb], u: Sequence[arb]) -> list[_Jet]:
-    """F(z + t u) - A (z + t u) to second order: minus kappa times the sums over the samples."""
-    m, zero = question.width, arb(0)
-    jets = [_Jet(a, b, zero) for a, b in zip(z, u, strict=True)]
-    out = [_Jet(zero, zero, zero) for _ in z]
-    for row, sign in zip(question.design, question.signs, strict=True):
-        x = [ball(c) for c in row]
-        logit, nodes = jets[-1], []
-        for at in range(0, len(z) - 1, m + 1):
-            a = _Jet(zero, zero, zero)
-            for k in range(m):
-                a = a + jets[at + k].times(x[k])
-            t = a.tanh()
-            logit = logit + jets[at + m] * t
-            nodes.append((at, t))
-        p = _Jet(arb(sign), zero, zero) + logit.times(arb(0.5)).tanh().times(arb(-1))
-        p = p.times(-question.kappa / 2)
-        out[-1] = out[-1] + p
-        for at, t in nodes:
-            out[at + m] = out[at + m] + p * t
-            lean = jets[at + m] * p * (_Jet(arb(1), zero, zero) + (t * t).times(arb(-1)))
-            for k in range(m):
-                out[at + k] = out[at + k] + lean.times(x[k])
-    return out
-
-
-def _second(question: Question, z: Sequence[arb], u: Sequence[arb]) -> list[arb]:
-    """F_zz[u, u]."""
-    return [2 * jet.c[2] for jet in _pull(question, z, u)]
-
-
-def _by_kappa(question: Question, z: Sequence[arb]) -> list[arb]:
-    """F_kappa: F is affine in kappa."""
-    one = AtKappa.of(question, arb(1))
-    return [jet.c[0] for jet in _pull(one, z, [arb(0)] * len(z))]
-
-
 @dataclass(frozen=True)
 class Turn:
     """A fold: balls of z, of the unit null vector and of kappa."""
@@ -136,19 +74,19 @@ def _moore_spence(question: Question, w: Sequence[arb]) -> tuple[list[arb], list
     slopes, plain = hessian(at, z), hessian(one, z)
     along = (slopes * arb_mat(size, 1, n)).entries()
     value = [*gradient(at, z).entries(), *along, sum((x * x for x in n), arb(0)) - 1]
-    weights = [2 if i % (question.width + 1) < question.width else 1 for i in range(size - 1)] + [1]
+    weights = diagonal(question, size)
     # J = A + kappa B: the derivative of J n by kappa is B n.
     slide = [x - a * c for x, a, c in zip((plain * arb_mat(size, 1, n)).entries(), weights, n, strict=True)]
     table = [[arb(0)] * len(w) for _ in w]
     for k in range(size):
         step = [arb(int(i == k)) for i in range(size)]
-        up = _second(at, z, [a + b for a, b in zip(n, step, strict=True)])
-        down = _second(at, z, [a - b for a, b in zip(n, step, strict=True)])
+        up = second(at, z, [a + b for a, b in zip(n, step, strict=True)])
+        down = second(at, z, [a - b for a, b in zip(n, step, strict=True)])
         for i in range(size):
             table[i][k] = table[size + i][size + k] = slopes[i, k]
             table[size + i][k] = (up[i] - down[i]) / 4
         table[-1][size + k] = 2 * n[k]
-    for i, x in enumerate(_by_kappa(question, z)):
+    for i, x in enumerate(by_kappa(question, z)):
         table[i][-1], table[size + i][-1] = x, slide[i]
     return value, table
 
@@ -247,7 +185,7 @@ def _piece(question: Question, centre_z: Sequence[arb], frame: arb_mat, x: arb, 
     def jacobian(z: Sequence[arb], kappa: arb) -> tuple[arb_mat, arb_mat]:
         slopes = hessian(AtKappa.of(question, kappa), z)
         left = (slopes * arb_mat(across)).tolist()
-        return arb_mat([[*row, k] for row, k in zip(left, _by_kappa(question, z), strict=True)]), slopes
+        return arb_mat([[*row, k] for row, k in zip(left, by_kappa(question, z), strict=True)]), slopes
 
     nothing, centre = [arb(0)] * (size - 1), room.mid()
     inverse = jacobian(place(x.mid(), nothing), centre)[0].mid().inv().mid()
@@ -272,10 +210,10 @@ def _piece(question: Question, centre_z: Sequence[arb], frame: arb_mat, x: arb, 
     first = table.solve(-(slopes * normal)).entries()
     direction = arb_mat(size, 1, (frame * arb_mat(size, 1, [arb(1), *first[:-1]])).entries())
     moved = hessian(AtKappa.of(question, arb(1)), z) * direction
-    diagonal = [2 if i % (question.width + 1) < question.width else 1 for i in range(size - 1)] + [1]
-    plain = [m - a * u for m, a, u in zip(moved.entries(), diagonal, direction.entries(), strict=True)]
-    second = _second(AtKappa.of(question, kappa), z, direction.entries())
-    right = [-a - 2 * first[-1] * b for a, b in zip(second, plain, strict=True)]
+    weights = diagonal(question, size)
+    plain = [m - a * u for m, a, u in zip(moved.entries(), weights, direction.entries(), strict=True)]
+    curved = second(AtKappa.of(question, kappa), z, direction.entries())
+    right = [-a - 2 * first[-1] * b for a, b in zip(curved, plain, strict=True)]
     bend = table.solve(arb_mat(size, 1, right)).entries()[-1]
     return _Curve(kappa, bend, _sign(first[-1]), _sign(bend))
 
@@ -317,7 +255,7 @@ def find_run(question: Question, z: Sequence[float], low: Fraction, high: Fracti
         middle, size = (low + high) / 2, len(z)
         here = AtKappa.of(question, ball(middle))
         point = [arb(x) for x in z]
-        tangent = -(hessian(here, point).mid().inv().mid() * arb_mat(size, 1, _by_kappa(question, point)))
+        tangent = -(hessian(here, point).mid().inv().mid() * arb_mat(size, 1, by_kappa(question, point)))
         along = np.array([float(x.mid()) for x in tangent.entries()])
         speed = float(np.linalg.norm(along))
         if speed < STILL:

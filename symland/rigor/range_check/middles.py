@@ -14,7 +14,7 @@ from symland.rigor.enumeration_check.points import prove_points
 from symland.rigor.enumeration_check.question import PRECISION, Point, Question, hessian, krawczyk
 from symland.rigor.strict import need
 
-__all__ = ["AtKappa", "Counted", "count_points", "index_of"]
+__all__ = ["AtKappa", "Counted", "count_points", "index_of", "labelled"]
 
 WIDER = tuple(2.0**-k for k in range(6, 24, 2))
 """Half edges of cubes in which a point is alone: an image that lies in one is the point itself."""
@@ -80,7 +80,7 @@ def index_of(question: Question, box: Sequence[arb]) -> int | None:
         ctx.prec = before
 
 
-def _labelled(question: Question, point: Point) -> Iterator[Point]:
+def labelled(question: Question, point: Point) -> Iterator[Point]:
     """All images of z: automorphisms of the data, orders of the nodes, signs of the nodes."""
     m1 = question.width + 1
     for element in question.group:
@@ -100,7 +100,7 @@ def _copies(question: Question, point: Point, radius: float) -> int | None:
     """Labelled copies of a proved point; None where that is not decided."""
     alone = next((r for r in WIDER if krawczyk(question, point, r)), radius)
     fixed = total = 0
-    for image in _labelled(question, point):
+    for image in labelled(question, point):
         total += 1
         distance = max(abs(a - b) for a, b in zip(image, point, strict=True))
         if distance + 1.1 * radius < alone:

@@ -132,7 +132,7 @@ def exhausted(span: Span, cubes: Sequence[Cube], tracts: Sequence[Tract] = ()) -
     before, ctx.prec = ctx.prec, PRECISION
     try:
         rows = [(image, cube.radius) for cube in cubes for image in copies(question, cube.centre)]
-        centres = np.array([image for image, _ in rows]).reshape(len(rows), -1)
+        centres = np.array([image for image, _ in rows]).reshape(len(rows), question.width + 2)
         radii = np.array([radius for _, radius in rows])[:, None] * (1 - 2.0**-30)
         low, high = centres - radii, centres + radii
         energy = fields.energy

@@ -19,6 +19,7 @@ from symland.rigor.enumeration_check.points import find_unlisted, prove_points
 from symland.rigor.enumeration_check.question import PRECISION, Point, Question, ball, read_question
 from symland.rigor.enumeration_check.tree import read_double
 from symland.rigor.range_check.folds import Tract, Turn, find_bend, find_turn
+from symland.rigor.range_check.forks import Fork, find_fork, find_forked
 from symland.rigor.range_check.middles import Counted, count_points
 from symland.rigor.range_check.search import Cube, Span, exhausted, find_home
 from symland.rigor.strict import Refusal, digest, need, need_keys, read_sealed, whole_number
@@ -64,13 +65,19 @@ class CheckedRange:
 
 @dataclass(frozen=True, kw_only=True)
 class _Fold:
-    """A fold as it is claimed."""
+    """A fold, or a pitchfork with the index of its pair, as it is claimed."""
 
     z: Point
     value: Fraction
     slack: Fraction
     index: int
     below: bool
+    pair: int | None
+
+    @property
+    def name(self) -> str:
+        """What it is, and where."""
+        return f"{'fold' if self.pair is None else 'pitchfork'} at {float(self.value):.10g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +135,13 @@ def _point(row: Any, size: int) -> Point:
 def _fold(values: Any, size: int) -> _Fold | None:
     if values is None:
         return None
-    open_ = isinstance(values, dict) and "pair" in values
-    need(not open_, "this checker does not prove pitchforks again", Verdict.UNDECIDED)
-    need_keys(values, "below index value z", "a fold")
+    forks = isinstance(values, dict) and "pair" in values
+    need_keys(values, "below index pair value z" if forks else "below index value z", "a fold or a pitchfork")
     text = values["value"]
     need(isinstance(text, str) and bool(_DECIMAL.fullmatch(text)), "the penalty of a fold is not a decimal")
     need(whole_number(values["index"], 0, 1000) and isinstance(values["below"], bool), "a fold is malformed")
+    pair = values["pair"] if forks else None
+    need(not forks or (whole_number(pair, 0, 1000) and 0 <= pair - values["index"] <= 1), "a pitchfork is malformed")
     places = len(text.partition(".")[2])
     return _Fold(
         z=_point(values["z"], size),
@@ -141,6 +149,7 @@ def _fold(values: Any, size: int) -> _Fold | None:
         slack=Fraction(1, 10**places),
         index=values["index"],
         below=values["below"],
+        pair=pair,
     )
 
 
@@ -188,7 +197,7 @@ def _need_counts(slabs: Sequence[_Slab], counted: Sequence[Counted], claimed: An
         if fresh:
             intervals.append(found)
         elif crossed is not None:
-            _need_fold(crossed, intervals[-1].counts, found.counts)
+            _need_event(crossed, intervals[-1], found)
             intervals.append(found)
         else:
             need(intervals[-1] == found, f"the counts change at {float(slab.high):.10g}, where no fold is")
@@ -200,27 +209,43 @@ def _need_counts(slabs: Sequence[_Slab], counted: Sequence[Counted], claimed: An
     need(claimed == rows, "the counts that are claimed are not those of the slabs")
 
 
-def _need_fold(fold: _Fold, above: tuple[int, ...], below: tuple[int, ...]) -> None:
-    size = max(len(above), len(below), fold.index + 2)
-    padded = [[*row, *[0] * (size - len(row))] for row in (above, below)]
-    fewer, more = padded if fold.below else padded[::-1]
-    fewer[fold.index] += 1
-    fewer[fold.index + 1] += 1
-    need(fewer == more, f"the counts beside the fold at {float(fold.value):.10g} do not differ by its two points")
+def _need_event(event: _Fold, above: Counted, below: Counted) -> None:
+    """Two classes more or less across a fold; at a pitchfork the branch takes the other index, and the pair its own.
+
+    The pair has twice as many copies as the branch: as many more of each of the two indices.
+    """
+    size = max(len(above.counts), len(below.counts), event.index + 2)
+    fewer, more = (above, below) if event.below else (below, above)
+    classes, copies = (
+        [_at(b, k) - _at(a, k) for k in range(size)]
+        for a, b in ((fewer.counts, more.counts), (fewer.copies, more.copies))
+    )
+    both = (event.index, event.index + 1)
+    gained = both if event.pair is None else [k for k in both if k != event.pair]
+    told = classes == [int(k in gained) for k in range(size)]
+    if event.pair is not None:
+        born = copies[event.index]
+        told = told and born > 0 and copies == [born if k in both else 0 for k in range(size)]
+    need(told, f"the counts beside the {event.name} do not differ by its two points")
 
 
-def _turn(question: Question, slab: _Slab) -> Turn | None:
-    """The fold of a slab, proved to be where it is claimed."""
+def _at(row: tuple[int, ...], k: int) -> int:
+    return row[k] if k < len(row) else 0
+
+
+def _turn(question: Question, slab: _Slab) -> Turn | Fork | None:
+    """The event of a slab, proved to be where it is claimed."""
     if slab.fold is None:
         return None
-    value = f"{float(slab.fold.value):.10g}"
-    turn = find_turn(question, slab.fold.z, slab.fold.value)
-    need(turn is not None, f"no fold is proved at {value}", Verdict.UNDECIDED)
+    value = slab.fold.name
+    find = find_turn if slab.fold.pair is None else find_fork
+    turn: Turn | Fork | None = find(question, slab.fold.z, slab.fold.value)
+    need(turn is not None, f"no {value} is proved", Verdict.UNDECIDED)
     assert turn is not None
     penalty = 1 / (turn.kappa * question.samples)
     near = abs(penalty - ball(slab.fold.value)) < ball(slab.fold.slack)
-    need(bool(near), f"the fold near {value} lies elsewhere")
-    need(bool(penalty > ball(slab.low)) and bool(penalty < ball(slab.high)), f"the fold at {value} is not in its slab")
+    need(bool(near), f"the {value} lies elsewhere")
+    need(bool(penalty > ball(slab.low)) and bool(penalty < ball(slab.high)), f"the {value} is not in its slab")
     return turn
 
 
@@ -263,7 +288,7 @@ def _searched(
     question: Question,
     slabs: Sequence[_Slab],
     counted: Sequence[Counted],
-    turns: Sequence[Turn | None],
+    turns: Sequence[Turn | Fork | None],
     theorem: Fraction | None,
     seal: str,
     seed: str | None,
@@ -293,10 +318,15 @@ def _searched(
             bend = None
             if turn is not None:
                 assert slab.fold is not None
-                bend = find_bend(question, turn, ball(ends[0]), ball(ends[1]))
+                kappas = ball(ends[0]), ball(ends[1])
+                bend = (
+                    find_bend(question, turn, *kappas)
+                    if isinstance(turn, Turn)
+                    else find_forked(question, turn, *kappas)
+                )
                 if bend is None:
                     continue
-                need(bend.below == slab.fold.below, f"the fold at {float(slab.fold.value):.10g} opens the other way")
+                need(bend.below == slab.fold.below, f"the {slab.fold.name} opens the other way")
             held += _holds(question, ends, slab.points, counted[number].indices, bend)
     done = held == len(chosen)
     some = f"{held} of {len(chosen)} slabs searched again, of {total}"
