@@ -29,7 +29,11 @@ def _options(question: Question[Any, Any]) -> list[inspect.Parameter]:
     found = []
     for option in fields(question.options):
         kind, text = get_args(hints[option.name])
-        found.append(_parameter(option.name, Annotated[kind, Parameter(help=text)], option.default))
+        # Only what is on by default needs a way to turn it off.
+        off = None if option.default is True else ""
+        bare = option.default is False or option.default in ("", None)
+        shown = Parameter(help=text, show_default=not bare, negative=off)
+        found.append(_parameter(option.name, Annotated[kind, shown], option.default))
     return found
 
 

@@ -50,7 +50,10 @@ Databases = Annotated[
         help="Databases, or folders of them, which are sorted; one or more.",
     ),
 ]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document on standard output.")]
+Json = Annotated[
+    bool,
+    Parameter(name="--json", negative="", show_default=False, help="Print one JSON document on standard output."),
+]
 
 
 @Parameter(name="*")
