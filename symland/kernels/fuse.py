@@ -303,6 +303,8 @@ class _Forwarded(Rewriter):
         return self.held[key]
 
     def store(self, buffer: str, address: Address, argument: int) -> None:
+        if self.held.get((buffer, address)) == argument:
+            return  # it is there already
         self._forget(buffer, address, self.stops)
         self.held[buffer, address] = argument
         super().store(buffer, address, argument)

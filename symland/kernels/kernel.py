@@ -306,8 +306,11 @@ class CompiledKernel:
         shapes = output_shapes(self.spec, want)
         outputs = {name: fresh((points, *shape)) for name, shape in zip(want, shapes, strict=True)}
         if self.over_samples(want, points):
-            summed = partial(self._sum, want, tuple(inputs.values()), tuple(outputs.values()))
-            return FixedCall(summed, {**inputs, **outputs})
+            sums, samples = self._summed(want)
+            theta, direction = inputs["theta"], inputs.get("direction")
+            return FixedCall(
+                partial(sums, self.spec, samples, theta, direction, tuple(outputs.values())), {**inputs, **outputs}
+            )
         function = self.function(want)
         arrays = (*self._data, *inputs.values(), *outputs.values())
         call = function.call
@@ -356,20 +359,24 @@ class CompiledKernel:
 
     def _sum(self, want: Want, inputs: Sequence[Array], out: Sequence[FloatArray | None]) -> list[FloatArray]:
         """Few points of many samples: see `symland.kernels.samples`."""
+        sums, samples = self._summed(want)
+        n = len(inputs[0])
+        shapes = [(n, *shape) for shape in sums.shapes]
+        outputs = [fresh(shape) if given is None else given for shape, given in zip(shapes, out, strict=True)]
+        *points, _ = fit(sums.ports, (n,), [*inputs, *outputs])[: len(inputs) + 1]
+        direction = points[1] if len(points) > 1 else None
+        sums(self.spec, samples, points[0], direction, outputs)
+        return outputs
+
+    def _summed(self, want: Want) -> tuple[SampleSums, Sequence[FloatArray]]:
+        """The sums with these outputs, built if they have not been called before, and the numbers of the samples."""
         sums = self._sums.get(want)
         if sums is None:
             check = self._check_recording if self._verify else None
             sums = self._sums[want] = make_sums(self._code_spec, want, folder=self._folder, check=check)
         if self._samples is None:
             self._samples = sample_arrays(self.spec, sums.own, self._data)
-        n = len(inputs[0])
-        shapes = [(n, *shape) for shape in output_shapes(self.spec, want)]
-        outputs = [fresh(shape) if given is None else given for shape, given in zip(shapes, out, strict=True)]
-        ports = kernel_ports(self.spec, want)
-        *points, _ = fit(ports, (n,), [*inputs, *outputs])[: len(inputs) + 1]
-        direction = points[1] if len(points) > 1 else None
-        sums(self.spec, self._samples, points[0], direction, outputs)
-        return outputs
+        return sums, self._samples
 
     def _share(self, function: Function, n: int, parts: int, arrays: Sequence[FloatArray]) -> None:
         """Share the points out among threads: whole strips for every thread but the last."""

@@ -12,16 +12,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import product
 
 from symland.kernels.coefficients import FAR
 from symland.kernels.lanes import Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
 from symland.kernels.order import ordered
+from symland.kernels.recorder import reads
 from symland.kernels.rows import RowEmitter
 from symland.machine.text import LANES, MASK, VECTOR, double, plain, splat
 
-__all__ = ["VERSION", "print_llvm"]
+__all__ = ["VERSION", "print_llvm", "written_once"]
 
-VERSION = 7
+VERSION = 8
 """Raised whenever this module prints other text."""
 
 STACK_ENTRIES = 1024
@@ -64,6 +66,25 @@ def print_llvm(
     return _Printer(ordered(code), name, square, packed, summed).text()
 
 
+def written_once(code: LaneCode) -> set[str]:
+    """Outputs that the code does not read, and of which it writes no entry twice: sums can take them as they come."""
+    counts: dict[str, list[int]] = {b.name: [0] * b.size for b in code.named(Kind.OUTPUT)}
+
+    def walk(items: Sequence[Item], ranges: dict[int, int]) -> None:
+        for item in items:
+            if isinstance(item, Loop):
+                walk(item.body, {**ranges, item.variable: item.stop})
+            elif isinstance(item, Store) and item.buffer in counts:
+                steps = item.address.steps
+                turns = product(*(range(ranges[v]) for v, _ in ranges.items()))
+                for values in turns:
+                    at = dict(zip(ranges, values, strict=True))
+                    counts[item.buffer][item.address.constant + sum(at[v] * step for v, step in steps)] += 1
+
+    walk(code.items, {})
+    return {name for name, entries in counts.items() if max(entries) <= 1} - reads(code.items)
+
+
 class _Printer(RowEmitter):
     def __init__(self, code: LaneCode, name: str, square: str, packed: bool, summed: bool) -> None:
         super().__init__()
@@ -102,7 +123,8 @@ class _Printer(RowEmitter):
             offset += buffer.size
         for buffer in code.named(Kind.BAKED):
             self._global(buffer)
-        sums: dict[str, str] = {}
+        self.sums = sums = dict[str, str]()
+        self.once = written_once(code) if self.summed else set[str]()
         for buffer in outputs if self.summed else ():
             sums[buffer.name] = self.put(f"getelementptr inbounds {VECTOR}, ptr %work, i64 {offset}")
             offset += buffer.size
@@ -128,9 +150,14 @@ class _Printer(RowEmitter):
             self.rows.append(self.put(f"call i64 @llvm.smin.i64(i64 {row}, i64 {end})"))
         for buffer in inputs:
             self.gather(buffer)
-        self._items(code.items)
         if self.summed:
-            self._add_up(outputs, sums)
+            self.own = self._points_of_their_own()
+        self._items(code.items)
+        for buffer in outputs if self.summed else ():
+            if buffer.name not in self.once:
+                k = self.begin("sum", buffer.size)
+                self._add_to(buffer.name, k, self.load(self.entry(self.pointers[buffer.name], k)))
+                self.end()
         for buffer in () if self.summed else outputs:
             if buffer.name == self.square and self.packed:
                 self.scatter_packed(buffer)
@@ -146,8 +173,13 @@ class _Printer(RowEmitter):
         self.block("exit")
         for buffer in outputs if self.summed else ():
             k = self.begin("total", buffer.size)
-            vector = self.load(self.entry(sums[buffer.name], k))
-            total = self.put(f"call double @llvm.vector.reduce.fadd.v{LANES}f64(double 0.0, {VECTOR} {vector})")
+            total, width = self.load(self.entry(sums[buffer.name], k)), LANES
+            while width > 1:
+                # Halves are added, then halves of that.
+                kind, width = f"<{width} x double>", width // 2
+                low, high = (self.shuffle(kind, total, "poison", *range(k, k + width)) for k in (0, width))
+                total = self.put(f"fadd <{width} x double> {low}, {high}")
+            total = self.put(f"extractelement <1 x double> {total}, i32 0")
             self.store(total, self.entry(f"%out.{plain(buffer.name)}", k, "double"), "double", 8)
             self.end()
         self.do("ret void")
@@ -157,15 +189,14 @@ class _Printer(RowEmitter):
             f"declare {VECTOR} @llvm.fabs.v{LANES}f64({VECTOR})",
             f"declare {VECTOR} @llvm.sqrt.v{LANES}f64({VECTOR})",
             f"declare {VECTOR} @llvm.copysign.v{LANES}f64({VECTOR}, {VECTOR})",
-            f"declare double @llvm.vector.reduce.fadd.v{LANES}f64(double, {VECTOR})",
             *sorted(self.declared),
             'attributes #0 = { nounwind "stackrealign" "prefer-vector-width"="512" "min-legal-vector-width"="512" }',
         ]
         head = f"define void @{self.name}({', '.join(arguments)}) #0 {{\nentry:"
         return "\n".join([*self.globals, head, *self.lines, "}", *declarations, ""])
 
-    def _add_up(self, outputs: Sequence[Buffer], sums: dict[str, str]) -> None:
-        """Add the lanes of this strip that are points of their own to the sums."""
+    def _points_of_their_own(self) -> str:
+        """The lanes of this strip that are points of their own."""
         first = self.put(f"insertelement {_I} poison, i64 %i, i32 0")
         count = self.put(f"insertelement {_I} poison, i64 %n, i32 0")
         zeros = f"<{LANES} x i32> zeroinitializer"
@@ -173,14 +204,13 @@ class _Printer(RowEmitter):
         count = self.put(f"shufflevector {_I} {count}, {_I} poison, {zeros}")
         steps = f"<{', '.join(f'i64 {k}' for k in range(LANES))}>"
         rows = self.put(f"add nsw {_I} {first}, {steps}")
-        own = self.put(f"icmp slt {_I} {rows}, {count}")
-        for buffer in outputs:
-            k = self.begin("sum", buffer.size)
-            value = self.load(self.entry(self.pointers[buffer.name], k))
-            kept = self.put(f"select {MASK} {own}, {VECTOR} {value}, {VECTOR} zeroinitializer")
-            place = self.entry(sums[buffer.name], k)
-            self.store(self.put(f"fadd {VECTOR} {self.load(place)}, {kept}"), place)
-            self.end()
+        return self.put(f"icmp slt {_I} {rows}, {count}")
+
+    def _add_to(self, output: str, index: str, value: str) -> None:
+        """Add such lanes of a value to the sums of an entry of an output."""
+        place = self.entry(self.sums[output], index)
+        before = self.load(place)
+        self.store(self._select(self.own, self.put(f"fadd {VECTOR} {before}, {value}"), before), place)
 
     def _global(self, buffer: Buffer) -> None:
         name = f"@{self.name}.{plain(buffer.name)}"
@@ -196,6 +226,8 @@ class _Printer(RowEmitter):
                 self.names[item.number] = self._let(item)
             elif isinstance(item, Load):
                 self.names[item.number] = self._load(item)
+            elif isinstance(item, Store) and item.buffer in self.once:
+                self._add_to(item.buffer, self.index(item.address), self.names[item.argument])
             elif isinstance(item, Store):
                 pointer = self.entry(self.pointers[item.buffer], self.index(item.address))
                 self.store(self.names[item.argument], pointer)

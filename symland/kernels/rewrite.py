@@ -69,7 +69,9 @@ class Rewriter:
         following = [self.numbers[c.following] for c in item.carried]
         start = None if item.from_ is None else self.variables[item.from_]
         results = self.rec.close(item.stop, inner, initial, following, start)
-        self.numbers.update(zip((c.result for c in item.carried), results, strict=True))
+        for c, before, own, after, result in zip(item.carried, initial, inner, following, results, strict=True):
+            # What no turn changes is what it was before the loop.
+            self.numbers[c.result] = before if after == own else result
 
     def block(self, items: Sequence[Item]) -> None:
         for item in items:

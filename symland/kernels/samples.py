@@ -19,7 +19,16 @@ from typing import Any, final
 
 import numpy as np
 
-from symland.kernels.engines import ENTRY, ROOMS, Want, inline_code, record_code, workspace
+from symland.kernels.engines import (
+    ENTRY,
+    ROOMS,
+    Want,
+    inline_code,
+    kernel_ports,
+    output_shapes,
+    record_code,
+    workspace,
+)
 from symland.kernels.lanes import LANES, Kind, LaneCode
 from symland.machine.cache import entry_key, read_entry, source_digest, write_entry
 from symland.machine.gate import Entry, Port
@@ -35,8 +44,11 @@ FEW_POINTS = 3
 MANY_SAMPLES = 32
 """... for this many samples at least."""
 
-GROUP = 4
+GROUPS = (5, 4, 6, 3)
 """Samples of a group: each number of theta is loaded once for all of them; what is left over is taken one by one."""
+
+REST = 3
+"""What the samples that are left over cost, in samples of a strip of groups."""
 
 SUMMED = (("value",), ("gradient",), ("value", "gradient"), ("product",))
 """Outputs that are found so."""
@@ -54,19 +66,28 @@ class SampleSums:
     groups, rest : Entry
         For groups of samples, and for what is left over; called as
         entry((groups,), (theta, [direction,] numbers of the samples..., sums of means over groups...)).
+    group : int
+        Samples of a group.
     own : tuple of str
         Names of the data arrays that hold the samples' own numbers.
     sizes : tuple of int
         Of each output.
-    penalised : (P,) 0 or 1
-        The parameters that the penalty holds.
+    shapes : tuple of tuples
+        Of each output of one point.
+    ports : tuple of Port
+        What is read and written at a batch of points.
+    penalised : (P,) 0 or 1, or None
+        The parameters that the penalty holds; None for all.
     """
 
     groups: Entry
-    rest: Entry
+    rest: Entry | None
+    group: int
     own: tuple[str, ...]
     sizes: tuple[int, ...]
-    penalised: FloatArray
+    shapes: tuple[tuple[int, ...], ...]
+    ports: tuple[Port, ...]
+    penalised: FloatArray | None
 
     def __call__(
         self,
@@ -78,21 +99,25 @@ class SampleSums:
     ) -> None:
         """Write the outputs at points theta (n, P), for the numbers of the samples, each (D, size)."""
         count, penalty = spec.n_samples, float(spec.penalty)
-        groups, left = divmod(count, GROUP)
+        groups, left = divmod(count, self.group)
         whole = [a[: count - left].reshape(groups, -1) for a in samples]
-        sums, more = [np.empty(size) for size in self.sizes], [np.zeros(size) for size in self.sizes]
+        sums, more = [np.empty(size) for size in self.sizes], [np.empty(size) for size in self.sizes]
         for k in range(len(theta)):
             inputs = (theta[k],) if direction is None else (theta[k], direction[k])
             self.groups((groups,), (*inputs, *whole, *sums))
-            if left:
+            if left and self.rest is not None:
                 self.rest((left,), (*inputs, *(a[count - left :] for a in samples), *more))
-            held = inputs[-1] * self.penalised
-            for total, rest, out in zip(sums, more, outputs, strict=True):
-                mean = (GROUP * total + rest) / count
+                for total, rest in zip(sums, more, strict=True):
+                    total *= self.group
+                    total += rest
+            held = inputs[-1] if self.penalised is None else inputs[-1] * self.penalised
+            for total, out in zip(sums, outputs, strict=True):
+                total /= count if left else groups
                 if out.ndim == 1:
-                    out[k] = mean[0] + penalty * (held @ held)
+                    out[k] = total[0] + penalty * held.dot(held)
                 else:
-                    np.add(mean, 2.0 * penalty * held, out=out[k])
+                    np.multiply(held, 2.0 * penalty, out=out[k])
+                    out[k] += total
 
 
 def _some_samples(spec: LandscapeSpec, count: int) -> LandscapeSpec:
@@ -113,7 +138,7 @@ def _own(program: Program) -> tuple[str, ...]:
     return tuple(a.name for a in program.arrays.values() if a.role.value == "data" and a.name in indexed)
 
 
-def sample_code(spec: LandscapeSpec, want: Want, count: int = GROUP) -> tuple[Program, LaneCode, LaneCode]:
+def sample_code(spec: LandscapeSpec, want: Want, count: int) -> tuple[Program, LaneCode, LaneCode]:
     """The program of a group of samples, its lane code as recorded, and the code whose lanes are groups."""
     program, code = record_code(_some_samples(spec, count), want, given=_own)
     own = _own(program)
@@ -131,13 +156,34 @@ def make_sums(spec: LandscapeSpec, want: Want, *, folder: Path | None, check: Ch
     VerificationError
         If the recorded code is not its program.
     """
-    groups, own, sizes = _built(spec, want, GROUP, folder, check)
-    rest, _, _ = _built(spec, want, 1, folder, check)
-    penalised = np.ones(spec.n_parameters)
+    group = _group(spec.n_samples)
+    groups, own, sizes = _built(spec, want, group, folder, check)
+    rest = _built(spec, want, 1, folder, check)[0] if spec.n_samples % group else None
+    penalised = None
     if spec.penalised is Penalised.WEIGHTS:
+        penalised = np.ones(spec.n_parameters)
         for block in spec.layout.blocks:
             penalised[block.slice] = float(block.kind == "W")
-    return SampleSums(groups=groups, rest=rest, own=own, sizes=sizes, penalised=penalised)
+    return SampleSums(
+        groups=groups,
+        rest=rest,
+        group=group,
+        own=own,
+        sizes=sizes,
+        shapes=output_shapes(spec, want),
+        ports=kernel_ports(spec, want),
+        penalised=penalised,
+    )
+
+
+def _group(count: int) -> int:
+    """Samples of a group: so many that few lanes of the last strip are idle, and little is left over."""
+
+    def cost(group: int) -> int:
+        groups, left = divmod(count, group)
+        return -(-groups // LANES) * group + REST * bool(left)
+
+    return min(GROUPS, key=cost)
 
 
 def _built(

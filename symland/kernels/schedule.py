@@ -191,6 +191,9 @@ def _tiles(program: Program, statement: Statement, block: int) -> Tiles:
         (x,) = tiles
         tiles[x] = NODES if sizes[x] % NODES == 0 else 1
         return tiles
+    if len(tiles) == len(sizes) > 1:
+        # The penalty of weights between two layers of nodes is taken in the tiles of the gradient that it is added to.
+        limit //= NARROW
     for tile in (2, 4):
         for x in [x for x in tiles if x in out]:
             if sizes[x] % tile == 0 and prod(whole.values()) * prod(tiles.values()) // tiles[x] * tile <= limit:

@@ -78,13 +78,13 @@ def drawn(seed: int) -> LaneCode:
 
 def test_loops_drawn_at_random_leave_the_same_bits_in_the_outputs() -> None:
     fewer = 0
-    for seed in range(400):
+    for seed in range(250):
         code = drawn(seed)
         with np.errstate(all="ignore"):
             one = fused(code)
             assert outputs(one, code) == outputs(code, code), seed
         fewer += len(list(loops(one.items))) < len(list(loops(code.items)))
-    assert fewer > 50
+    assert fewer > 30
 
 
 def shifted(by: int) -> LaneCode:

@@ -10,8 +10,14 @@ import pytest
 from symland.datasets import Dataset
 from symland.errors import KernelError, VerificationError
 from symland.kernels import checks, compile_kernel, samples, verify_kernel
+from symland.kernels.engines import ENTRY
 from symland.kernels.kernel import CompiledKernel
-from symland.kernels.samples import FEW_POINTS, GROUP, MANY_SAMPLES
+from symland.kernels.lanes import Address, Buffer, Kind
+from symland.kernels.llvm import print_llvm, written_once
+from symland.kernels.recorder import Recorder
+from symland.kernels.samples import FEW_POINTS, GROUPS, MANY_SAMPLES
+from symland.machine.gate import Entry, Port
+from symland.machine.llvm import LoadedObject, make_object
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
 from symland.records import Verdict
@@ -52,9 +58,7 @@ def agree(kernel: CompiledKernel, n: int, seed: int = 0) -> None:
         assert np.abs(got - wanted).max() <= scale * (1 + np.abs(wanted).max())
 
 
-@pytest.mark.parametrize(
-    "count", [MANY_SAMPLES - 1, *range(MANY_SAMPLES, MANY_SAMPLES + 2 * GROUP + 1), 8 * GROUP * 3 + 5]
-)
+@pytest.mark.parametrize("count", [MANY_SAMPLES - 1, *range(MANY_SAMPLES, MANY_SAMPLES + 9), 101, 150])
 def test_every_number_of_samples_is_summed_right(count: int) -> None:
     agree(compile_kernel(network(count, hidden=(2,))), 1 + count % (FEW_POINTS + 1))
 
@@ -74,6 +78,38 @@ def test_every_kind_of_network_is(spec: LandscapeSpec) -> None:
     kernel = compile_kernel(spec)
     for n in (1, FEW_POINTS, FEW_POINTS + 1):
         agree(kernel, n, n)
+
+
+def test_groups_leave_few_lanes_idle_and_little_over() -> None:
+    assert (samples._group(150), samples._group(1000), samples._group(128)) == (5, 5, 4)
+    for count in range(MANY_SAMPLES, 400):
+        group = samples._group(count)
+        strips = -(-(count // group) // 8)
+        assert group in GROUPS
+        assert strips * group * 8 + 8 * (count % group > 0) <= count + 8 * max(GROUPS)
+
+
+def test_an_output_that_is_written_twice_or_read_is_summed_behind_the_code() -> None:
+    rec = Recorder()
+    for name, kind in (("x", Kind.INPUT), ("once", Kind.OUTPUT), ("twice", Kind.OUTPUT), ("read", Kind.OUTPUT)):
+        rec.buffer(Buffer(name=name, kind=kind, size=3))
+    v = rec.open()
+    value = rec.load("x", Address(0, ((v, 1),)))
+    rec.store("once", Address(0, ((v, 1),)), value)
+    rec.store("twice", Address(0), value)
+    rec.store("read", Address(0, ((v, 1),)), value)
+    rec.close(3)
+    rec.store("twice", Address(1), rec.load("read", Address(1), stay=True))
+    code = rec.code()
+    assert written_once(code) == {"once"}
+    loaded = LoadedObject(make_object(print_llvm(code, ENTRY, summed=True)))
+    ports = [Port(name="x", shape=lambda n: (n, 3)), *(Port(name=n, shape=lambda n: (3,), written=True) for n in "abc")]
+    entry = Entry(address=loaded.address(ENTRY), n_sizes=1, ports=ports, owner=loaded, workspace=8 * 24)
+    x = np.random.default_rng(2).normal(size=(13, 3))
+    once, twice, read = np.empty((3, 3))
+    entry((13,), (x, once, twice, read))
+    np.testing.assert_allclose([once, read], [x.sum(0), x.sum(0)], rtol=1e-14)
+    np.testing.assert_allclose(twice[:2], [x[:, 2].sum(), x[:, 1].sum()], rtol=1e-14)
 
 
 def test_lanes_over_samples_are_taken_where_they_are_quicker_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +155,8 @@ def test_results_go_where_they_are_wanted_and_other_data_are_taken() -> None:
 
 def test_a_kernel_of_many_samples_is_verified_and_a_wrong_recording_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verify_kernel(compile_kernel(network(33, "logistic", hidden=(1,)))).verdict is Verdict.CERTIFIED
-    sound, other = checks.check_recording, build_program(network(4, hidden=(2,), activation="sin"), ("gradient",))
+    group = samples._group(33)
+    sound, other = checks.check_recording, build_program(network(group, hidden=(2,), activation="sin"), ("gradient",))
     monkeypatch.setattr(checks, "check_recording", lambda program, code: sound(other, code))
     with pytest.raises(VerificationError, match="not its program"):
         compile_kernel(network(33, hidden=(2,)), cache=False).gradient(np.zeros((1, 17)))
