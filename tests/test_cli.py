@@ -171,7 +171,9 @@ def test_a_list_that_fails_the_morse_sum_says_so_and_exits_with_1(
     assert call(*short, "--budget", "0.001s", "--json") == 1
     captured = capsys.readouterr()
     assert json.loads(captured.out)["morse"] == "refuted"
-    assert "NOT complete" in " ".join(captured.err.split())
+    said = " ".join(captured.err.split())
+    assert "NOT complete, it has holes: at least" in said
+    assert "index (the Morse sum is" in said
     assert "before its stop rules held" in " ".join(captured.err.split())
 
 

@@ -82,8 +82,8 @@ def complain(landscape: Landscape, answers: dict[str, Any], asked: Iterable[str]
         warnings.append("no stationary point is known yet; run `symland explore` again, it goes on where it was")
     if counts.morse is Verdict.REFUTED:
         warnings.append(
-            f"the Morse sum is {counts.morse_sum}, not 1, or a Morse inequality fails: the list is NOT complete; "
-            "search longer"
+            f"the list is NOT complete, it has holes: {'; '.join(counts.holes)}. Run the same command again with more "
+            "--searches or a longer --budget: it goes on where it was"
         )
     if landscape.certificates and not all(account.certified):
         warnings.append(f"{account.certified.count(False)} of {counts.total} classes are not certified")

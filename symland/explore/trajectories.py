@@ -34,8 +34,8 @@ FIRST_LENGTH = 0.05
 SHORTEST = 1e-7
 """Arclength of a step below which a trajectory is given up."""
 
-CORRECTIONS = 2
-"""Newton corrections of each step."""
+ONCE = 0.02
+"""First correction, in units of the step, up to which it is the only one: the next would be about its square."""
 
 CONTRACTION = (0.3, 0.1)
 """First correction, in units of the step, above which a step is rejected, and below which the next may be longer."""
@@ -43,7 +43,7 @@ CONTRACTION = (0.3, 0.1)
 ACCURACY = 1e-2
 """The last correction of an accepted step, in units of the step."""
 
-TURN = (0.9, 0.97)
+TURN = (0.8, 0.95)
 """Cosine of the angle between two tangents below which a step is rejected, and above which the next may be longer."""
 
 LONGER, SHORTER = 1.6, 0.4
@@ -94,6 +94,7 @@ def follow_trajectories(
     at = np.column_stack((start, np.zeros(n)))
     tangent = _first_tangents(kernel, start, direction)
     active = np.flatnonzero(np.isfinite(tangent).all(axis=1))
+    bend = np.zeros_like(at)
     stride = np.full(n, FIRST_LENGTH)
     reach = TRAJECTORY_FARTHEST * (1.0 + np.abs(start).max(axis=1, initial=0.0))
     near = CLOSED * (1.0 + np.abs(start).max(axis=1, initial=0.0))
@@ -101,16 +102,20 @@ def follow_trajectories(
     for _ in range(steps):
         if not active.size:
             break
-        ahead, turned, good, easy = _step(kernel, at[active], tangent[active], direction[active], stride[active])
+        here, along, far = at[active], tangent[active], stride[active][:, None]
+        # Taylor's second term, with the last step's change of the tangent for the curvature.
+        guess = here + far * along + 0.5 * far**2 * bend[active]
+        ahead, turned, good, easy = _step(kernel, guess, along, direction[active], stride[active])
         moved = active[good]
         before, after = at[moved], ahead[good]
+        bend[moved] = (turned[good] - tangent[moved]) / stride[moved][:, None]
         at[moved], tangent[moved] = after, turned[good]
         crossed = before[:, size] * after[:, size] < 0.0
         share = before[crossed, size] / (before[crossed, size] - after[crossed, size])
-        here = before[crossed, :size] + share[:, None] * (after[crossed, :size] - before[crossed, :size])
+        root = before[crossed, :size] + share[:, None] * (after[crossed, :size] - before[crossed, :size])
         lane = moved[crossed]
-        closed = np.abs(here - start[lane]).max(axis=1, initial=0.0) < near[lane]
-        found.append(here[~closed])
+        closed = np.abs(root - start[lane]).max(axis=1, initial=0.0) < near[lane]
+        found.append(root[~closed])
         lanes.append(lane[~closed])
         stride[active[easy]] = np.minimum(stride[active[easy]] * LONGER, length)
         stride[active[~good]] *= SHORTER
@@ -129,30 +134,37 @@ def _first_tangents(kernel: Kernel, start: FloatArray, direction: FloatArray) ->
 
 
 def _step(
-    kernel: Kernel, at: FloatArray, tangent: FloatArray, direction: FloatArray, stride: FloatArray
+    kernel: Kernel, guess: FloatArray, tangent: FloatArray, direction: FloatArray, stride: FloatArray
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Points (n, P + 1) one step on, tangents there, which steps are accepted, and which were easy."""
+    """Points (n, P + 1) near the guesses, tangents there, which steps are accepted, and which were easy."""
+    ahead, turned = _corrected(kernel, guess, tangent, direction)
+    first = np.linalg.norm(ahead - guess, axis=1) / stride
+    good = first < CONTRACTION[0]
+    again = np.flatnonzero(good & (first > ONCE))
+    if again.size:
+        nearer, turned[again] = _corrected(kernel, ahead[again], tangent[again], direction[again])
+        good[again] = np.linalg.norm(nearer - ahead[again], axis=1) < ACCURACY * stride[again]
+        ahead[again] = nearer
+    cosine = (turned * tangent).sum(axis=1)
+    good &= (cosine > TURN[0]) & np.isfinite(ahead).all(axis=1)
+    return ahead, turned, good, good & (first < CONTRACTION[1]) & (cosine > TURN[1])
+
+
+def _corrected(
+    kernel: Kernel, point: FloatArray, tangent: FloatArray, direction: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The points (n, P + 1) after one Newton step back to the curve, and unit tangents; both by one matrix."""
     n, size = direction.shape
-    ahead = at + stride[:, None] * tangent
     matrix = np.empty((n, size + 1, size + 1))
+    _, gradient, matrix[:, :size, :size] = kernel.value_gradient_hessian(point[:, :size])
     matrix[:, :size, size] = -direction
     matrix[:, size, :] = tangent
     right = np.zeros((n, size + 1, 2))
+    right[:, :size, 0] = gradient - point[:, size:] * direction
     right[:, size, 1] = 1.0
-    moves = []
-    turned = tangent
-    for _ in range(CORRECTIONS):
-        _, gradient, matrix[:, :size, :size] = kernel.value_gradient_hessian(ahead[:, :size])
-        right[:, :size, 0] = gradient - ahead[:, size:] * direction
-        solution = _solved(matrix, right)
-        ahead = ahead - solution[:, :, 0]
-        turned = solution[:, :, 1]
-        moves.append(np.linalg.norm(solution[:, :, 0], axis=1) / stride)
-    turned = turned / np.linalg.norm(turned, axis=1, keepdims=True)
-    cosine = (turned * tangent).sum(axis=1)
-    good = (moves[0] < CONTRACTION[0]) & (moves[-1] < ACCURACY) & (cosine > TURN[0]) & np.isfinite(ahead).all(axis=1)
-    easy = good & (moves[0] < CONTRACTION[1]) & (cosine > TURN[1])
-    return ahead, turned, good, easy
+    solution = _solved(matrix, right)
+    turned = solution[:, :, 1]
+    return point - solution[:, :, 0], turned / np.linalg.norm(turned, axis=1, keepdims=True)
 
 
 def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:

@@ -97,6 +97,28 @@ class Counts:
         return tuple(verdicts)
 
     @property
+    def holes(self) -> tuple[str, ...]:
+        """What topology shows to be missing, one phrase each; empty where it shows nothing, or is no test.
+
+        What is found exists. So a sum that is too large lacks copies of odd index, and an inequality that fails for k
+        lacks copies of the indices k, k - 2, ...: at least as many as it is short of. That of the highest index says
+        no more than the sum.
+        """
+        if self.morse is not Verdict.REFUTED:
+            return ()
+        found, alternating, excess = list[str](), 0, self.morse_sum - 1
+        if excess:
+            index = "odd" if excess > 0 else "even"
+            found.append(f"{_missing(abs(excess))} of {index} index (the Morse sum is {self.morse_sum} and must be 1)")
+        for k, count in enumerate(self.copies[:-1] if not self.families else ()):
+            alternating = count - alternating
+            short = (-1) ** k - alternating
+            if short > 0:
+                index = ", ".join(map(str, range(k, -1, -2)))
+                found.append(f"{_missing(short)} of index {index} (a Morse inequality fails)")
+        return tuple(found)
+
+    @property
     def no_test(self) -> str | None:
         """Why the Morse sum of a complete list need not be 1; None where it must."""
         if self.partial:
@@ -117,6 +139,10 @@ class Counts:
         kept = self.morse_sum == 1
         kept = kept and (bool(self.families) or all(v is not Verdict.REFUTED for v in self.inequalities))
         return Verdict.UNDECIDED if kept else Verdict.REFUTED
+
+
+def _missing(count: int) -> str:
+    return f"at least {count} missing cop{'y' if count == 1 else 'ies'}"
 
 
 class Standing(Enum):

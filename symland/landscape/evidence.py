@@ -53,6 +53,8 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
     curve : tuple of (searches, classes by index)
     given : int
         Classes that a given start reached, such as a point of a narrower network; the estimates are of the others.
+    holes : tuple of str
+        What topology shows to be missing from the list, one phrase each.
     """
 
     searches: int
@@ -68,6 +70,7 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
     by_index: tuple[IndexEstimate, ...]
     curve: tuple[tuple[int, tuple[int, ...]], ...]
     given: int = 0
+    holes: tuple[str, ...] = ()
 
 
 class PairLeft(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

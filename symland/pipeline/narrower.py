@@ -14,9 +14,8 @@ from itertools import product
 
 import numpy as np
 
-from symland.explore import DEFAULT_RULES, explore
+from symland.explore import explore
 from symland.explore.donors import Donor, starts_from
-from symland.explore.stopping import LOW_INDEX_RULES
 from symland.kernels import compile_kernel
 from symland.kernels.remote import kernel_of
 from symland.listener import SILENCE, Listener
@@ -33,6 +32,9 @@ MOST_PARAMETERS = 64
 
 MOST_SEARCHES = 40_000
 """Searches in one narrower network, at most: a list with holes still gives starts."""
+
+RULES = "morse, coverage 0.99, repeat 2, quiet 0.3"
+"""When a narrower network has been explored enough. Its list gives starts and no answer: looser than the default."""
 
 SHARE = 0.5
 """The part of a budget that narrower networks may take."""
@@ -87,7 +89,7 @@ def narrower_donors(
             find_symmetry(small),
             seed=seed,
             max_index=max_index,
-            until=DEFAULT_RULES if max_index is None else LOW_INDEX_RULES,
+            until=RULES if max_index is None else RULES.removeprefix("morse, "),
             budget=left,
             clock=clock,
             max_searches=min(max_searches, MOST_SEARCHES),

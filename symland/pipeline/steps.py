@@ -26,6 +26,7 @@ from symland.explore.pathways import Connections, LostBranch
 from symland.explore.stopping import LOW_INDEX_RULES
 from symland.kernels import compile_kernel
 from symland.kernels.remote import kernel_of
+from symland.landscape.account import Counts
 from symland.landscape.database import PARTIAL, Database
 from symland.landscape.evidence import Completeness, Families, IndexEstimate
 from symland.landscape.landscape import Landscape
@@ -174,6 +175,7 @@ def explore_into(
             ),
             curve=state.curve,
             given=state.given,
+            holes=Counts.of(found.points, spec.coercive, others=apart.others).holes if max_index is None else (),
         ),
     )
     return found
