@@ -32,6 +32,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import ClassVar, final
 
 import numpy as np
@@ -79,6 +80,8 @@ SOFT = 4
 """Eigenvectors of J with the eigenvalues nearest zero from which pitchforks are looked for."""
 KEPT = 1e-6
 """Largest change of a coordinate by a symmetry that is taken to keep a point, or to turn a direction round."""
+THIN = (0.4, 0.15, 0.0)
+"""Least Y_i that are tried, in units of the largest: boxes of the search are about as wide in all directions."""
 LONG = (16.0, 8.0, 4.0, 2.5, 1.7)
 """X that are tried, in units of where the pair leaves the slab."""
 ORDER = 7
@@ -375,8 +378,8 @@ def pitchfork_region(problem: ReducedProblem, event: Pitchfork) -> Region | None
     wide = None if setup is None else _needed(setup)
     if setup is None or wide is None:
         return None
-    for times in LONG:
-        found = _forked(setup, event, times * wide)
+    for thin, times in product(THIN, LONG):
+        found = _forked(setup, event, times * wide, thin)
         if found is not None:
             return found
     return None
@@ -394,8 +397,11 @@ def _needed(setup: Setup) -> float | None:
     return math.sqrt(6 * spread / abs(third)) if third else None
 
 
-def _inflated(setup: Setup, wide: float) -> list[arb] | None:
-    """Y_i in which y(x, kappa) is likely to lie alone at x = 0 and x = X: a box grows until it holds its image."""
+def _inflated(setup: Setup, wide: float, thin: float = 0.0) -> list[arb] | None:
+    """Y_i in which y(x, kappa) is likely to lie alone at x = 0 and x = X: a box grows until it holds its image.
+
+    No Y_i is smaller than the largest times `thin`.
+    """
     size = len(setup.origin) - 1
     ball = [arb(0, wide * LEAST)] * size
     for _ in range(GROWTHS):
@@ -407,7 +413,8 @@ def _inflated(setup: Setup, wide: float) -> list[arb] | None:
             return None
         if all(y < b for y, b in zip(needed, (float(b.rad()) for b in ball), strict=True)):
             return [b * GROWN for b in ball]
-        ball = [arb(0, max(GROWN * y, float(b.rad()))) for y, b in zip(needed, ball, strict=True)]
+        least = thin * float(needed.max())
+        ball = [arb(0, max(GROWN * y, float(b.rad()), least)) for y, b in zip(needed, ball, strict=True)]
     return None
 
 
@@ -447,8 +454,8 @@ def _end(setup: Setup, x: float, y: list[arb]) -> int:
     return sign_of(total + sum((c * (a - m) for c, a, m in zip(change.entries(), y, middle, strict=True)), arb(0)))
 
 
-def _forked(setup: Setup, event: Pitchfork, wide: float) -> Region | None:
-    reach = _inflated(setup, wide)
+def _forked(setup: Setup, event: Pitchfork, wide: float, thin: float) -> Region | None:
+    reach = _inflated(setup, wide, thin)
     if reach is None:
         return None
     try:
