@@ -60,7 +60,7 @@ FRESH = (math.inf, 0.03)
 makes many small boxes of nodes, and what is left of it takes longer than to begin anew."""
 NARROWEST = 1e-6
 """Relative width of a slab below which it is left open."""
-FOLD_WIDTHS = (0.01, 0.005, 0.0025, 0.00125, 0.0006, 0.0003, 0.00015)
+FOLD_WIDTHS = (0.01, 0.005, 0.0025, 0.00125, 0.0005, 0.00025, 0.00012, 6e-5, 3e-5)
 """Half widths of slabs around a fold that are tried, relative to its penalty."""
 GRID = 0.06
 """Step of ln lambda between penalties at which points are looked for."""

@@ -72,14 +72,14 @@ FOLD_BITS = 256
 """Bits with which a fold is found."""
 FOLD_RADIUS = 2.0**-120
 """Radius of the cube in which it is proved, in every variable."""
-THICK = (0.08, 0.057, 0.04, 0.028, 0.02, 0.014, 0.01, 0.007, 0.005, 0.0025, 0.00125)
+THICK = (0.08, 0.057, 0.04, 0.028, 0.02, 0.014, 0.01, 0.007, 0.005, 0.0042, 0.0035, 0.0025, 0.00125)
 """Y of the regions that are tried, in weights."""
 LONG = (16, 8, 4, 2, 1)
 """X of tubes that are tried, in units of Y."""
 SLENDER = 0.25
 """A tube counts as thick as its length times this, if it is thicker."""
-FOLD_LONG = (12, 8, 5, 3)
-"""The same for folds."""
+FOLD_LONG = (32, 24, 16, 12, 8, 5, 3)
+"""The same for folds: the two points move apart with the square root of the distance in lambda."""
 ROUNDING = 1e-9
 """Granted to rounding where a box of doubles is turned into (x, y)."""
 ORTHOGONAL = 1e-12
