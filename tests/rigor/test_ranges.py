@@ -46,6 +46,8 @@ from tests.rigor.reduced import SIGN, XOR
 
 FOLD = "0.0228433108016757"
 """Of one node and inputs 0 and 1, from another program in 50 digits."""
+FOLD_OF_TWO = "0.0287995892174702"
+"""The highest of two nodes, likewise."""
 
 
 def equations(z: np.ndarray, penalty: float) -> np.ndarray:
@@ -189,7 +191,52 @@ def test_the_search_over_a_slab_ends_in_the_region_of_the_fold_and_nowhere_witho
     assert run.met == {0}
     # A list that lacks it: the region stands beside its place.
     far = replace(region, centre=region.centre + 0.5 * region.frame[:, 1])
-    assert ranges._run(ranges._search(slab, [far]), [task], lambda: 0.0, 1.0).left
+    ticks = count()
+    assert ranges._run(ranges._search(slab, [far]), [task], lambda: next(ticks), 30).left
+
+
+@cache
+def two() -> tuple[ReducedProblem, Fold]:
+    """Two nodes, inputs 0 and 1: the highest fold, within 0.0005 of it relative to its penalty."""
+    star = Fraction(FOLD_OF_TWO)
+    slab = reduced_problem(builtin("xor").with_(hidden=(2,), penalty="0.0288")).slab(
+        star * (1 - Fraction("0.0005")), star * (1 + Fraction("0.0005"))
+    )
+    # The input swap keeps the point: it exchanges the nodes.
+    starts, at = np.random.default_rng(3), slab.at(star)
+    found = None
+    while found is None or not penalty_text(found, 15)[0].startswith(FOLD_OF_TWO[:12]):
+        found = find_fold(
+            at, (np.array([-1.0, 0.8, -0.5, 1.3, 0.8, -1.0, -0.5, 1.3, 0.9]) + starts.normal(0, 0.05, 9)).tolist()
+        )
+    return slab, found
+
+
+def test_the_region_of_the_highest_fold_of_two_nodes_is_long_enough_for_its_two_points() -> None:
+    slab, at = two()
+    region = fold_region(slab, at)
+    assert region is not None
+    assert region.opens_down
+    assert region.index == 0
+
+    def field(z: np.ndarray, penalty: float) -> np.ndarray:
+        nodes, bias = z[:8].reshape(2, 4), z[8]
+        h = np.tanh(XOR @ nodes[:, :3].T)
+        pull = SIGN / (4 * penalty * (1 + np.exp(SIGN * (h @ nodes[:, 3] + bias))))
+        rows = [
+            [*(2 * u[:3] - u[3] * (pull * (1 - g**2)) @ XOR), u[3] - pull @ g] for u, g in zip(nodes, h.T, strict=True)
+        ]
+        return np.array([*np.concatenate(rows), bias - pull.sum()])
+
+    # At the lower end of the slab both points lie inside, and none does at the upper end.
+    for end, number in ((slab.penalty, 2), (slab.highest, 0)):
+        found: list[np.ndarray] = []
+        for x in np.linspace(-1, 1, 7):
+            answer = root(field, at.z + x * region.reach[0] * at.null, args=(float(end),), options={"xtol": 1e-13})
+            inside = (np.abs(region.frame.T @ (answer.x - region.centre)) < region.reach).all()
+            if inside and np.abs(field(answer.x, float(end))).max() < 1e-10:
+                found += [answer.x] if all(np.abs(answer.x - z).max() > 1e-5 for z in found) else []
+        assert len(found) == number
 
 
 def test_images_of_a_box_are_those_of_its_points() -> None:
