@@ -192,7 +192,7 @@ def test_the_search_over_a_slab_ends_in_the_region_of_the_fold_and_nowhere_witho
     # A list that lacks it: the region stands beside its place.
     far = replace(region, centre=region.centre + 0.5 * region.frame[:, 1])
     ticks = count()
-    assert ranges._run(ranges._search(slab, [far]), [task], lambda: next(ticks), 30).left
+    assert ranges._run(ranges._search(slab, [far]), [task], lambda: next(ticks), 100).left
 
 
 @cache
