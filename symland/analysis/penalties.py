@@ -19,7 +19,8 @@ from symland.tex import text_tex
 if TYPE_CHECKING:
     from symland.landscape.landscape import Landscape
     from symland.rigor.enumeration.pitchfork_region import Event
-    from symland.rigor.enumeration.ranges import RangeProgress, RangeResult, Stretch
+    from symland.rigor.enumeration.ranges import RangeProgress, RangeResult
+    from symland.rigor.enumeration.stretches import Stretch
     from symland.spec import LandscapeSpec
 
 __all__ = ["QUESTION", "CertainFold", "OpenSlab", "Penalties", "PenaltiesOptions", "adopt", "ends_of", "prove_range"]

@@ -104,8 +104,7 @@ def enumerate_points(
 
             kept = Setting(state=database.state(enumeration.QUESTION.name))
             result = enumeration.prove_complete(database.landscape(), options, kept)
-            output.write_text(certificate_text(database.spec, result), encoding="utf-8")
-            say(f"certificate {output}")
+            _write(output, certificate_text(database.spec, result))
     return print_answer(enumeration.QUESTION, answer, json)
 
 
@@ -152,9 +151,13 @@ def _range(
 
             kept = Setting(state=database.state(penalties.QUESTION.name))
             result = penalties.prove_range(database.landscape(), options, kept)
-            output.write_text(range_text(database.spec, result), encoding="utf-8")
-            say(f"certificate {output}")
+            _write(output, range_text(database.spec, result))
     return print_answer(penalties.QUESTION, answer, json)
+
+
+def _write(output: Path, certificate: str) -> None:
+    output.write_text(certificate, encoding="utf-8")
+    say(f"certificate {output}")
 
 
 def _explored(

@@ -25,8 +25,9 @@ from symland.rigor.enumeration.pitchfork_region import (
     pitchfork_region,
 )
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
-from symland.rigor.enumeration.ranges import RangeResult, enumerate_range, stretches_of
+from symland.rigor.enumeration.ranges import RangeResult, enumerate_range
 from symland.rigor.enumeration.regions import Kind, Region, find_fold, penalty_text
+from symland.rigor.enumeration.stretches import stretches_of
 from symland.rigor.enumeration.taylor import along
 from symland.spec import LandscapeSpec, builtin, parse_spec
 

@@ -24,8 +24,9 @@ from symland.records import Verdict
 from symland.rigor.enumeration.kept import Slab
 from symland.rigor.enumeration.problem import reduced_problem
 from symland.rigor.enumeration.range_writing import range_text
-from symland.rigor.enumeration.ranges import RangeResult, stretches_of
+from symland.rigor.enumeration.ranges import RangeResult
 from symland.rigor.enumeration.regions import find_fold, fold_region, polish, tube_region
+from symland.rigor.enumeration.stretches import stretches_of
 from symland.rigor.enumeration_check.question import ball, read_question
 from symland.rigor.range_check import check_range, search
 from symland.rigor.range_check.folds import find_bend, find_run, find_turn

@@ -23,8 +23,9 @@ from symland.rigor.enumeration.kept import Slab
 from symland.rigor.enumeration.pitchfork_region import Pitchfork, find_pitchforks, pitchfork_region
 from symland.rigor.enumeration.problem import reduced_problem
 from symland.rigor.enumeration.range_writing import range_text
-from symland.rigor.enumeration.ranges import RangeResult, stretches_of
+from symland.rigor.enumeration.ranges import RangeResult
 from symland.rigor.enumeration.regions import polish, tube_region
+from symland.rigor.enumeration.stretches import stretches_of
 from symland.rigor.enumeration_check.question import PRECISION, ball, read_question
 from symland.rigor.range_check import check_range
 from symland.rigor.range_check.forks import Fork, _Divided, find_fork, find_forked

@@ -23,11 +23,11 @@ from symland.errors import CertificateError, SpecError
 from symland.landscape.database import Database
 from symland.pipeline import explore_into
 from symland.records import Verdict
-from symland.rigor.enumeration import ranges
+from symland.rigor.enumeration import ranges, slabs
 from symland.rigor.enumeration.by_theorem import OriginAlone
 from symland.rigor.enumeration.kept import Piece, Slab, Work
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
-from symland.rigor.enumeration.ranges import covers, enumerate_range, stretches_of
+from symland.rigor.enumeration.ranges import enumerate_range
 from symland.rigor.enumeration.regions import (
     ORIGIN,
     Fold,
@@ -41,6 +41,7 @@ from symland.rigor.enumeration.regions import (
     tube_region,
 )
 from symland.rigor.enumeration.search import Task, first_task
+from symland.rigor.enumeration.stretches import covers, stretches_of
 from symland.spec import builtin
 from tests.rigor.reduced import SIGN, XOR
 
@@ -186,13 +187,13 @@ def test_the_search_over_a_slab_ends_in_the_region_of_the_fold_and_nowhere_witho
     region = fold_region(slab, fold())
     assert region is not None
     task = _near_fold(slab)
-    run = ranges._run(ranges._search(slab, [region]), [task], lambda: 0.0, 1.0)
+    run = slabs.run_through(slabs.search_over(slab, [region]), [task], lambda: 0.0, 1.0)
     assert not run.left
     assert run.met == {0}
     # A list that lacks it: the region stands beside its place.
     far = replace(region, centre=region.centre + 0.5 * region.frame[:, 1])
     ticks = count()
-    assert ranges._run(ranges._search(slab, [far]), [task], lambda: next(ticks), 100).left
+    assert slabs.run_through(slabs.search_over(slab, [far]), [task], lambda: next(ticks), 100).left
 
 
 @cache

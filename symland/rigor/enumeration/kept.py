@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, final
 
-import numpy as np
-import numpy.typing as npt
-
 from symland.errors import CertificateError
+from symland.rigor.enumeration.packing import packed, unpacked
 from symland.rigor.enumeration.pitchfork_region import Event, find_event
-from symland.rigor.enumeration.problem import Doubles, ReducedProblem
+from symland.rigor.enumeration.problem import ReducedProblem
 from symland.rigor.enumeration.regions import Kind, Region
 from symland.rigor.enumeration.search import Counters, Task
 
@@ -75,8 +73,10 @@ class Work:
 
     def saved(self) -> dict[str, Any]:
         """JSON values."""
+        boxes = _Boxes()
         return {
-            "stack": [_piece_values(p) for p in self.stack],
+            "stack": [_piece_values(p, boxes) for p in self.stack],
+            "boxes": boxes.rows,
             "slabs": [_slab_values(s) for s in self.slabs],
             "open": [[str(a), str(b), n] for a, b, n in self.open],
             "counters": [self.counters.pull_boxes, self.counters.node_boxes],
@@ -92,34 +92,39 @@ class Work:
             If an event is no longer found.
         """
         boxes, nodes = values["counters"]
+        tasks = [Task(unpacked(pull), unpacked(states), unpacked(cell)) for pull, states, cell in values["boxes"]]
         return Work(
-            stack=[_piece(problem, v) for v in values["stack"]],
+            stack=[_piece(problem, v, tasks) for v in values["stack"]],
             slabs=[_slab(problem, v) for v in values["slabs"]],
             open=[(Fraction(a), Fraction(b), n) for a, b, n in values["open"]],
             counters=Counters(pull_boxes=boxes, node_boxes=nodes),
         )
 
 
-def _array_values(array: npt.NDArray[np.float64]) -> list[Any]:
-    return [list(array.shape), array.ravel().tolist()]
+class _Boxes:
+    """The tasks of all pieces, each written once: both parts of a slab are given the same boxes."""
 
+    def __init__(self) -> None:
+        self.rows: list[list[Any]] = []
+        self.tasks: list[Task] = []
+        self.places: dict[int, int] = {}
 
-def _array(values: list[Any]) -> Doubles:
-    return np.array(values[1], dtype=np.float64).reshape(values[0])
-
-
-def _task_values(tasks: Iterable[Task]) -> list[Any]:
-    return [[_array_values(t.pull), _array_values(t.nodes), _array_values(t.cell)] for t in tasks]
-
-
-def _tasks(values: Iterable[Any]) -> list[Task]:
-    return [Task(_array(pull), _array(nodes), _array(cell)) for pull, nodes, cell in values]
+    def numbers(self, tasks: Iterable[Task]) -> list[int]:
+        found = []
+        for task in tasks:
+            if id(task) not in self.places:
+                self.places[id(task)] = len(self.rows)
+                self.rows.append([packed(task.pull), packed(task.nodes), packed(task.cell)])
+                # Kept alive, so that no other task has its place in memory.
+                self.tasks.append(task)
+            found.append(self.places[id(task)])
+        return found
 
 
 def _region_values(regions: Iterable[Region]) -> list[Any]:
     return [
         [
-            *(_array_values(a) for a in (r.centre, r.frame, r.reach, *r.box)),
+            *(packed(a) for a in (r.centre, r.frame, r.reach, *r.box)),
             r.index,
             r.opens_down,
             r.copies,
@@ -132,7 +137,7 @@ def _region_values(regions: Iterable[Region]) -> list[Any]:
 def _regions(values: Iterable[Any]) -> tuple[Region, ...]:
     found = []
     for row in values:
-        centre, frame, reach, low, high = (_array(part) for part in row[:5])
+        centre, frame, reach, low, high = (unpacked(part) for part in row[:5])
         found.append(
             Region(
                 centre=centre,
@@ -161,35 +166,35 @@ def _fold(problem: ReducedProblem, values: Sequence[Any] | None) -> Event | None
     return fold
 
 
-def _piece_values(piece: Piece) -> dict[str, Any]:
+def _piece_values(piece: Piece, boxes: _Boxes) -> dict[str, Any]:
     return {
         "low": str(piece.low),
         "high": str(piece.high),
-        "tasks": _task_values(piece.tasks),
+        "tasks": boxes.numbers(piece.tasks),
         "fold": _fold_values(piece.fold),
         "level": piece.level,
         "held": _region_values(piece.held),
         "regions": None if piece.regions is None else _region_values(piece.regions),
-        "waiting": _task_values(piece.waiting),
+        "waiting": boxes.numbers(piece.waiting),
         "met": sorted(piece.met),
         "boxes": piece.boxes,
-        "given": _task_values(piece.given),
+        "given": boxes.numbers(piece.given),
     }
 
 
-def _piece(problem: ReducedProblem, values: dict[str, Any]) -> Piece:
+def _piece(problem: ReducedProblem, values: dict[str, Any], tasks: Sequence[Task]) -> Piece:
     return Piece(
         low=Fraction(values["low"]),
         high=Fraction(values["high"]),
-        tasks=_tasks(values["tasks"]),
+        tasks=[tasks[k] for k in values["tasks"]],
         fold=_fold(problem, values["fold"]),
         level=values["level"],
         held=_regions(values["held"]),
         regions=None if values["regions"] is None else _regions(values["regions"]),
-        waiting=_tasks(values["waiting"]),
+        waiting=[tasks[k] for k in values["waiting"]],
         met=frozenset(values["met"]),
         boxes=values["boxes"],
-        given=_tasks(values["given"]),
+        given=[tasks[k] for k in values["given"]],
     )
 
 

@@ -8,11 +8,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from symland.errors import CertificateError
 from symland.rigor.enumeration.known import KnownPoints
 from symland.rigor.enumeration.leaves import NOBODY, SEVERAL, Leaf
+from symland.rigor.enumeration.packing import packed, unpacked
 from symland.rigor.enumeration.search import Closed, Counters, Result, Search, Survivors, Task, first_task
 from symland.rigor.enumeration.splitting import followers
 from symland.rigor.enumeration.witnesses import keep
@@ -24,7 +23,7 @@ Weighted = tuple[Task, float]
 """A task with its share of the search tree."""
 Examined = tuple[list[Result], Counters]
 
-STATE = 2
+STATE = 3
 """Layout of a kept state. Those of layout 1 are of a search that could be wrong, so they are not taken up."""
 
 
@@ -83,7 +82,7 @@ class Queue:
         del self.out[future]
 
     def saved(self, spec: LandscapeSpec, known: KnownPoints) -> dict[str, Any]:
-        """JSON values; doubles survive JSON exactly (shortest repr)."""
+        """JSON values; doubles survive exactly."""
         counters, waiting = self.counters, self.waiting()
         order = sorted(self.met.union(*(t.met for t, _ in waiting), *(t.met for t in self.undecided)))
 
@@ -91,7 +90,7 @@ class Queue:
             return [order.index(k) for k in sorted(copies)]
 
         def task(t: Task) -> list[Any]:
-            return [t.pull.tolist(), t.nodes.tolist(), t.cell.tolist(), places(t.met)]
+            return [packed(t.pull), packed(t.nodes), packed(t.cell), places(t.met)]
 
         return {
             "layout": STATE,
@@ -117,7 +116,7 @@ class Queue:
         CertificateError
             If the state belongs to another question, rests on other points, or is of an earlier search.
         """
-        problem, known = search.problem, search.known
+        known = search.known
         if state.get("layout") != STATE:
             raise CertificateError("the saved enumeration is of another version of the search; start it afresh")
         if state.get("spec") != spec.digest:
@@ -131,7 +130,6 @@ class Queue:
         # A list in another order numbers its classes anew.
         number = {old: present[key] for old, key in zip(state["numbers"], before, strict=True)}
         number |= {NOBODY: NOBODY, SEVERAL: SEVERAL}
-        rows = problem.samples + 1 + problem.inputs + 1
 
         copies = [[centre.tolist(), float(b)] for centre, b in zip(known.centres, known.biases, strict=True)]
         at = [{k for k, copy in enumerate(copies) if copy == entry} for entry in state["copies"]]
@@ -140,7 +138,7 @@ class Queue:
             return frozenset[int]().union(*(at[place] for place in places))
 
         def task(pull: Any, nodes: Any, cell: Any, places: list[int]) -> Task:
-            return Task(np.array(pull), np.array(nodes).reshape(2, rows, -1), np.array(cell), taken(places))
+            return Task(unpacked(pull), unpacked(nodes), unpacked(cell), taken(places))
 
         boxes, nodes, combinations = state["counters"]
         return Queue(

@@ -1,0 +1,172 @@
+"""The search over one slab of penalties: proved, cut, or left open.
+
+What the search closes holds no solution for any penalty of the slab, and what is left must lie in regions. Boxes that
+are too narrow for the width of the slab wait, and are handed to both parts of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from symland.rigor.enumeration.atlas import Atlas, dyadic, regions_over
+from symland.rigor.enumeration.examine import examine_batch
+from symland.rigor.enumeration.kept import Piece, Slab, Work
+from symland.rigor.enumeration.known import KnownClass, KnownPoints, known_copies
+from symland.rigor.enumeration.pitchfork_region import Event, event_region
+from symland.rigor.enumeration.problem import ReducedProblem
+from symland.rigor.enumeration.regions import ORIGIN, Region, Regions, images, origin_number
+from symland.rigor.enumeration.search import Closed, Counters, Search, Task, first_task
+from symland.rigor.enumeration.splitting import followers
+from symland.rigor.enumeration.witnesses import Witnesses
+
+__all__ = ["Run", "advance", "run_through", "search_over"]
+
+BATCH = 8
+"""Boxes examined in one call."""
+WIDEST = 0.01
+"""Relative width of a slab up to which regions hold boxes; in a wider one only the origin does."""
+FRESH = (math.inf, 0.03)
+"""Relative width, for one node and more, above which a slab is cut unseen: with several nodes a search in a wide slab
+makes many small boxes of nodes, and what is left of it takes longer than to begin anew."""
+NARROWEST = 1e-6
+"""Relative width of a slab below which it is left open."""
+FOLD_WIDTHS = (0.01, 0.005, 0.0025, 0.00125, 0.0005, 0.00025, 0.00012, 6e-5, 3e-5)
+"""Half widths of slabs around a fold that are tried, relative to its penalty."""
+
+
+def advance(atlas: Atlas, problem: ReducedProblem, work: Work, clock: Callable[[], float], until: float) -> None:
+    """Search the slab on top of the stack: it is proved, or left open, or cut; or time is up, and it stays there."""
+    piece = work.stack.pop()
+    slab = problem.slab(piece.low, piece.high)
+    if slab.slack > FRESH[slab.nodes > 1]:
+        work.stack += [
+            Piece(a, b, [first_task(problem.slab(a, b))], fold, level)
+            for a, b, fold, level in cuts_of(atlas, problem, piece)
+        ]
+        return
+    inside = (float(piece.low) <= float(f.penalty) <= float(piece.high) for f in atlas.events)
+    lonely = piece.fold is None and any(inside)
+    if piece.regions is None:
+        looked_for = slab.slack <= WIDEST and not lonely
+        piece.regions = (regions_over(atlas, slab, piece.fold) or ()) if looked_for else ()
+        piece.given = list(piece.tasks) if piece.fold is not None else []
+    run = run_through(search_over(slab, piece.regions), piece.tasks, clock, until)
+    work.counters.add(run.counters)
+    piece.tasks, piece.waiting = run.queue, [*piece.waiting, *run.left]
+    piece.met, piece.boxes = piece.met | run.met, piece.boxes + run.counters.pull_boxes
+    if piece.tasks:
+        work.stack.append(piece)
+        return
+    regions = piece.regions
+    if not piece.waiting and slab.slack > WIDEST and not lonely:
+        # All is empty but for what all nodes zero held.
+        regions = regions_over(atlas, slab, None) or ()
+    if not piece.waiting and not lonely and accounted_for(slab, piece, regions):
+        work.slabs.append(Slab(low=piece.low, high=piece.high, regions=regions, fold=piece.fold, boxes=piece.boxes))
+    elif slab.slack < NARROWEST:
+        work.open.append((piece.low, piece.high, len(piece.waiting)))
+    else:
+        # What the region of a fold held is searched again; what tubes held is remembered with them.
+        tubes = tuple(regions[n] for n in sorted(piece.met - {ORIGIN}) if piece.fold is None)
+        left = piece.given if piece.fold is not None and piece.met else piece.waiting
+        work.stack += [
+            Piece(a, b, list(left), fold, level, (*piece.held, *tubes))
+            for a, b, fold, level in cuts_of(atlas, problem, piece)
+        ]
+
+
+def cuts_of(atlas: Atlas, problem: ReducedProblem, piece: Piece) -> list[tuple[Fraction, Fraction, Event | None, int]]:
+    """The parts of a slab: around its fold, or its halves."""
+    low, high = piece.low, piece.high
+    inside = [f for f in atlas.events if float(low) < float(f.penalty) < float(high)]
+    if piece.fold is not None or len(inside) == 1:
+        fold, level = (piece.fold, piece.level + 1) if piece.fold is not None else (inside[0], 0)
+        star = float(fold.penalty)
+        while level < len(FOLD_WIDTHS):
+            width = FOLD_WIDTHS[level]
+            ends = dyadic(star * (1 - width)), dyadic(star * (1 + width))
+            # The counts beside a fold are those of the slabs beside it, so it never reaches to the end of the range.
+            if low < ends[0] and ends[1] < high and event_region(problem.slab(*ends), fold) is not None:
+                return [(low, ends[0], None, 0), (*ends, fold, level), (ends[1], high, None, 0)]
+            level += 1
+    middle = dyadic(math.sqrt(float(low) * float(high)))
+    if inside:
+        # Between two folds rather than in one.
+        places = sorted(float(f.penalty) for f in inside)
+        if len(places) > 1:
+            gaps = [(math.log(b / a), math.sqrt(a * b)) for a, b in pairwise(places)]
+            middle = dyadic(max(gaps)[1])
+    return [(low, middle, None, 0), (middle, high, None, 0)]
+
+
+def accounted_for(slab: ReducedProblem, piece: Piece, regions: Sequence[Region]) -> bool:
+    """Whether what regions over wider slabs held is in regions of this one, and every tube was met, here or there.
+
+    A region over a wider slab holds exactly one point for the middle of this one: where the point of a tube lies in it,
+    that is the point. The origin is always a point, where it is one at all.
+    """
+    origin = origin_number(slab, regions)
+    if origin == ORIGIN:
+        return False
+
+    def same(tube: Region, wider: Region) -> bool:
+        return any(wider.contains(moved) for moved in images(slab, tube.box))
+
+    tubes = [(n, r) for n, r in enumerate(regions) if r.opens_down is None]
+    inherited = all(any(same(r, wider) for _, r in tubes) for wider in piece.held)
+    reached = all(n in piece.met or n == origin or any(same(r, wider) for wider in piece.held) for n, r in tubes)
+    return inherited and reached
+
+
+def search_over(slab: ReducedProblem, regions: Sequence[Region]) -> Search:
+    tubes = [(n, r) for n, r in enumerate(regions) if r.opens_down is None]
+    rows = slab.inputs + 1
+    classes = tuple(
+        KnownClass(
+            centre=np.array(r.centre[:-1]).reshape(-1, rows), bias=float(r.centre[-1]), radius=2.0**-40, number=n
+        )
+        for n, r in tubes
+    )
+    at = slab.at(slab.middle)
+    known: KnownPoints = known_copies(at, classes)
+    witnesses = Witnesses.of(at, known)
+    # A region holds all images of its points.
+    named = Witnesses(all=tuple(replace(w, copies=frozenset({w.number})) for w in witnesses.all))
+    return Search(problem=slab, known=known, witnesses=named, regions=Regions.of(slab, regions))
+
+
+@dataclass(slots=True)
+class Run:
+    """What a search over a slab left, which boxes it did not come to, and which regions it met."""
+
+    left: list[Task]
+    queue: list[Task]
+    met: set[int]
+    counters: Counters
+
+
+def run_through(search: Search, tasks: Sequence[Task], clock: Callable[[], float], until: float) -> Run:
+    queue, left, met = list(tasks), list[Task](), set[int]()
+    while queue:
+        if clock() > until:
+            break
+        batch = queue[-BATCH:]
+        del queue[-BATCH:]
+        for task, result in zip(batch, examine_batch(search, batch), strict=True):
+            if isinstance(result, Closed):
+                met |= result.copies
+                continue
+            if not isinstance(result, Task):
+                met |= result.copies
+            parts = followers(search.problem, task, result)
+            if parts is None:
+                left.append(replace(task, pull=result.pull, nodes=result.nodes, met=frozenset()))
+            else:
+                queue += [replace(part, met=frozenset()) for part in parts]
+    return Run(left, queue, met, search.counters)
