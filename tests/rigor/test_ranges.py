@@ -23,7 +23,7 @@ from symland.errors import CertificateError, SpecError
 from symland.landscape.database import Database
 from symland.pipeline import explore_into
 from symland.records import Verdict
-from symland.rigor.enumeration import ranges, slabs
+from symland.rigor.enumeration import atlas, ranges, slabs
 from symland.rigor.enumeration.by_theorem import OriginAlone
 from symland.rigor.enumeration.kept import Piece, Slab, Work
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
@@ -238,6 +238,45 @@ def test_the_region_of_the_highest_fold_of_two_nodes_is_long_enough_for_its_two_
             if inside and np.abs(field(answer.x, float(end))).max() < 1e-10:
                 found += [answer.x] if all(np.abs(answer.x - z).max() > 1e-5 for z in found) else []
         assert len(found) == number
+
+
+def test_the_search_of_two_nodes_ends_in_the_region_of_their_highest_fold() -> None:
+    wide, at = two()
+    star = Fraction(FOLD_OF_TWO)
+    slab = wide.slab(star * (1 - Fraction("0.00012")), star * (1 + Fraction("0.00012")))
+    region = fold_region(slab, at)
+    assert region is not None
+    nodes, task = at.z[:8].reshape(2, 4), first_task(slab)
+    logit = np.tanh(XOR @ nodes[:, :3].T) @ nodes[:, 3] + at.z[8]
+    place = np.append(SIGN / (4 * float(star) * (1 + np.exp(SIGN * logit))), at.z[8])
+    cut = np.stack([np.maximum(task.pull[0], place - 0.004), np.minimum(task.pull[1], place + 0.004)])
+    task = replace(task, pull=cut, cell=cut)
+    run = slabs.run_through(slabs.search_over(slab, [region]), [task], lambda: 0.0, 1.0)
+    assert not run.left
+    assert run.met == {0}
+    # A thinner one does not hold them: after more boxes there are some to do.
+    ticks = count()
+    thin = replace(region, reach=region.reach / 4)
+    again = slabs.run_through(slabs.search_over(slab, [thin]), [task], lambda: next(ticks), 25)
+    assert again.counters.pull_boxes > run.counters.pull_boxes
+    assert again.queue
+
+
+def test_branches_that_are_not_known_are_found_from_the_boxes_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = builtin("xor").with_(hidden=(1,), penalty="0.0224")
+    ends = Fraction("0.0224"), Fraction("0.02243")
+    blind = atlas.Atlas(problem(), points={ends[0]: [np.zeros(5)]})
+    monkeypatch.setattr(ranges, "look", lambda *given: blind)
+    result = enumerate_range(spec, *ends, clock=lambda: 0.0)
+    assert result.verdict is Verdict.CERTIFIED
+    assert [(s.counts, s.copies) for s in result.stretches] == [((2, 1), (3, 2))]
+    # What is found is held against another program's equations.
+    found = [z for z in blind.points[max(blind.points, key=lambda p: len(blind.points[p]))] if z.any()]
+    assert len(found) == 2
+    for z in found:
+        assert (
+            min(np.abs(equations(z, float(p))).max() for p, points in blind.points.items() if len(points) == 3) < 1e-9
+        )
 
 
 def test_images_of_a_box_are_those_of_its_points() -> None:

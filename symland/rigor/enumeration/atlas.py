@@ -6,7 +6,7 @@ Nothing that is found is proof; a region is proved, and whether the regions are 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -17,6 +17,7 @@ from symland.rigor.enumeration.lookout import newton_searches
 from symland.rigor.enumeration.pitchfork_region import Event, event_region, find_pitchforks
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.regions import Kind, Region, disjoint, find_fold, images, polish, tube_region
+from symland.rigor.enumeration.search import Task
 from symland.spec import LandscapeSpec
 
 __all__ = ["Atlas", "dyadic", "look", "regions_over"]
@@ -27,6 +28,10 @@ STARTS = 40
 """Newton searches at each of them."""
 NEAR_FOLD = (0.02, 0.05, 0.1, 0.2)
 """Distances from a fold, along its null vector, from which points near it are looked for."""
+LOOKS = 6
+"""Boxes that wait from which points are looked for, ..."""
+CHOICES = 4
+"""... and choices of nodes in each."""
 SAME = 1e-7
 """Largest difference of the coordinates of two points, or penalties of two folds, that are taken as one."""
 BITS = 40
@@ -65,6 +70,31 @@ class Atlas:
     def at(self, problem: ReducedProblem) -> list[Doubles]:
         """Different points at the middle of a slab."""
         return _different(problem, (polish(problem, z.tolist()) for z in self.seeds(problem.middle)))
+
+    def look_into(self, problem: ReducedProblem, tasks: Sequence[Task], regions: Sequence[Region]) -> bool:
+        """Newton's method at the middle of a slab from boxes that wait: whether it finds points that are new."""
+        starts = _inside(problem, tasks)
+        ends = [z for z in (polish(problem, z.tolist()) for z in starts) if z is not None]
+        apart = [z for z in ends if not any(r.contains(moved) for r in regions for moved in images(problem, (z, z)))]
+        if not apart:
+            return False
+        known = self.at(problem)
+        found = _different(problem, [*known, *apart])
+        self.points[problem.middle] = found
+        self.add_events(found[len(known) :], problem.middle)
+        return len(found) > len(known)
+
+
+def _inside(problem: ReducedProblem, tasks: Sequence[Task]) -> list[Doubles]:
+    """Middles of choices of nodes, the zero node among them, of some boxes."""
+    rng, rows, found = np.random.default_rng(len(tasks)), problem.samples + 1, list[Doubles]()
+    for k in rng.permutation(len(tasks))[:LOOKS]:
+        states = tasks[k].nodes[:, rows:].mean(axis=0)
+        states = np.column_stack([states, np.zeros(len(states))])
+        bias = tasks[k].pull[:, -1].mean()
+        for choice in rng.integers(states.shape[1], size=(CHOICES, problem.nodes)):
+            found.append(np.append(states[:, choice].T.ravel(), bias))
+    return found
 
 
 def _same(problem: ReducedProblem, a: Doubles, b: Doubles) -> bool:

@@ -69,16 +69,19 @@ def advance(atlas: Atlas, problem: ReducedProblem, work: Work, clock: Callable[[
         regions = regions_over(atlas, slab, None) or ()
     if not piece.waiting and not lonely and accounted_for(slab, piece, regions):
         work.slabs.append(Slab(low=piece.low, high=piece.high, regions=regions, fold=piece.fold, boxes=piece.boxes))
+        return
+    # What the region of a fold held is searched again; what tubes held is remembered with them.
+    tubes = tuple(regions[n] for n in sorted(piece.met - {ORIGIN}) if piece.fold is None)
+    left = piece.given if piece.fold is not None and piece.met else piece.waiting
+    held = (*piece.held, *tubes)
+    if piece.waiting and piece.regions and atlas.look_into(slab, piece.waiting, regions):
+        # A branch was missing: its region may hold what waits.
+        work.stack.append(Piece(piece.low, piece.high, list(left), piece.fold, piece.level, held, boxes=piece.boxes))
     elif slab.slack < NARROWEST:
         work.open.append((piece.low, piece.high, len(piece.waiting)))
     else:
-        # What the region of a fold held is searched again; what tubes held is remembered with them.
-        tubes = tuple(regions[n] for n in sorted(piece.met - {ORIGIN}) if piece.fold is None)
-        left = piece.given if piece.fold is not None and piece.met else piece.waiting
-        work.stack += [
-            Piece(a, b, list(left), fold, level, (*piece.held, *tubes))
-            for a, b, fold, level in cuts_of(atlas, problem, piece)
-        ]
+        parts = cuts_of(atlas, problem, piece)
+        work.stack += [Piece(a, b, list(left), fold, level, held) for a, b, fold, level in parts]
 
 
 def cuts_of(atlas: Atlas, problem: ReducedProblem, piece: Piece) -> list[tuple[Fraction, Fraction, Event | None, int]]:
