@@ -31,6 +31,9 @@ ROUNDS = 7
 SHORTEST = 0.05
 """CPU seconds of one measurement at least."""
 
+ROW = 2048
+"""Doubles of a row that stays in the nearest cache."""
+
 SLOWEST = 300.0
 """Seconds that a contestant may take to be ready."""
 
@@ -85,14 +88,30 @@ def _fixed(spec: LandscapeSpec, kind: str) -> Evaluate:
     return evaluate
 
 
+def _memory(spec: LandscapeSpec, kind: str) -> Evaluate:
+    """Nothing but writing a result of that size, from a row that stays in the nearest cache: what memory alone takes."""
+    sizes = {"gradient": spec.n_parameters, "hessian": spec.n_parameters**2, "product": spec.n_parameters}
+    row, held = np.ones(min(sizes[kind], ROW)), dict[int, Any]()
+
+    def evaluate(points: np.ndarray) -> Any:
+        n = len(points)
+        if n not in held:
+            held[n] = np.zeros(-(-n * sizes[kind] // len(row)) * len(row)).reshape(-1, len(row))
+        held[n][...] = row
+        return held[n]
+
+    return evaluate
+
+
 OWN: dict[str, Callable[[LandscapeSpec, str], Evaluate]] = {
     "symland llvm": _batched(""),
     "symland llvm, fixed call": _fixed,
     "symland llvm, packed": _batched("packed_hessian"),
+    "writing the result": _memory,
     "symland c": _batched("", "c"),
     "symland numpy": _batched("", "numpy"),
 }
-"""Our own entries; packed is for Hessians alone, a fixed call for a single point."""
+"""Our own entries, and the memory's; packed and writing are for Hessians alone, a fixed call for a single point."""
 
 
 def once(evaluate: Evaluate, points: np.ndarray) -> float:
