@@ -89,7 +89,7 @@ def _fixed(spec: LandscapeSpec, kind: str) -> Evaluate:
 
 
 def _memory(spec: LandscapeSpec, kind: str) -> Evaluate:
-    """Nothing but writing a result of that size, from a row that stays in the nearest cache: what memory alone takes."""
+    """Writing a result of that size and nothing else, from a row in the nearest cache."""
     sizes = {"gradient": spec.n_parameters, "hessian": spec.n_parameters**2, "product": spec.n_parameters}
     row, held = np.ones(min(sizes[kind], ROW)), dict[int, Any]()
 
