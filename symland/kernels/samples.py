@@ -47,6 +47,9 @@ MANY_SAMPLES = 32
 GROUPS = (5, 4, 6, 3)
 """Samples of a group: each number of theta is loaded once for all of them; what is left over is taken one by one."""
 
+PAIRS = (2, 3)
+"""The same for a product, whose sums and their derivatives along the direction are twice as many to hold."""
+
 REST = 3
 """What the samples that are left over cost, in samples of a strip of groups."""
 
@@ -156,7 +159,7 @@ def make_sums(spec: LandscapeSpec, want: Want, *, folder: Path | None, check: Ch
     VerificationError
         If the recorded code is not its program.
     """
-    group = _group(spec.n_samples)
+    group = _group(spec.n_samples, PAIRS if want == ("product",) else GROUPS)
     groups, own, sizes = _built(spec, want, group, folder, check)
     rest = _built(spec, want, 1, folder, check)[0] if spec.n_samples % group else None
     penalised = None
@@ -176,14 +179,14 @@ def make_sums(spec: LandscapeSpec, want: Want, *, folder: Path | None, check: Ch
     )
 
 
-def _group(count: int) -> int:
+def _group(count: int, sizes: Sequence[int]) -> int:
     """Samples of a group: so many that few lanes of the last strip are idle, and little is left over."""
 
     def cost(group: int) -> int:
         groups, left = divmod(count, group)
         return -(-groups // LANES) * group + REST * bool(left)
 
-    return min(GROUPS, key=cost)
+    return min(sizes, key=cost)
 
 
 def _built(

@@ -81,9 +81,9 @@ def test_every_kind_of_network_is(spec: LandscapeSpec) -> None:
 
 
 def test_groups_leave_few_lanes_idle_and_little_over() -> None:
-    assert (samples._group(150), samples._group(1000), samples._group(128)) == (5, 5, 4)
+    assert [samples._group(count, GROUPS) for count in (150, 1000, 128)] == [5, 5, 4]
     for count in range(MANY_SAMPLES, 400):
-        group = samples._group(count)
+        group = samples._group(count, GROUPS)
         strips = -(-(count // group) // 8)
         assert group in GROUPS
         assert strips * group * 8 + 8 * (count % group > 0) <= count + 8 * max(GROUPS)
@@ -155,7 +155,7 @@ def test_results_go_where_they_are_wanted_and_other_data_are_taken() -> None:
 
 def test_a_kernel_of_many_samples_is_verified_and_a_wrong_recording_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verify_kernel(compile_kernel(network(33, "logistic", hidden=(1,)))).verdict is Verdict.CERTIFIED
-    group = samples._group(33)
+    group = samples._group(33, GROUPS)
     sound, other = checks.check_recording, build_program(network(group, hidden=(2,), activation="sin"), ("gradient",))
     monkeypatch.setattr(checks, "check_recording", lambda program, code: sound(other, code))
     with pytest.raises(VerificationError, match="not its program"):
