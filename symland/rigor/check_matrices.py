@@ -44,10 +44,22 @@ def _norm(rows: Iterable[Iterable[arb]]) -> arb:
     return top
 
 
+def _largest(numbers: Iterable[arb]) -> arb:
+    """An upper bound of the largest absolute value; infinite where one is not finite."""
+    top = _ZERO
+    for x in numbers:
+        size = x.abs_upper()
+        if not size.is_finite():
+            return arb("inf")
+        if size > top:
+            top = size
+    return top
+
+
 def _floats(matrix: arb_mat) -> NDArray[np.float64]:
     """The midpoint in float64, divided by its largest entry."""
     middle = matrix.mid()
-    top = _norm([x] for x in middle.entries())
+    top = _largest(middle.entries())
     scaled = middle / top if top.is_finite() and top > 0 else middle
     return np.array([float(x) for x in scaled.entries()]).reshape(matrix.nrows(), matrix.ncols())
 
@@ -63,7 +75,7 @@ def approximate_inverse(matrix: arb_mat) -> arb_mat:
         If the midpoint is not proved to be nonsingular.
     """
     middle = matrix.mid()
-    top = _norm([x] for x in middle.entries())
+    top = _largest(middle.entries())
     try:
         start = np.linalg.inv(_floats(matrix))
     except np.linalg.LinAlgError:
@@ -100,7 +112,7 @@ def eigenvalue_discs(matrix: arb_mat, enough: arb = _ZERO) -> list[arb]:
     if enough > 0:
         with at_most(SPARE_BITS + max(_bits(_norm(matrix.tolist()) / enough), 0)):
             found = _discs(matrix * arb(1), values, enough)
-        if _norm([d.rad()] for d in found) <= enough:
+        if _largest([d.rad() for d in found]) <= enough:
             return _joined(found)
     return _joined(_discs(matrix, values, enough))
 
@@ -130,7 +142,7 @@ def _discs(matrix: arb_mat, values: NDArray[np.float64], enough: arb) -> list[ar
         error = defect * _norm(rows) / (1 - defect)
         diagonal = [row.pop(i) for i, row in enumerate(rows)]
         discs = [d + (error + sum(map(abs, row), _ZERO)) * _AROUND for d, row in zip(diagonal, rows, strict=True)]
-        width = _norm([d.rad()] for d in discs)
+        width = _largest([d.rad() for d in discs])
         # A large turn of two close eigenvalues costs orthogonality: a round that gives back that alone comes after it.
         if not width < widest / 2:
             stalled += 1
@@ -178,7 +190,7 @@ def _improvement(turned: arb_mat, rest: arb_mat) -> tuple[arb_mat, arb_mat | Non
     """X for a matrix that is nearly diagonal, and the turns T of blocks of close eigenvalues, if there are any."""
     p, rows, defects = turned.nrows(), turned.tolist(), rest.tolist()
     values = [rows[i][i] for i in range(p)]
-    top = _norm([x] for i, row in enumerate(rows) for j, x in enumerate(row) if i != j)
+    top = _largest(x for i, row in enumerate(rows) for j, x in enumerate(row) if i != j)
     # The values are exact, and must be told apart exactly: two that are equal may not stand in two groups.
     order = sorted(range(p), key=values.__getitem__)
     groups = [[order[0]]]
