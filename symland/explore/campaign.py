@@ -253,7 +253,8 @@ def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Ge
     # a quarter to the surroundings of known points, and a quarter to the lines through two of them; a quarter to
     # symmetric subspaces, where searches are cheap; a quarter to random points of the whole space, which owe nothing to
     # what is known.
-    curves = total // 8 if any(_isolated(point) for point in batch.known) else 0
+    any_index = plan.max_index is None
+    curves = total // 8 if any_index and any(_isolated(point) for point in batch.known) else 0
     near = crossing = (total - curves) // 4 if batch.known else 0
     folded = (total - curves) // 4
     free = total - curves - near - crossing - folded
@@ -264,7 +265,7 @@ def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Ge
     through = partial(between, known=batch.known, tallies=batch.tallies)
     # A descent of the squared gradient ends at a point of any index, in wide networks mostly of a high one.
     for make, count, share in ((random, free, 8), (about, near, 4), (through, crossing, 2)):
-        squared = count // share if plan.max_index is None else 0
+        squared = count // share if any_index else 0
         for some, here in ((count - squared, following), (squared, descending)):
             if some:
                 here.append(make(kernel, group, rng, some, top))
