@@ -20,7 +20,19 @@ from symland.explore.coverage import Completeness, completeness
 from symland.explore.identify import Catalogue, same_level
 from symland.explore.protocol import Kernel
 from symland.explore.searches import search
-from symland.explore.starts import Method, StartKind, Wave, along, between, displaced, given, joined, random, symmetric
+from symland.explore.starts import (
+    Method,
+    StartKind,
+    Wave,
+    along,
+    along_symmetric,
+    between,
+    displaced,
+    given,
+    joined,
+    random,
+    symmetric,
+)
 from symland.landscape.account import Counts
 from symland.records import FloatArray, Outcome, StationaryPoint, read_only
 from symland.symmetry import SymmetryGroup
@@ -30,6 +42,9 @@ __all__ = ["Address", "Batch", "BatchResult", "Campaign", "KernelFactory", "Plan
 GROWTH = 4
 """A round has at least one in so many of the batches that came before it, so that a long run keeps many workers busy
 and seldom runs more than a quarter beyond the search that met its rules."""
+
+SYMMETRIC_SPACES = 4
+"""Symmetric points of a batch from which trajectories are followed in a subspace."""
 
 KernelFactory = Callable[[], Kernel]
 """Makes the kernel where a batch runs; a top-level function or a partial of one, so that it can be pickled."""
@@ -274,7 +289,9 @@ def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Ge
     if descending:
         waves.append(replace(joined(descending), method=Method.SQUARED_GRADIENT))
     if curves:
-        waves.append(along(kernel, group, rng, curves, batch.known, batch.tallies))
+        within = curves // 2
+        waves.append(along(kernel, group, rng, curves - within, batch.known, batch.tallies))
+        waves += along_symmetric(kernel, group, rng, within, batch.known, batch.tallies, spaces=SYMMETRIC_SPACES)
     return waves
 
 

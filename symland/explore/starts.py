@@ -29,6 +29,7 @@ __all__ = [
     "StartKind",
     "Wave",
     "along",
+    "along_symmetric",
     "between",
     "displaced",
     "free_space",
@@ -235,18 +236,51 @@ def along(
     tallies: Sequence[int],
 ) -> Wave:
     """Newton trajectories in random directions from known points that are not degenerate, rare ones more often."""
-    space = free_space(kernel, group)
     isolated = np.flatnonzero([point.outcome is not Outcome.DEGENERATE for point in known])
     source = isolated[_rare(rng, np.array(tallies)[isolated], count)]
-    start = space.lower(np.stack([known[k].theta for k in source]))
+    return _trajectories(free_space(kernel, group), rng, np.stack([known[k].theta for k in source]), source)
+
+
+def along_symmetric(
+    kernel: Kernel,
+    group: SymmetryGroup,
+    rng: np.random.Generator,
+    count: int,
+    known: Sequence[StationaryPoint],
+    tallies: Sequence[int],
+    spaces: int,
+) -> list[Wave]:
+    """Newton trajectories from `spaces` symmetric points, each in a subspace that one or two of its symmetries fix.
+
+    What is stationary there is stationary. Curves of the whole space meet rare points of a small subspace seldom.
+    """
+    fit = [p.outcome is not Outcome.DEGENERATE and p.orbit_size < group.formal_order for p in known]
+    fitting = np.flatnonzero(fit)
+    if not fitting.size:
+        return []
+    waves = []
+    for number, source in enumerate(fitting[_rare(rng, np.array(tallies)[fitting], spaces)]):
+        symmetries = group.stabiliser(known[source].theta)[1]
+        chosen = rng.choice(len(symmetries), size=min(len(symmetries), 1 + int(rng.integers(2))), replace=False)
+        space = _fixed(kernel, group, [symmetries[k] for k in chosen])
+        share = count * (number + 1) // spaces - count * number // spaces
+        if space.n_parameters and share:
+            theta = np.tile(known[source].theta, (share, 1))
+            waves.append(_trajectories(space, rng, theta, np.full(share, source)))
+    return waves
+
+
+def _trajectories(space: Restriction, rng: np.random.Generator, theta: FloatArray, source: NDArray[np.intp]) -> Wave:
+    """Newton trajectories in random directions of a subspace, from its points theta (n, P)."""
+    start = space.lower(theta)
     direction = rng.normal(size=start.shape)
     direction *= (_stiffness(space, start) / np.linalg.norm(direction, axis=1))[:, None]
     return Wave(
         kind=StartKind.ALONG,
         space=space,
         start=start,
-        index=np.zeros(count, dtype=np.intp),
-        source=np.column_stack((source, np.full(count, -1))),
+        index=np.zeros(len(start), dtype=np.intp),
+        source=np.column_stack((source, np.full(len(start), -1))),
         method=Method.TRAJECTORY,
         direction=direction,
     )

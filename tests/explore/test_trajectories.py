@@ -11,7 +11,7 @@ from symland.explore import explore
 from symland.explore.identify import Catalogue
 from symland.explore.newton import newton
 from symland.explore.searches import search
-from symland.explore.starts import Method, StartKind, along, between
+from symland.explore.starts import Method, StartKind, along, along_symmetric, between
 from symland.explore.trajectories import follow_trajectories
 from tests.explore.landscapes import Wells, no_symmetry, xor
 
@@ -121,3 +121,13 @@ def test_starts_between_lie_on_lines_through_copies_of_two_known_points(rng):
         assert 0 <= index <= 3
     _, converged = newton(wave.space, wave.start)
     assert converged.any()
+
+
+def test_trajectories_within_a_symmetric_subspace_end_at_symmetric_points_of_the_whole_landscape(rng):
+    kernel, group, known = some_points()
+    waves = along_symmetric(kernel, group, rng, 24, known, [0] * len(known), spaces=3)
+    theta = np.vstack([wave.space.lift(search(wave)[0]) for wave in waves])
+    assert sum(len(wave.start) for wave in waves) == 24
+    assert len(theta) > 5
+    assert np.abs(kernel.gradient(theta)).max() < 1e-11
+    assert all(group.orbit_size(point) < group.formal_order for point in theta)
