@@ -41,6 +41,16 @@ from flint import arb, arb_mat, ctx
 from symland.rigor.enumeration.curved import derivatives, weights
 from symland.rigor.enumeration.known import PRECISION, kappa_ball
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
+from symland.rigor.enumeration.reduction import (
+    Effort,
+    Reduction,
+    beside,
+    derivative,
+    halves,
+    inflated,
+    narrowed,
+    side_of,
+)
 from symland.rigor.enumeration.regions import (
     FOLD_BITS,
     FOLD_RADIUS,
@@ -52,7 +62,6 @@ from symland.rigor.enumeration.regions import (
     Kind,
     Region,
     Setup,
-    across_block,
     find_fold,
     fold_region,
     hull,
@@ -62,7 +71,6 @@ from symland.rigor.enumeration.regions import (
     symmetries,
     within,
 )
-from symland.rigor.enumeration.taylor import along
 from symland.rigor.matrices import approximate_inverse, approximate_solution, identity
 
 __all__ = [
@@ -92,18 +100,6 @@ HALVINGS = 8
 """... and the slab, where the sign of a derivative is open."""
 FEW = 3
 """Halvings of the slab after which a piece counts as too long."""
-MOST_CELLS = 200
-"""Pieces of x over parts of the slab after which a region is given up."""
-SWEEPS = 2
-"""Contractions of y over a piece, after the one that proves."""
-LEAST = 2.0**-8
-"""First Y_i that is tried, in units of X."""
-GROWN = 1.25
-"""Factor by which a Y_i is taken larger than the image needs."""
-GROWTHS = 12
-"""How often a box of y is let grow."""
-LARGEST = 0.3
-"""Largest Y_i, in weights."""
 NOTHING = 2.0**-100
 """Size of a coordinate that is put to 0."""
 TINY = 2.0**-40
@@ -319,55 +315,6 @@ def _frame(problem: ReducedProblem, event: Pitchfork) -> Doubles | None:
     return frame if exact else None
 
 
-class _Reduction:
-    """The reduction over a box of (x, y): the inverse of dG_y/dy and L."""
-
-    def __init__(self, setup: Setup, u: Sequence[arb]) -> None:
-        self.setup, self.z = setup, setup.place(u)
-        rows = setup.jacobian(u)
-        self.inner = across_block(rows).inv()
-        toward = -(arb_mat([rows[0][1:]]) * self.inner)
-        self.left = arb_mat([[arb(1), *toward.entries()]]) * setup.readout
-
-    def read(self, vector: Sequence[arb]) -> arb:
-        """L times a vector."""
-        return (self.left * arb_mat(len(vector), 1, list(vector))).entries()[0]
-
-    def beside(self, vector: Sequence[arb]) -> list[arb]:
-        """Q (dG_y/dy)^-1 R_y times a vector."""
-        read = (self.setup.readout * arb_mat(len(vector), 1, list(vector))).entries()[1:]
-        y = (self.inner * arb_mat(len(read), 1, read)).entries()
-        return (self.setup.columns * arb_mat(len(vector), 1, [arb(0), *y])).entries()
-
-    def series(self, order: int) -> list[arb]:
-        """c_1, ..., c_n of g(x + t) = sum_k c_k t^k, for every x and kappa of the box.
-
-        With the coefficients of y up to k - 1 known and y_k left out, F on the curve has the coefficient r_k:
-        y_k = -(dG_y/dy)^-1 R_y r_k, and c_k = L r_k.
-        """
-        problem, kappa = self.setup.problem, self.setup.kappa
-        diagonal, normal = weights(problem), [row[0] for row in self.setup.columns.tolist()]
-        curve, found = [[x] for x in self.z], list[arb]()
-        for k in range(1, order + 1):
-            for jet, n in zip(curve, normal, strict=True):
-                jet.append(n if k == 1 else arb(0))
-            g = along(problem, curve)
-            rest = [a * jet[k] - kappa * b[k] for a, jet, b in zip(diagonal, curve, g, strict=True)]
-            found.append(self.read(rest))
-            for jet, step in zip(curve, self.beside(rest), strict=True):
-                jet[k] = jet[k] - step
-        self.tangent = [jet[1] for jet in curve]
-        return found
-
-    def tilt(self) -> arb:
-        """d g_x / d kappa."""
-        problem, kappa = self.setup.problem, self.setup.kappa
-        self.series(1)
-        drift = self.beside(derivatives(problem, self.z, ()).value)
-        found = derivatives(problem, self.z, [self.tangent, drift], curved=True)
-        return self.read([-kappa * a - b for a, b in zip(found.second[1][0], found.first[0], strict=True)])
-
-
 def pitchfork_region(problem: ReducedProblem, event: Pitchfork) -> Region | None:
     """The largest region about a pitchfork that can be proved over the slab, of those that are tried."""
     ctx.prec = PRECISION
@@ -389,7 +336,7 @@ def _needed(setup: Setup) -> float | None:
     """X at which the pair leaves the slab, roughly: g is about h(0, kappa) x + g_xxx x^3 / 6."""
     nothing = [arb(0)] * len(setup.origin)
     try:
-        there = _Reduction(setup, nothing)
+        there = Reduction(setup, nothing)
         third = 6 * float(there.series(3)[2].mid())
         spread = max(abs(float(there.tilt().mid())) * float(setup.kappa.rad()), TINY)
     except ZeroDivisionError:
@@ -397,65 +344,8 @@ def _needed(setup: Setup) -> float | None:
     return math.sqrt(6 * spread / abs(third)) if third else None
 
 
-def _inflated(setup: Setup, wide: float, thin: float = 0.0) -> list[arb] | None:
-    """Y_i in which y(x, kappa) is likely to lie alone at x = 0 and x = X: a box grows until it holds its image.
-
-    No Y_i is smaller than the largest times `thin`.
-    """
-    size = len(setup.origin) - 1
-    ball = [arb(0, wide * LEAST)] * size
-    for _ in range(GROWTHS):
-        needed = np.zeros(size)
-        for x in (0.0, wide):
-            image = _image(setup, arb(x), [arb(0)] * size, ball)
-            needed = np.maximum(needed, [float(abs(y).upper()) for y in image])
-        if not np.isfinite(needed).all() or needed.max() > LARGEST:
-            return None
-        if all(y < b for y, b in zip(needed, (float(b.rad()) for b in ball), strict=True)):
-            return [b * GROWN for b in ball]
-        least = thin * float(needed.max())
-        ball = [arb(0, max(GROWN * y, float(b.rad()), least)) for y, b in zip(needed, ball, strict=True)]
-    return None
-
-
-def _image(setup: Setup, x: arb, centre: Sequence[arb], y: Sequence[arb]) -> list[arb]:
-    """Krawczyk's operator on a box of y about its centre, for all x of a piece and all kappa."""
-    over = setup.jacobian([x, *y])
-    value = setup.value([x.mid(), *centre])[1:]
-    moved = arb_mat(len(y), 1, [a - c for a, c in zip(y, centre, strict=True)])
-    rest = ((identity(len(y)) - across_block(over)) * moved).entries()
-    return [c - v - row[0] * (x - x.mid()) + r for c, v, row, r in zip(centre, value, over[1:], rest, strict=True)]
-
-
-def _beside(setup: Setup, x: arb, reach: Sequence[arb]) -> list[arb] | None:
-    """The range of y(x, kappa) over a piece; None where it is not proved that just one lies in the region."""
-    y = _image(setup, x, [arb(0)] * len(reach), reach)
-    if not all(bool(abs(a) < b.rad()) for a, b in zip(y, reach, strict=True)):
-        return None
-    return _narrowed(setup, x, y)
-
-
-def _narrowed(setup: Setup, x: arb, y: list[arb]) -> list[arb]:
-    """A smaller box about y(x, kappa), from one that holds it."""
-    for _ in range(SWEEPS):
-        again = _image(setup, x, [a.mid() for a in y], y)
-        y = [a.intersection(b) for a, b in zip(y, again, strict=True)]
-    return y
-
-
-def _end(setup: Setup, x: float, y: list[arb]) -> int:
-    """The sign of g at an end. As G_y = 0, any multiple of it may be added: that by the middle of l."""
-    middle = [a.mid() for a in y]
-    rows = setup.jacobian([arb(x), *y])
-    lead = -(arb_mat([rows[0][1:]]) * across_block(rows).inv()).mid()
-    value = setup.value([arb(x), *middle])
-    change = arb_mat([rows[0][1:]]) + lead * across_block(rows)
-    total = value[0] + sum((a * b for a, b in zip(lead.entries(), value[1:], strict=True)), arb(0))
-    return sign_of(total + sum((c * (a - m) for c, a, m in zip(change.entries(), y, middle, strict=True)), arb(0)))
-
-
 def _forked(setup: Setup, event: Pitchfork, wide: float, thin: float) -> Region | None:
-    reach = _inflated(setup, wide, thin)
+    reach = inflated(setup, wide, thin)
     if reach is None:
         return None
     try:
@@ -489,32 +379,20 @@ def _forked(setup: Setup, event: Pitchfork, wide: float, thin: float) -> Region 
     return replace(region, box=box, copies=copies)
 
 
-@dataclass(slots=True)
-class _Effort:
-    """Pieces of x over parts of the slab that were looked at for one region."""
-
-    cells: int = 0
-
-    @property
-    def spent(self) -> bool:
-        """Whether it is enough."""
-        return self.cells >= MOST_CELLS
-
-
 def _proved(setup: Setup, wide: float, reach: list[arb]) -> tuple[int, int, list[list[arb]]] | None:
     """The signs s and of the tilt, and boxes of (x, y) about all zeros with x >= 0; None where a step fails."""
-    at_zero, at_end = (_beside(setup, arb(x), reach) for x in (0.0, wide))
+    at_zero, at_end = (beside(setup, arb(x), reach) for x in (0.0, wide))
     if at_zero is None or at_end is None:
         return None
-    side, tilt = _end(setup, wide, at_end), _tilt(setup, at_zero)
+    side, tilt = side_of(setup, wide, at_end), _tilt(setup, at_zero)
     if not side or not tilt:
         return None
-    boxes, effort = list[list[arb]](), _Effort()
+    boxes, effort = list[list[arb]](), Effort()
     waiting = [(0.0, wide, 0)]
     while waiting:
         low, high, depth = waiting.pop()
         middle, half = (0.0, high) if not low else ((low + high) / 2, (high - low) / 2 * (1 + 2.0**-40))
-        y = _beside(setup, arb(middle, half), reach)
+        y = beside(setup, arb(middle, half), reach)
         if y is not None and _bends(setup, middle, half, y, side, effort):
             boxes.append([arb(middle, half), *y])
             continue
@@ -524,30 +402,23 @@ def _proved(setup: Setup, wide: float, reach: list[arb]) -> tuple[int, int, list
     return side, tilt, boxes
 
 
-def _halves(setup: Setup) -> list[Setup]:
-    """The same for both halves of the slab."""
-    low, middle, high = setup.problem.penalty, setup.problem.middle, setup.problem.highest
-    slabs = setup.problem.slab(low, middle), setup.problem.slab(middle, high)
-    return [replace(setup, problem=slab, kappa=kappa_ball(slab)) for slab in slabs]
-
-
 def _tilt(setup: Setup, y: list[arb]) -> int:
     """The sign of d h(0, kappa) / d kappa on a slab, which is halved where it is open; 0 where that does not do."""
     waiting, found = [(setup, y, 0)], set[int]()
     while waiting:
         part, y, depth = waiting.pop()
-        y = _narrowed(part, arb(0), y)
-        sign = sign_of(_Reduction(part, [arb(0), *y]).tilt())
+        y = narrowed(part, arb(0), y)
+        sign = sign_of(Reduction(part, [arb(0), *y]).tilt())
         if sign:
             found.add(sign)
         elif depth < HALVINGS:
-            waiting += [(half, y, depth + 1) for half in _halves(part)]
+            waiting += [(half, y, depth + 1) for half in halves(part)]
         if len(found) > 1 or (not sign and depth == HALVINGS):
             return 0
     return found.pop()
 
 
-def _bends(setup: Setup, middle: float, half: float, y: list[arb], side: int, effort: _Effort) -> bool:
+def _bends(setup: Setup, middle: float, half: float, y: list[arb], side: int, effort: Effort) -> bool:
     """Whether g_xx or g_xxx, about x = 0 g_xxx, has a sign all over a piece of x, by Taylor's formula about its middle.
 
     About 0 the even coefficients vanish, as g is odd. The slab is halved where the coefficients are too wide.
@@ -558,29 +429,21 @@ def _bends(setup: Setup, middle: float, half: float, y: list[arb], side: int, ef
         part, y, depth = waiting.pop()
         effort.cells += 1
         try:
-            y = _narrowed(part, arb(middle, half), y)
-            row = _Reduction(part, [arb(middle), *_narrowed(part, arb(middle), y)]).series(ORDER - 1)
-            row.append(_Reduction(part, [arb(middle, half), *y]).series(ORDER)[-1])
+            y = narrowed(part, arb(middle, half), y)
+            row = Reduction(part, [arb(middle), *narrowed(part, arb(middle), y)]).series(ORDER - 1)
+            row.append(Reduction(part, [arb(middle, half), *y]).series(ORDER)[-1])
         except ZeroDivisionError:
             return False
         if not middle:
             row[1:-1:2] = [arb(0)] * len(row[1:-1:2])
-        if any(sign_of(_derivative(row, t, order)) == side for order in ((2, 3) if middle else (3,))):
+        if any(sign_of(derivative(row, t, order)) == side for order in ((2, 3) if middle else (3,))):
             continue
         # A narrower slab does not help where the piece is too long.
-        short = _derivative(row[:-1], t, 2 if middle else 3)
+        short = derivative(row[:-1], t, 2 if middle else 3)
         if effort.spent or depth == HALVINGS or (depth >= FEW and sign_of(short)):
             return False
-        waiting += [(part_half, y, depth + 1) for part_half in _halves(part)]
+        waiting += [(part_half, y, depth + 1) for part_half in halves(part)]
     return True
-
-
-def _derivative(row: Sequence[arb], t: arb, order: int) -> arb:
-    """The derivative of sum_k c_k t^k, from c_1 on."""
-    total = arb(0)
-    for k in range(len(row), order - 1, -1):
-        total = total * t + row[k - 1] * math.perm(k, order)
-    return total
 
 
 Counts = tuple[Sequence[int], Sequence[int]]
