@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log
 
-from symland.analysis.answer_types.follow import (
-    FollowOptions,
-)
+from symland.analysis.answer_types.follow import FollowOptions
 from symland.errors import SpecError
 from symland.exact import need_float64, parse_exact
 from symland.families.extended import Parameter, Problem
@@ -23,57 +21,6 @@ HIGHEST = 1.0
 
 LOWEST = "1e-6"
 """Penalty down to which branches are followed where no end is given."""
-
-BEYOND = 1e-9
-"""How far beyond its ends a range is followed, in units of ln lambda or t."""
-
-SAME_PLACE = 1e-9
-"""Middles of intervals that differ by less, in units of ln lambda or t, are one."""
-
-LOWEST_EIGENVALUES = 6
-"""Eigenvalues that are kept of each station of a branch."""
-
-MOST_DIGITS = 1000
-"""Digits of an event that can be asked for."""
-
-RANGE_SLACK = 1e-14
-"""What a range is written shorter than a tube proves it, in units of ln lambda: readers may round in another way."""
-
-READER = 8
-"""How many times wider the ball of an end of such a range may be for a reader."""
-
-RANGE_DIGITS = 24
-"""Decimal places of the ends of a range that a tube proves."""
-
-SHOWN_DIGITS = 20
-"""Significant digits of losses and parameters of a network."""
-
-LOWEST = "1e-6"
-"""Penalty down to which branches are followed where no end is given."""
-
-BEYOND = 1e-9
-"""How far beyond its ends a range is followed, in units of ln lambda or t."""
-
-SAME_PLACE = 1e-9
-"""Middles of intervals that differ by less, in units of ln lambda or t, are one."""
-
-LOWEST_EIGENVALUES = 6
-"""Eigenvalues that are kept of each station of a branch."""
-
-MOST_DIGITS = 1000
-"""Digits of an event that can be asked for."""
-
-RANGE_SLACK = 1e-14
-"""What a range is written shorter than a tube proves it, in units of ln lambda: readers may round in another way."""
-
-READER = 8
-"""How many times wider the ball of an end of such a range may be for a reader."""
-
-RANGE_DIGITS = 24
-"""Decimal places of the ends of a range that a tube proves."""
-
-SHOWN_DIGITS = 20
-"""Significant digits of losses and parameters of a network."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,10 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from symland.analysis.answer_types.follow import (
-    Follow,
-    FollowOptions,
-)
+from symland.analysis.answer_types.follow import Follow, FollowOptions
 from symland.analysis.branches.chosen import Chosen, choose
 from symland.analysis.branches.records import branch_record, event_record, interval_records, maxwell_record, verdict_of
 from symland.analysis.question import Setting
@@ -34,59 +31,8 @@ BEYOND = 1e-9
 SAME_PLACE = 1e-9
 """Middles of intervals that differ by less, in units of ln lambda or t, are one."""
 
-LOWEST_EIGENVALUES = 6
-"""Eigenvalues that are kept of each station of a branch."""
-
 MOST_DIGITS = 1000
 """Digits of an event that can be asked for."""
-
-RANGE_SLACK = 1e-14
-"""What a range is written shorter than a tube proves it, in units of ln lambda: readers may round in another way."""
-
-READER = 8
-"""How many times wider the ball of an end of such a range may be for a reader."""
-
-RANGE_DIGITS = 24
-"""Decimal places of the ends of a range that a tube proves."""
-
-SHOWN_DIGITS = 20
-"""Significant digits of losses and parameters of a network."""
-
-SAME_PLACE = 1e-9
-"""Middles of intervals that differ by less, in units of ln lambda or t, are one."""
-
-LOWEST_EIGENVALUES = 6
-"""Eigenvalues that are kept of each station of a branch."""
-
-MOST_DIGITS = 1000
-"""Digits of an event that can be asked for."""
-
-RANGE_SLACK = 1e-14
-"""What a range is written shorter than a tube proves it, in units of ln lambda: readers may round in another way."""
-
-READER = 8
-"""How many times wider the ball of an end of such a range may be for a reader."""
-
-RANGE_DIGITS = 24
-"""Decimal places of the ends of a range that a tube proves."""
-
-SHOWN_DIGITS = 20
-"""Significant digits of losses and parameters of a network."""
-
-MOST_DIGITS = 1000
-"""Digits of an event that can be asked for."""
-
-RANGE_SLACK = 1e-14
-"""What a range is written shorter than a tube proves it, in units of ln lambda: readers may round in another way."""
-
-READER = 8
-"""How many times wider the ball of an end of such a range may be for a reader."""
-
-RANGE_DIGITS = 24
-"""Decimal places of the ends of a range that a tube proves."""
-
-SHOWN_DIGITS = 20
-"""Significant digits of losses and parameters of a network."""
 
 
 def _starts(landscape: Landscape, group: SymmetryGroup) -> list[FloatArray]:

@@ -6,9 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from symland.analysis.answer_types.follow import (
-    Meeting,
-)
+from symland.analysis.answer_types.follow import Meeting
 from symland.families.diagram import Diagram, Event, Kind
 from symland.families.trace import Curve, End
 

@@ -10,14 +10,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from symland.analysis.answer_types.follow import (
-    Branch,
-    FollowedEvent,
-    Interval,
-    Maxwell,
-    Meeting,
-    Proved,
-)
+from symland.analysis.answer_types.follow import Branch, FollowedEvent, Interval, Maxwell, Meeting, Proved
 from symland.analysis.branches.chosen import Chosen
 from symland.analysis.branches.meetings import born_nodes, copies_of, meetings_of
 from symland.exact import parse_exact
@@ -39,9 +32,6 @@ __all__ = ["branch_record", "event_record", "interval_records", "maxwell_record"
 LOWEST_EIGENVALUES = 6
 """Eigenvalues that are kept of each station of a branch."""
 
-MOST_DIGITS = 1000
-"""Digits of an event that can be asked for."""
-
 RANGE_SLACK = 1e-14
 """What a range is written shorter than a tube proves it, in units of ln lambda: readers may round in another way."""
 
@@ -50,36 +40,6 @@ READER = 8
 
 RANGE_DIGITS = 24
 """Decimal places of the ends of a range that a tube proves."""
-
-SHOWN_DIGITS = 20
-"""Significant digits of losses and parameters of a network."""
-
-RANGE_SLACK = 1e-14
-"""What a range is written shorter than a tube proves it, in units of ln lambda: readers may round in another way."""
-
-READER = 8
-"""How many times wider the ball of an end of such a range may be for a reader."""
-
-RANGE_DIGITS = 24
-"""Decimal places of the ends of a range that a tube proves."""
-
-SHOWN_DIGITS = 20
-"""Significant digits of losses and parameters of a network."""
-
-READER = 8
-"""How many times wider the ball of an end of such a range may be for a reader."""
-
-RANGE_DIGITS = 24
-"""Decimal places of the ends of a range that a tube proves."""
-
-SHOWN_DIGITS = 20
-"""Significant digits of losses and parameters of a network."""
-
-RANGE_DIGITS = 24
-"""Decimal places of the ends of a range that a tube proves."""
-
-SHOWN_DIGITS = 20
-"""Significant digits of losses and parameters of a network."""
 
 SHOWN_DIGITS = 20
 """Significant digits of losses and parameters of a network."""
