@@ -136,13 +136,17 @@ def symmetric(
 ) -> list[Wave]:
     """Gaussian starts on `spaces` subspaces, each fixed by one or two random elements, often of prime order."""
     waves = []
-    for number in range(spaces):
+    for share in _shares(count, spaces):
         elements = [_generator(group, rng) for _ in range(1 + int(rng.integers(2)))]
         space = _fixed(kernel, group, elements)
-        share = count * (number + 1) // spaces - count * number // spaces
         if space.n_parameters and share:
             waves.append(_gaussian(StartKind.SYMMETRIC, space, rng, share, min(top, space.n_parameters)))
     return waves
+
+
+def _shares(count: int, parts: int) -> list[int]:
+    """A number in parts that differ by at most one."""
+    return [count * (k + 1) // parts - count * k // parts for k in range(parts)]
 
 
 def _gaussian(kind: StartKind, space: Restriction, rng: np.random.Generator, count: int, top: int) -> Wave:
@@ -259,11 +263,11 @@ def along_symmetric(
     if not fitting.size:
         return []
     waves = []
-    for number, source in enumerate(fitting[_rare(rng, np.array(tallies)[fitting], spaces)]):
+    sources = fitting[_rare(rng, np.array(tallies)[fitting], spaces)]
+    for source, share in zip(sources, _shares(count, spaces), strict=True):
         symmetries = group.stabiliser(known[source].theta)[1]
         chosen = rng.choice(len(symmetries), size=min(len(symmetries), 1 + int(rng.integers(2))), replace=False)
         space = _fixed(kernel, group, [symmetries[k] for k in chosen])
-        share = count * (number + 1) // spaces - count * number // spaces
         if space.n_parameters and share:
             theta = np.tile(known[source].theta, (share, 1))
             waves.append(_trajectories(space, rng, theta, np.full(share, source)))

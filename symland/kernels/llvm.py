@@ -76,8 +76,7 @@ def written_once(code: LaneCode) -> set[str]:
                 walk(item.body, {**ranges, item.variable: item.stop})
             elif isinstance(item, Store) and item.buffer in counts:
                 steps = item.address.steps
-                turns = product(*(range(ranges[v]) for v, _ in ranges.items()))
-                for values in turns:
+                for values in product(*map(range, ranges.values())):
                     at = dict(zip(ranges, values, strict=True))
                     counts[item.buffer][item.address.constant + sum(at[v] * step for v, step in steps)] += 1
 
