@@ -29,33 +29,16 @@ from symland.rigor.enumeration.ranges import RangeResult, enumerate_range
 from symland.rigor.enumeration.regions import Kind, Region, find_fold, penalty_text
 from symland.rigor.enumeration.stretches import stretches_of
 from symland.rigor.enumeration.taylor import along
-from symland.spec import LandscapeSpec, builtin, parse_spec
+from symland.spec import builtin
+from tests.rigor.ranges_by_hand import PAIR
 
-PAIR = """
-[network]
-hidden = [1]
-activation = "tanh"
-outputs = 2
-[data]
-inputs = [["-1"], ["1"]]
-targets = [0, 1]
-[loss]
-kind = "softmax"
-penalty = "1/4"
-"""
-"""Two samples, -1 and 1, of two classes: the origin loses its stability at lambda = 2^(-3/2), by hand."""
 DEAD = 0.03342818220285497
 """A node is born here in a network of two nodes, inputs -1 and 1: `follow`, by other equations."""
 
 
 @cache
-def pair_spec() -> LandscapeSpec:
-    return parse_spec(PAIR, "pair", lambda file: "")
-
-
-@cache
 def pair() -> ReducedProblem:
-    return reduced_problem(pair_spec())
+    return reduced_problem(PAIR)
 
 
 @cache
@@ -66,7 +49,7 @@ def simple() -> Pitchfork:
 @cache
 def proved() -> RangeResult:
     clock = count()
-    return enumerate_range(pair_spec(), Fraction("0.349"), Fraction("0.358"), clock=lambda: float(next(clock)))
+    return enumerate_range(PAIR, Fraction("0.349"), Fraction("0.358"), clock=lambda: float(next(clock)))
 
 
 def around(event: Pitchfork, problem: ReducedProblem, width: float) -> ReducedProblem:

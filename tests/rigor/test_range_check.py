@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 from collections.abc import Callable
 from copy import deepcopy
@@ -26,12 +25,12 @@ from symland.rigor.enumeration.problem import reduced_problem
 from symland.rigor.enumeration.range_writing import range_text
 from symland.rigor.enumeration.ranges import RangeResult
 from symland.rigor.enumeration.regions import find_fold, fold_region, polish, tube_region
-from symland.rigor.enumeration.stretches import stretches_of
 from symland.rigor.enumeration_check.question import ball, read_question
 from symland.rigor.range_check import check_range, search
 from symland.rigor.range_check.folds import find_bend, find_run, find_turn
 from symland.rigor.range_check.verify import _exact, _point
 from symland.spec import builtin
+from tests.rigor.ranges_by_hand import proved_range, sealed
 
 FOLD = "0.0376801934832725"
 """Of one node and inputs -1 and 1, from another program."""
@@ -65,31 +64,12 @@ def result() -> RangeResult:
         Slab(low=s.penalty, high=s.highest, regions=r, fold=fold if bent in r else None, boxes=1)
         for s, r in zip((low, middle, high), regions, strict=True)
     )[::-1]
-    return RangeResult(
-        verdict=Verdict.CERTIFIED,
-        low=ENDS[0],
-        high=ENDS[-1],
-        stretches=stretches_of(slabs, None, ENDS[-1]),
-        slabs=slabs,
-        open=(),
-        theorem=None,
-        theorem_from=None,
-        boxes=1,
-        node_boxes=1,
-        seconds=0.0,
-        digest="",
-    )
+    return proved_range(slabs)
 
 
 def certificate() -> dict[str, Any]:
     values: dict[str, Any] = json.loads(range_text(SPEC, result()))
     return values
-
-
-def sealed(values: dict[str, Any]) -> str:
-    body = {k: v for k, v in values.items() if k != "seal"}
-    text = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
-    return json.dumps({**body, "seal": hashlib.sha256(text).hexdigest()})
 
 
 def test_the_file_has_the_names_of_its_schema() -> None:

@@ -25,33 +25,16 @@ from symland.rigor.enumeration.problem import reduced_problem
 from symland.rigor.enumeration.range_writing import range_text
 from symland.rigor.enumeration.ranges import RangeResult
 from symland.rigor.enumeration.regions import polish, tube_region
-from symland.rigor.enumeration.stretches import stretches_of
 from symland.rigor.enumeration_check.question import PRECISION, ball, read_question
 from symland.rigor.range_check import check_range
 from symland.rigor.range_check.forks import Fork, _Divided, find_fork, find_forked
 from symland.rigor.range_check.jets import directional
 from symland.rigor.range_check.middles import AtKappa
-from symland.spec import parse_spec
+from tests.rigor.ranges_by_hand import PAIR, proved_range, sealed
 
 STAR = 2**-1.5
 """Of two samples, -1 and 1, of two classes: where the origin loses its stability, by hand."""
 ENDS = tuple(Fraction(STAR * (1 + x / 10000)).limit_denominator(10**9) for x in (-50, -25, 25, 50))
-PAIR = parse_spec(
-    """
-[network]
-hidden = [1]
-activation = "tanh"
-outputs = 2
-[data]
-inputs = [["-1"], ["1"]]
-targets = [0, 1]
-[loss]
-kind = "softmax"
-penalty = "1/4"
-""",
-    "pair",
-    lambda file: "",
-)
 
 
 @cache
@@ -71,32 +54,13 @@ def result() -> RangeResult:
         Slab(low=s.penalty, high=s.highest, regions=r, fold=event if forked in r else None, boxes=1)
         for s, r in zip((high, middle, low), ((regions[2],), (forked,), tuple(regions[:2])), strict=True)
     )
-    return RangeResult(
-        verdict=Verdict.CERTIFIED,
-        low=ENDS[0],
-        high=ENDS[-1],
-        stretches=stretches_of(slabs, None, ENDS[-1]),
-        slabs=slabs,
-        open=(),
-        theorem=None,
-        theorem_from=None,
-        boxes=1,
-        node_boxes=1,
-        seconds=0.0,
-        digest="",
-    )
+    return proved_range(slabs)
 
 
 @cache
 def certificate() -> dict[str, Any]:
     values: dict[str, Any] = json.loads(range_text(PAIR, result()))
     return values
-
-
-def sealed(values: dict[str, Any]) -> str:
-    body = {k: v for k, v in values.items() if k != "seal"}
-    text = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
-    return json.dumps({**body, "seal": hashlib.sha256(text).hexdigest()})
 
 
 def fork() -> Fork:

@@ -32,6 +32,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from typing import ClassVar, final
 
@@ -39,7 +40,8 @@ import numpy as np
 from flint import arb, arb_mat, ctx
 
 from symland.rigor.enumeration.curved import derivatives, weights
-from symland.rigor.enumeration.known import PRECISION, kappa_ball
+from symland.rigor.enumeration.extended import EVENT_BITS, zero_near
+from symland.rigor.enumeration.known import PRECISION
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.reduction import (
     Effort,
@@ -52,11 +54,7 @@ from symland.rigor.enumeration.reduction import (
     side_of,
 )
 from symland.rigor.enumeration.regions import (
-    FOLD_BITS,
-    FOLD_RADIUS,
-    LONGEST_STEP,
     ROUNDING,
-    STEPS,
     Box,
     Fold,
     Kind,
@@ -66,12 +64,11 @@ from symland.rigor.enumeration.regions import (
     fold_region,
     hull,
     orbit_size,
+    rough_slopes,
     sign_of,
-    slopes_at,
     symmetries,
     within,
 )
-from symland.rigor.matrices import approximate_inverse, approximate_solution, identity
 
 __all__ = [
     "Event",
@@ -166,8 +163,10 @@ def find_event(problem: ReducedProblem, z: Sequence[float], kind: Kind) -> Event
     return next(find_pitchforks(problem, np.array(z)), None)
 
 
+@lru_cache(maxsize=8)
 def event_region(problem: ReducedProblem, event: Event) -> Region | None:
-    """The thickest region about an event that can be proved over the slab."""
+    """The thickest region about an event that can be proved over the slab; it is asked for where slabs are cut and
+    where one is searched."""
     return fold_region(problem, event) if isinstance(event, Fold) else pitchfork_region(problem, event)
 
 
@@ -185,12 +184,11 @@ def find_pitchforks(problem: ReducedProblem, z: Doubles) -> Iterator[Pitchfork]:
 
     Of each direction one symmetry is tried; all that turn it round meet the same pitchfork.
     """
-    ctx.prec = FOLD_BITS
+    ctx.prec = EVENT_BITS
     kept = list(mirrors(problem, z))
     if not kept:
         return
-    slopes = slopes_at(problem, [arb(float(x)) for x in z], kappa_ball(problem.at(problem.middle)))
-    values, vectors = np.linalg.eigh(np.array([[float(x) for x in row] for row in slopes.tolist()]))
+    values, vectors = np.linalg.eigh(rough_slopes(problem, z.tolist()))
     for k in np.argsort(np.abs(values))[:SOFT]:
         null = vectors[:, int(k)]
         mirror = next((r for r in kept if float(np.abs(r(null) + null).max()) < KEPT), None)
@@ -253,32 +251,10 @@ def _find(problem: ReducedProblem, z: Doubles, null: Doubles, mirror: Mirror) ->
     even, odd = (np.array(rows, dtype=np.float64).reshape(-1, len(z)) for rows in mirror.parted())
     start = [*(even @ z / (even**2).sum(axis=1)), *(odd @ null / (odd**2).sum(axis=1))]
     w = [arb(float(x)) for x in [*start, float(problem.at(problem.middle).scale)]]
-    for _ in range(STEPS):
-        value, slopes = system.at(w)
-        solved = approximate_solution(arb_mat(slopes), arb_mat(len(w), 1, value))
-        if solved is None:
-            return None
-        moves = solved.entries()
-        longest = max(max(float(abs(s)) for s in moves[:-1]), float(abs(moves[-1] / w[-1])))
-        if not longest < 1e3:
-            return None
-        share = arb(min(1.0, LONGEST_STEP / longest)) if longest else arb(1)
-        w = [(a - share * s).mid() for a, s in zip(w, moves, strict=True)]
-        if not w[-1] > 0 or max(float(abs(a)) for a in w[:-1]) > 1e3:
-            return None
-        if longest < 2.0**-200:
-            break
-    else:
+    solved = zero_near(system.at, w)
+    if solved is None:
         return None
-    value, slopes = system.at(w)
-    inverse = approximate_inverse(arb_mat(slopes))
-    if inverse is None:
-        return None
-    rest = identity(len(w)) - inverse * arb_mat(system.at([arb(a, FOLD_RADIUS) for a in w])[1])
-    moved = rest * arb_mat(len(w), 1, [arb(0, FOLD_RADIUS)] * len(w)) - inverse * arb_mat(len(w), 1, value)
-    if not all(bool(abs(x) < FOLD_RADIUS) for x in moved.entries()):
-        return None
-    proved = [a + x for a, x in zip(w, moved.entries(), strict=True)]
+    w, proved = solved
     ball, _ = system.points(proved)
     # Sums of one term: R keeps z and turns the null vector round without rounding.
     here, turned = (np.array([float(x) for x in part]) for part in (w[: system.even], w[system.even : -1]))
@@ -295,8 +271,7 @@ def _find(problem: ReducedProblem, z: Doubles, null: Doubles, mirror: Mirror) ->
 
 def _frame(problem: ReducedProblem, event: Pitchfork) -> Doubles | None:
     """The columns n and Q, each of which R keeps or turns round, exactly; n first, Q near eigenvectors of J."""
-    slopes = slopes_at(problem, [arb(float(x)) for x in event.z], kappa_ball(problem.at(problem.middle)))
-    table = np.array([[float(x) for x in row] for row in slopes.tolist()])
+    table = rough_slopes(problem, event.z.tolist())
     parts = [event.null[:, None]]
     for sign, rows in zip((1.0, -1.0), event.mirror.parted(), strict=True):
         basis = np.array(rows, dtype=np.float64).reshape(-1, len(event.z)).T

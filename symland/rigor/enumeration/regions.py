@@ -40,6 +40,7 @@ from flint import arb, arb_mat, ctx
 
 from symland.rigor.decimals import nearest_text
 from symland.rigor.enumeration.curved import columns_of, derivatives, weights
+from symland.rigor.enumeration.extended import EVENT_BITS, LONGEST_STEP, STEPS, zero_near
 from symland.rigor.enumeration.known import EXISTENCE_RADIUS, PRECISION, kappa_ball, krawczyk
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.inertia import inertia
@@ -59,19 +60,11 @@ __all__ = [
     "origin_number",
     "penalty_text",
     "polish",
-    "slopes_at",
+    "rough_slopes",
     "symmetries",
     "tube_region",
 ]
 
-STEPS = 40
-"""Newton steps."""
-LONGEST_STEP = 0.3
-"""Longest of them, in weights."""
-FOLD_BITS = 256
-"""Bits with which a fold is found."""
-FOLD_RADIUS = 2.0**-120
-"""Radius of the cube in which it is proved, in every variable."""
 THICK = (0.08, 0.057, 0.04, 0.028, 0.02, 0.014, 0.01, 0.007, 0.005, 0.0042, 0.0035, 0.0025, 0.00125)
 """Y of the regions that are tried, in weights."""
 LONG = (16, 8, 4, 2, 1)
@@ -209,7 +202,7 @@ def orbit_size(problem: ReducedProblem, region: Region) -> int | None:
     return total // fixed
 
 
-def slopes_at(problem: ReducedProblem, z: Sequence[arb], kappa: arb) -> arb_mat:
+def _slopes_at(problem: ReducedProblem, z: Sequence[arb], kappa: arb) -> arb_mat:
     """J."""
     unit = columns_of(identity(len(z)))
     first = derivatives(problem, z, unit).first
@@ -232,7 +225,7 @@ def polish(problem: ReducedProblem, z: Sequence[float]) -> Doubles | None:
     kappa, point = kappa_ball(problem.at(problem.middle)), [arb(float(x)) for x in z]
     for _ in range(STEPS):
         right = arb_mat(len(point), 1, _field(problem, point, kappa))
-        solved = approximate_solution(slopes_at(problem, point, kappa), right)
+        solved = approximate_solution(_slopes_at(problem, point, kappa), right)
         if solved is None:
             return None
         moves = solved.entries()
@@ -251,16 +244,21 @@ def polish(problem: ReducedProblem, z: Sequence[float]) -> Doubles | None:
     return np.append(np.where(table[:, -1:] < 0.0, -table, table).ravel(), found[-1])
 
 
+def rough_slopes(problem: ReducedProblem, z: Sequence[float]) -> Doubles:
+    """J at the middle of a slab, in doubles."""
+    slopes = _slopes_at(problem, [arb(float(x)) for x in z], kappa_ball(problem.at(problem.middle)))
+    return np.array([[float(x) for x in row] for row in slopes.tolist()])
+
+
 def softest(problem: ReducedProblem, z: Sequence[float]) -> Doubles:
     """The eigenvector of J at the middle of a slab whose eigenvalue is nearest zero."""
-    slopes = slopes_at(problem, [arb(float(x)) for x in z], kappa_ball(problem.at(problem.middle)))
-    values, vectors = np.linalg.eigh(np.array([[float(x) for x in row] for row in slopes.tolist()]))
+    values, vectors = np.linalg.eigh(rough_slopes(problem, z))
     return vectors[:, int(np.argmin(np.abs(values)))]
 
 
 def penalty_text(fold: Located, most: int) -> tuple[str, int]:
     """The penalty of an event as a decimal text of at most so many significant digits, and how many are proved."""
-    ctx.prec = FOLD_BITS
+    ctx.prec = EVENT_BITS
     lead = math.floor(math.log10(float(fold.penalty))) + 1
     sure = min(most, math.floor(lead - math.log10(float(fold.penalty.rad()))) - 1)
     return nearest_text(fold.penalty, sure - lead), sure
@@ -289,35 +287,13 @@ def _extended(problem: ReducedProblem, w: Sequence[arb]) -> tuple[list[arb], lis
 
 def find_fold(problem: ReducedProblem, z: Sequence[float]) -> Fold | None:
     """Newton's method and Krawczyk's test for the extended system, from a point at the middle of a slab."""
-    ctx.prec = FOLD_BITS
+    ctx.prec = EVENT_BITS
     size, at = len(z), problem.at(problem.middle)
     w = [arb(float(x)) for x in [*z, *softest(problem, z), float(at.scale)]]
-    for _ in range(STEPS):
-        value, slopes = _extended(problem, w)
-        solved = approximate_solution(arb_mat(slopes), arb_mat(len(w), 1, value))
-        if solved is None:
-            return None
-        moves = solved.entries()
-        longest = max(max(float(abs(s)) for s in moves[:-1]), float(abs(moves[-1] / w[-1])))
-        if not longest < 1e3:
-            return None
-        share = arb(min(1.0, LONGEST_STEP / longest)) if longest else arb(1)
-        w = [(a - share * s).mid() for a, s in zip(w, moves, strict=True)]
-        if not w[-1] > 0 or max(float(abs(a)) for a in w[:-1]) > 1e3:
-            return None
-        if longest < 2.0**-200:
-            break
-    else:
+    solved = zero_near(lambda w: _extended(problem, w), w)
+    if solved is None:
         return None
-    value, slopes = _extended(problem, w)
-    inverse = approximate_inverse(arb_mat(slopes))
-    if inverse is None:
-        return None
-    rest = identity(len(w)) - inverse * arb_mat(_extended(problem, [arb(a, FOLD_RADIUS) for a in w])[1])
-    moved = rest * arb_mat(len(w), 1, [arb(0, FOLD_RADIUS)] * len(w)) - inverse * arb_mat(len(w), 1, value)
-    if not all(bool(abs(x) < FOLD_RADIUS) for x in moved.entries()):
-        return None
-    proved = [a + x for a, x in zip(w, moved.entries(), strict=True)]
+    w, proved = solved
     found = np.array([float(x) for x in w[:-1]])
     null = found[size:] / np.linalg.norm(found[size:])
     return Fold(z=found[:size], null=null, ball=tuple(proved[:size]), penalty=1 / (proved[-1] * problem.samples))
@@ -352,7 +328,7 @@ class Setup:
         if not row_norm(columns.transpose() * columns - identity(size)) < ORTHOGONAL:
             return None
         origin = [arb(float(x)) for x in centre]
-        slopes = slopes_at(problem, origin, kappa_ball(problem.at(problem.middle)))
+        slopes = _slopes_at(problem, origin, kappa_ball(problem.at(problem.middle)))
         across = arb_mat([row[1:] for row in (columns.transpose() * slopes * columns).tolist()[1:]])
         found, block = inertia(across), approximate_inverse(across)
         if block is None or not found.decided:
