@@ -289,9 +289,10 @@ def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Ge
     if descending:
         waves.append(replace(joined(descending), method=Method.SQUARED_GRADIENT))
     if curves:
-        within = curves // 2
-        waves.append(along(kernel, group, rng, curves - within, batch.known, batch.tallies))
-        waves += along_symmetric(kernel, group, rng, within, batch.known, batch.tallies, spaces=SYMMETRIC_SPACES)
+        within = along_symmetric(kernel, group, rng, curves // 2, batch.known, batch.tallies, spaces=SYMMETRIC_SPACES)
+        rest = curves - (len(within.start) if within else 0)
+        whole = along(kernel, group, rng, rest, batch.known, batch.tallies)
+        waves.append(joined([whole, within]) if within else whole)
     return waves
 
 

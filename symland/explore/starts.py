@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -253,25 +253,28 @@ def along_symmetric(
     known: Sequence[StationaryPoint],
     tallies: Sequence[int],
     spaces: int,
-) -> list[Wave]:
+) -> Wave | None:
     """Newton trajectories from `spaces` symmetric points, each in a subspace that one or two of its symmetries fix.
 
     What is stationary there is stationary. Curves of the whole space meet rare points of a small subspace seldom.
+    The gradient at a fixed point is fixed, and so is the curve of a fixed r from there: it stays in its subspace in
+    whatever coordinates it is followed. Those of the whole space let curves of many subspaces share their steps.
+    None where no known point is symmetric.
     """
     fit = [p.outcome is not Outcome.DEGENERATE and p.orbit_size < group.formal_order for p in known]
     fitting = np.flatnonzero(fit)
-    if not fitting.size:
-        return []
-    waves = []
-    sources = fitting[_rare(rng, np.array(tallies)[fitting], spaces)]
-    for source, share in zip(sources, _shares(count, spaces), strict=True):
+    waves = list[Wave]()
+    free = free_space(kernel, group)
+    sources = fitting[_rare(rng, np.array(tallies)[fitting], spaces)] if fitting.size else fitting
+    for source, share in zip(sources, _shares(count, len(sources)), strict=True):
         symmetries = group.stabiliser(known[source].theta)[1]
         chosen = rng.choice(len(symmetries), size=min(len(symmetries), 1 + int(rng.integers(2))), replace=False)
         space = _fixed(kernel, group, [symmetries[k] for k in chosen])
         if space.n_parameters and share:
             theta = np.tile(known[source].theta, (share, 1))
-            waves.append(_trajectories(space, rng, theta, np.full(share, source)))
-    return waves
+            within = _trajectories(space, rng, theta, np.full(share, source))
+            waves.append(_widened(within, free))
+    return joined(waves) if waves else None
 
 
 def _trajectories(space: Restriction, rng: np.random.Generator, theta: FloatArray, source: NDArray[np.intp]) -> Wave:
@@ -290,6 +293,13 @@ def _trajectories(space: Restriction, rng: np.random.Generator, theta: FloatArra
     )
 
 
+def _widened(wave: Wave, space: Restriction) -> Wave:
+    """The same trajectories in the coordinates of a subspace that holds theirs."""
+    assert wave.direction is not None
+    start, direction = (space.lower(wave.space.lift(y)) for y in (wave.start, wave.direction))
+    return replace(wave, space=space, start=start, direction=direction)
+
+
 def _stiffness(space: Restriction, points: FloatArray) -> FloatArray:
     """The gradient that is one unit of s, for each point: a share of the Hessian's norm times one unit of theta."""
     return STIFFNESS * np.linalg.norm(space.hessian(points), axis=(1, 2))
@@ -303,6 +313,7 @@ def _rare(rng: np.random.Generator, tallies: Sequence[int] | NDArray[np.intp], c
 
 def joined(waves: Sequence[Wave]) -> Wave:
     """Waves of one subspace as one, in order; it is of the kind and the method of the last."""
+    directions = [wave.direction for wave in waves if wave.direction is not None]
     return Wave(
         kind=waves[-1].kind,
         space=waves[0].space,
@@ -310,6 +321,7 @@ def joined(waves: Sequence[Wave]) -> Wave:
         index=np.concatenate([wave.index for wave in waves]),
         source=np.vstack([wave.source for wave in waves]),
         method=waves[-1].method,
+        direction=np.vstack(directions) if directions else None,
     )
 
 
