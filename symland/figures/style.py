@@ -12,6 +12,7 @@ from typing import Any, ParamSpec
 import matplotlib as mpl
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import get_registered_canvas_class
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -144,9 +145,11 @@ def save_figure(figure: Figure, folder: Path, name: str, formats: Iterable[str] 
 
 
 def _save(figure: Figure, path: Path, kind: str) -> Path:
+    """Write one file by its canvas. `Figure.savefig` would draw a figure that is still to be laid out twice."""
     dated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind)
+    figure.set_dpi(mpl.rcParams["savefig.dpi"])
     try:
-        figure.savefig(path, metadata=dated)
+        getattr(get_registered_canvas_class(kind)(figure), f"print_{kind}")(path, metadata=dated)
     except OSError as error:
         raise ReportError.unwritable(path, error) from None
     return path
