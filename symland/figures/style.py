@@ -103,9 +103,18 @@ def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
     return drawn
 
 
+class _MeasuredAsDrawn(Figure):
+    """A figure whose layout is measured by the renderer that draws it: each formula is typeset once."""
+
+    def draw(self, renderer: Any) -> None:
+        if not hasattr(self.canvas, "get_renderer"):
+            self.canvas.get_renderer = lambda: renderer  # type: ignore[attr-defined]
+        super().draw(renderer)
+
+
 def empty_figure(height: float, width: float = WIDTH) -> Figure:
     """A figure of a size in inches, laid out so that nothing is cut or overlaps."""
-    return Figure(figsize=(width, height), layout="constrained")
+    return _MeasuredAsDrawn(figsize=(width, height), layout="constrained")
 
 
 def index_legend(axes: Axes, indices: Iterable[int], **placing: Any) -> None:
