@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log, pi
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 
 from symland.errors import DatabaseError
 from symland.records import Descent, Outcome, Pathway, StationaryPoint
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = [
     "NetworkPath",
@@ -63,6 +66,8 @@ def transition_network(
     saddle in a symmetric subspace makes that saddle a node, with its index. Edges of the kind "descent", at its own
     loss, join it to what lies downhill of it: the ends of its own pathways, or its `descents`.
     """
+    import networkx as nx
+
     network = nx.MultiGraph()
     for number, point in enumerate(points):
         if point.index == 0 and point.outcome is not Outcome.DEGENERATE:
@@ -127,6 +132,8 @@ def lowest_path(network: nx.MultiGraph, start: int, end: int) -> NetworkPath:
     DatabaseError
         If one of the minima is not in the network or no path joins them.
     """
+    import networkx as nx
+
     _check(network, start, end)
     ranked = nx.Graph()
     # Kruskal's order; of equals a pathway goes before the way over its transition state as a place of its own.
@@ -150,6 +157,8 @@ def fastest_path(network: nx.MultiGraph, start: int, end: int, temperature: floa
     DatabaseError
         As `lowest_path`, or if the temperature is not positive.
     """
+    import networkx as nx
+
     _check(network, start, end)
     if not temperature > 0:
         raise DatabaseError(f"temperature {temperature}; give a positive one, in units of the loss")
@@ -179,6 +188,8 @@ def log_rate(network: nx.MultiGraph, start: int, edge: Mapping[str, float], temp
 
 
 def _check(network: nx.MultiGraph, start: int, end: int) -> None:
+    import networkx as nx
+
     for number in (start, end):
         if number not in network:
             raise DatabaseError(

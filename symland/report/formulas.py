@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sympy
 from sympy import Expr, Symbol
+from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
 from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.activation import derive_activation
@@ -16,6 +17,7 @@ from symland.symbolic.functions import standard
 from symland.symbolic.loss import build_loss
 from symland.symbolic.losses import LOSSES
 from symland.tex import fraction_tex
+from symland.theorems.smooth import derivative
 
 __all__ = [
     "LARGEST_GRADIENT",
@@ -112,7 +114,10 @@ def _jet(activation: str) -> tuple[str, str, str]:
 
 
 def _shortest(expression: Expr) -> str:
-    forms = (expression, sympy.simplify(expression), sympy.factor(expression))
+    """The shortest of three forms. Of hyperbolic functions alone `simplify` is `trigsimp`, and loads much else."""
+    hyperbolic = all(isinstance(f, HyperbolicFunction) for f in expression.atoms(sympy.Function))
+    simpler = sympy.trigsimp if hyperbolic else sympy.simplify
+    forms = (expression, simpler(expression), sympy.factor(expression))
     return min((sympy.latex(form) for form in forms), key=len)
 
 
@@ -135,7 +140,7 @@ def build_gradient(spec: LandscapeSpec) -> Gradient | None:
     data = sympy.Add(*loss.sample_losses) / spec.n_samples
     penalised = loss.penalty.free_symbols if spec.penalty else set()
     weight = Symbol("lambda")
-    shared, values = sympy.cse([sympy.diff(data, p) for p in loss.theta], symbols=sympy.numbered_symbols("t"))
+    shared, values = sympy.cse([derivative(data, p) for p in loss.theta], symbols=sympy.numbered_symbols("t"))
     names = dict(zip(loss.theta, parameter_names(spec), strict=True))
     names |= {symbol: f"t_{{{n}}}" for n, (symbol, _) in enumerate(shared)}
     components = []

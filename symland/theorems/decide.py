@@ -12,13 +12,11 @@ from symland.records import Verdict
 from symland.theorems.boxes import some_positive
 from symland.theorems.counting import enumerate_count
 from symland.theorems.record import Count, Identity, Obligation, Positive, SomePositive
-from symland.theorems.smooth import At, Smooth
+from symland.theorems.smooth import ELEMENTARY, At, Smooth, derivative
 
 __all__ = ["decide", "evaluate"]
 
 Rules = Sequence[tuple[Any, Any]]
-
-_TRANSCENDENTAL = (sp.exp, sp.log, sp.tanh)
 
 LONGEST_DETAIL = 400
 """Characters of a leftover expression that a verdict quotes."""
@@ -33,7 +31,8 @@ def evaluate(expression: Any) -> sp.Expr:
     if isinstance(expression, sp.Derivative):
         value = evaluate(expression.expr)
         for symbol, times in expression.variable_count:
-            value = value.diff(symbol, times, simplify=False)
+            for _ in range(times):
+                value = derivative(value, symbol)
         return value
     if isinstance(expression, At):
         inside, symbols, values = expression.args
@@ -74,9 +73,9 @@ def _normal(expression: Any, rules: Rules) -> tuple[sp.Expr, sp.Expr, dict[sp.Sy
                 if term != 0:
                     factors.append(atom(sp.exp(rest / coefficient.q)) ** coefficient.p)
             return sp.Mul(*factors)
-        if isinstance(node, (Smooth, *_TRANSCENDENTAL)):
+        if isinstance(node, (Smooth, *ELEMENTARY)):
             node = node.func(*(sp.expand(argument) for argument in node.args))
-            return atom(node) if isinstance(node, (Smooth, *_TRANSCENDENTAL)) else flatten(node)
+            return atom(node) if isinstance(node, (Smooth, *ELEMENTARY)) else flatten(node)
         if isinstance(node, sp.Pow) and not node.exp.is_Integer:
             raise _NotRational(f"the power {node} is not an integer one")
         if node.is_Symbol or node.is_Rational:

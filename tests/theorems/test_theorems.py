@@ -31,6 +31,7 @@ from symland.theorems import (
     save_proof,
     smooth,
 )
+from symland.theorems.smooth import derivative
 
 x, y, t = sp.symbols("x y t")
 f, sigma = smooth("f", 2), smooth("sigma", 1)
@@ -231,3 +232,16 @@ def test_a_file_without_a_theorem_is_named_in_one_line(tmp_path, text, reason):
     assert "\n" not in str(caught.value)
     with pytest.raises(ProofError):
         load_theorems(tmp_path / "absent.py")
+
+
+def test_derivatives_are_those_of_sympy():
+    expressions = (
+        sp.exp(-x * y) / (1 + sp.tanh(x**2 + y)) ** 3,
+        x * sigma(x * y) ** 2 * f(y, 3 * x) + f(x + y, x * y),
+        sp.log(1 + sp.exp(x * sigma(y))) * y ** (x - 1) + x**y,
+        sp.sin(x * y) / x + sigma(y) * sp.tanh(y),
+    )
+    for expression in expressions:
+        for symbol in (x, y):
+            difference = derivative(expression, symbol) - sp.diff(expression, symbol)
+            assert sp.expand(sp.numer(sp.together(sp.powsimp(difference)))) == 0

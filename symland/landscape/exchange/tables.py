@@ -6,7 +6,6 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
 import numpy as np
 
 from symland.errors import DatabaseError
@@ -113,6 +112,8 @@ def write_graphml(path: str | Path, landscape: Landscape) -> Path:
     DatabaseError
         If the file cannot be written.
     """
+    import networkx as nx
+
     network = landscape.network()
     text = "\n".join(nx.generate_graphml(network, named_key_ids=True, prettyprint=True))
     return write_bytes(Path(path), (text + "\n").encode())
