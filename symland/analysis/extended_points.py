@@ -17,7 +17,7 @@ from flint import arb
 from numpy.typing import ArrayLike
 
 from symland.analysis.answer_types.embedding import EmbeddedPoint, Embedding, Successor
-from symland.analysis.escape import follow_escape
+from symland.analysis.escape import follow_escapes
 from symland.analysis.extension import Extension, extend
 from symland.analysis.extension_proof import prove_extension
 from symland.analysis.prediction import BlockPrediction, predict_block
@@ -263,6 +263,7 @@ def check_embedding(
     extension = extend(spec, layer, nodes)
     proof = prove_extension(spec, layer, nodes)
     checked: list[EmbeddedPoint] = []
+    leaving: dict[int, tuple[FloatArray, BlockPrediction]] = {}
     for number, point in enumerate(points):
         theta = _theta(point)
         if theta.shape != (spec.n_parameters,):
@@ -270,21 +271,22 @@ def check_embedding(
         with working_precision(PRECISION):
             found, prediction = _check_point(number, theta, extension, proof.verdict, boxes[number] if boxes else None)
         embedded = np.array(extension.embed(theta.tolist(), 0.0))
-        escape = None
         if escapes and prediction.rise and found.stationary is not Verdict.REFUTED:
-            escape = follow_escape(extension, embedded, prediction, wide)
+            leaving[number] = embedded, prediction
         where = None if wide is None else wide.find(embedded)
         gone = escapes and found.slope is not None and found.stationary is Verdict.REFUTED
         checked.append(
             msgspec.structs.replace(
                 found,
                 wide_class=where,
-                escape=escape,
                 successor=_successor(extension, theta, found.index_before) if gone else None,
             )
         )
         if progress:
             progress(number + 1, len(points))
+    starts, predictions = [start for start, _ in leaving.values()], [prediction for _, prediction in leaving.values()]
+    for number, escape in zip(leaving, follow_escapes(extension, starts, predictions, wide), strict=True):
+        checked[number] = msgspec.structs.replace(checked[number], escape=escape)
     return Embedding(
         narrow=spec.digest,
         wide=extension.wide.digest,
