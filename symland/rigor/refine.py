@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain
 from math import ceil
 from operator import sub
@@ -181,9 +182,14 @@ def _digits(x: arb) -> mpf:
     return mp.ldexp(mpf(int(mantissa)), int(exponent))
 
 
+@lru_cache(maxsize=16)
+def _newton_program(spec: LandscapeSpec) -> Program:
+    return build_program(spec, ("gradient", "hessian"))
+
+
 def _newton(spec: LandscapeSpec, start: Sequence[str], digits: int) -> tuple[list[mpf], list[NewtonStep], int]:
     """Newton's method: the point, its steps, and the places that the last step suggests."""
-    program = build_program(spec, ("gradient", "hessian"))
+    program = _newton_program(spec)
     with mp.workdps(FIRST_DIGITS), working_precision(_bits(FIRST_DIGITS)):
         point = [_digits(arb(parse_decimal(t))) for t in start]
         size = 1 + max(abs(t) for t in point)
