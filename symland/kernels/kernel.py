@@ -23,14 +23,14 @@ from symland.kernels.engines import (
     numpy_call,
     output_shapes,
 )
-from symland.kernels.samples import FEW_POINTS, MANY_SAMPLES, SUMMED, make_sums, sample_arrays
+from symland.kernels.samples import SUMMED, few_points, make_sums, sample_rows
 from symland.machine.gate import Array, Entry, admit, fit, fresh
 from symland.records import FloatArray, Verdict
 from symland.spec import LandscapeSpec
 
 if TYPE_CHECKING:
     from symland.kernels.lanes import LaneCode
-    from symland.kernels.samples import SampleSums
+    from symland.kernels.samples import SampleRows, SampleSums
     from symland.program.ir import Program
 
 __all__ = ["CompiledKernel", "FixedCall", "compile_kernel"]
@@ -106,6 +106,7 @@ class CompiledKernel:
     __slots__ = (
         "_code_spec",
         "_data",
+        "_few",
         "_folder",
         "_functions",
         "_samples",
@@ -139,7 +140,10 @@ class CompiledKernel:
         self._folder = folder
         self._functions: dict[Want, Function] = {}
         self._sums: dict[Want, SampleSums] = {}
-        self._samples: tuple[FloatArray, ...] | None = None
+        self._samples: dict[Want, SampleRows] = {}
+        self._few: dict[Want, int] = {}
+        if engine is Engine.LLVM:
+            self._few = {want: few_points(spec, want) for want in SUMMED}
         self._code_spec = spec
         self._data: tuple[FloatArray, ...] = data_of(spec) if runtime_data else ()
         self.n_parameters = spec.n_parameters
@@ -308,9 +312,7 @@ class CompiledKernel:
         if self.over_samples(want, points):
             sums, samples = self._summed(want)
             theta, direction = inputs["theta"], inputs.get("direction")
-            return FixedCall(
-                partial(sums, self.spec, samples, theta, direction, tuple(outputs.values())), {**inputs, **outputs}
-            )
+            return FixedCall(partial(sums, samples, theta, direction, tuple(outputs.values())), {**inputs, **outputs})
         function = self.function(want)
         arrays = (*self._data, *inputs.values(), *outputs.values())
         call = function.call
@@ -354,8 +356,7 @@ class CompiledKernel:
 
     def over_samples(self, want: Want, n: int) -> bool:
         """Whether n points are summed with lanes over samples, see `symland.kernels.samples`."""
-        few = 0 < n <= FEW_POINTS and self.spec.n_samples >= MANY_SAMPLES
-        return few and self.engine is Engine.LLVM and want in SUMMED
+        return 0 < n <= self._few.get(want, 0)
 
     def _sum(self, want: Want, inputs: Sequence[Array], out: Sequence[FloatArray | None]) -> list[FloatArray]:
         """Few points of many samples: see `symland.kernels.samples`."""
@@ -365,18 +366,19 @@ class CompiledKernel:
         outputs = [fresh(shape) if given is None else given for shape, given in zip(shapes, out, strict=True)]
         *points, _ = fit(sums.ports, (n,), [*inputs, *outputs])[: len(inputs) + 1]
         direction = points[1] if len(points) > 1 else None
-        sums(self.spec, samples, points[0], direction, outputs)
+        sums(samples, points[0], direction, outputs)
         return outputs
 
-    def _summed(self, want: Want) -> tuple[SampleSums, Sequence[FloatArray]]:
+    def _summed(self, want: Want) -> tuple[SampleSums, SampleRows]:
         """The sums with these outputs, built if they have not been called before, and the numbers of the samples."""
         sums = self._sums.get(want)
         if sums is None:
             check = self._check_recording if self._verify else None
             sums = self._sums[want] = make_sums(self._code_spec, want, folder=self._folder, check=check)
-        if self._samples is None:
-            self._samples = sample_arrays(self.spec, sums.own, self._data)
-        return sums, self._samples
+        samples = self._samples.get(want)
+        if samples is None:
+            samples = self._samples[want] = sample_rows(sums, self.spec, self._data)
+        return sums, samples
 
     def _share(self, function: Function, n: int, parts: int, arrays: Sequence[FloatArray]) -> None:
         """Share the points out among threads: whole strips for every thread but the last."""

@@ -36,13 +36,17 @@ from symland.program.ir import Program
 from symland.records import FloatArray
 from symland.spec import LandscapeSpec, Penalised
 
-__all__ = ["FEW_POINTS", "MANY_SAMPLES", "SUMMED", "SampleSums", "make_sums", "sample_code"]
+__all__ = ["SUMMED", "SampleRows", "SampleSums", "few_points", "make_sums", "sample_code", "sample_rows"]
 
 FEW_POINTS = 3
-"""Points up to which lanes over samples are quicker than lanes over points, ..."""
+"""Points at most for which lanes over samples are quicker than lanes over points, ..."""
 
 MANY_SAMPLES = 32
-"""... for this many samples at least."""
+"""... for this many samples at least, ..."""
+
+WORK = 12_000
+"""... and this many products of samples and parameters for each point, which take as long as its call; a product, whose
+sums and their derivatives are two, takes half as many."""
 
 GROUPS = (5, 4, 6, 3)
 """Samples of a group: each number of theta is loaded once for all of them; what is left over is taken one by one."""
@@ -57,6 +61,31 @@ SUMMED = (("value",), ("gradient",), ("value", "gradient"), ("product",))
 """Outputs that are found so."""
 
 CheckCode = Callable[[Program, LaneCode], None]
+
+
+def few_points(spec: LandscapeSpec, want: Want) -> int:
+    """Points up to which lanes over samples are the quicker ones: 0 where they never are."""
+    if want not in SUMMED or spec.n_samples < MANY_SAMPLES:
+        return 0
+    return min(FEW_POINTS, (1 + (want == ("product",))) * spec.n_samples * spec.n_parameters // WORK)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SampleRows:
+    """The numbers of the samples, as the sums read them.
+
+    Attributes
+    ----------
+    groups, left : tuple of arrays
+        Of each array of numbers one row for each group, and one for each sample that is left over.
+    penalty : float
+        lambda.
+    """
+
+    groups: tuple[FloatArray, ...]
+    left: tuple[FloatArray, ...]
+    penalty: float
 
 
 @final
@@ -93,29 +122,23 @@ class SampleSums:
     penalised: FloatArray | None
 
     def __call__(
-        self,
-        spec: LandscapeSpec,
-        samples: Sequence[FloatArray],
-        theta: FloatArray,
-        direction: FloatArray | None,
-        outputs: Sequence[FloatArray],
+        self, samples: SampleRows, theta: FloatArray, direction: FloatArray | None, outputs: Sequence[FloatArray]
     ) -> None:
-        """Write the outputs at points theta (n, P), for the numbers of the samples, each (D, size)."""
-        count, penalty = spec.n_samples, float(spec.penalty)
-        groups, left = divmod(count, self.group)
-        whole = [a[: count - left].reshape(groups, -1) for a in samples]
-        sums, more = [np.empty(size) for size in self.sizes], [np.empty(size) for size in self.sizes]
+        """Write the outputs at points theta (n, P)."""
+        whole, rows, penalty = samples.groups, samples.left, samples.penalty
+        groups, left = len(whole[0]), len(rows[0])
+        sums, more = [np.empty(size) for size in self.sizes], [np.empty(size) for size in self.sizes if left]
         for k in range(len(theta)):
             inputs = (theta[k],) if direction is None else (theta[k], direction[k])
             self.groups((groups,), (*inputs, *whole, *sums))
-            if left and self.rest is not None:
-                self.rest((left,), (*inputs, *(a[count - left :] for a in samples), *more))
+            if self.rest is not None:
+                self.rest((left,), (*inputs, *rows, *more))
                 for total, rest in zip(sums, more, strict=True):
                     total *= self.group
                     total += rest
             held = inputs[-1] if self.penalised is None else inputs[-1] * self.penalised
             for total, out in zip(sums, outputs, strict=True):
-                total /= count if left else groups
+                total /= groups * self.group + left if left else groups
                 if out.ndim == 1:
                     out[k] = total[0] + penalty * held.dot(held)
                 else:
@@ -247,11 +270,18 @@ def _ports(parameters: int, want: Want, own: Sequence[tuple[str, int]], sizes: S
     )
 
 
-def sample_arrays(spec: LandscapeSpec, own: Sequence[str], data: Sequence[FloatArray] = ()) -> tuple[FloatArray, ...]:
-    """The numbers of the samples, each (D, size): of the specification, or of given data arrays in its order."""
+def sample_rows(sums: SampleSums, spec: LandscapeSpec, data: Sequence[FloatArray] = ()) -> SampleRows:
+    """The numbers of the samples: of the specification, or of given data arrays in its order."""
     from symland.program.derive import build_program
 
     arrays: list[Any] = [a for a in build_program(spec, ("value",)).arrays.values() if a.role.value == "data"]
     numbers = data or [np.array([float(v) for v in a.values or ()]) for a in arrays]
     named = {a.name: values for a, values in zip(arrays, numbers, strict=True)}
-    return tuple(np.ascontiguousarray(named[name].reshape(spec.n_samples, -1)) for name in own)
+    groups, left = divmod(spec.n_samples, sums.group)
+    whole = spec.n_samples - left
+    each = [np.ascontiguousarray(named[name].reshape(spec.n_samples, -1)) for name in sums.own]
+    return SampleRows(
+        groups=tuple(a[:whole].reshape(groups, -1) for a in each),
+        left=tuple(a[whole:] for a in each),
+        penalty=float(spec.penalty),
+    )

@@ -15,7 +15,7 @@ from symland.kernels.kernel import CompiledKernel
 from symland.kernels.lanes import Address, Buffer, Kind
 from symland.kernels.llvm import print_llvm, written_once
 from symland.kernels.recorder import Recorder
-from symland.kernels.samples import FEW_POINTS, GROUPS, MANY_SAMPLES
+from symland.kernels.samples import FEW_POINTS, GROUPS, MANY_SAMPLES, few_points
 from symland.machine.gate import Entry, Port
 from symland.machine.llvm import LoadedObject, make_object
 from symland.program.derive import build_program
@@ -39,6 +39,12 @@ def network(count: int, loss: str = "softmax", **changes: object) -> LandscapeSp
     outputs = {"softmax": 3, "logistic": 1, "squared": 2}[loss]
     given = {"hidden": (5,), "penalty": Fraction(1, 37), **changes}
     return LandscapeSpec(name="many", data=data, loss=Loss(loss), outputs=outputs, **given)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def small_networks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanes over samples also where the call takes longer than the work, so that the networks may be small."""
+    monkeypatch.setattr(samples, "WORK", 1)
 
 
 def agree(kernel: CompiledKernel, n: int, seed: int = 0) -> None:
@@ -116,9 +122,9 @@ def test_lanes_over_samples_are_taken_where_they_are_quicker_and_nowhere_else(mo
     taken: list[int] = []
     sound = samples.SampleSums.__call__
 
-    def counted(self: samples.SampleSums, spec: LandscapeSpec, rows: object, theta: np.ndarray, *rest: object) -> None:
+    def counted(self: samples.SampleSums, rows: samples.SampleRows, theta: np.ndarray, *rest: object) -> None:
         taken.append(len(theta))
-        sound(self, spec, rows, theta, *rest)  # type: ignore[arg-type]
+        sound(self, rows, theta, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(samples.SampleSums, "__call__", counted)
     many, few = compile_kernel(network(50)), compile_kernel(network(8))
@@ -127,6 +133,11 @@ def test_lanes_over_samples_are_taken_where_they_are_quicker_and_nowhere_else(mo
         few.gradient(np.zeros((n, few.n_parameters)))
         many.hessian(np.zeros((n, many.n_parameters)))
     assert taken == [1, FEW_POINTS]
+    monkeypatch.undo()
+    # Of 9,000 products one point of a gradient is too little, and of a product, which is twice as much, enough.
+    little, more, much = network(170, hidden=(8,)), network(500, hidden=(8,)), network(999, hidden=(40,))
+    fewest = [[few_points(spec, want) for want in (("gradient",), ("product",))] for spec in (little, more, much)]
+    assert fewest == [[0, 1], [2, 3], [FEW_POINTS, FEW_POINTS]]
 
 
 def test_results_go_where_they_are_wanted_and_other_data_are_taken() -> None:
