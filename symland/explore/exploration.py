@@ -7,7 +7,8 @@ from concurrent.futures import BrokenExecutor, Executor, as_completed
 from dataclasses import dataclass
 
 from symland.errors import ExplorationError
-from symland.explore.campaign import BatchResult, Campaign, KernelFactory, Plan, run_batch, run_batch_from
+from symland.explore.batches import BatchResult, Plan
+from symland.explore.campaign import Campaign, KernelFactory, run_batch, run_batch_from
 from symland.explore.coverage import Completeness
 from symland.explore.protocol import Kernel
 from symland.explore.stopping import DEFAULT_RULES, parse_rules, satisfied
@@ -112,7 +113,7 @@ def explore(
         return end is not None and clock is not None and clock() >= end
 
     met = bool(campaign.round) and satisfied(rules, *campaign.asked())
-    while not met and campaign.searches < max_searches and not (campaign.begun and late()):
+    while not met and campaign.searches < max_searches and not (campaign.under_way and late()):
         for result in _results(campaign, executor, factory, late):
             if keep is not None:
                 keep(result)
