@@ -42,6 +42,7 @@ MOST_DIGITS = 25_000  # characters, and decimal exponent, of one number
 LARGEST_WORK = 5 * 10**8  # P^2 times samples times nodes
 SPARE_BITS = 160  # beyond those of the longest number
 QUICK_BITS = 48  # of the first attempt, beyond those of the square of the small radius
+LEAST_GAIN = 32  # bits by which the image of the small cube is narrower than the cube, and than the narrowest claim
 NARROWER = 8  # discs so many times narrower than the narrowest claim need no improvement
 LEAST_BITS = 53  # that a certificate may name
 MOST_BITS = 2**15  # taken from a certificate that names them
@@ -138,6 +139,11 @@ def _rational(text: Any) -> Fraction:
     value = Fraction(text)
     need(str(value) == text, "an exact number is not in lowest terms")
     return value
+
+
+def _magnitude(value: fmpq) -> int:
+    """At least log2 of a positive number, and no more than 2 above it."""
+    return int(value.p).bit_length() - int(value.q).bit_length() + 1
 
 
 class _Network:
@@ -299,29 +305,38 @@ def _verify(values: dict[str, Any]) -> None:
     sets = values.get("gauge", [])
     need("gauge" not in values or (sets and sets == network.shifts), "the gauge is not that of the specification")
     # The loss is claimed to about the square of the small radius.
-    quick = QUICK_BITS + 2 * max((numbers[p].q // numbers[p].p).bit_length(), 0)
+    quick = QUICK_BITS + 2 * max(_magnitude(1 / numbers[p]), 0)
     if quick < full:
-        ctx.prec = quick
+        ctx.prec, gain, narrowest = quick, quick // 4, _narrowest(numbers, p)
+        if narrowest > 0:
+            gain = min(gain, LEAST_GAIN + max(_magnitude(numbers[p] / narrowest), 0))
         try:
-            _prove(network, numbers, index["value"], sets)
+            _prove(network, numbers, index["value"], sets, gain)
             return
         except (Refusal, ZeroDivisionError) as refusal:
             if isinstance(refusal, Refusal) and refusal.args[1] is Verdict.REFUTED:
                 raise
     ctx.prec = full
-    _prove(network, numbers, index["value"], sets)
+    _prove(network, numbers, index["value"], sets, full // 4)
 
 
-def _prove(network: _Network, numbers: list[fmpq], index: int, sets: list[list[int]]) -> None:
-    """Every claim, at the precision that is set; refuses where one is false or open."""
+def _narrowest(numbers: list[fmpq], p: int) -> fmpq:
+    """The width of the narrowest claim of an eigenvalue; 0 where all are exact."""
+    ends = zip(numbers[p + 4 :: 2], numbers[p + 5 :: 2], strict=True)
+    return min((high - low for low, high in ends if high > low), default=fmpq(0))
+
+
+def _prove(network: _Network, numbers: list[fmpq], index: int, sets: list[list[int]], gain: int) -> None:
+    """Every claim, at the precision that is set; refuses where one is false or open.
+
+    The stationary point is looked for in a box smaller by `gain` bits than the small cube."""
     p = network.size
     network.sigma(_ZERO)  # every landscape begins at theta = 0: an activation is defined there
-    value, box = _krawczyk(network, [arb(n) for n in numbers[:p]], arb(numbers[p]), arb(numbers[p + 1]), sets)
+    value, box = _krawczyk(network, [arb(n) for n in numbers[:p]], arb(numbers[p]), arb(numbers[p + 1]), gain, sets)
     _inside(value, arb(numbers[p + 2]), arb(numbers[p + 3]), "the loss")
-    bounds = list(zip(numbers[p + 4 :: 2], numbers[p + 5 :: 2], strict=True))
     # A disc that is far narrower than a claim seldom meets its ends.
-    narrowest = min((high - low for low, high in bounds if high > low), default=fmpq(0))
-    found = eigenvalue_discs(network(box)[2], arb(narrowest / NARROWER))
+    bounds = list(zip(numbers[p + 4 :: 2], numbers[p + 5 :: 2], strict=True))
+    found = eigenvalue_discs(network(box)[2], arb(_narrowest(numbers, p) / NARROWER))
     # The discs around 0 hold the gauge's zeros: where they hold no more eigenvalues, these are all exactly 0.
     around = sum(bool(x.contains(0)) for x in found)
     need(around == len(sets), "the sign of an eigenvalue is open", Verdict.UNDECIDED)
@@ -345,17 +360,17 @@ def _sliced(network: _Network, theta: list[arb], sets: Sequence[list[int]]) -> t
 
 
 def _krawczyk(
-    network: _Network, middle: list[arb], inner: arb, outer: arb, sets: Sequence[list[int]] = ()
+    network: _Network, middle: list[arb], inner: arb, outer: arb, gain: int, sets: Sequence[list[int]] = ()
 ) -> tuple[arb, list[arb]]:
-    """If the test holds on both cubes: the loss at the zero, and a far smaller box that holds the zero."""
+    """If the test holds on both cubes: the loss at the zero, and a box smaller by `gain` bits that holds the zero."""
     value, gradient, at = _sliced(network, middle, sets)
-    inverse = approximate_inverse(at)
+    inverse = approximate_inverse(at, gain)
     moved, p = inverse * gradient, network.size
 
     def image(radius: arb, name: str) -> tuple[list[arb], arb_mat]:
         _, _, over = _sliced(network, [m + radius * _AROUND for m in middle], sets)
-        # The inverse is one to a quarter of the bits: more of the product are seldom needed.
-        for bits in (ctx.prec // 4 + FURTHER_BITS, ctx.prec):
+        # The inverse is one to so many bits: more of the product are seldom needed.
+        for bits in (gain + FURTHER_BITS, ctx.prec):
             with at_most(bits):
                 slope = arb_mat(p, p, 1) - inverse * (over * arb(1))
             found = (slope * arb_mat(p, 1, [radius * _AROUND] * p) - moved).entries()

@@ -19,6 +19,7 @@ MOST_STALLS = 2  # rounds in succession that make no disc narrower
 MOST_STEPS = 40  # each of which doubles the correct digits
 CLOSE = 1000  # eigenvalues nearer than so many times what is off the diagonal are turned together
 SPARE_BITS = 64  # beyond those in which what is asked for can be told
+ROUGH = 2.0**-64  # what is off the diagonal, over the diagonal, above which float64 tells how to take it away
 _ZERO, _AROUND = arb(0), arb(0, 1)
 
 
@@ -64,8 +65,8 @@ def _floats(matrix: arb_mat) -> NDArray[np.float64]:
     return np.array([float(x) for x in scaled.entries()]).reshape(matrix.nrows(), matrix.ncols())
 
 
-def approximate_inverse(matrix: arb_mat) -> arb_mat:
-    """An exact matrix close to the inverse of the midpoint.
+def approximate_inverse(matrix: arb_mat, bits: int) -> arb_mat:
+    """An exact matrix close to the inverse of the midpoint, to `bits` bits where that is to be had.
 
     The inverse in float64 is improved by Y + (I - Y A) Y (Schulz 1933) as long as |I - Y A| falls.
 
@@ -82,8 +83,6 @@ def approximate_inverse(matrix: arb_mat) -> arb_mat:
         return middle.inv().mid()
     if not (np.isfinite(start).all() and top > 0):
         return middle.inv().mid()
-    # The image of a cube is smaller than the cube by this factor.
-    bits = ctx.prec // 4
     with at_most(bits + SPARE_BITS):
         inverse = (arb_mat(start.tolist()) / top).mid()
         inverse, defect = _left_inverse(inverse, (middle * arb(1)).mid(), arb(2) ** -bits)
@@ -95,10 +94,10 @@ def approximate_inverse(matrix: arb_mat) -> arb_mat:
 def eigenvalue_discs(matrix: arb_mat, enough: arb = _ZERO) -> list[arb]:
     """Enclosures of the eigenvalues of every symmetric matrix enclosed, ascending.
 
-    With F = I - Q^T Q and |F| < 1, Q^-1 A Q = (I - F)^-1 Q^T A Q differs from B = Q^T A Q by at most
-    |F| |B| / (1 - |F|) in each row sum: discs of Gershgorin about B_ii hold the eigenvalues, and m discs that meet hold
-    m of them and are joined. Q is the eigenvectors in float64 at first. Then, until no disc is wider than `enough` or
-    they no longer shrink, Q becomes Q (I + X) T. To first order I + X takes away F, and of B what is off the diagonal:
+    With F = I - Q^T Q, |F| < 1, and B = Q^T A Q, Q^-1 A Q is (I - F)^-1 B: discs of Gershgorin hold its eigenvalues,
+    and m discs that meet hold m of them and are joined. Q is the eigenvectors in float64 at first. Then, until no disc
+    is wider than `enough` or they no longer shrink, Q becomes Q (I + X) T. To first order I + X takes away F, and of B
+    what is off the diagonal:
 
         X_ij = F_ij / 2 + (B_ij + F_ij (B_ii + B_jj) / 2) / (B_jj - B_ii),
 
@@ -134,14 +133,12 @@ def _discs(matrix: arb_mat, values: NDArray[np.float64], enough: arb) -> list[ar
     for _ in range(MOST_STEPS):
         left = vectors.transpose()
         rest = one - left * vectors
-        defect = _norm(rest.tolist())
         turned = left * (matrix * vectors)
+        defects = rest.tolist()
+        defect = _norm(defects)
         if not defect < 0.5:
             break
-        rows = turned.tolist()
-        error = defect * _norm(rows) / (1 - defect)
-        diagonal = [row.pop(i) for i, row in enumerate(rows)]
-        discs = [d + (error + sum(map(abs, row), _ZERO)) * _AROUND for d, row in zip(diagonal, rows, strict=True)]
+        discs = _gershgorin(turned.tolist(), defects, defect)
         width = _largest([d.rad() for d in discs])
         # A large turn of two close eigenvalues costs orthogonality: a round that gives back that alone comes after it.
         if not width < widest / 2:
@@ -157,6 +154,48 @@ def _discs(matrix: arb_mat, values: NDArray[np.float64], enough: arb) -> list[ar
         if turn is not None:
             vectors = (vectors * turn).mid()
     return best
+
+
+def _gershgorin(rows: list[list[arb]], defects: list[list[arb]], defect: arb) -> list[arb]:
+    """A disc about each eigenvalue of (I - F)^-1 B, for the rows of B and of F, and a bound of |F| below 1.
+
+    With D the diagonal of B and O the rest, it differs from M = B + F D by at most
+
+        |F| |O| + |F|^2 |B| / (1 - |F|)
+
+    in each row sum. With e that, and the widest ball of a M_ii, the centre of M_ii with the radius
+
+        r_i = e + sum_j |M_ij|,   j != i,
+
+    is a disc of Gershgorin. Multiply row i but for the diagonal by t < 1, and divide column i by it: the radius is
+    e + t r_i, and others grow by (|M_ji| + e) / t. With t twice the largest |M_ji| + e over the distance to the next
+    centre they grow by half of that distance at most: if they do not meet disc i then, it holds one eigenvalue, and its
+    radius is as the square of what is off the diagonal.
+    """
+    p = len(rows)
+    diagonal = [row[i] for i, row in enumerate(rows)]
+    matrix = [[b + f * d for b, f, d in zip(*pair, diagonal, strict=True)] for pair in zip(rows, defects, strict=True)]
+    own = [row.pop(i) for i, row in enumerate(matrix)]
+    others = _norm(row[:i] + row[i + 1 :] for i, row in enumerate(rows))
+    norm = others + _largest(diagonal)
+    error = (defect * others + defect * defect * norm / (1 - defect) + _largest(c.rad() for c in own)).upper()
+    sizes = [[x.abs_upper() for x in row] for row in matrix]
+    radii = [(sum(row, _ZERO) + error).upper() for row in sizes]
+    widest = _largest(radii)
+    columns = [_largest(sizes[j][i - (j < i)] for j in range(p) if j != i) + error for i in range(p)]
+    # The centres are exact, so that the next ones in order are the nearest.
+    centres = [c.mid() for c in own]
+    order = sorted(range(p), key=centres.__getitem__)
+    found = [c + r * _AROUND for c, r in zip(centres, radii, strict=True)]
+    for n, i in enumerate(order):
+        beside = [abs(centres[i] - centres[j]).lower() for j in (*order[max(n - 1, 0) : n], *order[n + 1 : n + 2])]
+        if not all(gap > 0 for gap in beside):
+            continue
+        gap = min(beside, default=arb(1))
+        radius = (2 * columns[i] / gap * radii[i] + error).upper()
+        if radius < radii[i] and radius + widest < gap / 2:
+            found[i] = centres[i] + radius * _AROUND
+    return found
 
 
 def _left_inverse(left: arb_mat, vectors: arb_mat, least: arb) -> tuple[arb_mat, arb]:
@@ -198,21 +237,47 @@ def _improvement(turned: arb_mat, rest: arb_mat) -> tuple[arb_mat, arb_mat | Non
         if abs(values[j] - values[i]) > CLOSE * top:
             groups.append([])
         groups[-1].append(j)
-    turn, change = [[_ZERO] * p for _ in range(p)], [[x / 2 for x in row] for row in defects]
+    change = _rotation(rows, defects, groups, top)
+    turn = [[_ZERO] * p for _ in range(p)]
     for group in groups:
-        inside = set(group)
         for i in group:
-            own, row, defect, turn[i][i] = values[i], rows[i], defects[i], arb(1)
-            for j in range(p):
-                if j not in inside:
-                    change[i][j] += (row[j] + defect[j] * (own + values[j]) / 2) / (values[j] - own)
+            turn[i][i] = arb(1)
+        if len(group) == 1:
+            continue
         # The block without the first eigenvalue, so that float64 sees the differences.
         block = _floats(arb_mat([[rows[i][j] - (values[group[0]] if i == j else 0) for j in group] for i in group]))
-        if len(group) > 1 and np.isfinite(block).all():
+        if np.isfinite(block).all():
             for i, entries in zip(group, _orthogonal(np.linalg.eigh((block + block.T) / 2)[1]), strict=True):
                 for j, x in zip(group, entries, strict=True):
                     turn[i][j] = x
-    return arb_mat(change).mid(), arb_mat(turn).mid() if len(groups) < p else None
+    return change, arb_mat(turn).mid() if len(groups) < p else None
+
+
+def _rotation(rows: list[list[arb]], defects: list[list[arb]], groups: list[list[int]], top: arb) -> arb_mat:
+    """X: in float64 while what it takes away is larger than the square of float64's precision, which is lost anyhow."""
+    p, values = len(rows), [row[i] for i, row in enumerate(rows)]
+    if top > ROUGH * _largest(values):
+        high = np.array([float(v) for v in values])
+        low = np.array([float(v - arb(h)) for v, h in zip(values, high.tolist(), strict=True)])
+        entries, defect = (np.array([[float(x) for x in row] for row in part]) for part in (rows, defects))
+        number = np.empty(p, dtype=int)
+        for n, group in enumerate(groups):
+            number[group] = n
+        same = number[:, None] == number
+        gap = np.where(same, 1.0, (high - high[:, None]) + (low - low[:, None]))
+        with np.errstate(all="ignore"):
+            turned = np.where(same, 0.0, (entries + defect * (high + high[:, None]) / 2) / gap) + defect / 2
+        if np.isfinite(turned).all():
+            return arb_mat(turned.tolist())
+    change = [[x / 2 for x in row] for row in defects]
+    for group in groups:
+        inside = set(group)
+        for i in group:
+            own, row, defect_row = values[i], rows[i], defects[i]
+            for j in range(p):
+                if j not in inside:
+                    change[i][j] += (row[j] + defect_row[j] * (own + values[j]) / 2) / (values[j] - own)
+    return arb_mat(change).mid()
 
 
 def _orthogonal(turn: NDArray[np.float64]) -> list[list[arb]]:

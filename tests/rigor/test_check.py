@@ -37,7 +37,7 @@ from symland.rigor.check import (
 )
 from symland.rigor.check import _decimal as read_decimal
 from symland.rigor.check_activation import Refusal
-from symland.rigor.check_matrices import approximate_inverse, eigenvalue_discs
+from symland.rigor.check_matrices import _gershgorin, approximate_inverse, eigenvalue_discs
 from symland.rigor.decimals import parse_decimal
 from symland.rigor.krawczyk import contraction, cube, hessian_over, preconditioned_midpoint
 from symland.rigor.refine import refine
@@ -523,12 +523,12 @@ class Parabola:
 def test_the_zero_lies_in_the_image_of_the_cube_and_its_loss_in_the_bounds() -> None:
     network: Any = Parabola()
     for middle in (0.25, 0.375, 0.125):
-        value, box = _krawczyk(network, [arb(middle)], arb(0.25), arb(0.5))
+        value, box = _krawczyk(network, [arb(middle)], arb(0.25), arb(0.5), ctx.prec // 4)
         assert box[0] == 0.25
         assert value.contains(0)
         assert value.rad() < 0.05
     # The bound of the loss is sharp where the zero lies near the face.
-    value, _ = _krawczyk(network, [arb(0.375)], arb(0.1255), arb(0.5))
+    value, _ = _krawczyk(network, [arb(0.375)], arb(0.1255), arb(0.5), ctx.prec // 4)
     assert value.contains(0)
     assert value.rad() < 0.0079
     for middle, inner, verdict, name in (
@@ -537,10 +537,10 @@ def test_the_zero_lies_in_the_image_of_the_cube_and_its_loss_in_the_bounds() -> 
         (0.5, 0.125, Verdict.REFUTED, "inclusion"),
     ):
         with pytest.raises(Refusal, match=name) as refusal:
-            _krawczyk(network, [arb(middle)], arb(inner), arb(1))
+            _krawczyk(network, [arb(middle)], arb(inner), arb(1), ctx.prec // 4)
         assert refusal.value.args[1] is verdict
     with pytest.raises(Refusal, match="uniqueness"):
-        _krawczyk(network, [arb(0.5)], arb(0.375), arb(0.125))
+        _krawczyk(network, [arb(0.5)], arb(0.375), arb(0.125), ctx.prec // 4)
 
 
 def test_what_meets_its_bounds_lies_in_them() -> None:
@@ -706,6 +706,24 @@ def test_eigenvalues_are_enclosed_as_narrowly_as_is_asked(asked: str) -> None:
             assert ball.rad() <= 6 * arb(asked)
 
 
+def test_discs_are_as_narrow_as_the_square_of_what_is_off_the_diagonal_and_lose_no_eigenvalue() -> None:
+    # A is diagonal, so that its eigenvalues are known, and Q = I + 1e-6 R neither orthogonal nor diagonal.
+    spectrum, draw = [-2.0, -1.0, 0.5, 0.5, 0.5 + 1e-8, 3.0, 40.0], np.random.default_rng(5)
+    with working_precision(200):
+        diagonal, one = arb_mat(np.diag(spectrum).tolist()), arb_mat(7, 7, 1)
+        for _ in range(20):
+            turn = one + arb_mat((1e-6 * draw.uniform(-1, 1, (7, 7))).tolist())
+            rest = (one - turn.transpose() * turn).tolist()
+            found = _gershgorin((turn.transpose() * diagonal * turn).tolist(), rest, arb(2e-5))
+            apart, close = [found[k] for k in (0, 1, 5, 6)], [found[k] for k in (2, 3, 4)]
+            for ball, value in zip(apart, (-2, -1, 3, 40), strict=True):
+                assert ball.contains(value)
+                assert ball.rad() < 1e-7
+            union = close[0].union(close[1]).union(close[2])
+            assert union.contains(0.5)
+            assert union.contains(0.5 + 1e-8)
+
+
 def test_nearly_equal_eigenvalues_are_enclosed_to_the_precision_that_is_set() -> None:
     # With an orthogonal matrix of rationals, I - 2 v v^T / |v|^2, the eigenvalues are those prescribed.
     spectrum = [
@@ -742,11 +760,11 @@ def test_the_checkers_inverse_is_good_to_the_precision_that_is_set_or_refused() 
         )
         for matrix in (arb_mat([[2]]), steep, steep * arb(10) ** 400):
             size = matrix.nrows()
-            defect = approximate_inverse(matrix) * matrix.mid() - arb_mat(size, size, 1)
+            defect = approximate_inverse(matrix, ctx.prec // 4) * matrix.mid() - arb_mat(size, size, 1)
             assert all(abs(x) < 1e-20 for x in defect.entries())
         for singular in (arb_mat(2, 2), arb_mat([[1, 2], [2, 4]])):
             with pytest.raises(ZeroDivisionError):
-                approximate_inverse(singular)
+                approximate_inverse(singular, ctx.prec // 4)
 
 
 def test_checking_a_wide_network_takes_no_precision_that_its_claims_do_not_need(
