@@ -1,7 +1,8 @@
 """The checker beside the maker of certificates, and eigenvectors in lanes beside LAPACK's.
 
-Run `python -m benchmarks.checking [--hidden 8 16 32] [--orders 7 12 17 22 27] [--rounds 3]`: two Markdown tables. The
-contestants take turns; each number is the median of the rounds, in CPU time of one core.
+Run `python -m benchmarks.checking [--hidden 8 16 32] [--digits 0 50] [--orders 7 12 17 22 27] [--rounds 3]`: two
+Markdown tables. Points are certified as float64 has them (digits 0), and refined. The contestants take turns; each
+number is the median of the rounds, in CPU time of one core.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping
+from itertools import product
 from statistics import median
 
 import numpy as np
@@ -22,6 +24,7 @@ from symland.machine.spectra import following_steps
 from symland.records import FloatArray, Verdict
 from symland.rigor.certify import certify
 from symland.rigor.check import check_certificate
+from symland.rigor.refine import refine
 from symland.spec import LandscapeSpec, load_spec
 from symland.symbolic.symmetry import find_symmetry
 
@@ -66,21 +69,24 @@ def main() -> int:
     """Print the tables; exit status 1 if a certificate is not accepted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hidden", nargs="*", type=int, default=(8, 16, 32))
+    parser.add_argument("--digits", nargs="*", type=int, default=(0, 50))
     parser.add_argument("--orders", nargs="*", type=int, default=(7, 12, 17, 22, 27))
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     good = True
-    print("| N_h | certify, ms | check, ms | check / certify |\n|---|---|---|---|")
-    for hidden in options.hidden:
+    print("| N_h | digits of the point | certify, ms | check, ms | check / certify |\n|---|---|---|---|---|")
+    for hidden, digits in product(options.hidden, options.digits):
         spec, theta = far_point(hidden)
-        text = certify(spec, theta).to_json()
+        point = refine(spec, theta, digits) if digits else theta
+        text = certify(spec, point).to_json()
         good &= check_certificate(text).verdict is Verdict.CERTIFIED
         took = seconds(
             options.rounds,
-            {"certify": lambda s=spec, t=theta: certify(s, t), "check": lambda t=text: check_certificate(t)},
+            {"certify": lambda s=spec, t=point: certify(s, t), "check": lambda t=text: check_certificate(t)},
         )
         ratio = took["check"] / took["certify"]
-        print(f"| {hidden} | {1e3 * took['certify']:.0f} | {1e3 * took['check']:.0f} | {ratio:.2f} |", flush=True)
+        times = f"{1e3 * took['certify']:.0f} | {1e3 * took['check']:.0f} | {ratio:.2f}"
+        print(f"| {hidden} | {digits or 'float64'} | {times} |", flush=True)
     print("\n| dimensions | LAPACK, us a step | lanes, us a step | LAPACK / lanes |\n|---|---|---|---|")
     rng = np.random.default_rng(0)
     for order in options.orders:

@@ -138,7 +138,7 @@ def _discs(matrix: arb_mat, values: NDArray[np.float64], enough: arb) -> list[ar
         defect = _norm(defects)
         if not defect < 0.5:
             break
-        discs = _gershgorin(turned.tolist(), defects, defect)
+        discs = _gershgorin(turned.tolist(), defects, defect, enough)
         width = _largest([d.rad() for d in discs])
         # A large turn of two close eigenvalues costs orthogonality: a round that gives back that alone comes after it.
         if not width < widest / 2:
@@ -156,7 +156,7 @@ def _discs(matrix: arb_mat, values: NDArray[np.float64], enough: arb) -> list[ar
     return best
 
 
-def _gershgorin(rows: list[list[arb]], defects: list[list[arb]], defect: arb) -> list[arb]:
+def _gershgorin(rows: list[list[arb]], defects: list[list[arb]], defect: arb, enough: arb = _ZERO) -> list[arb]:
     """A disc about each eigenvalue of (I - F)^-1 B, for the rows of B and of F, and a bound of |F| below 1.
 
     With D the diagonal of B and O the rest, it differs from M = B + F D by at most
@@ -170,7 +170,7 @@ def _gershgorin(rows: list[list[arb]], defects: list[list[arb]], defect: arb) ->
     is a disc of Gershgorin. Multiply row i but for the diagonal by t < 1, and divide column i by it: the radius is
     e + t r_i, and others grow by (|M_ji| + e) / t. With t twice the largest |M_ji| + e over the distance to the next
     centre they grow by half of that distance at most: if they do not meet disc i then, it holds one eigenvalue, and its
-    radius is as the square of what is off the diagonal.
+    radius is as the square of what is off the diagonal. That is left out where no r_i is more than `enough`.
     """
     p = len(rows)
     diagonal = [row[i] for i, row in enumerate(rows)]
@@ -182,6 +182,8 @@ def _gershgorin(rows: list[list[arb]], defects: list[list[arb]], defect: arb) ->
     sizes = [[x.abs_upper() for x in row] for row in matrix]
     radii = [(sum(row, _ZERO) + error).upper() for row in sizes]
     widest = _largest(radii)
+    if widest <= enough:
+        return [c + r * _AROUND for c, r in zip(own, radii, strict=True)]
     columns = [_largest(sizes[j][i - (j < i)] for j in range(p) if j != i) + error for i in range(p)]
     # The centres are exact, so that the next ones in order are the nearest.
     centres = [c.mid() for c in own]
