@@ -13,6 +13,7 @@ left out, and so is memory that nothing reads. No operation on numbers changes, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -66,6 +67,14 @@ class _Touched:
     makes: set[int] = field(default_factory=set)
     loads: dict[str, int] = field(default_factory=dict)
     stores: dict[str, int] = field(default_factory=dict)
+
+    def __or__(self, other: _Touched) -> _Touched:
+        """What both need and change."""
+        made = _Touched(self.uses | other.uses, self.makes | other.makes, dict(self.loads), dict(self.stores))
+        for held, more in ((made.loads, other.loads), (made.stores, other.stores)):
+            for name, bits in more.items():
+                held[name] = held.get(name, 0) | bits
+        return made
 
     def conflicts(self, later: _Touched) -> bool:
         """Whether a later item has to stay behind this one."""
@@ -125,9 +134,8 @@ def _bits(places: IntArray, size: int) -> int:
     return int.from_bytes(np.packbits(mask, bitorder="little").tobytes(), "little")
 
 
-def _touched(item: Item, memory: _Memory) -> _Touched:
+def _touched(item: Item, memory: _Memory, exact: bool) -> _Touched:
     out = _Touched()
-    exact = not isinstance(item, Loop) or _accesses(item) <= MOST_TOUCHED
 
     def add(item: Item, ranges: Ranges) -> None:
         if isinstance(item, Loop):
@@ -162,6 +170,15 @@ class _Turns:
         self.first: dict[tuple[bool, str], IntArray] = {}
         self.last: dict[tuple[bool, str], IntArray] = {}
         self._walk(loop.body, {loop.variable: loop.stop})
+
+    def joined(self, other: _Turns, loop: Loop) -> _Turns:
+        """The turns of the loop that holds the bodies of both."""
+        made = copy(self)
+        made.loop, made.first, made.last = loop, dict(self.first), dict(self.last)
+        for held, more, nearer in ((made.first, other.first, np.minimum), (made.last, other.last, np.maximum)):
+            for key, turns in more.items():
+                held[key] = nearer(held[key], turns) if key in held else turns
+        return made
 
     def _walk(self, items: Sequence[Item], ranges: Ranges) -> None:
         for item in items:
@@ -201,11 +218,21 @@ def _accesses(loop: Loop) -> int:
 class _Placed:
     """An item, and what is known of it as soon as somebody asks."""
 
-    def __init__(self, item: Item, memory: _Memory) -> None:
+    def __init__(self, item: Item, memory: _Memory, touched: _Touched | None = None) -> None:
         self.item, self.memory = item, memory
-        self.touched = _touched(item, memory)
-        self.loop = item if isinstance(item, Loop) and item.from_ is None and _accesses(item) <= MOST_TOUCHED else None
+        small = not isinstance(item, Loop) or _accesses(item) <= MOST_TOUCHED
+        self.touched = touched if touched is not None and small else _touched(item, memory, small)
+        self.loop = item if isinstance(item, Loop) and item.from_ is None and small else None
         self._turns: _Turns | None = None
+
+    def joined(self, new: _Placed) -> _Placed:
+        """The one loop of this one and `new`, whose turns may follow these; what is known of the two is known of it."""
+        assert self.loop is not None
+        assert new.loop is not None
+        made = _Placed(_one(self.loop, new.loop), self.memory, self.touched | new.touched)
+        if made.loop is not None:
+            made._turns = self.turns.joined(new.turns, made.loop)
+        return made
 
     @property
     def turns(self) -> _Turns:
@@ -250,7 +277,7 @@ def _join(placed: list[_Placed], new: _Placed) -> bool:
             (behind if stays else front).append(other)
         if any(p.touched.conflicts(new.touched) for p in behind) or not placed[k].turns.before(new.turns):
             continue
-        placed[k:] = [*front, _Placed(_one(first, loop), new.memory), *behind]
+        placed[k:] = [*front, placed[k].joined(new), *behind]
         return True
     return False
 
