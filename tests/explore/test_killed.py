@@ -19,7 +19,7 @@ from symland.spec import LandscapeSpec, load_spec
 from tests.explore.landscapes import xor
 
 KILLS = 20
-RULES = "quiet 16000"
+RULES = "quiet 10000"
 """More than twenty batches."""
 
 pytestmark = pytest.mark.skipif(
