@@ -25,7 +25,6 @@ from symland.explore.shares import KINDS, shares
 from symland.explore.starts import StartKind
 from symland.explore.waves import waves
 from symland.landscape.account import Counts
-from symland.machine.memory import keep_freed_memory
 from symland.records import Outcome, StationaryPoint
 from symland.symmetry import SymmetryGroup
 
@@ -37,7 +36,6 @@ KernelFactory = Callable[[], Kernel]
 
 def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult:
     """Run the searches of one batch; a pure function of its arguments."""
-    keep_freed_memory()
     plan, address = batch.plan, batch.address
     rng = np.random.default_rng([plan.seed, address.round, address.number])
     catalogue = Catalogue(kernel, group, batch.known)
