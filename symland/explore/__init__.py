@@ -8,8 +8,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from symland.explore.bands import bridge, components, transition_states_between
-from symland.explore.batches import Address, Batch, BatchResult, Plan
-from symland.explore.campaign import Campaign, KernelFactory, run_batch, run_batch_from
+from symland.explore.campaign import (
+    Address,
+    Batch,
+    BatchResult,
+    Campaign,
+    KernelFactory,
+    Plan,
+    run_batch,
+    run_batch_from,
+)
 from symland.explore.coverage import Completeness, Richness, richness
 from symland.explore.donors import Donor, starts_from
 from symland.explore.exploration import Exploration, explore

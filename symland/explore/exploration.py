@@ -7,8 +7,7 @@ from concurrent.futures import BrokenExecutor, Executor, as_completed
 from dataclasses import dataclass
 
 from symland.errors import ExplorationError
-from symland.explore.batches import BatchResult, Plan
-from symland.explore.campaign import Campaign, KernelFactory, run_batch, run_batch_from
+from symland.explore.campaign import BatchResult, Campaign, KernelFactory, Plan, run_batch, run_batch_from
 from symland.explore.coverage import Completeness
 from symland.explore.protocol import Kernel
 from symland.explore.stopping import DEFAULT_RULES, parse_rules, satisfied
@@ -113,7 +112,7 @@ def explore(
         return end is not None and clock is not None and clock() >= end
 
     met = bool(campaign.round) and satisfied(rules, *campaign.asked())
-    while not met and campaign.searches < max_searches and not (campaign.under_way and late()):
+    while not met and campaign.searches < max_searches and not (campaign.begun and late()):
         for result in _results(campaign, executor, factory, late):
             if keep is not None:
                 keep(result)

@@ -64,7 +64,6 @@ class StartKind(Enum):
     DISPLACED = "displaced"
     BETWEEN = "between"
     ALONG = "along"
-    ALONG_WITHIN = "along, within a subspace"
 
 
 class Method(Enum):
@@ -81,7 +80,6 @@ class Wave:
 
     Attributes
     ----------
-    kinds : tuple of StartKind, n of them
     space : Restriction
     start : (n, d)
         Coordinates on the subspace.
@@ -94,7 +92,7 @@ class Wave:
         The vector r of each Newton trajectory, on which grad E = s r.
     """
 
-    kinds: tuple[StartKind, ...]
+    kind: StartKind
     space: Restriction
     start: FloatArray
     index: NDArray[np.intp]
@@ -125,13 +123,7 @@ def given(kernel: Kernel, group: SymmetryGroup, points: FloatArray) -> Wave:
     space = free_space(kernel, group)
     start = space.lower(points)
     index = (np.linalg.eigvalsh(space.hessian(start)) < 0.0).sum(axis=1)
-    return Wave(
-        kinds=(StartKind.GIVEN,) * len(start),
-        space=space,
-        start=start,
-        index=index,
-        source=np.full((len(start), 2), -1),
-    )
+    return Wave(kind=StartKind.GIVEN, space=space, start=start, index=index, source=np.full((len(start), 2), -1))
 
 
 def random(kernel: Kernel, group: SymmetryGroup, rng: np.random.Generator, count: int, top: int) -> Wave:
@@ -162,7 +154,7 @@ def _gaussian(kind: StartKind, space: Restriction, rng: np.random.Generator, cou
     start = scale * rng.normal(size=(count, space.n_parameters))
     # Indices 0, ..., top - 1 in turn; the highest, often one beyond all that exist, gets every eighth search.
     index = np.where(np.arange(count) % 8 == 7, top, np.arange(count) % max(top, 1))
-    return Wave(kinds=(kind,) * count, space=space, start=start, index=index, source=np.full((count, 2), -1))
+    return Wave(kind=kind, space=space, start=start, index=index, source=np.full((count, 2), -1))
 
 
 def _log_uniform(rng: np.random.Generator, limits: tuple[float, float], count: int) -> FloatArray:
@@ -209,7 +201,7 @@ def displaced(
     own = np.array([known[k].index for k in source])
     index = np.clip(own + rng.integers(-1, 2, size=count), 0, top)
     source = np.column_stack((source, np.full(count, -1)))
-    return Wave(kinds=(StartKind.DISPLACED,) * count, space=space, start=start, index=index, source=source)
+    return Wave(kind=StartKind.DISPLACED, space=space, start=start, index=index, source=source)
 
 
 def between(
@@ -236,7 +228,7 @@ def between(
     own = np.array([point.index for point in known])[source]
     index = np.clip(rng.integers(own.min(axis=1) - 1, own.max(axis=1) + 2), 0, top)
     start = space.lower((1.0 - share) * one + share * other)
-    return Wave(kinds=(StartKind.BETWEEN,) * count, space=space, start=start, index=index, source=source)
+    return Wave(kind=StartKind.BETWEEN, space=space, start=start, index=index, source=source)
 
 
 def along(
@@ -250,9 +242,7 @@ def along(
     """Newton trajectories in random directions from known points that are not degenerate, rare ones more often."""
     isolated = np.flatnonzero([point.outcome is not Outcome.DEGENERATE for point in known])
     source = isolated[_rare(rng, np.array(tallies)[isolated], count)]
-    return _trajectories(
-        StartKind.ALONG, free_space(kernel, group), rng, np.stack([known[k].theta for k in source]), source
-    )
+    return _trajectories(free_space(kernel, group), rng, np.stack([known[k].theta for k in source]), source)
 
 
 def along_symmetric(
@@ -263,12 +253,13 @@ def along_symmetric(
     known: Sequence[StationaryPoint],
     tallies: Sequence[int],
     spaces: int,
-) -> list[Wave]:
+) -> Wave | None:
     """Newton trajectories from `spaces` symmetric points, each in a subspace that one or two of its symmetries fix.
 
     What is stationary there is stationary. Curves of the whole space meet rare points of a small subspace seldom.
     The gradient at a fixed point is fixed, and so is the curve of a fixed r from there: it stays in its subspace in
     whatever coordinates it is followed. Those of the whole space let curves of many subspaces share their steps.
+    None where no known point is symmetric.
     """
     fit = [p.outcome is not Outcome.DEGENERATE and p.orbit_size < group.formal_order for p in known]
     fitting = np.flatnonzero(fit)
@@ -281,20 +272,18 @@ def along_symmetric(
         space = _fixed(kernel, group, [symmetries[k] for k in chosen])
         if space.n_parameters and share:
             theta = np.tile(known[source].theta, (share, 1))
-            within = _trajectories(StartKind.ALONG_WITHIN, space, rng, theta, np.full(share, source))
+            within = _trajectories(space, rng, theta, np.full(share, source))
             waves.append(_widened(within, free))
-    return waves
+    return joined(waves) if waves else None
 
 
-def _trajectories(
-    kind: StartKind, space: Restriction, rng: np.random.Generator, theta: FloatArray, source: NDArray[np.intp]
-) -> Wave:
+def _trajectories(space: Restriction, rng: np.random.Generator, theta: FloatArray, source: NDArray[np.intp]) -> Wave:
     """Newton trajectories in random directions of a subspace, from its points theta (n, P)."""
     start = space.lower(theta)
     direction = rng.normal(size=start.shape)
     direction *= (_stiffness(space, start) / np.linalg.norm(direction, axis=1))[:, None]
     return Wave(
-        kinds=(kind,) * len(start),
+        kind=StartKind.ALONG,
         space=space,
         start=start,
         index=np.zeros(len(start), dtype=np.intp),
@@ -323,10 +312,10 @@ def _rare(rng: np.random.Generator, tallies: Sequence[int] | NDArray[np.intp], c
 
 
 def joined(waves: Sequence[Wave]) -> Wave:
-    """Waves of one subspace as one, in order; it is of the method of the last."""
+    """Waves of one subspace as one, in order; it is of the kind and the method of the last."""
     directions = [wave.direction for wave in waves if wave.direction is not None]
     return Wave(
-        kinds=tuple(kind for wave in waves for kind in wave.kinds),
+        kind=waves[-1].kind,
         space=waves[0].space,
         start=np.vstack([wave.start for wave in waves]),
         index=np.concatenate([wave.index for wave in waves]),

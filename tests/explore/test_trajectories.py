@@ -11,7 +11,7 @@ from symland.explore import explore
 from symland.explore.identify import Catalogue
 from symland.explore.newton import newton
 from symland.explore.searches import search
-from symland.explore.starts import Method, StartKind, along, along_symmetric, between, joined
+from symland.explore.starts import Method, StartKind, along, along_symmetric, between
 from symland.explore.trajectories import follow_trajectories
 from tests.explore.landscapes import Wells, no_symmetry, xor
 
@@ -111,7 +111,7 @@ def test_starts_between_lie_on_lines_through_copies_of_two_known_points(rng):
     wells, group = Wells(3, tilt=0.1), no_symmetry(3)
     known = explore(wells, group, until="repeat 1", max_searches=400).points
     wave = between(wells, group, rng, 50, 3, known, [0] * len(known))
-    assert set(wave.kinds) == {StartKind.BETWEEN}
+    assert wave.kind is StartKind.BETWEEN
     for start, (one, other), index in zip(wave.start, wave.source, wave.index, strict=True):
         a, b = known[one].theta, known[other].theta
         offset, line = start - a, b - a
@@ -126,7 +126,7 @@ def test_starts_between_lie_on_lines_through_copies_of_two_known_points(rng):
 def test_trajectories_within_a_symmetric_subspace_end_at_symmetric_points_of_the_whole_landscape(rng):
     """Followed in coordinates of the whole space, for long, and yet no curve leaves what its symmetries fix."""
     kernel, group, known = some_points()
-    wave = joined(along_symmetric(kernel, group, rng, 24, known, [0] * len(known), spaces=3))
+    wave = along_symmetric(kernel, group, rng, 24, known, [0] * len(known), spaces=3)
     assert len(wave.start) == 24
     assert wave.space.n_parameters == along(kernel, group, rng, 1, known, [0] * len(known)).space.n_parameters
     ends, lanes, _ = search(wave)

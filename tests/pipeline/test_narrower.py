@@ -10,7 +10,7 @@ import pytest
 
 from symland.cli import main
 from symland.explore import Batch, BatchResult, Campaign, Plan, explore, run_batch
-from symland.explore.batches import Address
+from symland.explore.campaign import Address
 from symland.landscape.database import Database
 from symland.pipeline import explore_into
 from symland.pipeline.narrower import FEWEST_NODES, narrower_donors, narrower_widths, pays
@@ -87,11 +87,8 @@ def test_a_batch_says_which_classes_its_given_starts_reached_whatever_order_batc
         assert losses == {round(p.loss, 9) for p in points[::2] if np.any(p.theta)}
     batch = Batch(address=Address(round=0, number=0), plan=Plan(searches=16), known=(), tallies=())
     assert run_batch(kernel, group, batch).given == ()
-    old = {key: value for key, value in results[0].payload().items() if key not in ("given", "draws", "begun")}
-    read = BatchResult.from_payload(old | {"tallies": results[0].draws.sum(axis=0).tolist()})
-    assert read.given == ()
-    assert np.array_equal(read.draws.sum(axis=0), results[0].draws.sum(axis=0))
-    assert sum(read.begun) == results[0].searches
+    old = {key: value for key, value in results[0].payload().items() if key != "given"}
+    assert BatchResult.from_payload(old).given == ()
 
 
 def test_narrower_networks_are_explored_unasked_where_they_pay() -> None:
