@@ -263,10 +263,12 @@ def along_symmetric(
     """
     fit = [p.outcome is not Outcome.DEGENERATE and p.orbit_size < group.formal_order for p in known]
     fitting = np.flatnonzero(fit)
+    if not fitting.size:
+        return None
     waves = list[Wave]()
     free = free_space(kernel, group)
-    sources = fitting[_rare(rng, np.array(tallies)[fitting], spaces)] if fitting.size else fitting
-    for source, share in zip(sources, _shares(count, len(sources)), strict=True):
+    sources = fitting[_rare(rng, np.array(tallies)[fitting], spaces)]
+    for source, share in zip(sources, _shares(count, spaces), strict=True):
         symmetries = group.stabiliser(known[source].theta)[1]
         chosen = rng.choice(len(symmetries), size=min(len(symmetries), 1 + int(rng.integers(2))), replace=False)
         space = _fixed(kernel, group, [symmetries[k] for k in chosen])

@@ -140,7 +140,7 @@ class CompiledKernel:
         self._folder = folder
         self._functions: dict[Want, Function] = {}
         self._sums: dict[Want, SampleSums] = {}
-        self._samples: dict[Want, SampleRows] = {}
+        self._samples: dict[tuple[int, tuple[str, ...]], SampleRows] = {}
         self._few: dict[Want, int] = {}
         if engine is Engine.LLVM:
             self._few = {want: few_points(spec, want) for want in SUMMED}
@@ -375,9 +375,10 @@ class CompiledKernel:
         if sums is None:
             check = self._check_recording if self._verify else None
             sums = self._sums[want] = make_sums(self._code_spec, want, folder=self._folder, check=check)
-        samples = self._samples.get(want)
+        layout = sums.group, sums.own
+        samples = self._samples.get(layout)
         if samples is None:
-            samples = self._samples[want] = sample_rows(sums, self.spec, self._data)
+            samples = self._samples[layout] = sample_rows(sums, self.spec, self._data)
         return sums, samples
 
     def _share(self, function: Function, n: int, parts: int, arrays: Sequence[FloatArray]) -> None:

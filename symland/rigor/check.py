@@ -329,7 +329,8 @@ def _narrowest(numbers: list[fmpq], p: int) -> fmpq:
 def _prove(network: _Network, numbers: list[fmpq], index: int, sets: list[list[int]], gain: int) -> None:
     """Every claim, at the precision that is set; refuses where one is false or open.
 
-    The stationary point is looked for in a box smaller by `gain` bits than the small cube."""
+    The stationary point is looked for in a box smaller by `gain` bits than the small cube.
+    """
     p = network.size
     network.sigma(_ZERO)  # every landscape begins at theta = 0: an activation is defined there
     value, box = _krawczyk(network, [arb(n) for n in numbers[:p]], arb(numbers[p]), arb(numbers[p + 1]), gain, sets)
