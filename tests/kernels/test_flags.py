@@ -53,10 +53,24 @@ UNGUARDED = (
 """Flags that make a source without its guard wrong, under every compiler."""
 
 
+PROBE = """
+#include <float.h>
+#include <math.h>
+int main(void) {
+#ifdef __AVX512FP16__
+  return !__builtin_cpu_supports("avx512fp16");
+#else
+  return 0;
+#endif
+}
+"""
+"""A program that ends with 0 where the processor has what the flags promise: an empty one needs none of it."""
+
+
 @cache
 def takes(compiler: str, flags: str, folder: Path) -> bool:
     """Whether a compiler has these flags, and this machine runs what it makes of them."""
-    (folder / "any.c").write_text("#include <float.h>\n#include <math.h>\nint main(void) { return 0; }\n")
+    (folder / "any.c").write_text(PROBE)
     command = [compiler, *flags.split(), "any.c", "-lm", "-o", "any"]
     if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode:
         return False
