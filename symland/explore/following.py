@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import BASIN_GRADIENT, FARTHEST, FOLLOWING_STEPS, PATIENCE, STEP_LENGTH
-from symland.machine.spectra import LANES, LARGEST_ORDER, LONE_POINTS, following_steps
+from symland.machine.spectra import LANES, LARGEST_ORDER, LONE_POINTS, following_steps, ordered_spectra
 from symland.records import FloatArray
 
 __all__ = ["follow"]
@@ -80,7 +80,7 @@ def following_step(gradient: FloatArray, hessian: FloatArray, index: NDArray[np.
 
 def _one_by_one(gradient: FloatArray, hessian: FloatArray, index: NDArray[np.intp], length: float) -> FloatArray:
     uphill = np.arange(gradient.shape[1]) < index[:, None]
-    values, vectors = np.linalg.eigh(hessian)
+    values, vectors = ordered_spectra(hessian)
     along = np.einsum("nij,ni->nj", vectors, gradient)
     # |e| (1 + sqrt(1 + 4 g^2/e^2)) = |e| + sqrt(e^2 + 4 g^2), zero only where both vanish.
     scale = np.abs(values) + np.sqrt(values**2 + 4.0 * along**2)

@@ -25,7 +25,16 @@ from symland.machine.gate import Entry, Port, admit, aligned
 from symland.machine.llvm import Passes, load_text
 from symland.machine.text import LANES, MASK, VECTOR, Emitter, double, splat
 
-__all__ = ["LANES", "LARGEST_ORDER", "LONE_POINTS", "following_steps", "spectra", "spectra_text"]
+__all__ = [
+    "LANES",
+    "LARGEST_ORDER",
+    "LONE_POINTS",
+    "following_steps",
+    "ordered_spectra",
+    "ordered_values",
+    "spectra",
+    "spectra_text",
+]
 
 LARGEST_ORDER = 32
 """Largest order at which Jacobi's method is used: eight larger matrices leave the nearest cache."""
@@ -326,11 +335,48 @@ def spectra(matrices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     given = _need_symmetric_shape(matrices)
     n, order, _ = given.shape
     if not (n > LONE_POINTS and 2 <= order <= LARGEST_ORDER):
-        values, vectors = np.linalg.eigh(given, UPLO="U")
-        return values, vectors
+        return ordered_spectra(given)
     values, vectors = _decomposed(given)
     columns = np.ascontiguousarray(vectors.transpose(0, 3, 2, 1)).reshape(-1, order, order)
     return np.ascontiguousarray(values.swapaxes(1, 2)).reshape(-1, order)[:n], columns[:n]
+
+
+def ordered_spectra(matrices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same by LAPACK, in ascending order.
+
+    LAPACK gives up on some matrices, finite ones too, and takes all that came with one along: those are left to
+    Jacobi's method, which has nothing to give up on.
+    """
+    given = _need_symmetric_shape(matrices)
+    try:
+        values, vectors = np.linalg.eigh(given, UPLO="U")
+    except np.linalg.LinAlgError:
+        return _turned(given)
+    return values, vectors
+
+
+def ordered_values(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The eigenvalues alone."""
+    given = _need_symmetric_shape(matrices)
+    try:
+        return np.asarray(np.linalg.eigvalsh(given, UPLO="U"))
+    except np.linalg.LinAlgError:
+        return _turned(given)[0]
+
+
+def _turned(given: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Spectra in ascending order by Jacobi's method, whatever the size of the entries, and of orders from 1 on."""
+    n, order, _ = given.shape
+    if order < 2:
+        return given[:, :, 0], np.ones_like(given)
+    # Squares of the entries must neither overflow nor vanish.
+    size = np.abs(given).max(axis=(1, 2))
+    size = np.where(size > 0.0, size, 1.0)
+    values, vectors = _decomposed(given / size[:, None, None])
+    values = values.swapaxes(1, 2).reshape(-1, order)[:n] * size[:, None]
+    ascending = np.argsort(values, axis=1)
+    rows = vectors.transpose(0, 3, 2, 1).reshape(-1, order, order)[:n]
+    return np.take_along_axis(values, ascending, axis=1), np.take_along_axis(rows, ascending[:, None, :], axis=2)
 
 
 def following_steps(

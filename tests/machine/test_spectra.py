@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symland.errors import KernelError
-from symland.machine.spectra import LARGEST_ORDER, following_steps, spectra
+from symland.machine.spectra import LARGEST_ORDER, following_steps, ordered_spectra, ordered_values, spectra
 from symland.records import FloatArray
 
 ORDERS = (1, 2, 3, 8, 17, LARGEST_ORDER, LARGEST_ORDER + 1)
@@ -33,6 +33,29 @@ def test_prescribed_eigenvalues_are_found_with_orthonormal_eigenvectors(order: i
     assert np.abs(np.sort(found, axis=1) - values).max(initial=0.0) < 1e-14
     assert np.abs(matrices @ vectors - vectors * found[:, None, :]).max(initial=0.0) < 1e-9
     assert np.abs(vectors.swapaxes(1, 2) @ vectors - np.eye(order)).max(initial=0.0) < 1e-13
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("size", [1e-250, 1.0, 1e250])
+def test_ordered_spectra_are_found_whether_or_not_lapack_gives_up(
+    monkeypatch: pytest.MonkeyPatch, size: float, order: int, fails: bool
+) -> None:
+    matrices, values = prescribed(11, order, order)
+    matrices[4], values[4] = 0.0, 0.0
+    given = np.triu(size * matrices)
+
+    def give_up(*_: object, **__: object) -> None:
+        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+
+    if fails:
+        monkeypatch.setattr(np.linalg, "eigh", give_up)
+        monkeypatch.setattr(np.linalg, "eigvalsh", give_up)
+    found, vectors = ordered_spectra(given)
+    assert np.abs(found / size - values).max() < 1e-14
+    assert np.abs(ordered_values(given) / size - values).max() < 1e-14
+    assert np.abs(matrices @ vectors - vectors * (found / size)[:, None, :]).max() < 1e-9
+    assert np.abs(vectors.swapaxes(1, 2) @ vectors - np.eye(order)).max() < 1e-13
 
 
 def test_only_the_upper_triangle_is_read() -> None:
