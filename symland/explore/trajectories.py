@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import TRAJECTORY_FARTHEST, TRAJECTORY_LENGTH, TRAJECTORY_STEPS
+from symland.machine.linear import solutions
 from symland.records import FloatArray
 
 __all__ = ["Crossings", "follow_trajectories"]
@@ -127,8 +128,7 @@ def follow_trajectories(
 
 def _first_tangents(kernel: Kernel, start: FloatArray, direction: FloatArray) -> FloatArray:
     """(n, P + 1): (H^{-1} r, 1), normalised; not finite where H is singular."""
-    hessian = kernel.hessian(start)
-    along = _solved(hessian, direction[..., None])[..., 0]
+    along = solutions(np.concatenate((kernel.hessian(start), direction[..., None]), axis=2))[..., 0]
     tangent = np.column_stack((along, np.ones(len(start))))
     return tangent / np.linalg.norm(tangent, axis=1, keepdims=True)
 
@@ -155,24 +155,12 @@ def _corrected(
 ) -> tuple[FloatArray, FloatArray]:
     """The points (n, P + 1) after one Newton step back to the curve, and unit tangents; both by one matrix."""
     n, size = direction.shape
-    matrix = np.empty((n, size + 1, size + 1))
-    _, gradient, matrix[:, :size, :size] = kernel.value_gradient_hessian(point[:, :size])
-    matrix[:, :size, size] = -direction
-    matrix[:, size, :] = tangent
-    right = np.zeros((n, size + 1, 2))
-    right[:, :size, 0] = gradient - point[:, size:] * direction
-    right[:, size, 1] = 1.0
-    solution = _solved(matrix, right)
+    rows = np.zeros((n, size + 1, size + 3))
+    _, gradient, rows[:, :size, :size] = kernel.value_gradient_hessian(point[:, :size])
+    rows[:, :size, size] = -direction
+    rows[:, size, : size + 1] = tangent
+    rows[:, :size, size + 1] = gradient - point[:, size:] * direction
+    rows[:, size, size + 2] = 1.0
+    solution = solutions(rows)
     turned = solution[:, :, 1]
     return point - solution[:, :, 0], turned / np.linalg.norm(turned, axis=1, keepdims=True)
-
-
-def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
-    """The solution of each system; not finite where a matrix is singular to the last bit."""
-    try:
-        return np.asarray(np.linalg.solve(matrix, right))
-    except np.linalg.LinAlgError:
-        regular = np.linalg.slogdet(matrix)[0] != 0.0
-        solution = np.full_like(right, np.nan)
-        solution[regular] = np.linalg.solve(matrix[regular], right[regular])
-        return solution

@@ -12,7 +12,6 @@ decided for its strip, so that the last bits of a result depend on the other sev
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cache
 
@@ -23,7 +22,8 @@ from symland.errors import KernelError
 from symland.machine.cache import cache_folder
 from symland.machine.gate import Entry, Port, admit, aligned
 from symland.machine.llvm import Passes, load_text
-from symland.machine.text import LANES, MASK, VECTOR, Emitter, double, splat
+from symland.machine.strips import in_rows, in_strips
+from symland.machine.text import LANES, LONE_POINTS, MASK, VECTOR, Emitter, double, splat
 
 __all__ = [
     "LANES",
@@ -38,9 +38,6 @@ __all__ = [
 
 LARGEST_ORDER = 32
 """Largest order at which Jacobi's method is used: eight larger matrices leave the nearest cache."""
-
-LONE_POINTS = 3
-"""So many matrices, or fewer, in the last strip are left to LAPACK."""
 
 MOST_SWEEPS = 16
 """Sweeps over all planes after which a strip is given up: one of them holds a NaN or an infinity."""
@@ -123,16 +120,16 @@ def _jacobi() -> str:
         e.store(y, at_y)
 
     # The upper triangle alone: above p, between p and q, and beyond q.
-    r = _begin_if_any(e, "above", "0", p)
+    r = e.begin_if_any("above", "0", p)
     row_r = e.entry(matrix, e.put(f"mul nsw i64 {r}, %order"))
     turn(e.entry(row_r, p), e.entry(row_r, q))
-    _end_if_any(e, "above")
-    r = _begin_if_any(e, "between", next_p, q)
+    e.end_if_any()
+    r = e.begin_if_any("between", next_p, q)
     turn(e.entry(row_p, r), e.entry(e.entry(matrix, e.put(f"mul nsw i64 {r}, %order")), q))
-    _end_if_any(e, "between")
-    r = _begin_if_any(e, "beyond", e.put(f"add nsw i64 {q}, 1"), "%order")
+    e.end_if_any()
+    r = e.begin_if_any("beyond", e.put(f"add nsw i64 {q}, 1"), "%order")
     turn(e.entry(row_p, r), e.entry(row_q, r))
-    _end_if_any(e, "beyond")
+    e.end_if_any()
     r = e.begin("r", "%order")
     turn(e.entry(vector_p, r), e.entry(vector_q, r))
     e.end()
@@ -161,21 +158,6 @@ def _jacobi() -> str:
 def _function(name: str, arrays: Sequence[str], e: Emitter, slots: Sequence[str] = ()) -> str:
     taken = ", ".join(["i64 %strips", "i64 %order", *[f"ptr %{array}" for array in arrays]])
     return "\n".join([f"define void @{name}({taken}) {{\nentry:", *slots, *e.lines, "  ret void\n}"])
-
-
-def _begin_if_any(e: Emitter, tag: str, start: str, stop: str) -> str:
-    """Begin a loop that may not run at all."""
-    e.counter += 1
-    some = e.put(f"icmp slt i64 {start}, {stop}")
-    e.do(f"br i1 {some}, label %{tag}, label %{tag}.none")
-    e.block(tag)
-    return e.begin(f"{tag}.r", stop, start=start)
-
-
-def _end_if_any(e: Emitter, tag: str) -> None:
-    e.end()
-    e.do(f"br label %{tag}.none")
-    e.block(f"{tag}.none")
 
 
 def _following() -> str:
@@ -293,20 +275,6 @@ def _entries() -> tuple[Entry, Entry]:
     return jacobi, following
 
 
-def _in_strips(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, ...) as (strips, ..., 8), the last row repeated to fill the last strip."""
-    n, shape = len(rows), rows.shape[1:]
-    strips, whole = -(-n // LANES), n // LANES
-    out = aligned((strips, *shape, LANES))
-    given = rows.reshape(n, math.prod(shape))
-    flat = out.reshape(strips, given.shape[1], LANES)
-    flat[:whole] = given[: whole * LANES].reshape(whole, LANES, given.shape[1]).swapaxes(1, 2)
-    if whole < strips:
-        flat[whole] = given[-1][:, None]
-        flat[whole, :, : n - whole * LANES] = given[whole * LANES :].T
-    return out
-
-
 def _need_symmetric_shape(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
     given = admit(matrices, "the matrices")
     if given.ndim != 3 or given.shape[1] != given.shape[2]:
@@ -316,7 +284,7 @@ def _need_symmetric_shape(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _decomposed(given: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     order = given.shape[1]
-    work = _in_strips(given)
+    work = in_strips(given)
     values, vectors = aligned((len(work), order, LANES)), aligned(work.shape)
     _entries()[0]((len(work), order), (work, values, vectors))
     return values, vectors
@@ -338,7 +306,7 @@ def spectra(matrices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
         return ordered_spectra(given)
     values, vectors = _decomposed(given)
     columns = np.ascontiguousarray(vectors.transpose(0, 3, 2, 1)).reshape(-1, order, order)
-    return np.ascontiguousarray(values.swapaxes(1, 2)).reshape(-1, order)[:n], columns[:n]
+    return in_rows(values, n), columns[:n]
 
 
 def ordered_spectra(matrices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -397,7 +365,7 @@ def following_steps(
     if slopes.shape != (n, order) or climbed.shape != (n,) or not (n and 2 <= order <= LARGEST_ORDER):
         raise KernelError(f"{given.shape} Hessians came with {slopes.shape} gradients; give (n, P, P) and (n, P)")
     values, vectors = _decomposed(given)
-    bounds = _in_strips(np.column_stack((climbed, np.full(n, length))))
+    bounds = in_strips(np.column_stack((climbed, np.full(n, length))))
     moves, steps = aligned(values.shape), aligned(values.shape)
-    _entries()[1]((len(values), order), (values, vectors, _in_strips(slopes), bounds, moves, steps))
-    return np.ascontiguousarray(steps.swapaxes(1, 2)).reshape(-1, order)[:n]
+    _entries()[1]((len(values), order), (values, vectors, in_strips(slopes), bounds, moves, steps))
+    return in_rows(steps, n)

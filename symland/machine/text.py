@@ -5,10 +5,13 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 
-__all__ = ["LANES", "MASK", "VECTOR", "Emitter", "double", "plain", "splat"]
+__all__ = ["LANES", "LONE_POINTS", "MASK", "VECTOR", "Emitter", "double", "plain", "splat"]
 
 LANES = 8
 """Doubles of a vector: one cache line."""
+
+LONE_POINTS = 3
+"""So many matrices, or fewer, in the last strip are left to LAPACK."""
 
 VECTOR = f"<{LANES} x double>"
 """The type of a lane value."""
@@ -40,6 +43,7 @@ class Emitter:
         self.counter = 0
         self.label = "entry"
         self._open: list[tuple[str, int | str]] = []
+        self._skipped: list[str] = []
 
     def put(self, text: str) -> str:
         """A line that gives a value; the value's name."""
@@ -95,3 +99,20 @@ class Emitter:
         test = self.put(f"icmp slt i64 {variable}.next, {stop}")
         self.do(f"br i1 {test}, label %{head}, label %{head}.out")
         self.block(f"{head}.out")
+
+    def begin_if_any(self, tag: str, start: str, stop: int | str) -> str:
+        """Begin a loop that may not run at all; its variable."""
+        self.counter += 1
+        label = f"{tag}{self.counter}"
+        some = self.put(f"icmp slt i64 {start}, {stop}")
+        self.do(f"br i1 {some}, label %{label}.some, label %{label}.none")
+        self.block(f"{label}.some")
+        self._skipped.append(f"{label}.none")
+        return self.begin(tag, stop, start=start)
+
+    def end_if_any(self) -> None:
+        """End the innermost loop, which may not have run at all."""
+        self.end()
+        after = self._skipped.pop()
+        self.do(f"br label %{after}")
+        self.block(after)
