@@ -21,9 +21,12 @@ from symland.machine.cache import cache_folder
 from symland.machine.gate import Entry, Port, admit
 from symland.machine.llvm import Passes, load_text
 from symland.machine.strips import in_rows, in_strips
-from symland.machine.text import LANES, LONE_POINTS, MASK, VECTOR, Emitter, double, splat
+from symland.machine.text import LANES, MASK, VECTOR, Emitter, double, splat
 
 __all__ = ["LARGEST_ORDER", "solutions", "solutions_text"]
+
+LONE_SYSTEMS = 3
+"""So many systems, or fewer, are left to LAPACK."""
 
 LARGEST_ORDER = 64
 """Largest order at which eight matrices are solved together: more leave the second cache."""
@@ -110,7 +113,7 @@ def solutions(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     if given.ndim != 3 or not 0 < given.shape[1] < given.shape[2]:
         raise KernelError(f"rows of shape {given.shape} came; give (n, P, P + k), k at least 1")
     n, order, width = given.shape
-    if n <= LONE_POINTS or order > LARGEST_ORDER:
+    if n <= LONE_SYSTEMS or order > LARGEST_ORDER:
         return _one_by_one(given[:, :, :order], given[:, :, order:])
     work = in_strips(given)
     _entry()((len(work), order, width), (work,))

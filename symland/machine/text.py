@@ -5,13 +5,10 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 
-__all__ = ["LANES", "LONE_POINTS", "MASK", "VECTOR", "Emitter", "double", "plain", "splat"]
+__all__ = ["LANES", "MASK", "VECTOR", "Emitter", "double", "plain", "splat"]
 
 LANES = 8
 """Doubles of a vector: one cache line."""
-
-LONE_POINTS = 3
-"""So many matrices, or fewer, in the last strip are left to LAPACK."""
 
 VECTOR = f"<{LANES} x double>"
 """The type of a lane value."""
