@@ -56,7 +56,8 @@ def follow(
         smallest[better], halved[better] = size[size < 0.5 * smallest[active]], step
         going = ~arrived[active] & (step - halved[active] <= patience) & np.isfinite(size)
         going &= np.abs(theta[active]).max(axis=1, initial=0.0) < FARTHEST
-        active, gradient, hessian = active[going], gradient[going], hessian[going]
+        if not going.all():
+            active, gradient, hessian = active[going], gradient[going], hessian[going]
         if not active.size or step == steps:
             break
         theta[active] += following_steps(gradient, hessian, index[active], length)

@@ -46,8 +46,9 @@ def descend_squared_gradient(
     for _ in range(steps):
         arrived[active] = np.abs(gradient).max(axis=1, initial=0.0) <= tolerance
         going = ~arrived[active] & (damping < HOPELESS * scale)
-        active, gradient, hessian = active[going], gradient[going], hessian[going]
-        damping, scale = damping[going], scale[going]
+        if not going.all():
+            active, gradient, hessian = active[going], gradient[going], hessian[going]
+            damping, scale = damping[going], scale[going]
         if not active.size:
             break
         trial = theta[active] + damped_steps(gradient, hessian, damping, length)

@@ -91,38 +91,40 @@ def follow_trajectories(
     length : float
         Longest step, in arclength.
     """
-    n, size = start.shape
-    at = np.column_stack((start, np.zeros(n)))
+    size = start.shape[1]
     tangent = _first_tangents(kernel, start, direction)
-    active = np.flatnonzero(np.isfinite(tangent).all(axis=1))
+    lane = np.flatnonzero(np.isfinite(tangent).all(axis=1))
+    start, direction, tangent = start[lane], direction[lane], tangent[lane]
+    at = np.column_stack((start, np.zeros(len(lane))))
     bend = np.zeros_like(at)
-    stride = np.full(n, FIRST_LENGTH)
-    reach = TRAJECTORY_FARTHEST * (1.0 + np.abs(start).max(axis=1, initial=0.0))
-    near = CLOSED * (1.0 + np.abs(start).max(axis=1, initial=0.0))
+    stride = np.full(len(lane), FIRST_LENGTH)
+    unit = 1.0 + np.abs(start).max(axis=1, initial=0.0)
     found, lanes = [np.empty((0, size))], [np.empty(0, dtype=np.intp)]
     for _ in range(steps):
-        if not active.size:
+        if not lane.size:
             break
-        here, along, far = at[active], tangent[active], stride[active][:, None]
+        far = stride[:, None]
         # Taylor's second term, with the last step's change of the tangent for the curvature.
-        guess = here + far * along + 0.5 * far**2 * bend[active]
-        ahead, turned, good, easy = _step(kernel, guess, along, direction[active], stride[active])
-        moved = active[good]
-        before, after = at[moved], ahead[good]
-        bend[moved] = (turned[good] - tangent[moved]) / stride[moved][:, None]
-        at[moved], tangent[moved] = after, turned[good]
-        crossed = before[:, size] * after[:, size] < 0.0
-        share = before[crossed, size] / (before[crossed, size] - after[crossed, size])
-        root = before[crossed, :size] + share[:, None] * (after[crossed, :size] - before[crossed, :size])
-        lane = moved[crossed]
-        closed = np.abs(root - start[lane]).max(axis=1, initial=0.0) < near[lane]
-        found.append(root[~closed])
-        lanes.append(lane[~closed])
-        stride[active[easy]] = np.minimum(stride[active[easy]] * LONGER, length)
-        stride[active[~good]] *= SHORTER
-        going = (stride[active] > SHORTEST) & (np.abs(at[active, :size]).max(axis=1, initial=0.0) < reach[active])
-        going &= ~np.isin(active, lane[closed])
-        active = active[going]
+        guess = at + far * tangent + 0.5 * far**2 * bend
+        ahead, turned, good, easy = _step(kernel, guess, tangent, direction, stride)
+        crossed = np.flatnonzero(good & (at[:, size] * ahead[:, size] < 0.0))
+        going = np.ones(len(lane), dtype=bool)
+        if crossed.size:
+            before, after = at[crossed], ahead[crossed]
+            share = before[:, size] / (before[:, size] - after[:, size])
+            root = before[:, :size] + share[:, None] * (after[:, :size] - before[:, :size])
+            closed = np.abs(root - start[crossed]).max(axis=1, initial=0.0) < CLOSED * unit[crossed]
+            found.append(root[~closed])
+            lanes.append(lane[crossed[~closed]])
+            going[crossed[closed]] = False
+        moved = good[:, None]
+        bend = np.where(moved, (turned - tangent) / far, bend)
+        at, tangent = np.where(moved, ahead, at), np.where(moved, turned, tangent)
+        stride = np.where(easy, np.minimum(stride * LONGER, length), np.where(good, stride, stride * SHORTER))
+        going &= (stride > SHORTEST) & (np.abs(at[:, :size]).max(axis=1, initial=0.0) < TRAJECTORY_FARTHEST * unit)
+        if not going.all():
+            lane, start, direction, unit = lane[going], start[going], direction[going], unit[going]
+            at, tangent, bend, stride = at[going], tangent[going], bend[going], stride[going]
     return Crossings(theta=np.vstack(found), lane=np.concatenate(lanes))
 
 
