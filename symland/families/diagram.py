@@ -110,6 +110,7 @@ class Diagram:
     curves: list[Curve] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     _scanned: int = 0
+    _spaces: dict[tuple[GroupElement, ...], FloatArray] = field(default_factory=dict)
 
     # -- growing --------------------------------------------------------------------------------------------------
 
@@ -144,7 +145,7 @@ class Diagram:
         """Locate the events of curves that were not looked at; those that are new."""
         new: list[Event] = []
         for curve in self.curves[self._scanned :]:
-            space = projector(self.group, curve.elements)
+            space = self._space(curve.elements)
             for a, b in pairwise(curve.stations):
                 event = self._event(curve, a, b, space)
                 if event is None or any(self._same(event, other) for other in self.events):
@@ -249,20 +250,30 @@ class Diagram:
 
     # -- reading --------------------------------------------------------------------------------------------------
 
+    def _space(self, elements: tuple[GroupElement, ...]) -> FloatArray:
+        """The projector on what elements fix; few groups have many curves."""
+        if elements not in self._spaces:
+            self._spaces[elements] = projector(self.group, elements)
+        return self._spaces[elements]
+
     def points_at(self, mu: float, index: int | None = None) -> list[Held]:
         """The classes that the branches hold at mu, each once; only those of an index, if one is given."""
         guesses, spaces, owners = [], [], []
         for number, curve in enumerate(self.curves):
-            space = projector(self.group, curve.elements)
+            crossings = [
+                (k, a, b, s)
+                for k, a, b in _near(curve, mu)
+                if index is None or index in (a.index, b.index)
+                for s in _crossings(a, b, mu)
+            ]
+            if not crossings:
+                continue
             turns = np.cumsum([0, *((a.tangent[-1] > 0) != (b.tangent[-1] > 0) for a, b in pairwise(curve.stations))])
-            for k, a, b in _near(curve, mu):
-                if index is not None and index not in (a.index, b.index):
-                    continue
-                for s in _crossings(a, b, mu):
-                    guess, along = hermite(a, b, s)
-                    guesses.append(guess[:-1])
-                    spaces.append(space)
-                    owners.append((number, int(turns[k]) + int((along[-1] > 0) != (a.tangent[-1] > 0))))
+            for k, a, b, s in crossings:
+                guess, along = hermite(a, b, s)
+                guesses.append(guess[:-1])
+                spaces.append(self._space(curve.elements))
+                owners.append((number, int(turns[k]) + int((along[-1] > 0) != (a.tangent[-1] > 0))))
         if not guesses:
             return []
         start = np.array(guesses)

@@ -68,12 +68,18 @@ class _Touched:
     loads: dict[str, int] = field(default_factory=dict)
     stores: dict[str, int] = field(default_factory=dict)
 
-    def __or__(self, other: _Touched) -> _Touched:
-        """What both need and change."""
-        made = _Touched(self.uses | other.uses, self.makes | other.makes, dict(self.loads), dict(self.stores))
-        for held, more in ((made.loads, other.loads), (made.stores, other.stores)):
+    def add(self, other: _Touched) -> None:
+        """Take in what another item needs and changes."""
+        self.uses |= other.uses
+        self.makes |= other.makes
+        for held, more in ((self.loads, other.loads), (self.stores, other.stores)):
             for name, bits in more.items():
                 held[name] = held.get(name, 0) | bits
+
+    def __or__(self, other: _Touched) -> _Touched:
+        """What both need and change."""
+        made = _Touched(set(self.uses), set(self.makes), dict(self.loads), dict(self.stores))
+        made.add(other)
         return made
 
     def conflicts(self, later: _Touched) -> bool:
@@ -272,10 +278,14 @@ def _join(placed: list[_Placed], new: _Placed) -> bool:
             continue
         behind: list[_Placed] = []
         front: list[_Placed] = []
+        touched = _Touched()  # by what goes behind
         for other in placed[k + 1 :]:
-            stays = any(p.touched.conflicts(other.touched) for p in (placed[k], *behind))
-            (behind if stays else front).append(other)
-        if any(p.touched.conflicts(new.touched) for p in behind) or not placed[k].turns.before(new.turns):
+            if placed[k].touched.conflicts(other.touched) or touched.conflicts(other.touched):
+                behind.append(other)
+                touched.add(other.touched)
+            else:
+                front.append(other)
+        if touched.conflicts(new.touched) or not placed[k].turns.before(new.turns):
             continue
         placed[k:] = [*front, placed[k].joined(new), *behind]
         return True

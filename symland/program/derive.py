@@ -20,6 +20,7 @@ layer are found for the contrasts V and carried over to W_{L+1} by B once per po
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from symland.program.builder import ORDERS, Builder
 from symland.program.by_data import add_data_outputs
@@ -34,7 +35,7 @@ WANTED = ("value", "gradient", "hessian")
 
 
 def build_program(spec: LandscapeSpec, want: Iterable[str] = WANTED) -> Program:
-    """The program of a specification.
+    """The program of a specification; whoever asks for it again gets the same one, with the plans made for it.
 
     Parameters
     ----------
@@ -60,6 +61,12 @@ def build_program(spec: LandscapeSpec, want: Iterable[str] = WANTED) -> Program:
     wanted = tuple(w for w in ORDERS if w in asked)
     if not wanted or asked - set(ORDERS):
         raise ValueError(f"want must be among {tuple(ORDERS)}, got {tuple(sorted(asked))}")
+    return _derived(spec, wanted)
+
+
+@lru_cache(maxsize=16)
+def _derived(spec: LandscapeSpec, wanted: tuple[str, ...]) -> Program:
+    asked = set(wanted)
     builder = Builder(spec, wanted)
     if "margins_by_theta" in wanted and not builder.oriented:
         raise ValueError(f"the loss {spec.loss.value} has no labels, so its margins are the errors of the outputs")

@@ -39,9 +39,7 @@ def _root(x: Ball) -> Ball:
 
 def _power(x: Ball, exponent: int) -> Ball:
     if exponent > 0 and exponent % 2 == 0:
-        size = abs(x)
-        low = size.lower() if size.lower() > 0 else arb(0)
-        return (low**exponent).union(size.upper() ** exponent)
+        return (x.abs_lower() ** exponent).union(x.abs_upper() ** exponent)
     return x**exponent
 
 
@@ -89,8 +87,8 @@ def _compile(expression: sp.Expr, symbols: Sequence[sp.Symbol], memo: dict[sp.Ex
     return memo[expression]
 
 
-def _run(code: list[Any], point: Sequence[Ball]) -> list[Ball]:
-    values: list[Ball] = []
+def _run(code: Sequence[Any], point: Sequence[Ball], values: list[Ball]) -> None:
+    """Append the values of further instructions to those of the instructions before them."""
     for operation in code:
         kind = operation[0]
         if kind == "input":
@@ -104,32 +102,44 @@ def _run(code: list[Any], point: Sequence[Ball]) -> list[Ball]:
             for k in operation[1][1:]:
                 value = value + values[k] if kind == "add" else value * values[k]
         values.append(value)
-    return values
 
 
-class _Test:
-    """Whether an expression is proved positive on a box: plainly, or by the mean value theorem.
+class _Alternatives:
+    """Which of several expressions is proved positive on a box: plainly, or by the mean value theorem.
 
     f(w) is in f(middle) + sum_k (df/dw_k)(box) (w_k - middle_k); where f is smooth the excess is of second order in the
-    box's width. |.| enters by the hull of its slopes.
+    box's width. |.| enters by the hull of its slopes. What one expression has in common with those before it is
+    computed once for a box.
     """
 
-    def __init__(self, expression: sp.Expr, symbols: Sequence[sp.Symbol]) -> None:
+    def __init__(self, expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]) -> None:
         self.plain: list[Any] = []
+        self.tests: list[tuple[int, int, list[Any], list[int]]] = []
         memo: dict[sp.Expr, int] = {}
-        self.value = _compile(expression, symbols, memo, self.plain)
-        self.code = list(self.plain)
-        self.slopes = [_compile(expression.diff(s), symbols, memo, self.code) for s in symbols]
+        for expression in expressions:
+            value = _compile(expression, symbols, memo, self.plain)
+            known, code, end = dict(memo), list(self.plain), len(self.plain)
+            slopes = [_compile(expression.diff(s), symbols, known, code) for s in symbols]
+            self.tests.append((end, value, code[end:], slopes))
 
-    def holds(self, balls: Sequence[Ball]) -> bool:
-        if _run(self.plain, balls)[self.value] > 0:
-            return True
-        middle = _run(self.plain, [x.mid() for x in balls])[self.value]
-        if not middle > 0:
-            return False
-        values = _run(self.code, balls)
-        change = sum((values[k] * (x - x.mid()) for k, x in zip(self.slopes, balls, strict=True)), arb(0))
-        return bool(middle + change > 0)
+    def positive(self, balls: Sequence[Ball]) -> int | None:
+        """The number of the first expression that is proved positive."""
+        mids = [x.mid() for x in balls]
+        values: list[Ball] = []
+        middle: list[Ball] = []
+        for number, (end, value, differentiated, slopes) in enumerate(self.tests):
+            _run(self.plain[len(values) : end], balls, values)
+            if values[value] > 0:
+                return number
+            _run(self.plain[len(middle) : end], mids, middle)
+            if not middle[value] > 0:
+                continue
+            whole = list(values)
+            _run(differentiated, balls, whole)
+            change = sum((whole[k] * (x - mid) for k, x, mid in zip(slopes, balls, mids, strict=True)), arb(0))
+            if middle[value] + change > 0:
+                return number
+        return None
 
 
 def some_positive(obligation: SomePositive) -> tuple[Verdict, str, str | None]:
@@ -140,7 +150,7 @@ def some_positive(obligation: SomePositive) -> tuple[Verdict, str, str | None]:
     """
     symbols = list(obligation.box)
     try:
-        tests = [_Test(sp.sympify(e), symbols) for e in obligation.alternatives]
+        alternatives = _Alternatives([sp.sympify(e) for e in obligation.alternatives], symbols)
     except TypeError as reason:
         return Verdict.UNDECIDED, str(reason), None
     sides = [(Fraction(low), Fraction(high)) for low, high in obligation.box.values()]
@@ -149,7 +159,7 @@ def some_positive(obligation: SomePositive) -> tuple[Verdict, str, str | None]:
     while stack:
         piece, depth = stack.pop()
         balls = [arb(fmpq(a.numerator, a.denominator)).union(arb(fmpq(b.numerator, b.denominator))) for a, b in piece]
-        held = next((k for k, test in enumerate(tests) if test.holds(balls)), None)
+        held = alternatives.positive(balls)
         if held is not None:
             witness.append(str(held))
             continue

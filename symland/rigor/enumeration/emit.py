@@ -187,8 +187,10 @@ class CompiledLanes:
         if n == 0:
             return np.empty((self.n_out, 0))
         strips = -(-n // WIDTH)
-        out = np.empty((self.n_out, strips * WIDTH))
-        self._entry((strips, strips * WIDTH), (np.pad(lanes, ((0, 0), (0, strips * WIDTH - n)), mode="edge"), out))
+        whole, out = np.empty((self.n_in, strips * WIDTH)), np.empty((self.n_out, strips * WIDTH))
+        whole[:, :n] = lanes
+        whole[:, n:] = lanes[:, -1:]
+        self._entry((strips, strips * WIDTH), (whole, out))
         return out[:, :n]
 
 

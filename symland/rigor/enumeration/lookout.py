@@ -39,14 +39,21 @@ def newton_searches(spec: LandscapeSpec, starts: int, seed: int = 0) -> Doubles:
     rng, program = np.random.default_rng(seed), build_program(spec)
     scale = rng.choice([0.3, 1.0, 2.0, 4.0], size=(starts, 1))
     theta = scale * rng.normal(size=(starts, spec.n_parameters))
+    under_way = np.arange(starts)
     with np.errstate(all="ignore"):
         for _ in range(STEPS):
-            _, gradient, hessian = evaluate(program, theta)
+            at = theta[under_way]
+            _, gradient, hessian = evaluate(program, at)
             values, vectors = np.linalg.eigh(np.nan_to_num(hessian))
             curvature = np.where(np.abs(values) < FLAT, np.copysign(FLAT, values), values)
             move = np.einsum("nij,nj->ni", vectors, np.einsum("nij,ni->nj", vectors, gradient) / curvature)
             size = np.abs(move).max(axis=1, keepdims=True)
-            theta = np.nan_to_num(theta - move * np.minimum(1.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP)))
+            at = np.nan_to_num(at - move * np.minimum(1.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP)))
+            theta[under_way] = at
+            # A search that had arrived before this step has the digits of one step more, and goes no further.
+            under_way = under_way[~(np.abs(gradient).max(axis=1) < SETTLED)]
+            if not under_way.size:
+                break
         _, gradient, _ = evaluate(program, theta)
     arrived: Doubles = theta[np.abs(gradient).max(axis=1) < SETTLED]
     return arrived

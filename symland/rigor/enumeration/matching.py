@@ -218,7 +218,10 @@ def _compiled(rows: int, sides: int) -> Entry:
 
 def _padded(array: Doubles) -> Doubles:
     """Columns of NaN, which fit nothing, up to a whole number of strips."""
-    return np.pad(array, ((0, 0), (0, -array.shape[1] % WIDTH)), constant_values=np.nan)
+    rows, n = array.shape
+    whole = np.full((rows, n + -n % WIDTH), np.nan)
+    whole[:, :n] = array
+    return whole
 
 
 def _or(unbounded: float, bounds: Sequence[npt.NDArray[Any]]) -> Doubles:
