@@ -13,7 +13,7 @@ from mpmath import mp, mpf
 from symland.kernels.elementary import BOUNDS
 from symland.kernels.single import evaluate_primitive
 
-ARGUMENTS = 40_000
+ARGUMENTS = 12_000
 FLUSHED = 2.0**-1018
 
 INF, NAN = float("inf"), float("nan")
