@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cyclopts import CycloptsError, MissingArgumentError
 
-from symland.cli import app
+from symland.cli import app, main
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,11 +32,26 @@ def load(name: str) -> Any:
 PAGES = load("pages")
 
 
-def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
+def here(command: str, more: list[str], end: int, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command prints that runs in this process, where warnings are errors and all is imported."""
+    with pytest.raises(SystemExit) as ended:
+        main([*shlex.split(command, comments=True)[1:], *more])
+    out, err = capsys.readouterr()
+    assert (ended.value.code or 0) == end, (command, err)
+    return out + err
+
+
+def test_the_tutorial_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     printed: list[str] = []
     for kind, text in PAGES.blocks(ROOT / "docs" / "tutorial.md"):
-        more, ends = (["--share", "0.002"], (1,)) if text in SHARED else ([], (0,))
-        printed.append(PAGES.run(kind, text, tmp_path, more, ends))
+        more, end = (["--share", "0.002"], 1) if text in SHARED else ([], 0)
+        if kind == "command" and (tmp_path / "first").exists():
+            printed.append(here(text, more, end, capsys))
+        else:  # the first command and Python as a reader starts them, each in a process of its own
+            printed.append(PAGES.run(kind, text, tmp_path, more, (end,)))
     whole = "\n".join(printed)
     assert "refuted" not in whole
     assert "at least 7 (certified, distinct)" in whole

@@ -15,7 +15,6 @@ import numpy as np
 from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import BASIN_GRADIENT
-from symland.machine.spectra import ordered_spectra
 from symland.records import FloatArray
 from symland.tolerances import NULL_CURVATURE
 
@@ -50,7 +49,7 @@ def descend(kernel: Kernel, start: FloatArray, *, first: float, longest: float) 
     active = np.arange(len(theta))
     loss, gradient, hessian = kernel.value_gradient_hessian(theta)
     for _ in range(STEPS):
-        curvatures, vectors = ordered_spectra(hessian[active])
+        curvatures, vectors = np.linalg.eigh(hessian[active])
         slack = NULL_CURVATURE * np.maximum(1.0, np.abs(curvatures).max(axis=1))
         going = (np.abs(gradient[active]).max(axis=1) > BASIN_GRADIENT) | (curvatures[:, 0] < -slack)
         going &= radius[active] > SMALLEST

@@ -27,6 +27,7 @@ from symland.records import Verdict
 from symland.spec import Penalised, builtin
 from symland.symbolic.symmetry import find_symmetry
 from symland.theorems import check_proof, save_proof
+from tests.explore.landscapes import explored
 from tests.rigor.points import newton_points, xor, xor_points
 from tests.strategies import specs
 
@@ -36,14 +37,15 @@ VANISHING = ("tanh", "sin", "erf", "z*tanh(z)", "z/sqrt(1+z**2)", "z + z**3/10")
 @cache
 def report(name, hidden, penalty):
     spec = builtin(name).with_(hidden=(hidden,), penalty=penalty)
-    found = explore(compile_kernel(spec), find_symmetry(spec), seed=1)
-    return check_embedding(spec, found.points, escapes=hidden == 1)
+    return check_embedding(spec, explored((hidden,), penalty, name).points, escapes=hidden == 1)
 
 
 @pytest.mark.parametrize(
     ("name", "hidden", "penalty"),
     [
-        *((name, 1, penalty) for name in ("xor", "xor-pm") for penalty in ("1e-2", "1e-3", "1e-4")),
+        ("xor", 1, "1e-2"),
+        ("xor", 1, "1e-3"),
+        ("xor-pm", 1, "1e-4"),
         ("xor", 2, "1e-2"),
         ("xor-pm", 2, "1e-4"),
     ],
@@ -139,11 +141,18 @@ def test_any_activation_extends_where_the_penalty_leaves_biases_alone():
     assert set(check_proof(save_proof(proof)).values()) == {Verdict.CERTIFIED}
 
 
-@pytest.mark.parametrize(("activation", "nodes"), [("tanh", 1), ("tanh", 2), ("sigmoid", 1), ("softplus", 2)])
-def test_the_spectrum_under_a_penalty_on_weights_is_that_of_t5_in_sheared_variables(activation, nodes):
+@cache
+def free_biases(activation):
+    """A kernel of one node whose biases are not penalised, and its stationary points."""
     spec = builtin("xor").with_(hidden=(1,), activation=activation, penalised=Penalised.WEIGHTS, penalty="1e-3")
     kernel = compile_kernel(spec)
-    found = explore(kernel, find_symmetry(spec), seed=1)
+    return kernel, explore(kernel, find_symmetry(spec), seed=1)
+
+
+@pytest.mark.parametrize(("activation", "nodes"), [("tanh", 1), ("tanh", 2), ("sigmoid", 1), ("softplus", 2)])
+def test_the_spectrum_under_a_penalty_on_weights_is_that_of_t5_in_sheared_variables(activation, nodes):
+    kernel, found = free_biases(activation)
+    spec = kernel.spec
     answer = check_embedding(spec, found.points, nodes=nodes, escapes=nodes == 1)
     assert any(p.rise for p in answer.points)
     for point in answer.points:

@@ -13,14 +13,12 @@ from symland.analysis.extension import extend
 from symland.analysis.map import embedding_map
 from symland.analysis.pruning import Reason, label_classes, prune
 from symland.errors import SpecError
-from symland.explore import explore
-from symland.kernels import compile_kernel
 from symland.landscape.landscape import Landscape
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
 from symland.records import Verdict
 from symland.spec import builtin
-from symland.symbolic.symmetry import find_symmetry
+from tests.explore.landscapes import explored
 from tests.strategies import specs
 
 
@@ -111,8 +109,7 @@ def test_a_bad_theta_is_refused():
 @cache
 def landscape(name, width, penalty):
     spec = builtin(name).with_(hidden=(width,), penalty=penalty)
-    found = explore(compile_kernel(spec), find_symmetry(spec), seed=1)
-    return Landscape(spec=spec, points=found.points)
+    return Landscape(spec=spec, points=explored((width,), penalty, name).points)
 
 
 @pytest.mark.parametrize(("name", "widths"), [("xor", (1, 2)), ("xor-pm", (1, 2, 3))])

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from symland.explore import Exploration, explore
 from symland.kernels import CompiledKernel, compile_kernel
 from symland.layout import Layout
 from symland.spec import load_spec
@@ -61,3 +62,9 @@ def xor(hidden: tuple[int, ...], penalty: str, name: str = "xor") -> tuple[Compi
     """The compiled XOR landscape and its group."""
     spec = load_spec(name, hidden=hidden, penalty=penalty)
     return compile_kernel(spec), find_symmetry(spec)
+
+
+@cache
+def explored(hidden: tuple[int, ...], penalty: str, name: str = "xor") -> Exploration:
+    """What the rules of the package find there, for all tests that ask."""
+    return explore(*xor(hidden, penalty, name))

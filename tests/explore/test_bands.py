@@ -11,7 +11,7 @@ from symland.explore import bridge, components, explore, stationary_point, trans
 from symland.explore.align import nearest_copy
 from symland.layout import Layout
 from symland.symmetry import GroupElement, Parity, SymmetryGroup
-from tests.explore.landscapes import Wells, no_symmetry, xor
+from tests.explore.landscapes import Wells, explored, no_symmetry, xor
 
 
 def test_a_band_between_neighbouring_wells_finds_the_pass_between_them():
@@ -32,7 +32,7 @@ def test_wells_are_connected_from_their_minima_alone():
 def test_the_minima_of_xor_are_connected_from_their_minima_alone(penalty):
     """The origin's basin is narrow: its pass lies within 0.2 of it."""
     kernel, group = xor((2,), penalty)
-    minima = [p for p in explore(kernel, group).points if p.index == 0]
+    minima = [p for p in explored((2,), penalty).points if p.index == 0]
     connections = bridge(kernel, group, minima)
     assert not connections.lost
     assert set(components(connections)[: len(minima)]) == {0}

@@ -13,13 +13,12 @@ from symland.explore.donors import SPLITTINGS
 from symland.landscape.database import Database
 from symland.pipeline import explore_into
 from symland.spec import load_spec
-from tests.explore.landscapes import xor
+from tests.explore.landscapes import explored, xor
 
 
 def donor(hidden: tuple[int, ...], penalty: str) -> Donor:
-    kernel, group = xor(hidden, penalty)
-    points = explore(kernel, group).points
-    return Donor(layout=group.layout, theta=np.array([p.theta for p in points]))
+    points = explored(hidden, penalty).points
+    return Donor(layout=xor(hidden, penalty)[1].layout, theta=np.array([p.theta for p in points]))
 
 
 def test_points_at_another_penalty_lead_to_all_classes_that_have_not_changed_number():
@@ -60,7 +59,7 @@ def test_a_run_with_given_starts_resumes_to_the_same_end_with_or_without_naming_
     source = donor((1,), "1e-2")
     whole, broken = tmp_path / "whole.sqlite", tmp_path / "broken.sqlite"
     with Database.create(whole, spec) as database:
-        explore_into(database, seed=2, until="quiet 1e9", donors=[source], max_searches=4000)
+        explore_into(database, seed=2, until="quiet 1e9", donors=[source], max_searches=3000)
         points, batches = database.points(), database.batches()
     with Database.create(broken, spec) as database:
         stored = database.put_batch
@@ -73,8 +72,8 @@ def test_a_run_with_given_starts_resumes_to_the_same_end_with_or_without_naming_
         database.put_batch = cut_off  # type: ignore[method-assign]
         for donors in ([source], ()):
             with pytest.raises(KeyboardInterrupt):
-                explore_into(database, seed=2, until="quiet 1e9", donors=donors, max_searches=4000)
-        explore_into(database, seed=2, until="quiet 1e9", donors=[source], max_searches=4000)
+                explore_into(database, seed=2, until="quiet 1e9", donors=donors, max_searches=3000)
+        explore_into(database, seed=2, until="quiet 1e9", donors=[source], max_searches=3000)
         assert database.batches() == batches
         assert [p.theta.tobytes() for p in database.points()] == [p.theta.tobytes() for p in points]
         with pytest.raises(DatabaseError, match="other starts"):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import cache
 
 import networkx as nx
 import numpy as np
 import pytest
 
-from symland.explore import Plan, connect, explore
+from symland.explore import Connections, Plan, connect, explore
 from symland.explore.flow import gradient_flow
 from symland.explore.identify import stationary_point
 from symland.explore.pathways import LostBranch
 from symland.records import Outcome
-from tests.explore.landscapes import Wells, no_symmetry, xor
+from tests.explore.landscapes import Wells, explored, no_symmetry, xor
 
 
 def test_transition_states_of_wells_join_the_corners_of_a_cube():
@@ -31,11 +32,16 @@ def test_transition_states_of_wells_join_the_corners_of_a_cube():
     assert nx.is_isomorphic(graph, nx.hypercube_graph(3))
 
 
+@cache
+def joined() -> Connections:
+    """XOR with two nodes, connected."""
+    return connect(*xor((2,), "1e-2"), explored((2,), "1e-2").points)
+
+
 def test_group_elements_carry_the_representatives_to_the_ends_of_the_branches():
     """Each end g theta_k lies downhill: a straight flow from a short step beyond the transition state reaches it."""
     kernel, group = xor((2,), "1e-2")
-    points = explore(kernel, group).points
-    connections = connect(kernel, group, points)
+    connections, points = joined(), explored((2,), "1e-2").points
     assert len(connections.pathways) == sum(p.index == 1 for p in points)
     for path in connections.pathways:
         state = points[path.transition_state]
@@ -57,8 +63,7 @@ def test_group_elements_carry_the_representatives_to_the_ends_of_the_branches():
 def test_branches_within_a_symmetric_subspace_may_end_on_a_saddle_and_say_so():
     """A zero node stays zero along the flow: a branch of the embedded landscape ends on an embedded minimum that is
     a transition state of the wider network."""
-    kernel, group = xor((2,), "1e-2")
-    connections = connect(kernel, group, explore(kernel, group).points)
+    connections = joined()
     ended = [path for path in connections.pathways if connections.ends_on_saddle(path)]
     # Of the three transition states of one node, two keep their index with a second node of zero weights.
     assert len(ended) == 2

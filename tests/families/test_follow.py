@@ -24,6 +24,7 @@ from symland.landscape.landscape import Landscape
 from symland.records import Verdict
 from symland.spec import load_spec
 from symland.symbolic.symmetry import find_symmetry
+from tests.explore.landscapes import explored
 from tests.families.oracle import CORNERS, gradient, hessian, loss
 
 FOLDS = ("0.0228433108016757", "0.0188019698127", "0.0107997170772")
@@ -31,10 +32,8 @@ FOLDS = ("0.0228433108016757", "0.0188019698127", "0.0107997170772")
 
 @cache
 def landscape(name: str, hidden: int, penalty: str) -> Landscape:
-    spec = load_spec(name, hidden=[hidden], penalty=penalty)
     return Landscape(
-        spec=spec,
-        points=explore(compile_kernel(spec), find_symmetry(spec), max_searches=1 if hidden == 1 else 3500).points,
+        spec=load_spec(name, hidden=[hidden], penalty=penalty), points=explored((hidden,), penalty, name).points
     )
 
 
@@ -139,7 +138,7 @@ def test_minima_of_equal_loss() -> None:
 def test_counts_at_random_penalties_are_those_of_a_fresh_search() -> None:
     answer = followed("xor", 1, "1e-2")
     group = find_symmetry(landscape("xor", 1, "1e-2").spec)
-    for value in np.exp(np.random.default_rng(5).uniform(np.log(2e-3), np.log(0.03), 3)):
+    for value in np.exp(np.random.default_rng(5).uniform(np.log(2e-3), np.log(0.03), 2)):
         spec = load_spec("xor", hidden=[1], penalty=f"{value:.12g}")
         fresh = explore(compile_kernel(spec), group, seed=1, max_searches=1).points
         (there,) = (i for i in answer.intervals if float(i.low) < value < float(i.high))

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from symland.cli import main
-from symland.explore import Batch, BatchResult, Campaign, Plan, explore, run_batch
+from symland.explore import Batch, BatchResult, Campaign, Plan, run_batch
 from symland.explore.campaign import Address
 from symland.landscape.database import Database
 from symland.pipeline import explore_into
 from symland.pipeline.narrower import FEWEST_NODES, narrower_donors, narrower_widths, pays
 from symland.spec import load_spec
-from tests.explore.landscapes import xor
+from tests.explore.landscapes import explored, xor
 
 
 def test_every_narrower_network_comes_after_those_it_is_explored_from() -> None:
@@ -50,16 +50,16 @@ def test_a_run_goes_on_with_the_starts_that_it_began_with(tmp_path: Path) -> Non
         explore_into(database, narrower=True, until="quiet 1e9", max_searches=1)
         starts, batches = database.meta()["given"], dict(database.batches())
     with Database.open(path) as database:
-        again = explore_into(database, narrower=True, until="quiet 1e9", max_searches=1600)
+        again = explore_into(database, narrower=True, until="quiet 1e9", max_searches=800)
         assert np.array_equal(database.meta()["given"], starts)
         assert batches.items() <= database.batches().items()
     with Database.create(tmp_path / "whole.sqlite", spec) as database:
-        whole = explore_into(database, narrower=True, until="quiet 1e9", max_searches=1600)
+        whole = explore_into(database, narrower=True, until="quiet 1e9", max_searches=800)
     assert (whole.tallies, whole.given) == (again.tallies, again.given)
     # A run that began without starts goes on without.
     with Database.create(tmp_path / "plain.sqlite", spec) as database:
         explore_into(database, max_searches=1)
-        assert explore_into(database, narrower=True, max_searches=1600).completeness.given == 0
+        assert explore_into(database, narrower=True, max_searches=800).completeness.given == 0
 
 
 def test_narrower_networks_leave_at_least_half_of_a_budget() -> None:
@@ -73,7 +73,7 @@ def test_narrower_networks_leave_at_least_half_of_a_budget() -> None:
 
 def test_a_batch_says_which_classes_its_given_starts_reached_whatever_order_batches_come_in() -> None:
     kernel, group = xor((1,), "1e-2")
-    points = explore(kernel, group).points
+    points = explored((1,), "1e-2").points
     plan = Plan(given=np.array([p.theta for p in points[::2]]), searches=16, batches=3)
     campaigns = [Campaign(kernel=kernel, group=group, plan=plan) for _ in range(2)]
     results = [run_batch(kernel, group, batch) for batch in campaigns[0].pending()]

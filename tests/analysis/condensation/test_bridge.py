@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)
 LABELS = np.array([0, 1, 1, 0])
 
 
+@cache
 def landscape(**changes):
     spec = load_spec("xor", **{"hidden": (1,), "penalty": "1e-2", **changes})
     return Landscape(spec=spec, points=explore(compile_kernel(spec), find_symmetry(spec), seed=1).points)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -14,13 +15,15 @@ from symland.explore import explore
 from symland.explore.pathways import connect
 from symland.kernels import compile_kernel
 from symland.landscape.landscape import Landscape
-from symland.spec import LandscapeSpec, Loss, builtin
+from symland.records import StationaryPoint
+from symland.spec import LandscapeSpec, Loss
 from symland.symbolic.symmetry import find_symmetry
+from tests.explore import landscapes
 
 
 @cache
 def xor_landscape(hidden: int, penalty: str) -> Landscape:
-    return explored(builtin("xor").with_(hidden=(hidden,), penalty=penalty))
+    return joined(landscapes.xor((hidden,), penalty)[0].spec, landscapes.explored((hidden,), penalty).points)
 
 
 @cache
@@ -32,9 +35,12 @@ def two_weights() -> Landscape:
 
 
 def explored(spec: LandscapeSpec) -> Landscape:
-    kernel, group = compile_kernel(spec), find_symmetry(spec)
-    joined = connect(kernel, group, explore(kernel, group, seed=1, max_searches=4000).points)
-    return Landscape(spec=spec, points=joined.points, pathways=joined.pathways, descents=joined.descents)
+    return joined(spec, explore(compile_kernel(spec), find_symmetry(spec), seed=1, max_searches=4000).points)
+
+
+def joined(spec: LandscapeSpec, points: Sequence[StationaryPoint]) -> Landscape:
+    made = connect(compile_kernel(spec), find_symmetry(spec), points)
+    return Landscape(spec=spec, points=made.points, pathways=made.pathways, descents=made.descents)
 
 
 def stored(folder: Path) -> str:
