@@ -20,7 +20,7 @@ from symland.explore.following import follow
 from symland.explore.newton import newton
 from symland.explore.starts import free_space
 from symland.kernels import compile_kernel
-from symland.machine.spectra import following_steps
+from symland.machine.eigensteps import following_steps
 from symland.records import FloatArray, Verdict
 from symland.rigor.certify import certify
 from symland.rigor.check import check_certificate

@@ -34,6 +34,7 @@ from symland.explore.starts import (
     symmetric,
 )
 from symland.landscape.account import Counts
+from symland.machine.memory import keep_freed_memory
 from symland.records import FloatArray, Outcome, StationaryPoint, read_only
 from symland.symmetry import SymmetryGroup
 
@@ -206,6 +207,7 @@ class BatchResult:
 
 def run_batch(kernel: Kernel, group: SymmetryGroup, batch: Batch) -> BatchResult:
     """Run the searches of one batch; a pure function of its arguments."""
+    keep_freed_memory()
     plan, address = batch.plan, batch.address
     rng = np.random.default_rng([plan.seed, address.round, address.number])
     catalogue = Catalogue(kernel, group, batch.known)

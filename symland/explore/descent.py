@@ -15,6 +15,7 @@ import numpy as np
 from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import BASIN_GRADIENT
+from symland.machine.spectra import ordered_spectra
 from symland.records import FloatArray
 from symland.tolerances import NULL_CURVATURE
 
@@ -49,7 +50,7 @@ def descend(kernel: Kernel, start: FloatArray, *, first: float, longest: float) 
     active = np.arange(len(theta))
     loss, gradient, hessian = kernel.value_gradient_hessian(theta)
     for _ in range(STEPS):
-        curvatures, vectors = np.linalg.eigh(hessian[active])
+        curvatures, vectors = ordered_spectra(hessian[active])
         slack = NULL_CURVATURE * np.maximum(1.0, np.abs(curvatures).max(axis=1))
         going = (np.abs(gradient[active]).max(axis=1) > BASIN_GRADIENT) | (curvatures[:, 0] < -slack)
         going &= radius[active] > SMALLEST

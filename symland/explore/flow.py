@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import FLOW_ERROR, FLOW_GRADIENT, FLOW_STEPS
+from symland.machine.spectra import ordered_values
 from symland.records import FloatArray, Outcome
 
 __all__ = ["Flow", "gradient_flow"]
@@ -135,5 +136,5 @@ def _contracts(hessian: FloatArray, projectors: FloatArray | None) -> NDArray[np
     if projectors is not None:
         # Directions across the subspace get the eigenvalue 0.
         hessian = projectors @ hessian @ projectors
-    spectrum = np.linalg.eigvalsh(hessian)
+    spectrum = ordered_values(hessian)
     return spectrum[:, 0] >= -1e-12 * np.maximum(1.0, spectrum[:, -1])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import BASIN_GRADIENT, FARTHEST, FOLLOWING_STEPS, PATIENCE, STEP_LENGTH
-from symland.machine.spectra import LANES, LARGEST_ORDER, LONE_POINTS, following_steps
+from symland.machine.eigensteps import following_steps
 from symland.records import FloatArray
 
 __all__ = ["follow"]
@@ -56,35 +56,9 @@ def follow(
         smallest[better], halved[better] = size[size < 0.5 * smallest[active]], step
         going = ~arrived[active] & (step - halved[active] <= patience) & np.isfinite(size)
         going &= np.abs(theta[active]).max(axis=1, initial=0.0) < FARTHEST
-        active, gradient, hessian = active[going], gradient[going], hessian[going]
+        if not going.all():
+            active, gradient, hessian = active[going], gradient[going], hessian[going]
         if not active.size or step == steps:
             break
-        theta[active] += following_step(gradient, hessian, index[active], length)
+        theta[active] += following_steps(gradient, hessian, index[active], length)
     return theta, arrived
-
-
-def following_step(gradient: FloatArray, hessian: FloatArray, index: NDArray[np.intp], length: float) -> FloatArray:
-    """One step for each of n points, up along the `index` (n,) lowest modes.
-
-    Whole strips of points are compiled; a few points that are left over would cost as much as a strip.
-    """
-    n, order = gradient.shape
-    together = n - n % LANES if n % LANES <= LONE_POINTS else n
-    if not (together and 2 <= order <= LARGEST_ORDER):
-        return _one_by_one(gradient, hessian, index, length)
-    steps = following_steps(gradient[:together], hessian[:together], index[:together], length)
-    if together == n:
-        return steps
-    return np.vstack((steps, _one_by_one(gradient[together:], hessian[together:], index[together:], length)))
-
-
-def _one_by_one(gradient: FloatArray, hessian: FloatArray, index: NDArray[np.intp], length: float) -> FloatArray:
-    uphill = np.arange(gradient.shape[1]) < index[:, None]
-    values, vectors = np.linalg.eigh(hessian)
-    along = np.einsum("nij,ni->nj", vectors, gradient)
-    # |e| (1 + sqrt(1 + 4 g^2/e^2)) = |e| + sqrt(e^2 + 4 g^2), zero only where both vanish.
-    scale = np.abs(values) + np.sqrt(values**2 + 4.0 * along**2)
-    move = np.where(uphill, 2.0, -2.0) * along / np.where(scale > 0.0, scale, 1.0)
-    norm = np.linalg.norm(move, axis=1, keepdims=True)
-    move *= np.minimum(1.0, length / np.where(norm > 0.0, norm, 1.0))
-    return np.einsum("nij,nj->ni", vectors, move)

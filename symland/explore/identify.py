@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import BASIN_GRADIENT, GRADIENT_TOLERANCE
+from symland.machine.spectra import ordered_values
 from symland.records import FloatArray, Outcome, StationaryPoint
 from symland.symmetry import MATCH_TOLERANCE, GroupElement, SymmetryGroup
 from symland.tolerances import count_signs
@@ -31,12 +32,12 @@ def stationary_point(kernel: Kernel, group: SymmetryGroup, theta: FloatArray) ->
     point degenerate.
     """
     loss, gradient, hessian = kernel.value_gradient_hessian(theta[None])
-    spectrum = np.linalg.eigvalsh(hessian[0])
+    spectrum = ordered_values(hessian)[0]
     index, nullity = count_signs(spectrum)
     norm = float(np.abs(gradient).max(initial=0.0))
     flat = 0
     if nullity and group.gauge.shape[1]:
-        flat = count_signs(np.linalg.eigvalsh(group.gauge.T @ hessian[0] @ group.gauge))[1]
+        flat = count_signs(ordered_values(group.gauge.T @ hessian @ group.gauge)[0])[1]
     # Where the Hessian is singular the gradient stops falling somewhere about the tolerance.
     outcome = Outcome.STALLED if norm > GRADIENT_TOLERANCE else Outcome.CONVERGED
     if nullity > flat and norm <= BASIN_GRADIENT:

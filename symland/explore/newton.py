@@ -7,9 +7,13 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import GRADIENT_TOLERANCE, NEWTON_STEPS, STEP_LENGTH
+from symland.machine.spectra import ordered_spectra
 from symland.records import FloatArray
 
 __all__ = ["newton", "newton_step"]
+
+SINGULAR = 1e-15
+"""Eigenvalues up to this share of the largest count as zero in a pseudo-inverse."""
 
 
 def newton(
@@ -48,6 +52,10 @@ def newton_step(gradient: FloatArray, hessian: FloatArray) -> FloatArray:
     try:
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
     except np.linalg.LinAlgError:
-        step = np.einsum("nij,nj->ni", np.linalg.pinv(hessian, hermitian=True), gradient)
+        values, vectors = ordered_spectra(hessian)
+        sizes = np.abs(values)
+        flat = sizes <= SINGULAR * sizes.max(axis=1, keepdims=True)
+        along = np.where(flat, 0.0, np.einsum("nij,ni->nj", vectors, gradient) / np.where(flat, 1.0, values))
+        step = np.einsum("nij,nj->ni", vectors, along)
     norm = np.linalg.norm(step, axis=1, keepdims=True)
     return step * np.minimum(1.0, STEP_LENGTH / np.maximum(norm, np.finfo(float).tiny))

@@ -13,6 +13,7 @@ from symland.explore.newton import newton
 from symland.explore.protocol import Kernel
 from symland.explore.starts import free_space
 from symland.explore.tolerances import DESCENT_STEPS, FLOW_STEPS, PUSHOFF
+from symland.machine.spectra import ordered_spectra
 from symland.records import Descent, FloatArray, Outcome, Pathway, StationaryPoint
 from symland.symmetry import GroupElement, SymmetryGroup
 
@@ -64,7 +65,7 @@ class Connections:
 
 def unstable_direction(kernel: Kernel, point: StationaryPoint) -> FloatArray:
     """Unit eigenvector (P,) of the lowest eigenvalue, its (first) component of largest size positive."""
-    vector = np.linalg.eigh(kernel.hessian(point.theta[None])[0])[1][:, 0]
+    vector = ordered_spectra(kernel.hessian(point.theta[None]))[1][0, :, 0]
     size = np.abs(vector)
     leading = np.flatnonzero(size >= (1.0 - 1e-6) * size.max())[0]
     return vector * np.sign(vector[leading])
@@ -233,7 +234,7 @@ def _descents(kernel: Kernel, group: SymmetryGroup, catalogue: Catalogue, ends: 
         point = catalogue.points[saddle]
         if point.index < 2:
             continue
-        modes = np.linalg.eigh(kernel.hessian(point.theta[None])[0])[1][:, : point.index].T
+        modes = ordered_spectra(kernel.hessian(point.theta[None]))[1][0, :, : point.index].T
         # The modes' sum leaves every subspace that some symmetry of the saddle fixes.
         pushes = np.vstack((modes, -modes, modes.sum(axis=0) / np.sqrt(len(modes))))
         flow = gradient_flow(kernel, point.theta + PUSHOFF * pushes, steps=DESCENT_STEPS)

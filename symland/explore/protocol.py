@@ -76,9 +76,15 @@ class Restriction:
 
     def hessian(self, y: FloatArray) -> FloatArray:
         """B^T H B."""
-        return self.basis.T @ (self.kernel.hessian(self.lift(y)) @ self.basis)
+        return self._lowered(self.kernel.hessian(self.lift(y)))
 
     def value_gradient_hessian(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Losses, B^T g and B^T H B."""
         value, gradient, hessian = self.kernel.value_gradient_hessian(self.lift(y))
-        return value, gradient @ self.basis, self.basis.T @ (hessian @ self.basis)
+        return value, gradient @ self.basis, self._lowered(hessian)
+
+    def _lowered(self, hessian: FloatArray) -> FloatArray:
+        """B^T H B, by two products of tall matrices rather than two for each point; H is symmetric."""
+        n, (size, d) = len(hessian), self.basis.shape
+        half = (hessian.reshape(n * size, size) @ self.basis).reshape(n, size, d)
+        return (half.swapaxes(1, 2).reshape(n * d, size) @ self.basis).reshape(n, d, d)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import BASIN_GRADIENT, FOLLOWING_STEPS, STEP_LENGTH
-from symland.machine.spectra import spectra
+from symland.machine.eigensteps import damped_steps
+from symland.machine.spectra import ordered_values
 from symland.records import FloatArray
 
 __all__ = ["descend_squared_gradient"]
@@ -40,26 +41,21 @@ def descend_squared_gradient(
     arrived = np.zeros(len(theta), dtype=bool)
     active = np.arange(len(theta))
     _, gradient, hessian = kernel.value_gradient_hessian(theta)
-    values, vectors = spectra(hessian)
-    scale = np.maximum(np.abs(values).max(axis=1, initial=0.0) ** 2, np.finfo(float).tiny)
+    scale = np.maximum(np.abs(ordered_values(hessian)).max(axis=1, initial=0.0) ** 2, np.finfo(float).tiny)
     damping = 1e-3 * scale
     for _ in range(steps):
         arrived[active] = np.abs(gradient).max(axis=1, initial=0.0) <= tolerance
         going = ~arrived[active] & (damping < HOPELESS * scale)
-        active, gradient, values, vectors = active[going], gradient[going], values[going], vectors[going]
-        damping, scale = damping[going], scale[going]
+        if not going.all():
+            active, gradient, hessian = active[going], gradient[going], hessian[going]
+            damping, scale = damping[going], scale[going]
         if not active.size:
             break
-        along = np.einsum("nij,ni->nj", vectors, gradient)
-        move = -values * along / (values**2 + damping[:, None])
-        norm = np.linalg.norm(move, axis=1, keepdims=True)
-        move *= np.minimum(1.0, length / np.maximum(norm, np.finfo(float).tiny))
-        trial = theta[active] + np.einsum("nij,nj->ni", vectors, move)
+        trial = theta[active] + damped_steps(gradient, hessian, damping, length)
         _, new_gradient, new_hessian = kernel.value_gradient_hessian(trial)
         lower = (new_gradient**2).sum(axis=1) < (gradient**2).sum(axis=1)
         theta[active[lower]] = trial[lower]
         gradient = np.where(lower[:, None], new_gradient, gradient)
-        if lower.any():
-            values[lower], vectors[lower] = spectra(new_hessian[lower])
+        hessian[lower] = new_hessian[lower]
         damping = damping * np.where(lower, EASIER, HARDER)
     return theta, arrived

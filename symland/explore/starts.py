@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel, Restriction
 from symland.layout import Layout
+from symland.machine.spectra import ordered_spectra, ordered_values
 from symland.records import FloatArray, Outcome, StationaryPoint
 from symland.symmetry import GroupElement, SymmetryGroup
 
@@ -122,7 +123,7 @@ def given(kernel: Kernel, group: SymmetryGroup, points: FloatArray) -> Wave:
     """Starts at the points themselves (n, P), each heading for the index that its Hessian has there."""
     space = free_space(kernel, group)
     start = space.lower(points)
-    index = (np.linalg.eigvalsh(space.hessian(start)) < 0.0).sum(axis=1)
+    index = (ordered_values(space.hessian(start)) < 0.0).sum(axis=1)
     return Wave(kind=StartKind.GIVEN, space=space, start=start, index=index, source=np.full((len(start), 2), -1))
 
 
@@ -192,7 +193,7 @@ def displaced(
     source = _rare(rng, tallies, count)
     used, place = np.unique(source, return_inverse=True)
     centres = space.lower(np.stack([known[k].theta for k in used]))
-    vectors = np.linalg.eigh(space.hessian(centres))[1][place]
+    vectors = ordered_spectra(space.hessian(centres))[1][place]
     modes = rng.integers(space.n_parameters, size=(count, 2))
     share = np.column_stack((np.ones(count), rng.normal(size=count) * rng.integers(2, size=count)))
     direction = np.take_along_axis(vectors, modes[:, None, :], axis=2) @ share[:, :, None]

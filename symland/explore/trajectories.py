@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from symland.explore.protocol import Kernel
 from symland.explore.tolerances import TRAJECTORY_FARTHEST, TRAJECTORY_LENGTH, TRAJECTORY_STEPS
+from symland.machine.linear import solutions
 from symland.records import FloatArray
 
 __all__ = ["Crossings", "follow_trajectories"]
@@ -90,45 +91,46 @@ def follow_trajectories(
     length : float
         Longest step, in arclength.
     """
-    n, size = start.shape
-    at = np.column_stack((start, np.zeros(n)))
+    size = start.shape[1]
     tangent = _first_tangents(kernel, start, direction)
-    active = np.flatnonzero(np.isfinite(tangent).all(axis=1))
+    lane = np.flatnonzero(np.isfinite(tangent).all(axis=1))
+    start, direction, tangent = start[lane], direction[lane], tangent[lane]
+    at = np.column_stack((start, np.zeros(len(lane))))
     bend = np.zeros_like(at)
-    stride = np.full(n, FIRST_LENGTH)
-    reach = TRAJECTORY_FARTHEST * (1.0 + np.abs(start).max(axis=1, initial=0.0))
-    near = CLOSED * (1.0 + np.abs(start).max(axis=1, initial=0.0))
+    stride = np.full(len(lane), FIRST_LENGTH)
+    unit = 1.0 + np.abs(start).max(axis=1, initial=0.0)
     found, lanes = [np.empty((0, size))], [np.empty(0, dtype=np.intp)]
     for _ in range(steps):
-        if not active.size:
+        if not lane.size:
             break
-        here, along, far = at[active], tangent[active], stride[active][:, None]
+        far = stride[:, None]
         # Taylor's second term, with the last step's change of the tangent for the curvature.
-        guess = here + far * along + 0.5 * far**2 * bend[active]
-        ahead, turned, good, easy = _step(kernel, guess, along, direction[active], stride[active])
-        moved = active[good]
-        before, after = at[moved], ahead[good]
-        bend[moved] = (turned[good] - tangent[moved]) / stride[moved][:, None]
-        at[moved], tangent[moved] = after, turned[good]
-        crossed = before[:, size] * after[:, size] < 0.0
-        share = before[crossed, size] / (before[crossed, size] - after[crossed, size])
-        root = before[crossed, :size] + share[:, None] * (after[crossed, :size] - before[crossed, :size])
-        lane = moved[crossed]
-        closed = np.abs(root - start[lane]).max(axis=1, initial=0.0) < near[lane]
-        found.append(root[~closed])
-        lanes.append(lane[~closed])
-        stride[active[easy]] = np.minimum(stride[active[easy]] * LONGER, length)
-        stride[active[~good]] *= SHORTER
-        going = (stride[active] > SHORTEST) & (np.abs(at[active, :size]).max(axis=1, initial=0.0) < reach[active])
-        going &= ~np.isin(active, lane[closed])
-        active = active[going]
+        guess = at + far * tangent + 0.5 * far**2 * bend
+        ahead, turned, good, easy = _step(kernel, guess, tangent, direction, stride)
+        crossed = np.flatnonzero(good & (at[:, size] * ahead[:, size] < 0.0))
+        going = np.ones(len(lane), dtype=bool)
+        if crossed.size:
+            before, after = at[crossed], ahead[crossed]
+            share = before[:, size] / (before[:, size] - after[:, size])
+            root = before[:, :size] + share[:, None] * (after[:, :size] - before[:, :size])
+            closed = np.abs(root - start[crossed]).max(axis=1, initial=0.0) < CLOSED * unit[crossed]
+            found.append(root[~closed])
+            lanes.append(lane[crossed[~closed]])
+            going[crossed[closed]] = False
+        moved = good[:, None]
+        bend = np.where(moved, (turned - tangent) / far, bend)
+        at, tangent = np.where(moved, ahead, at), np.where(moved, turned, tangent)
+        stride = np.where(easy, np.minimum(stride * LONGER, length), np.where(good, stride, stride * SHORTER))
+        going &= (stride > SHORTEST) & (np.abs(at[:, :size]).max(axis=1, initial=0.0) < TRAJECTORY_FARTHEST * unit)
+        if not going.all():
+            lane, start, direction, unit = lane[going], start[going], direction[going], unit[going]
+            at, tangent, bend, stride = at[going], tangent[going], bend[going], stride[going]
     return Crossings(theta=np.vstack(found), lane=np.concatenate(lanes))
 
 
 def _first_tangents(kernel: Kernel, start: FloatArray, direction: FloatArray) -> FloatArray:
     """(n, P + 1): (H^{-1} r, 1), normalised; not finite where H is singular."""
-    hessian = kernel.hessian(start)
-    along = _solved(hessian, direction[..., None])[..., 0]
+    along = solutions(np.concatenate((kernel.hessian(start), direction[..., None]), axis=2))[..., 0]
     tangent = np.column_stack((along, np.ones(len(start))))
     return tangent / np.linalg.norm(tangent, axis=1, keepdims=True)
 
@@ -155,24 +157,12 @@ def _corrected(
 ) -> tuple[FloatArray, FloatArray]:
     """The points (n, P + 1) after one Newton step back to the curve, and unit tangents; both by one matrix."""
     n, size = direction.shape
-    matrix = np.empty((n, size + 1, size + 1))
-    _, gradient, matrix[:, :size, :size] = kernel.value_gradient_hessian(point[:, :size])
-    matrix[:, :size, size] = -direction
-    matrix[:, size, :] = tangent
-    right = np.zeros((n, size + 1, 2))
-    right[:, :size, 0] = gradient - point[:, size:] * direction
-    right[:, size, 1] = 1.0
-    solution = _solved(matrix, right)
+    rows = np.zeros((n, size + 1, size + 3))
+    _, gradient, rows[:, :size, :size] = kernel.value_gradient_hessian(point[:, :size])
+    rows[:, :size, size] = -direction
+    rows[:, size, : size + 1] = tangent
+    rows[:, :size, size + 1] = gradient - point[:, size:] * direction
+    rows[:, size, size + 2] = 1.0
+    solution = solutions(rows)
     turned = solution[:, :, 1]
     return point - solution[:, :, 0], turned / np.linalg.norm(turned, axis=1, keepdims=True)
-
-
-def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
-    """The solution of each system; not finite where a matrix is singular to the last bit."""
-    try:
-        return np.asarray(np.linalg.solve(matrix, right))
-    except np.linalg.LinAlgError:
-        regular = np.linalg.slogdet(matrix)[0] != 0.0
-        solution = np.full_like(right, np.nan)
-        solution[regular] = np.linalg.solve(matrix[regular], right[regular])
-        return solution

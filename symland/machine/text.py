@@ -40,6 +40,7 @@ class Emitter:
         self.counter = 0
         self.label = "entry"
         self._open: list[tuple[str, int | str]] = []
+        self._skipped: list[str] = []
 
     def put(self, text: str) -> str:
         """A line that gives a value; the value's name."""
@@ -95,3 +96,20 @@ class Emitter:
         test = self.put(f"icmp slt i64 {variable}.next, {stop}")
         self.do(f"br i1 {test}, label %{head}, label %{head}.out")
         self.block(f"{head}.out")
+
+    def begin_if_any(self, tag: str, start: str, stop: int | str) -> str:
+        """Begin a loop that may not run at all; its variable."""
+        self.counter += 1
+        label = f"{tag}{self.counter}"
+        some = self.put(f"icmp slt i64 {start}, {stop}")
+        self.do(f"br i1 {some}, label %{label}.some, label %{label}.none")
+        self.block(f"{label}.some")
+        self._skipped.append(f"{label}.none")
+        return self.begin(tag, stop, start=start)
+
+    def end_if_any(self) -> None:
+        """End the innermost loop, which may not have run at all."""
+        self.end()
+        after = self._skipped.pop()
+        self.do(f"br label %{after}")
+        self.block(after)

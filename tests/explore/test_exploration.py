@@ -10,7 +10,7 @@ import pytest
 
 import symland
 from symland.errors import ExplorationError
-from symland.explore import Address, BatchResult, Campaign, Plan, explore, run_batch, zero_extension
+from symland.explore import Address, BatchResult, Campaign, Plan, connect, explore, run_batch, zero_extension
 from symland.layout import Layout
 from symland.records import Outcome
 from tests.explore.landscapes import Wells, explored, no_symmetry, wells3, xor
@@ -59,6 +59,26 @@ def test_the_xor_landscapes_of_the_reference_table_are_complete(hidden, penalty,
         spectrum = np.linalg.eigvalsh(kernel.hessian(point.theta[None])[0])
         assert point.index == np.sum(spectrum < 0)
         assert np.abs(kernel.gradient(point.theta[None])).max() <= 1e-12
+
+
+def test_an_exploration_goes_on_where_lapack_gives_up_on_every_eigenvalue(monkeypatch):
+    """On some finite matrices it does; nothing that explores or connects may ask it other than in the one place."""
+    kernel, group = xor((1,), "1e-2")
+    asked = []
+
+    def give_up(*_, **__):
+        asked.append(1)
+        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np.linalg, "eigh", give_up)
+        patched.setattr(np.linalg, "eigvalsh", give_up)
+        found = explore(kernel, group)
+        connections = connect(kernel, group, found.points)
+    assert asked
+    assert found.completeness.counts.classes == (4, 3)
+    assert found.completeness.counts.copies == (9, 8)
+    assert len(connections.pathways) == 3
 
 
 def test_losses_of_the_minima_are_those_of_the_reference():
