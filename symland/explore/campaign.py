@@ -44,8 +44,11 @@ GROWTH = 4
 """A round has at least one in so many of the batches that came before it, so that a long run keeps many workers busy
 and seldom runs more than a quarter beyond the search that met its rules."""
 
-SYMMETRIC_SPACES = 4
-"""Symmetric points of a batch from which trajectories are followed in a subspace."""
+CURVES_OF_A_SPACE = 6
+"""Trajectories that are followed in one symmetric subspace, from one point."""
+
+SEARCHES_OF_A_SPACE = 42
+"""Searches from starts in one symmetric subspace."""
 
 KernelFactory = Callable[[], Kernel]
 """Makes the kernel where a batch runs; a top-level function or a partial of one, so that it can be pickled."""
@@ -64,7 +67,8 @@ class Plan:
     searches : int
         Searches in a batch.
     batches : int
-        Batches in a round, at least; later rounds have more.
+        Batches in a round, at least; later rounds have more. The fewer, the sooner searches begin from what others
+        found.
     given : (n, P)
         Starts to be tried first, such as extensions of smaller networks' points; the first round's batches share them.
     coercive : bool
@@ -74,7 +78,7 @@ class Plan:
     seed: int = 0
     max_index: int | None = None
     searches: int = 384
-    batches: int = 4
+    batches: int = 2
     given: FloatArray | None = None
     coercive: bool = True
 
@@ -265,17 +269,21 @@ def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Ge
     highest = max((p.index for p in batch.known), default=min(1, kernel.n_parameters))
     top = highest + 1 if plan.max_index is None else plan.max_index
     top = min(top, kernel.n_parameters)
-    total = plan.searches
-    # An eighth as Newton trajectories, which cross several points each, and so take about half of the time. Of the rest
-    # a quarter to the surroundings of known points, and a quarter to the lines through two of them; a quarter to
+    # An eighth as Newton trajectories, which cross several points each, and so take about half of the time. Two batches
+    # share their work so that one has the trajectories of both: the more searches run together, the less each takes.
+    any_index = plan.max_index is None
+    follows = any_index and any(_isolated(point) for point in batch.known)
+    curves = plan.searches // 8 if follows else 0
+    others = plan.searches - curves
+    if follows and (address.number ^ 1) < plan.batches_in(address.round):
+        curves, others = (0, 2 * others) if address.number % 2 else (2 * curves, 0)
+    # Of the rest a quarter to the surroundings of known points, and a quarter to the lines through two of them; a quarter to
     # symmetric subspaces, where searches are cheap; a quarter to random points of the whole space, which owe nothing to
     # what is known.
-    any_index = plan.max_index is None
-    curves = total // 8 if any_index and any(_isolated(point) for point in batch.known) else 0
-    near = crossing = (total - curves) // 4 if batch.known else 0
-    folded = (total - curves) // 4
-    free = total - curves - near - crossing - folded
-    waves += symmetric(kernel, group, rng, folded, top, spaces=2)
+    near = crossing = others // 4 if batch.known else 0
+    folded = others // 4
+    free = others - near - crossing - folded
+    waves += symmetric(kernel, group, rng, folded, top, spaces=-(-folded // SEARCHES_OF_A_SPACE))
     # Searches of the whole space run together, whatever they began from: the last ones of two waves share their steps.
     following, descending = list[Wave](), list[Wave]()
     about = partial(displaced, known=batch.known, tallies=batch.tallies)
@@ -291,7 +299,8 @@ def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Ge
     if descending:
         waves.append(replace(joined(descending), method=Method.SQUARED_GRADIENT))
     if curves:
-        within = along_symmetric(kernel, group, rng, curves // 2, batch.known, batch.tallies, spaces=SYMMETRIC_SPACES)
+        spaces = -(-(curves // 2) // CURVES_OF_A_SPACE)
+        within = along_symmetric(kernel, group, rng, curves // 2, batch.known, batch.tallies, spaces=spaces)
         rest = curves - (len(within.start) if within else 0)
         whole = along(kernel, group, rng, rest, batch.known, batch.tallies)
         waves.append(joined([whole, within]) if within else whole)
