@@ -277,9 +277,9 @@ def _waves(kernel: Kernel, group: SymmetryGroup, batch: Batch, rng: np.random.Ge
     others = plan.searches - curves
     if follows and (address.number ^ 1) < plan.batches_in(address.round):
         curves, others = (0, 2 * others) if address.number % 2 else (2 * curves, 0)
-    # Of the rest a quarter to the surroundings of known points, and a quarter to the lines through two of them; a quarter to
-    # symmetric subspaces, where searches are cheap; a quarter to random points of the whole space, which owe nothing to
-    # what is known.
+    # Of the rest a quarter to the surroundings of known points, and a quarter to the lines through two of them; a
+    # quarter to symmetric subspaces, where searches are cheap; a quarter to random points of the whole space, which owe
+    # nothing to what is known.
     near = crossing = others // 4 if batch.known else 0
     folded = others // 4
     free = others - near - crossing - folded

@@ -51,6 +51,9 @@ __all__ = [
     "refine_into",
 ]
 
+FIRST_BATCHES = 4
+"""Batches of a round in files that do not say how many."""
+
 
 def explore_into(
     database: Database,
@@ -94,9 +97,10 @@ def explore_into(
     if max_index is not None and until == DEFAULT_RULES:
         until = LOW_INDEX_RULES
     parse_rules(until)
-    plan = {"seed": seed, "max_index": max_index}
-    before = database.meta().get("plan", plan)
-    if before != plan:
+    plan = {"seed": seed, "max_index": max_index, "batches": Plan.batches}
+    # A run goes on in rounds of the size that it began with.
+    before = {"batches": FIRST_BATCHES} | database.meta().get("plan", plan)
+    if any(before[name] != plan[name] for name in ("seed", "max_index")):
         raise DatabaseError(
             f"{database.path}: explored with seed {before['seed']} and max index {before['max_index']}; "
             "give the same, or another file"
@@ -120,7 +124,7 @@ def explore_into(
     if "plan" not in database.meta():
         database.put_meta("plan", plan)
     stored = [BatchResult.from_payload(payload) for _, payload in sorted(database.batches().items())]
-    whole = Plan(seed=seed, max_index=max_index, given=starts, coercive=spec.coercive)
+    whole = Plan(seed=seed, max_index=max_index, batches=before["batches"], given=starts, coercive=spec.coercive)
 
     def keep(result: BatchResult) -> None:
         database.put_batch(whole.place(result.address), result.payload())

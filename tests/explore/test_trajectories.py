@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from symland.explore import explore
+from symland.explore import Address, Batch, Plan, campaign, explore, run_batch
 from symland.explore.identify import Catalogue
 from symland.explore.newton import newton
 from symland.explore.searches import search
@@ -26,6 +26,28 @@ def some_points():
     """A short list of XOR with two nodes."""
     kernel, group = xor((2,), "1e-2")
     return kernel, group, explore(kernel, group, until="repeat 1", max_searches=400).points
+
+
+def test_of_two_batches_one_follows_the_trajectories_of_both(monkeypatch):
+    """And what is left alone, in a round of three batches, does all of its own work."""
+    made = []
+
+    def record(wave):
+        made[-1] += [wave.method is Method.TRAJECTORY] * len(wave.start)
+        return search(wave)
+
+    kernel, group = xor((1,), "1e-2")
+    plan = Plan(searches=64, batches=3)
+    known = explore(kernel, group).points
+    monkeypatch.setattr(campaign, "search", record)
+    for number in range(3):
+        made.append([])
+        run_batch(
+            kernel,
+            group,
+            Batch(address=Address(round=1, number=number), plan=plan, known=known, tallies=(1,) * len(known)),
+        )
+    assert [(sum(part), len(part)) for part in made] == [(16, 16), (0, 112), (8, 64)]
 
 
 def test_crossings_are_near_stationary_points_and_their_indices_alternate_in_parity(rng):

@@ -62,6 +62,22 @@ def test_a_run_goes_on_with_the_starts_that_it_began_with(tmp_path: Path) -> Non
         assert explore_into(database, narrower=True, max_searches=800).completeness.given == 0
 
 
+def test_a_run_whose_file_does_not_say_how_long_rounds_are_goes_on_in_rounds_of_four(tmp_path: Path) -> None:
+    kernel, group = xor((1,), "1e-2")
+    spec = load_spec("xor", hidden=(1,), penalty="1e-2")
+    campaign = Campaign(kernel=kernel, group=group, plan=Plan(batches=4))
+    with Database.create(tmp_path / "old.sqlite", spec) as database:
+        database.put_meta("plan", {"seed": 0, "max_index": None})
+        for batch in campaign.pending():
+            database.put_batch(campaign.plan.place(batch.address), run_batch(kernel, group, batch).payload())
+        found = explore_into(database)
+        assert found.completeness.counts.classes == (4, 3)
+        stored = [BatchResult.from_payload(payload).address for _, payload in sorted(database.batches().items())]
+    expected = [Address(round=k // 4, number=k % 4) for k in range(len(stored))]
+    assert stored == expected
+    assert len(stored) >= 8
+
+
 def test_narrower_networks_leave_at_least_half_of_a_budget() -> None:
     ticks = count()
     spec = load_spec("xor", hidden=(4,), penalty="1e-2")
