@@ -8,8 +8,8 @@ from scipy.optimize import approx_fprime
 
 from benchmarks.gauntlet import draw_case, gradient, loss, run_case
 
-SEEDS = (2, 3, 12)
-"""Small ones: two samples; the second is asked again in other words."""
+SEEDS = (2, 36)
+"""Small ones: two samples, of two classes and of one; the second is asked again in other words."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
