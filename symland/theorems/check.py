@@ -38,26 +38,33 @@ _AT_ZERO = {"cos": 1, "erf": 0, "sin": 0, "tanh": 0}
 def _add(a: Polynomial, b: Polynomial, scale: int = 1) -> Polynomial:
     out = dict(a)
     for monomial, coefficient in b.items():
-        out[monomial] = out.get(monomial, Fraction(0)) + scale * coefficient
+        more = coefficient if scale == 1 else scale * coefficient
+        out[monomial] = out[monomial] + more if monomial in out else more
         if not out[monomial]:
             del out[monomial]
     return out
 
 
 def _mul(a: Polynomial, b: Polynomial) -> Polynomial:
+    if a is ONE or b is ONE:
+        return b if a is ONE else a
     out: Polynomial = {}
     for left, p in a.items():
         for right, q in b.items():
-            powers = dict(left)
-            for atom, n in right:
-                powers[atom] = powers.get(atom, 0) + n
-            monomial = tuple(sorted(powers.items()))
-            out[monomial] = out.get(monomial, Fraction(0)) + p * q
+            monomial = _merged(left, right) if left and right else left or right
+            out[monomial] = out[monomial] + p * q if monomial in out else p * q
     return {monomial: c for monomial, c in out.items() if c}
 
 
+def _merged(left: Monomial, right: Monomial) -> Monomial:
+    powers = dict(left)
+    for atom, n in right:
+        powers[atom] = powers.get(atom, 0) + n
+    return tuple(sorted(powers.items()))
+
+
 def _number(value: Fraction | int) -> Quotient:
-    return ({(): Fraction(value)} if value else {}), ONE
+    return (ONE if value == 1 else {(): Fraction(value)} if value else {}), ONE
 
 
 def _sum(a: Quotient, b: Quotient) -> Quotient:
@@ -191,25 +198,27 @@ class _Algebra:
         return total
 
     def replace(self, a: Quotient, images: Mapping[str, Quotient]) -> Quotient:
-        done: dict[str, Quotient] = {}
+        done: dict[str, Quotient | None] = dict(images)
 
-        def image(atom: str) -> Quotient:
-            if atom in images:
-                return images[atom]
-            if atom not in self.made:
-                return {((atom, 1),): Fraction(1)}, ONE
+        def image(atom: str) -> Quotient | None:
+            """What an atom becomes; None where it stays."""
             if atom not in done:
-                head, detail, arguments = self.made[atom]
-                done[atom] = self.apply(head, detail, tuple(self.replace(b, images) for b in arguments))
+                done[atom] = None
+                if atom in self.made:
+                    head, detail, arguments = self.made[atom]
+                    made = self.apply(head, detail, tuple(self.replace(b, images) for b in arguments))
+                    done[atom] = None if made == ({((atom, 1),): Fraction(1)}, ONE) else made
             return done[atom]
 
         parts = []
         for polynomial in a:
             total = _number(0)
             for monomial, c in polynomial.items():
-                term = _number(c)
+                term: Quotient = {tuple(power for power in monomial if image(power[0]) is None): c}, ONE
                 for atom, n in monomial:
-                    term = _times(term, _power(image(atom), n))
+                    becomes = image(atom)
+                    if becomes is not None:
+                        term = _times(term, _power(becomes, n))
                 total = _sum(total, term)
             parts.append(total)
         return _times(parts[0], _power(parts[1], -1))
