@@ -46,7 +46,7 @@ from tests.rigor.certificates import certificates, redigested, sealed
 from tests.rigor.points import newton_points, xor, xor_points
 from tests.strategies import specs
 
-LIES = 10_000
+LIES = 3_000
 
 
 def test_true_certificates_are_accepted_and_the_reader_agrees_with_the_writer() -> None:
@@ -246,7 +246,7 @@ def strange_head(v: dict[str, Any], draw: Random) -> None:
 MALFORMED = (nan, huge_exponent, not_text, missing_key, extra_key, strange_spec, strange_head)
 
 
-def test_ten_thousand_planted_lies_are_refused() -> None:
+def test_thousands_of_planted_lies_are_refused() -> None:
     draw, refused = Random(1), Counter[str]()
     for number in range(LIES):
         true = certificates()[draw.randrange(len(certificates()))]
@@ -559,7 +559,7 @@ def test_what_meets_its_bounds_lies_in_them() -> None:
 
 
 def test_small_eigenvalues_of_wide_networks_are_read() -> None:
-    for theta in (*xor_points(8, "1e-3", 6)[:2], xor_points(4, "1e-8", 3)[0]):
+    for theta in (xor_points(8, "1e-3", 6)[0], xor_points(4, "1e-8", 3)[0]):
         spec = xor(8 if len(theta) == 42 else 4, "1e-3" if len(theta) == 42 else "1e-8")
         assert check_certificate(certify(spec, theta).to_dict()).verdict is Verdict.CERTIFIED
 
@@ -670,7 +670,7 @@ def test_the_command_loads_nothing_that_makes_certificates(tmp_path: Path) -> No
 
 
 @given(specs(deepest=2, widest=2), st.integers(0, 2**32))
-@settings(max_examples=12, phases=(Phase.generate,))
+@settings(max_examples=8, phases=(Phase.generate,))
 def test_two_derivations_agree_on_random_networks(spec: Any, seed: int) -> None:
     if spec.penalty == 0:
         spec = spec.with_(penalty=Fraction(1, 50))

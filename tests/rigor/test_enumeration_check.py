@@ -172,7 +172,7 @@ def test_the_command_writes_a_certificate_and_proves_it_again(
             main(arguments)
         return int(caught.value.code or 0)
 
-    proof, question = str(tmp_path / "proof.json"), ("xor", "--hidden", "1", "--penalty", "3e-2")
+    proof, question = str(tmp_path / "proof.json"), ("xor", "--hidden", "1", "--penalty", "4e-2")
     db = str(tmp_path / "xor.sqlite")
     assert call("enumerate", *question, "--db", db, "--by", "boxes", "-o", proof, "--audit", "1", "--json") == 0
     document = json.loads(capsys.readouterr().out)

@@ -322,7 +322,7 @@ def test_next_to_the_theorem_the_origin_is_alone_and_an_interrupted_range_goes_o
     while True:
         ticks, states = count(), list[Any]()
         part = enumerate_range(
-            spec, *ends, clock=lambda t=ticks: next(t), budget_seconds=9, state=state, keep=states.append
+            spec, *ends, clock=lambda t=ticks: next(t), budget_seconds=20, state=state, keep=states.append
         )
         # Through text, as a database keeps it.
         state, runs = json.loads(json.dumps(states[-1])), runs + 1
