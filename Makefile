@@ -7,6 +7,9 @@ OUT ?= demo
 WORKERS ?= 2
 SOURCES := symland tests proofs $(wildcard benchmarks examples)
 
+# Python keeps its bytecode whatever the machine says: without it each process compiles the package anew, 0.7 s.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo test lint types imports wheel prove bench condensation enumerate sweep gauntlet contradict mutants reports gallery manual docs clean
 
 help:
