@@ -200,7 +200,7 @@ ENDS = st.fractions(-4, 4, max_denominator=16)
 @given(TEXTS, ENDS, ENDS, st.lists(st.fractions(0, 1, max_denominator=64), min_size=8, max_size=8), st.booleans())
 @example("sqrt(z)**2", Fraction(-1), Fraction(1), [Fraction(0)] * 8, True)
 @example("1/(1+z+z**2)", Fraction(-3), Fraction(2), [Fraction(1, 2)] * 8, True)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_range_of_an_expression_holds_every_value_of_it(
     text: str, a: Fraction, b: Fraction, shares: list[Fraction], line: bool
 ) -> None:

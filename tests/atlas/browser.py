@@ -1,16 +1,13 @@
-"""A page in a real browser, offline; tests that need one are skipped where there is none."""
+"""A page in a real browser, offline."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-__all__ = ["Visit", "visit"]
+__all__ = ["Visit", "Visits"]
 
 
 class Visit:
@@ -25,17 +22,5 @@ class Visit:
         page.on("request", lambda request: self.asked.append(request.url))
 
 
-@contextmanager
-def visit(path: Path) -> Iterator[Visit]:
-    """Open a file."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium is installed")
-    automation = pytest.importorskip("playwright.sync_api")
-    with automation.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        context = browser.new_context(offline=True, viewport={"width": 1280, "height": 900})
-        seen = Visit(context.new_page())
-        seen.page.goto(path.as_uri())
-        yield seen
-        browser.close()
+Visits = Callable[[Path], AbstractContextManager[Visit]]
+"""Opens a file."""

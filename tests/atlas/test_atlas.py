@@ -21,7 +21,7 @@ from symland.landscape.database import Database
 from symland.landscape.exchange import write_csv
 from symland.records import Verdict
 from symland.spec import Loss, builtin
-from tests.atlas.browser import Visit, visit
+from tests.atlas.browser import Visit, Visits
 from tests.report.invented import fill, make_database
 
 XOR = builtin("xor").with_(hidden=(2,), penalty="1e-2")
@@ -105,7 +105,7 @@ def settled(seen: Visit) -> None:
     seen.page.evaluate("new Promise((r) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(r)), 0))")
 
 
-def test_every_view_opens_in_a_browser_without_a_word_or_a_request(page: Path) -> None:
+def test_every_view_opens_in_a_browser_without_a_word_or_a_request(page: Path, visit: Visits) -> None:
     with visit(page) as seen:
         tabs = [b.inner_text() for b in seen.page.query_selector_all("#tabs button")]
         assert tabs == ["Overview", "Tree", "Classes", "Network", "Regions", "Pathways", "Answers"]
@@ -127,7 +127,7 @@ def test_every_view_opens_in_a_browser_without_a_word_or_a_request(page: Path) -
         assert len(seen.asked) == 1
 
 
-def test_selection_is_linked_and_keys_and_search_work(page: Path) -> None:
+def test_selection_is_linked_and_keys_and_search_work(page: Path, visit: Visits) -> None:
     with visit(page) as seen:
         seen.page.evaluate("location.hash = '#/0/tree/0'")
         settled(seen)
@@ -154,7 +154,9 @@ def test_selection_is_linked_and_keys_and_search_work(page: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 2])
-def test_the_network_in_the_page_computes_what_the_package_does(page: Path, tmp_path: Path, number: int) -> None:
+def test_the_network_in_the_page_computes_what_the_package_does(
+    page: Path, tmp_path: Path, number: int, visit: Visits
+) -> None:
     rng = np.random.default_rng(number)
     name = ("low", "high", "odd")[number]
     with Database.open(tmp_path / f"{name}.sqlite") as database, visit(page) as seen:
@@ -194,7 +196,7 @@ COUNTING = """(() => {
 })()"""
 
 
-def test_a_regression_and_many_classes_stay_fluid(tmp_path: Path) -> None:
+def test_a_regression_and_many_classes_stay_fluid(tmp_path: Path, visit: Visits) -> None:
     data = make_data("line", [["0"], ["1"], ["2"]], [["0"], ["1/2"], ["1"]], classify=False)
     regression = XOR.with_(data=data, loss=Loss.SQUARED, outputs=0, hidden=(1,))
     many = tuple(int(k) for k in np.random.default_rng(0).integers(0, 4, 1205))
@@ -232,7 +234,7 @@ def test_the_table_of_classes_says_what_an_export_says(page: Path, tmp_path: Pat
     assert all(any(text in row for row in losses) for text in shown)
 
 
-def test_the_slider_of_a_diagram_says_the_counts_of_its_interval(tmp_path: Path) -> None:
+def test_the_slider_of_a_diagram_says_the_counts_of_its_interval(tmp_path: Path, visit: Visits) -> None:
     branch = follow.Branch(
         isotropy=1, copies=2, classes=(0,), start="range", end="fold",
         parameter=(1e-3, 5e-3, 1e-2), loss=(0.3, 0.4, 0.5), norm=(1.0, 1.0, 1.0),

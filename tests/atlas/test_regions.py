@@ -16,7 +16,7 @@ from symland.datasets import make_data
 from symland.figures.networks import network_outputs
 from symland.landscape.database import Database
 from symland.spec import Loss, builtin
-from tests.atlas.browser import Visit, visit
+from tests.atlas.browser import Visit, Visits
 from tests.report.invented import make_database
 
 XOR = builtin("xor").with_(hidden=(4,), penalty="1e-2")
@@ -61,7 +61,7 @@ DEGENERATE = [
 """Parallel, concurrent, a grid, and lines that are equal, nowhere and everywhere."""
 
 
-def test_cells_are_those_of_the_exact_arrangement_in_its_order(page: Path) -> None:
+def test_cells_are_those_of_the_exact_arrangement_in_its_order(page: Path, visit: Visits) -> None:
     rng = np.random.default_rng(0)
     cases = [rng.normal(size=(m, 3)).tolist() for m in range(1, 9)] + DEGENERATE
     with visit(page) as seen:
@@ -95,7 +95,7 @@ def shares_by_hand(page: Path, land: int, percent: int) -> list[float]:
     return [100 * float(np.mean(w)) for w in (unsure, *((~unsure) & (p.argmax(axis=1) == k) for k in range(2)))]
 
 
-def test_the_slider_shades_where_the_network_is_not_sure(page: Path) -> None:
+def test_the_slider_shades_where_the_network_is_not_sure(page: Path, visit: Visits) -> None:
     with visit(page) as seen:
         for land in (0, 1):
             go(seen, f"#/{land}/regions/3")
@@ -112,7 +112,7 @@ def test_the_slider_shades_where_the_network_is_not_sure(page: Path) -> None:
         assert not seen.said
 
 
-def test_classes_are_picked_and_the_cross_is_moved_by_mouse_and_by_keys(page: Path) -> None:
+def test_classes_are_picked_and_the_cross_is_moved_by_mouse_and_by_keys(page: Path, visit: Visits) -> None:
     with Database.open(page.parent / "0.sqlite") as database, visit(page) as seen:
         points = database.points()
         go(seen, "#/0/regions/0")
@@ -157,7 +157,7 @@ def test_classes_are_picked_and_the_cross_is_moved_by_mouse_and_by_keys(page: Pa
         assert not seen.said
 
 
-def test_numbers_keep_their_zeros_and_where_there_is_no_map_the_view_says_why(page: Path) -> None:
+def test_numbers_keep_their_zeros_and_where_there_is_no_map_the_view_says_why(page: Path, visit: Visits) -> None:
     with visit(page) as seen:
         values = [100, 1000, 1.5, 120, 0.1, 1e-7, 1.2e25, 0, -30]
         texts = seen.page.evaluate(f"{values}.map((v) => short(v, 3))")

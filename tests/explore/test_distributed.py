@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import threading
@@ -14,9 +15,10 @@ import pytest
 from symland.cli import main
 from symland.landscape.database import Database
 
-distributed = pytest.importorskip("distributed")
-
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="Dask is not installed"),
+]
 
 SEARCH = ("explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--until", "quiet 6000")
 """About twenty batches."""
@@ -49,6 +51,8 @@ def test_a_killed_worker_changes_nothing_in_the_list(tmp_path: Path) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import distributed
+
         with (
             distributed.LocalCluster(
                 n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50

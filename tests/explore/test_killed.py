@@ -1,4 +1,4 @@
-"""An exploration into a file that is killed twenty times ends as one that was never broken."""
+"""An exploration into a file that is killed ten times ends as one that was never broken."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from symland.pipeline import explore_into
 from symland.spec import LandscapeSpec, load_spec
 from tests.explore.landscapes import xor
 
-KILLS = 20
-RULES = "quiet 10000"
-"""More than twenty batches."""
+KILLS = 10
+RULES = "quiet 5500"
+"""More than ten batches."""
 
 pytestmark = pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="the child shares the parent's compiled kernel"
@@ -40,7 +40,7 @@ def search(path: str, spec: LandscapeSpec, counter) -> None:
         explore_into(database, seed=1, until=RULES)
 
 
-def test_twenty_kills_lose_at_most_the_batch_in_hand(tmp_path):
+def test_ten_kills_lose_at_most_the_batch_in_hand(tmp_path):
     spec = load_spec("xor", hidden=(1,), penalty="1e-2")
     xor((1,), "1e-2")
     whole, broken = tmp_path / "whole.sqlite", tmp_path / "broken.sqlite"

@@ -195,7 +195,7 @@ def agree(got: np.ndarray, wanted: np.ndarray) -> bool:
     return got.shape == wanted.shape and np.allclose(got, wanted, rtol=1e-12, atol=1e-13)
 
 
-@settings(max_examples=40)
+@settings(max_examples=24)
 @given(st.sampled_from(ENGINES), layouts, few, draws)
 def test_kernels_read_points_in_any_layout(engine: str, layout: str, n: int, draw: np.random.Generator) -> None:
     kernel = kernel_of(engine)

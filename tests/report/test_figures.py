@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace as row
@@ -32,6 +33,7 @@ from symland.figures import (
 )
 from symland.figures.levels import _spread
 from symland.figures.networks import network_outputs
+from symland.figures.slices import Slice
 from symland.landscape.tree import DisconnectivityTree
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
@@ -63,13 +65,17 @@ def points(count: int, size: int = 12) -> list[StationaryPoint]:
     return out
 
 
+@cache
+def taken() -> Slice:
+    return take_slice(XOR, np.random.default_rng(3).normal(size=(3, 12)), grid=21)
+
+
 def figures() -> dict[str, Callable[[], Figure]]:
     rng = np.random.default_rng(2)
     squared = LandscapeSpec.from_canonical(
         {**XOR.canonical(), "loss": "squared", "outputs": 1, "targets": [["0"], ["1"], ["1"], ["0"]]}
     )
     three = builtin("iris")
-    taken = take_slice(XOR, rng.normal(size=(3, 12)), grid=21)
     columns = (
         Column(title="1", losses=(0.3, 0.5), indices=(0, 1)),
         Column(title="2", losses=(0.3, 0.5, 0.1), indices=(1, 2, 0)),
@@ -87,7 +93,7 @@ def figures() -> dict[str, Callable[[], Figure]]:
         "levels-equal": lambda: level_figure(points(40)),
         "spectra": lambda: spectrum_figure(points(30), mark=2e-3),
         "spectrum-of-one": lambda: spectrum_figure(points(1)),
-        "slice": lambda: slice_figure(taken, ["0", "5", "1"], [0, 1, 0]),
+        "slice": lambda: slice_figure(taken(), ["0", "5", "1"], [0, 1, 0]),
         "network": lambda: network_figure(XOR, rng.normal(size=12), title="minimum 0"),
         "network-of-zeros": lambda: network_figure(XOR, np.zeros(12)),
         "network-squared": lambda: network_figure(squared, rng.normal(size=squared.n_parameters)),

@@ -58,7 +58,7 @@ SPECS = {
     ),
 }
 
-DRAWN = ("deep", "three classes", "squared")
+DRAWN = ("three classes", "squared")
 """Those whose figures are drawn here too."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import sympy
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from symland.spec import builtin
 from symland.symbolic.activation import Z, derive_activation
 from symland.symbolic.functions import standard
-from symland.symbolic.loss import build_loss, differentiate
+from symland.symbolic.loss import SymbolicDerivatives, build_loss, differentiate
 from symland.symbolic.printing import latex_text, python_text
 from tests.strategies import ACTIVATIONS
 
@@ -55,7 +57,7 @@ def test_logistic_and_softplus_are_recognised() -> None:
 @hypothesis_settings(max_examples=30)
 def test_the_printed_python_gives_loss_gradient_and_hessian(theta: list[float]) -> None:
     scope: dict[str, object] = {}
-    exec(PRINTED, scope)
+    exec(printed(), scope)
     loss, gradient, hessian = scope["derivatives"](theta)  # type: ignore[operator]
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)
     w, v, b, c = np.array(theta[:2]), np.array(theta[2:4]), theta[4], np.array(theta[5:])
@@ -72,11 +74,18 @@ def test_the_printed_python_gives_loss_gradient_and_hessian(theta: list[float]) 
     assert np.allclose(hessian, np.transpose(hessian))
 
 
-PRINTED = python_text(differentiate(build_loss(XOR.with_(hidden=(1,)))))
+@cache
+def derived() -> SymbolicDerivatives:
+    return differentiate(build_loss(XOR.with_(hidden=(1,))))
+
+
+@cache
+def printed() -> str:
+    return python_text(derived())
 
 
 def test_the_printed_latex_has_every_derivative_once() -> None:
-    text = latex_text(differentiate(build_loss(XOR.with_(hidden=(1,)))))
+    text = latex_text(derived())
     left = [line.split(" = ")[0] for line in text.splitlines()]
     shared = [name for name in left if name.startswith(r"\[ t_{")]
     assert len(left) == len(set(left)) == len(shared) + 1 + 7 + 7 * 8 // 2
@@ -89,8 +98,8 @@ def test_a_part_printed_alone_is_that_of_the_whole(part: str) -> None:
     text = python_text(derivatives, part)
     theta = [0.3, -0.7, 1.1, -0.4, 0.2, 0.05, -0.6]
     whole, alone = {}, {}
-    exec(PRINTED, whole)
+    exec(printed(), whole)
     exec(text, alone)
     value = whole["derivatives"](theta)[["loss", "gradient", "hessian"].index(part)]
     assert np.allclose(alone["derivatives"](theta), value, rtol=1e-13)
-    assert len(text) < len(PRINTED)
+    assert len(text) < len(printed())
