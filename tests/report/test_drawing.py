@@ -10,19 +10,15 @@ import pytest
 from symland.errors import DatabaseError, ReportError
 from symland.landscape.database import Database
 from symland.landscape.landscape import Landscape
-from symland.pipeline import connect_into, explore_into
 from symland.report import drawing
-from symland.spec import load_spec
+from tests.analysis.temperature.landscapes import stored
 
 SIGNATURES = {"pdf": b"%PDF", "png": b"\x89PNG", "svg": b"<?xml"}
 
 
 @pytest.fixture(scope="module")
 def landscape(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
-    path = tmp_path_factory.mktemp("drawing") / "xor.sqlite"
-    with Database.create(path, load_spec("xor", hidden=(1,), penalty="1e-2")) as opened:
-        explore_into(opened)
-        connect_into(opened)
+    with Database.open(stored(tmp_path_factory.mktemp("drawing"))) as opened:
         yield opened.landscape()
 
 
