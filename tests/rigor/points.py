@@ -23,14 +23,17 @@ def newton_points(spec: LandscapeSpec, starts: FloatArray) -> FloatArray:
     for _ in range(STEPS):
         _, gradient, hessian = evaluate(program, theta)
         good = np.isfinite(hessian).all(axis=(1, 2)) & np.isfinite(gradient).all(axis=1)
-        there = good & (np.abs(gradient).max(axis=1, initial=0.0) < 1e-14)
-        arrived.append(theta[there])
-        theta, gradient, hessian = theta[good & ~there], gradient[good & ~there], hessian[good & ~there]
+        theta, gradient, hessian = theta[good], gradient[good], hessian[good]
         values, vectors = np.linalg.eigh(hessian)
         values = np.where(np.abs(values) < 1e-9, 1e-9, values)
         step = np.einsum("nij,nj->ni", vectors, np.einsum("nji,nj->ni", vectors, gradient) / values)
         length = np.linalg.norm(step, axis=1, keepdims=True)
         theta = theta - step * np.minimum(1.0, LONGEST_STEP / np.maximum(length, 1e-300))
+        there = np.abs(gradient).max(axis=1, initial=0.0) < 1e-12
+        arrived.append(theta[there])
+        theta = theta[~there]
+        if not len(theta):
+            break
     theta = np.concatenate([*arrived, theta])
     value, gradient, hessian = evaluate(program, theta)
     good = (np.abs(gradient).max(axis=1, initial=0.0) < 1e-11) & (np.abs(theta).max(axis=1, initial=0.0) < 1e3)
