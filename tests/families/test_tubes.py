@@ -42,6 +42,16 @@ def tubes() -> tuple[Diagram, list[Tube]]:
     return diagram, [glue(chain_of(whole.spec, whole.group, curve)) for curve in diagram.curves]
 
 
+def test_points_of_one_branch_at_one_penalty_stand_on_sheets_of_their_own() -> None:
+    """The branches of one node turn at the folds: each side is a sheet, and is the same one whatever is asked for."""
+    diagram, _ = tubes()
+    held = {(h.branch, h.sheet): h.point for h in diagram.points_at(log(1.05e-2))}
+    assert len(held) == 7
+    assert len({branch for branch, _ in held}) < 7
+    minima = {(h.branch, h.sheet) for h in diagram.points_at(log(1.05e-2), 0)}
+    assert minima == {place for place, point in held.items() if point.index == 0}
+
+
 def test_every_branch_is_proved_with_few_pieces_up_to_its_fold() -> None:
     answer = proved()
     assert all(not b.gaps and 0 < b.pieces <= 12 for b in answer.branches)
