@@ -56,6 +56,7 @@ def test_the_tutorial_runs_as_it_stands(
     assert "refuted" not in whole
     assert "at least 7 (certified, distinct)" in whole
     assert "exactly 7 (proved complete)" in whole
+    assert "Verification of the c kernel" in whole
     made = ("atlas.html", "certificates", "class-0.tex", "first.zip", "kernel", "net.sqlite", "proof.json", "tree.png")
     assert {p.name for p in tmp_path.iterdir()} >= {"first", *made}
 
