@@ -51,7 +51,7 @@ def multistart(nodes: int, penalty: float, starts: int) -> list[np.ndarray]:
 
 def hundredth(nodes: int) -> list[np.ndarray]:
     """Stationary points at lambda = 1e-2: all seven classes of one node, twelve of the twenty of two."""
-    return multistart(nodes, 0.01, 700 if nodes == 1 else 60)
+    return multistart(nodes, 0.01, 300 if nodes == 1 else 60)
 
 
 def solution(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
