@@ -64,7 +64,7 @@ def test_gradient_and_hessian_are_limits_of_difference_quotients(spec: Landscape
 
 
 @given(specs(deepest=1, widest=2), st.integers(0, 2**32))
-@hypothesis_settings(max_examples=8)
+@hypothesis_settings(max_examples=5)
 def test_the_program_agrees_with_sympy_diff_of_the_whole_loss(spec: LandscapeSpec, seed: int) -> None:
     theta = np.random.default_rng(seed).uniform(-0.9, 0.9, spec.n_parameters)
     loss = build_loss(spec)
