@@ -37,7 +37,7 @@ def test_of_two_batches_one_follows_the_trajectories_of_both(monkeypatch):
         return search(wave)
 
     kernel, group = xor((1,), "1e-2")
-    plan = Plan(searches=64, batches=3)
+    plan = Plan(searches=60, batches=3)
     known = explore(kernel, group).points
     monkeypatch.setattr(campaign, "search", record)
     for number in range(3):
@@ -47,7 +47,7 @@ def test_of_two_batches_one_follows_the_trajectories_of_both(monkeypatch):
             group,
             Batch(address=Address(round=1, number=number), plan=plan, known=known, tallies=(1,) * len(known)),
         )
-    assert [(sum(part), len(part)) for part in made] == [(16, 16), (0, 112), (8, 64)]
+    assert [(sum(part), len(part)) for part in made] == [(24, 24), (0, 96), (12, 60)]
 
 
 def test_crossings_are_near_stationary_points_and_their_indices_alternate_in_parity(rng):
