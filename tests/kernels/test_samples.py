@@ -78,7 +78,7 @@ def test_every_number_of_samples_is_summed_right(count: int) -> None:
         network(40, "logistic", bias=False),
         network(41, "squared", activation="z*sigmoid(z)"),
         network(42, penalised=Penalised.WEIGHTS, activation="sin"),
-        network(43, hidden=(6, 5)),
+        network(43, hidden=(4, 3)),
         network(44, hidden=(18,)),
     ],
     ids=lambda spec: f"{spec.loss.value} {spec.activation} {spec.hidden}",
