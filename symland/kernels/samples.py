@@ -64,7 +64,7 @@ CheckCode = Callable[[Program, LaneCode], None]
 
 
 def few_points(spec: LandscapeSpec, want: Want) -> int:
-    """Points up to which lanes over samples are the quicker ones for outputs that are summed: 0 where they never are."""
+    """Points up to which lanes over samples are the quicker ones for summed outputs: 0 where they never are."""
     if spec.n_samples < MANY_SAMPLES:
         return 0
     return min(FEW_POINTS, (1 + (want == ("product",))) * spec.n_samples * spec.n_parameters // WORK)
