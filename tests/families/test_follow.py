@@ -252,7 +252,7 @@ def test_an_interrupted_search_goes_on_where_it_was() -> None:
         if len(kept) == 2:
             raise Stop
 
-    options = FollowOptions(searches=1)
+    options = FollowOptions(from_="5e-3", searches=1)
     with pytest.raises(Stop):
         follow_penalty(landscape("xor", 1, "1e-2"), options, Setting(keep=keep))
     later: list[Any] = []
