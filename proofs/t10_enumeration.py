@@ -71,6 +71,7 @@ contrast, label = sp.symbols("Delta s")
 
 Pc, dP, vc, dv, da, t0, t1, t2, second, third = sp.symbols("P_c dP v_c dv da T_0 T_1 T_2 xi_2 xi_3")
 p, q, r = sp.symbols("p q r")
+r1, r2 = sp.symbols("r_1 r_2")
 
 MARGIN = sp.Rational(2784645428, 10**10)
 TWIST = sp.Rational(44775, 10**5)
@@ -261,6 +262,42 @@ THEOREM = Theorem(
             obligations=(
                 Identity(left=at(U1 * x1 + U2 * y1 + rest1, {x1: y1, y1: x1}), right=U2 * x1 + U1 * y1 + rest1),
                 Identity(left=at(P1 - P2, {P1: P2, P2: P1}), right=-(P1 - P2)),
+            ),
+        ),
+        Step(
+            name="node equations near 0",
+            claim=(
+                r"With $U = v r/2$ the equation of $U$ is $v$ times $r - \sum_d P_d (1 - h_d^2) x_d$, that of $v$ is "
+                r"$v/2$ times $2 - \sum_d P_d (x_d\cdot r)\tanh(a_d)/a_d$, $a_d = v\,(x_d\cdot r)/2$: for $v \ne 0$ "
+                r"both factors vanish, and the zero node solves neither."
+            ),
+            obligations=(
+                *(
+                    Identity(
+                        left=node_equations(v * r1 / 2, v * r2 / 2, v)[k],
+                        right=v
+                        * (
+                            (r1, r2)[k]
+                            - sum(
+                                p * (1 - sp.tanh(v * (x * r1 + y * r2) / 2) ** 2) * (x, y)[k]
+                                for p, x, y in ((P1, x1, y1), (P2, x2, y2))
+                            )
+                        ),
+                    )
+                    for k in (0, 1)
+                ),
+                Identity(
+                    left=node_equations(v * r1 / 2, v * r2 / 2, v)[2],
+                    right=v
+                    / 2
+                    * (
+                        2
+                        - sum(
+                            p * (x * r1 + y * r2) * sp.tanh(v * (x * r1 + y * r2) / 2) / (v * (x * r1 + y * r2) / 2)
+                            for p, x, y in ((P1, x1, y1), (P2, x2, y2))
+                        )
+                    ),
+                ),
             ),
         ),
         Step(

@@ -74,7 +74,7 @@ class _Enumeration(Question[EnumerationOptions, Enumeration]):
     def sentence(self, answer: Enumeration) -> str:
         if answer.verdict is Verdict.CERTIFIED:
             how = (
-                f"by exhausting {answer.boxes} boxes of residuals and {answer.node_boxes} boxes of single nodes"
+                f"by exhausting {answer.boxes} boxes of margins and node states"
                 if answer.by == "boxes"
                 else f"by theorem {answer.by}"
             )
@@ -91,7 +91,7 @@ class _Enumeration(Question[EnumerationOptions, Enumeration]):
             )
         return (
             f"A proof that there are no others is open: {answer.boxes} boxes were handled, "
-            f"{100 * answer.share:.2f} % of the first box is closed."
+            f"{100 * answer.share:.2f} % of the search tree is closed."
         )
 
     def tables(self, answer: Enumeration) -> tuple[Table, ...]:
@@ -162,7 +162,6 @@ def enumeration_of(result: EnumerationResult) -> Enumeration:
         unproved=result.unproved,
         undecided=len(result.undecided),
         boxes=result.boxes_handled,
-        node_boxes=result.node_boxes,
         share=result.share,
         seconds=round(result.seconds, 3),
         digest=result.digest,

@@ -126,9 +126,10 @@ class Enumeration(msgspec.Struct, frozen=True, kw_only=True):
         Proved and pairwise different classes.
     unproved : tuple of int
         Classes of the list that were not proved.
-    undecided, boxes, node_boxes : int
+    undecided, boxes : int
+        Tables of boxes that are open; boxes of margins and node states that were examined.
     share : float
-        Of the first box that is closed.
+        Of the search tree that is closed.
     seconds : float
     digest : str
         Of question, list and log.
@@ -145,7 +146,6 @@ class Enumeration(msgspec.Struct, frozen=True, kw_only=True):
     unproved: tuple[int, ...]
     undecided: int
     boxes: int
-    node_boxes: int
     share: float
     seconds: float
     digest: str

@@ -1,9 +1,16 @@
 """Complete enumeration: a proof that a list of stationary points is all of them, or the boxes where it is open.
 
 The argument (theorems with proofs in :mod:`symland.rigor.enumeration.problem`).  Every stationary point of a
-one-hidden-layer tanh network with two classes is a solution of a reduced system in which the nodes meet only through
-the residuals P and the output bias gamma.  A *task* is a box of (P, gamma) with a list of boxes that hold every
-non-zero state which a single node can have there; the zero node is always allowed besides.  One examination
+one-hidden-layer tanh network with two classes is a solution of a reduced system in the margins t_d and the states
+(U_j, v_j) of the nodes, which lie in a box.
+
+*At one penalty* (:mod:`symland.rigor.enumeration.choices`) boxes of all these variables together are followed in one
+tree: each equation by itself narrows a box, a linear relaxation of all of them excludes it or narrows it further, and
+what lies in the uniqueness box of a known point, which Arb proved, is dropped.  No box left proves the list complete.
+
+*Over a slab of penalties* (:mod:`symland.rigor.enumeration.slabs`) the nodes meet only through the residuals P and the
+output bias gamma.  A *task* is a box of (P, gamma) with a list of boxes that hold every non-zero state which a single
+node can have there; the zero node is always allowed besides.  One examination
 
 1. shrinks (P, gamma) by the energy identity sum_j v_j^2 + gamma^2 = sum_d P_d Delta_d, gamma = sum P and the order of a
    fundamental domain of the symmetries;
@@ -13,14 +20,13 @@ non-zero state which a single node can have there; the zero node is always allow
 3. matches the multisets of N nodes (the zero node included) whose residuals meet and whose logits, their differences
    and the sum of v^2 are possible under these residuals;
 4. follows few multisets to the end, each by itself (:mod:`symland.rigor.enumeration.joint`): with affine forms of the
-   nodes the logits become D interval linear equations in P; what lies in the uniqueness box of a known point, which
-   Arb proved, is dropped.  Near a solution the boxes of a node hang together, and the hulls of these clusters are
-   followed instead.
+   nodes the logits become D interval linear equations in P; what lies in a region around a branch, which holds one
+   point for each penalty, is dropped.  Near a solution the boxes of a node hang together, and the hulls of these
+   clusters are followed instead.
 
 No multiset left closes the task; otherwise the residual box or its nodes are halved.  Each step only removes what
-provably is no unknown solution, so an empty queue proves the list complete.  Anything else is reported as undecided.
-Where theorem T9 speaks of the question it gives the same answer without boxes
-(:mod:`symland.rigor.enumeration.by_theorem`).
+provably is no unknown solution.  Anything else is reported as undecided.  Where theorem T9 speaks of the question it
+gives the same answer without boxes (:mod:`symland.rigor.enumeration.by_theorem`).
 
 Source of the decoupling: stationarity makes U_j a function of the residuals alone, as in the representer form of a
 penalised network; the interval methods are in Neumaier, Interval Methods for Systems of Equations (1990), chapters 4

@@ -17,17 +17,18 @@ import numpy.typing as npt
 from symland.errors import CertificateError
 from symland.records import StationaryPoint, Verdict
 from symland.rigor.enumeration.by_theorem import origin_alone
-from symland.rigor.enumeration.examine import examine_batch
+from symland.rigor.enumeration.choices import Followed, first_choices, follow, open_box
 from symland.rigor.enumeration.known import KnownClass, prove_known
 from symland.rigor.enumeration.leaves import Leaves
 from symland.rigor.enumeration.lookout import find_unlisted
-from symland.rigor.enumeration.problem import Doubles, reduced_problem
-from symland.rigor.enumeration.queue import Examined, Queue, points_key
-from symland.rigor.enumeration.search import Search, Task, first_task
+from symland.rigor.enumeration.problem import Doubles, ReducedProblem, reduced_problem
+from symland.rigor.enumeration.queue import Queue, points_key
+from symland.rigor.enumeration.search import Search, first_cell
+from symland.rigor.enumeration.tiling import tiled
 from symland.spec import LandscapeSpec
 
 BATCH = 8
-"""Residual boxes examined in one call."""
+"""Tables followed in one call."""
 BATCHES_OUT = 2
 """Batches sent out for each worker: while it examines one the next is on its way."""
 KEEP_SECONDS = 300.0
@@ -59,10 +60,10 @@ class EnumerationResult:
     classes : the proved and pairwise different classes of the list.
     unproved : numbers of the given points that Arb could not prove to exist.
     undecided : boxes that may hold more; the queue when the budget ran out, and boxes too small to split.
-    boxes_handled, node_boxes, combinations : work.
+    boxes_handled : boxes of margins and node states that were examined.
     share : share of the search tree that is closed (1 at the end).
     seconds : by the caller's clock.
-    leaves : the closed cells, each with its reason; together with the cells of ``undecided`` they tile the first box.
+    leaves : cells of (P, gamma) that tile the first box, each with its reason; none before the list is complete.
     digest : SHA-256 of question, classes and leaves.
     inconsistent : numbers of classes that the finished search never met; then it proves nothing.
     unlisted : proved stationary points that the list lacks, in reduced variables; with one the list is not complete.
@@ -75,8 +76,6 @@ class EnumerationResult:
     unproved: tuple[int, ...]
     undecided: tuple[UndecidedBox, ...]
     boxes_handled: int
-    node_boxes: int
-    combinations: int
     share: float
     seconds: float
     leaves: Leaves
@@ -96,7 +95,6 @@ class Progress:
     """How far an enumeration is."""
 
     boxes_handled: int
-    node_boxes: int
     waiting: int
     undecided: int
     share: float
@@ -164,29 +162,24 @@ def enumerate_points(
     queue = Queue.first(search) if state is None else Queue.restored(search, spec, state)
     limit = 0 if unlisted else math.inf if max_boxes is None else max_boxes
     pool, most = (_Here(), 1) if executor is None else (executor, BATCHES_OUT * workers)
-    begun, kept = queue.counters.pull_boxes, started
+    begun, kept = queue.examined, started
     try:
-        while (
-            (queue.tasks or queue.out)
-            and clock() - started < budget_seconds
-            and queue.counters.pull_boxes - begun < limit
-        ):
-            while queue.tasks and len(queue.out) < most:
+        while (queue.tables or queue.out) and clock() - started < budget_seconds and queue.examined - begun < limit:
+            while queue.tables and len(queue.out) < most:
                 # Until it is out, a batch stays in the queue: an interruption loses no box.
-                batch = queue.tasks[-BATCH:]
-                future = pool.submit(_examined, search, [task for task, _ in batch])
+                batch = queue.tables[-BATCH:]
+                future = pool.submit(_followed, search, [table for table, _ in batch])
                 queue.out[future] = batch
-                del queue.tasks[-BATCH:]
+                del queue.tables[-BATCH:]
             for future in wait(queue.out, return_when=FIRST_COMPLETED).done:
-                queue.receive(search, future)
+                queue.receive(future)
             if keep is not None and clock() - kept >= KEEP_SECONDS:
                 keep(queue.saved(spec, known))
                 kept = clock()
             if progress is not None:
                 progress(
                     Progress(
-                        boxes_handled=queue.counters.pull_boxes,
-                        node_boxes=queue.counters.node_boxes,
+                        boxes_handled=queue.examined,
                         waiting=len(queue.waiting()),
                         undecided=len(queue.undecided),
                         share=queue.share,
@@ -204,12 +197,16 @@ def enumerate_points(
     finally:
         for future in queue.out:
             future.cancel()
-    open_tasks = [*queue.undecided, *(task for task, _ in queue.waiting())]
-    first = problem.samples + 1
-    undecided = tuple(UndecidedBox(pull=t.pull.copy(), states=t.nodes[:, first:].copy()) for t in open_tasks)
-    leaves = Leaves.of(queue.leaves, problem.samples)
-    inconsistent = () if open_tasks else search.witnesses.unmet(queue.met)
-    complete = not (open_tasks or inconsistent or unlisted)
+    left = [*queue.undecided, *(table for table, _ in queue.waiting())]
+    undecided = tuple(_open(problem, table) for table in left)
+    inconsistent = () if left else search.witnesses.unmet(queue.met)
+    complete = not (left or inconsistent or unlisted)
+    marks = queue.places(problem.samples)
+    leaves = (
+        tiled(first_cell(problem), marks, search.witnesses, known, queue.met)
+        if complete
+        else Leaves.of((), problem.samples)
+    )
     saved = queue.saved(spec, known)
     text = json.dumps([spec.digest, saved["known"]], sort_keys=True).encode() + leaves.content()
     return EnumerationResult(
@@ -217,9 +214,7 @@ def enumerate_points(
         classes=known.classes,
         unproved=unproved,
         undecided=undecided,
-        boxes_handled=queue.counters.pull_boxes,
-        node_boxes=queue.counters.node_boxes,
-        combinations=queue.counters.combinations,
+        boxes_handled=queue.examined,
         share=1.0 if complete else queue.share,
         seconds=clock() - started,
         leaves=leaves,
@@ -259,17 +254,15 @@ def enumerate_by_theorem(
             f"point {others[0].number} is stationary and not the origin, which {proof.theorem} excludes; report this"
         )
     complete = proof.verdict is Verdict.CERTIFIED and bool(known.classes)
-    whole = first_task(problem)
+    whole = first_choices(problem)
     queue = Queue([] if complete else [(whole, 1.0)])
     text = json.dumps([spec.digest, points_key(known), proof.theorem, proof.digest]).encode()
     return EnumerationResult(
         verdict=Verdict.CERTIFIED if complete else Verdict.UNDECIDED,
         classes=known.classes,
         unproved=unproved,
-        undecided=() if complete else (UndecidedBox(pull=whole.pull, states=whole.nodes[:, problem.samples + 1 :]),),
+        undecided=() if complete else (_open(problem, whole),),
         boxes_handled=0,
-        node_boxes=0,
-        combinations=0,
         share=float(complete),
         seconds=clock() - started,
         leaves=Leaves.of((), problem.samples),
@@ -279,6 +272,10 @@ def enumerate_by_theorem(
     )
 
 
-def _examined(search: Search, tasks: list[Task]) -> Examined:
-    mine = search.afresh()
-    return examine_batch(mine, tasks), mine.counters
+def _open(problem: ReducedProblem, table: Doubles) -> UndecidedBox:
+    pull, states = open_box(problem, table)
+    return UndecidedBox(pull=pull, states=states)
+
+
+def _followed(search: Search, tables: list[Doubles]) -> list[Followed]:
+    return [follow(search, table) for table in tables]

@@ -104,6 +104,13 @@ class Vector:
     def lane_rint(self) -> Vector:
         return self._intrinsic("rint")
 
+    def lane_root(self) -> Vector:
+        return self._intrinsic("sqrt")
+
+    def lane_bits(self) -> Vector:
+        whole = self.emitter.put(f"bitcast {VECTOR} {self.name} to {LONGS}")
+        return self._put(f"sitofp {LONGS} {whole} to {VECTOR}")
+
     def lane_exp2(self) -> Vector:
         put = self.emitter.put
         whole = put(f"fptosi {VECTOR} {self.name} to {LONGS}")
@@ -156,7 +163,7 @@ def lane_text(name: str, program: LaneText, n_in: int) -> tuple[str, int]:
         emitter.store(_name(lane), place("%out", slot), align=8)
     emitter.end()
     emitter.do("ret void")
-    declared = [f"declare {VECTOR} @llvm.{function}.v{WIDTH}f64({VECTOR})" for function in ("fabs", "rint")]
+    declared = [f"declare {VECTOR} @llvm.{function}.v{WIDTH}f64({VECTOR})" for function in ("fabs", "rint", "sqrt")]
     head = f"define void @{name}(i64 %strips, i64 %stride, ptr %in, ptr %out) {{\nentry:"
     return "\n".join([head, *emitter.lines, "}", *declared, ""]), len(outputs)
 
@@ -164,10 +171,10 @@ def lane_text(name: str, program: LaneText, n_in: int) -> tuple[str, int]:
 class CompiledLanes:
     """A lane program as machine code: ``run(inputs (n_in, n)) -> (n_out, n)``."""
 
-    def __init__(self, name: str, program: LaneText, n_in: int) -> None:
+    def __init__(self, name: str, program: LaneText, n_in: int, passes: Passes = Passes.MANY) -> None:
         text, self.n_out = lane_text(name, program, n_in)
         self.n_in = n_in
-        loaded = load_text(text, Passes.MANY, cache_folder())
+        loaded = load_text(text, passes, cache_folder())
         self._entry = Entry(
             address=loaded.address(name),
             n_sizes=2,
@@ -187,9 +194,11 @@ class CompiledLanes:
         if n == 0:
             return np.empty((self.n_out, 0))
         strips = -(-n // WIDTH)
-        whole, out = np.empty((self.n_in, strips * WIDTH)), np.empty((self.n_out, strips * WIDTH))
-        whole[:, :n] = lanes
-        whole[:, n:] = lanes[:, -1:]
+        whole, out = lanes, np.empty((self.n_out, strips * WIDTH))
+        if n < strips * WIDTH:
+            whole = np.empty((self.n_in, strips * WIDTH))
+            whole[:, :n] = lanes
+            whole[:, n:] = lanes[:, -1:]
         self._entry((strips, strips * WIDTH), (whole, out))
         return out[:, :n]
 

@@ -79,6 +79,18 @@ def power_of_two(k: Lane) -> Lane:
     return k.lane_exp2() if hasattr(k, "lane_exp2") else np.ldexp(1.0, np.asarray(k, dtype=np.int64))
 
 
+def root(a: Lane) -> Lane:
+    """Square root, to the nearest double."""
+    return a.lane_root() if hasattr(a, "lane_root") else np.sqrt(a)
+
+
+def bits(a: Lane) -> Lane:
+    """The 64 bits of a positive double read as a whole number, to the nearest double."""
+    if hasattr(a, "lane_bits"):
+        return a.lane_bits()
+    return np.asarray(a, dtype=np.float64).view(np.int64).astype(np.float64)
+
+
 def below(x: Lane) -> Lane:
     """A double below every real number that rounds to ``x``."""
     return x - (magnitude(x) * WIDENING + TINY)
@@ -104,6 +116,23 @@ def exponential(x: Lane) -> Lane:
     for c in reversed(_TAYLOR[:13]):
         total = total * r + c
     return total * power_of_two(k)
+
+
+def rough_logarithm(x: Lane) -> Lane:
+    """ln x for 1e-300 < x < 1e300, off by about 1e-5: a guess, of which nothing is claimed.
+
+    Exponent and mantissa read as one number are log2 x up to 0.09; one step of Halley's method follows.
+    """
+    first = (bits(x) * 2.0**-52 - (1023.0 - 0.043)) * 0.6931471805599453
+    value = exponential(first)
+    return first + (x - value) * 2.0 / (x + value)
+
+
+def logarithm_guess(x: Lane) -> Lane:
+    """ln x as above, off by some units in the last place of 1 + |ln x|: still a guess."""
+    first = rough_logarithm(x)
+    value = exponential(first)
+    return first + (x - value) * 2.0 / (x + value)
 
 
 def tanh_jet(a: Lane) -> tuple[Lane, Lane]:

@@ -1,10 +1,10 @@
-"""The leaves of a search: closed cells of (P, gamma), which tile the first box, each with the reason why it closed."""
+"""The leaves of a proof: cells of (P, gamma), which tile the first box, each with the reason why it is closed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,7 @@ SEVERAL = -2
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Leaf:
-    """One closed cell: its box (2, D + 1), why it closed, and the class that was met in it, NOBODY or SEVERAL.
-
-    A class may have been met before the cell closed for another reason: what it held was taken away first.
-    """
+    """One closed cell: its box (2, D + 1), why it closed, and the class that was met in it, NOBODY or SEVERAL."""
 
     cell: Doubles
     reason: Reason
@@ -36,15 +33,6 @@ class Leaf:
     def __post_init__(self) -> None:
         if self.reason is Reason.KNOWN and self.held_by == NOBODY:
             raise CertificateError("a leaf that known points closed names the class")
-
-    def saved(self) -> list[Any]:
-        """JSON values."""
-        return [*self.cell.ravel().tolist(), self.reason.value, self.held_by]
-
-    @staticmethod
-    def of(row: list[Any]) -> Leaf:
-        """Read what ``saved`` wrote."""
-        return Leaf(cell=np.array(row[:-2]).reshape(2, -1), reason=Reason(row[-2]), held_by=row[-1])
 
 
 @final

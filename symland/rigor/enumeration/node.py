@@ -57,13 +57,13 @@ Design = tuple[tuple[float, ...], ...]
 """Inputs with a 1 appended, one row a sample; exact doubles."""
 
 
-def _combination(coefficients: Sequence[float], terms: Sequence[Interval]) -> Interval:
+def combination(coefficients: Sequence[float], terms: Sequence[Interval]) -> Interval:
     """Sum of c t over the coefficients that are not 0; 0 where all are, as for an input that is 0 in every sample."""
     used = [t.scaled(c) for c, t in zip(coefficients, terms, strict=True) if c != 0.0]
     return total(used) if used else Interval.point(0.0)
 
 
-def _column(design: Design, k: int) -> tuple[float, ...]:
+def column(design: Design, k: int) -> tuple[float, ...]:
     return tuple(row[k] for row in design)
 
 
@@ -151,13 +151,13 @@ class Box:
 def propagate(design: Design, pull: list[Interval], state: list[Interval]) -> Box:
     """Forward-backward propagation of v = P.h, 2 U = v Y, with v >= 0."""
     m = len(state) - 1
-    tanh = [tanh_range(_combination(row, state[:m])) for row in design]
+    tanh = [tanh_range(combination(row, state[:m])) for row in design]
     output = state[m].meet(total([p * t.value for p, t in zip(pull, tanh, strict=True)]))
     output = Interval(larger(output.lo, 0.0), output.hi)
     weights = []
     drive = [p * t.slope for p, t in zip(pull, tanh, strict=True)]
     for k in range(m):
-        y = _combination(_column(design, k), drive)
+        y = combination(column(design, k), drive)
         weights.append(state[k].meet((output * y).scaled(0.5)))
     return Box(pull, [*weights, output], tanh)
 
@@ -194,7 +194,7 @@ class Linear:
         """row . M, one number a sample."""
         m = len(row) - 1
         return [
-            -(_combination(x, row[:m]) * slope + row[m] * height)
+            -(combination(x, row[:m]) * slope + row[m] * height)
             for x, slope, height in zip(self.design, self.lever, self.height, strict=True)
         ]
 
@@ -204,7 +204,7 @@ class Linear:
         last = row[m].size()
         bound: Lane = 0.0
         for x, bend, tilt in zip(self.design, self.bend, self.tilt, strict=True):
-            bound = bound + _combination(x, row[:m]).size() * bend + last * tilt
+            bound = bound + combination(x, row[:m]).size() * bend + last * tilt
         return bound * SLACK + TINY
 
 
@@ -216,7 +216,7 @@ def linear_form(design: Design, box: Box, centre: list[Lane], shifted: bool = Tr
     m, samples = len(box.state) - 1, range(len(design))
     middle = [Interval.point(p.middle()) for p in box.pull]
     vc = Interval.point(centre[m])
-    at = [tanh_range(_combination(row, [Interval.point(c) for c in centre[:m]])) for row in design]
+    at = [tanh_range(combination(row, [Interval.point(c) for c in centre[:m]])) for row in design]
     reach = [(x - Interval.point(c)).size() for x, c in zip(box.state, centre, strict=True)]
     away = [(p - c).size() for p, c in zip(box.pull, middle, strict=True)]
     swing = [above(sum(abs(design[d][k]) * reach[k] for k in range(m) if design[d][k] != 0.0) * SLACK) for d in samples]
@@ -226,10 +226,10 @@ def linear_form(design: Design, box: Box, centre: list[Lane], shifted: bool = Tr
     for k in range(m):
         row = []
         for n in range(m):
-            entry = -_combination([r[k] * r[n] for r in design], twist)
+            entry = -combination([r[k] * r[n] for r in design], twist)
             row.append(entry + Interval.point(2.0) if k == n else entry)
-        jacobian.append([*row, -_combination(_column(design, k), drive)])
-    jacobian.append([*[-_combination(_column(design, n), drive) for n in range(m)], Interval.point(1.0)])
+        jacobian.append([*row, -combination(column(design, k), drive)])
+    jacobian.append([*[-combination(column(design, n), drive) for n in range(m)], Interval.point(1.0)])
     bend, tilt, moved, sunk = [], [], [], []
     for d in samples:
         square = Interval(0.0, above(swing[d] * swing[d]))
@@ -243,7 +243,7 @@ def linear_form(design: Design, box: Box, centre: list[Lane], shifted: bool = Tr
         moved.append(Interval.point(middles[0]))
         sunk.append(Interval.point(middles[1]))
     pushed = [vc * drive[d] + moved[d] for d in samples]
-    value = [Interval.point(centre[k]).scaled(2.0) - _combination(_column(design, k), pushed) for k in range(m)]
+    value = [Interval.point(centre[k]).scaled(2.0) - combination(column(design, k), pushed) for k in range(m)]
     value.append(vc - total([at[d].value * middle[d] + sunk[d] for d in samples]))
     return Linear(
         design=design,
@@ -340,7 +340,7 @@ def shares(linear: Linear, box: Box) -> list[Interval]:
     direct = [box.output * t.value for t in box.tanh]
     vc, rest = Interval.point(linear.centre[m]), []
     for d in samples:
-        da = _combination(linear.design[d], moved[:m])
+        da = combination(linear.design[d], moved[:m])
         square = da.square()
         bend = (box.output * box.tanh[d].curvature * square).scaled(0.5)
         rest.append(moved[m] * linear.slope[d] * da + bend)
@@ -415,7 +415,7 @@ def zero_program(design: Design) -> LaneProgram:
         # A flat box is thickened, else the norm would be badly scaled.
         reach = [larger(x.size(), largest * 0.25) * (1.0 + 2.0**-20) + 1e-30 for x in state]
         around = [Interval(-r, r) for r in reach]
-        tanh = [tanh_range(_combination(row, around[:m])) for row in design]
+        tanh = [tanh_range(combination(row, around[:m])) for row in design]
         nothing = [0.0] * (m + 1)
         affine = affine_form(linear_form(design, Box(pull, around, tanh), nothing, shifted=False))
         holds = affine.error[0] < reach[0]
@@ -453,7 +453,7 @@ def affine_program(design: Design) -> LaneProgram:
         affine = affine_form(linear_form(design, box, centre))
         shift = _shift(pull)
         image = [x.meet(y) for x, y in zip(box.state, affine.image(shift), strict=True)]
-        at = [tanh_range(_combination(row, [Interval.point(c) for c in centre[:m]])) for row in design]
+        at = [tanh_range(combination(row, [Interval.point(c) for c in centre[:m]])) for row in design]
         moved = [x - Interval.point(c) for x, c in zip(box.state, centre, strict=True)]
         loose = [x0 + Interval(-e, e) for x0, e in zip(affine.offset, affine.error, strict=True)]
         constants, linear, direct = [], [], []
@@ -461,11 +461,11 @@ def affine_program(design: Design) -> LaneProgram:
             lever = box.output * box.tanh[d].slope
             mid = Interval.point(lever.middle())
             value = Interval.point(centre[m]) * at[d].value + at[d].value * loose[m]
-            value = value + mid * _combination(design[d], loose[:m])
-            value = value + (lever - mid) * _combination(design[d], moved[:m])
+            value = value + mid * combination(design[d], loose[:m])
+            value = value + (lever - mid) * combination(design[d], moved[:m])
             for e in every:
                 slope = at[d].value * affine.slopes[m][e]
-                slope = slope + mid * _combination(design[d], [affine.slopes[k][e] for k in range(m)])
+                slope = slope + mid * combination(design[d], [affine.slopes[k][e] for k in range(m)])
                 linear.append(slope.middle())
                 value = value + (slope - Interval.point(slope.middle())) * shift[e]
             constants.append(value)

@@ -44,16 +44,32 @@ LARGEST_LOGIT = 30
 """Bound on |Delta_d| up to which 1 - q_d keeps its digits in a double."""
 
 
-def first_box(problem: ReducedProblem) -> tuple[Doubles, Doubles]:
-    """Boxes (2, D) of P and (2, m + 1) of (U, v) which hold every solution with v >= 0 (bounds theorem)."""
-    energy = float(Fraction(MARGIN_PEAK) / problem.penalty) * (1 + 1e-12)
-    logit = np.sqrt((problem.nodes + 1) * energy) * (1 + 1e-12)
+def largest_logit(problem: ReducedProblem) -> float:
+    """Bound of |Delta_d| (bounds theorem).
+
+    Raises
+    ------
+    SpecError
+        If it is beyond what doubles can search.
+    """
+    logit = float(np.sqrt((problem.nodes + 1) * _largest_energy(problem))) * (1 + 1e-12)
     if logit > LARGEST_LOGIT:
         raise SpecError.at(
             "loss.penalty",
             f"{problem.penalty} allows logits of {logit:.0f}",
             f"complete enumeration in doubles takes logits up to {LARGEST_LOGIT}",
         )
+    return logit
+
+
+def _largest_energy(problem: ReducedProblem) -> float:
+    """Bound of sum_j v_j^2 + gamma^2."""
+    return float(Fraction(MARGIN_PEAK) / problem.penalty) * (1 + 1e-12)
+
+
+def first_box(problem: ReducedProblem) -> tuple[Doubles, Doubles]:
+    """Boxes (2, D) of P and (2, m + 1) of (U, v) which hold every solution with v >= 0 (bounds theorem)."""
+    energy, logit = _largest_energy(problem), largest_logit(problem)
     least = float(1.0 / (1.0 + exponential(logit * (1 + 1e-9)))) * (1 - 1e-9)
     scale = float(problem.scale)
     pull = np.empty((2, problem.samples))

@@ -189,9 +189,14 @@ class Search:
         return replace(self, counters=Counters())
 
 
+def first_cell(problem: ReducedProblem) -> Doubles:
+    """A box (2, D + 1) of (P, gamma) which holds every solution."""
+    pull, state = first_box(problem)
+    return np.concatenate([pull, [[-state[1, -1]], [state[1, -1]]]], axis=1)
+
+
 def first_task(problem: ReducedProblem) -> Task:
     """Everything."""
-    pull, state = first_box(problem)
-    bias = state[1, -1]
-    whole = np.concatenate([pull, [[-bias], [bias]]], axis=1)
+    _, state = first_box(problem)
+    whole = first_cell(problem)
     return Task(whole, np.concatenate([whole, state], axis=1)[:, :, None], whole)

@@ -95,7 +95,11 @@ class NamedEngine:
         if self.slab:
             lanes = next(iter(named.values())).shape[-1]
             named["slab"] = np.repeat(np.array(self.slab)[:, np.newaxis], lanes, axis=1)
-        out = self.run(self.program.inputs.pack(**named))
+        return self.table(self.program.inputs.pack(**named))
+
+    def table(self, lanes: Lanes) -> SimpleNamespace:
+        """The same of one table."""
+        out = self.run(lanes)
         if np.isnan(out).any():
             raise CertificateError(
                 f"the arithmetic of the step {self.name!r} overflows: the numbers of this question are beyond double "

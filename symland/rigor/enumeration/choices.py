@@ -1,0 +1,263 @@
+"""The search at one penalty: one tree over the margins and the states of all nodes together.
+
+A *choice* is a box of (t_1, ..., t_D, U_1, v_1, ..., U_N, v_N), examined by
+:mod:`symland.rigor.enumeration.choice_program`.  Halves cover their choice, so where all choices ended there is no
+solution but those of the list.  Choices lie in tables, one in a column, which are followed depth first; a table that
+does not end soon is given back, in two parts where it is long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise, permutations
+
+import numpy as np
+import numpy.typing as npt
+from flint import arb, ctx
+
+from symland.machine.llvm import Passes
+from symland.rigor.enumeration.choice_program import choice_program, choice_rows
+from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
+from symland.rigor.enumeration.known import PRECISION, kappa_ball
+from symland.rigor.enumeration.problem import Doubles, ReducedProblem, outward
+from symland.rigor.enumeration.propagation import NEAR_WEIGHT
+from symland.rigor.enumeration.pulls import first_box, largest_logit
+from symland.rigor.enumeration.search import Search
+from symland.rigor.enumeration.slots import NamedEngine
+from symland.rigor.enumeration.witnesses import Witness, lost
+
+__all__ = ["Followed", "first_choices", "follow", "open_box"]
+
+Integers = npt.NDArray[np.intp]
+Booleans = npt.NDArray[np.bool_]
+
+CHUNK = 2048
+"""Choices examined in one call."""
+LIMIT = 32 * CHUNK
+"""Choices examined before what is left of a table is given back, ..."""
+LONG = 4 * CHUNK
+"""... and how many of them are left in one table."""
+LEAST_WIDTH = 1e-8
+"""Width (margins and weights) below which a choice is left undecided: it is beyond double precision's use."""
+ROUNDED = 1e-9
+"""Relative slack (absolute below 1) of r = 2 U / v of a known point, and what is added to it where v is small."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Followed:
+    """What came of a table.
+
+    Attributes
+    ----------
+    left : the choices that are left, as tables
+    copies : of known points, whose uniqueness boxes held others
+    marks : (n, D) residuals in the middle of one of CHUNK choices that were examined
+    examined : how many choices that were
+    stuck : whether all that is left is too small to go on
+    """
+
+    left: tuple[Doubles, ...]
+    copies: frozenset[int]
+    marks: Doubles
+    examined: int
+    stuck: bool
+
+
+def first_choices(problem: ReducedProblem) -> Doubles:
+    """Everything: a choice for each number of nodes that are not zero."""
+    d, m1, n = problem.samples, problem.inputs + 1, problem.nodes
+    _, state = first_box(problem)
+    logit = largest_logit(problem)
+    rows = choice_rows(problem)
+    box = np.zeros((2, rows.rows["low"], n + 1))
+    box[0, :d], box[1, :d] = -logit, logit
+    for k in range(n + 1):
+        for j in range(k):
+            box[:, d + j * m1 : d + (j + 1) * m1, k] = state
+    low, high = (np.full(n + 1, x) for x in outward(problem.scale))
+    return rows.pack(low=box[0], high=box[1], near=np.zeros((n, n + 1)), scale_low=low, scale_high=high)
+
+
+@lru_cache(maxsize=8)
+def _engine(problem: ReducedProblem, compiled: bool) -> NamedEngine:
+    program = choice_program(problem)
+    size = program.inputs.size
+    run = CompiledLanes("choices", program, size, Passes.FEW) if compiled else NumpyLanes(program, size)
+    return NamedEngine(name="choices", program=program, run=run)
+
+
+def _left(search: Search, table: Doubles) -> tuple[Doubles, Integers, frozenset[int]]:
+    """Examine choices once: those left, narrowed; the variable to halve in each; copies that held others."""
+    problem = search.problem
+    # The program knows kappa as a number of each lane: one serves every penalty.
+    engine = _engine(replace(problem, penalty=Fraction(1)), search.compiled)
+    rows = engine.program.inputs
+    out = engine.table(table)
+    left = np.flatnonzero(out.gone == 0.0)
+    kept = table[:, left]
+    named = rows.read(kept)
+    named.low[:], named.high[:], named.near[:] = out.low[:, left], out.high[:, left], out.near[:, left]
+    axis = out.axis[left].astype(np.intp)
+    d, m1, n = problem.samples, problem.inputs + 1, problem.nodes
+    low, high = (x[d:].reshape(n, m1, left.size).copy() for x in (named.low, named.high))
+    low[:, :-1] = out.state_low[:, left].reshape(n, m1 - 1, left.size)
+    high[:, :-1] = out.state_high[:, left].reshape(n, m1 - 1, left.size)
+    holder = search.known.holders(low, high, out.bias_low[left], out.bias_high[left])
+    free = holder < 0
+    return kept[:, free], axis[free], frozenset(np.unique(holder[~free]).tolist())
+
+
+def _halves(problem: ReducedProblem, table: Doubles, axis: Integers) -> Doubles:
+    """Each choice halved across its variable."""
+    size, k = choice_rows(problem).rows["low"], np.arange(axis.size)
+    middle = (table[axis, k] + table[size + axis, k]) * 0.5
+    both = np.concatenate([table, table], axis=1)
+    both[size + axis, k] = middle
+    both[axis, k + axis.size] = middle
+    return both
+
+
+def _widths(problem: ReducedProblem, table: Doubles) -> Doubles:
+    """The largest width of each choice."""
+    named = choice_rows(problem).read(table)
+    widest: Doubles = (named.high - named.low).max(axis=0)
+    return widest
+
+
+def _middle(problem: ReducedProblem, choice: Doubles) -> Doubles:
+    """The residuals (D,) in the middle of a choice."""
+    ends = choice_rows(problem).read(choice)
+    t = (ends.low[: problem.samples] + ends.high[: problem.samples]) * 0.5
+    middle: Doubles = np.array(problem.labels) * float(problem.scale) / (1.0 + np.exp(t))
+    return middle
+
+
+def follow(search: Search, table: Doubles) -> Followed:
+    """Follow choices until none is left or the limit is reached.
+
+    Raises
+    ------
+    WitnessLost
+        If a known solution that the table holds is dropped.
+    """
+    problem = search.problem
+    inside = _carried(search, table)
+    stack, tiny, marks = [table], [table[:, :0]], list[Doubles]()
+    examined, copies = 0, frozenset[int]()
+    while stack and examined < LIMIT:
+        batch = stack.pop()
+        while batch.shape[1] < CHUNK and stack:
+            batch = np.concatenate([stack.pop(), batch], axis=1)
+        if batch.shape[1] > CHUNK:
+            stack.append(batch[:, :-CHUNK])
+            batch = batch[:, -CHUNK:]
+        examined += batch.shape[1]
+        marks.append(_middle(problem, batch[:, -1]))
+        left, axis, held = _left(search, batch)
+        copies |= held
+        small = _widths(problem, left) < LEAST_WIDTH
+        tiny.append(left[:, small])
+        if not small.all():
+            stack.append(_halves(problem, left[:, ~small], axis[~small]))
+    rest = np.concatenate([*tiny, *stack], axis=1)
+    _must_hold(problem, "follow", [w for w in inside if not w.copies & copies], rest)
+    parts = (rest,) if rest.shape[1] <= LONG else (rest[:, ::2], rest[:, 1::2])
+    return Followed(parts if rest.shape[1] else (), copies, np.array(marks), examined, not stack)
+
+
+def open_box(problem: ReducedProblem, table: Doubles) -> tuple[Doubles, Doubles]:
+    """A box (2, D + 1) of (P, gamma) about the choices of a table, and their node boxes (2, m + 1, n) of (U, v)."""
+    named = choice_rows(problem).read(table)
+    d, m1, k = problem.samples, problem.inputs + 1, table.shape[1]
+    pull = np.empty((2, d + 1))
+    for e, sign in enumerate(problem.labels):
+        sizes = [_pull(problem, sign, t) for t in (float(named.low[e].min()), float(named.high[e].max()))]
+        ends = sizes[0].union(sizes[1])
+        pull[:, e] = np.nextafter(float(ends.lower()), -np.inf), np.nextafter(float(ends.upper()), np.inf)
+    pull[:, d] = pull[:, :d].sum(axis=1) + np.array([-1.0, 1.0]) * np.abs(pull[:, :d]).sum() * ROUNDED
+    box = np.stack([named.low[d:], named.high[d:]]).reshape(2, problem.nodes, m1, k)
+    reach = np.abs(box[:, :, :-1]).max(axis=0) * box[1, :, -1:] * (0.5 * (1.0 + ROUNDED))
+    box[:, :, :-1] = np.where(named.near[:, None] > 0.5, np.stack([-reach, reach]), box[:, :, :-1])
+    states = box.transpose(0, 2, 1, 3).reshape(2, m1, -1)
+    return pull, states[:, :, states[1, -1] > 0.0]
+
+
+def _pull(problem: ReducedProblem, sign: int, t: float) -> arb:
+    """P = s kappa / (1 + e^t)."""
+    ctx.prec = PRECISION
+    return sign * kappa_ball(problem) / (1 + arb(t).exp())
+
+
+def _margin(problem: ReducedProblem, sign: int, pull: arb) -> arb:
+    """t with P = s kappa / (1 + e^t)."""
+    ctx.prec = PRECISION
+    return (kappa_ball(problem) / (sign * pull) - 1).log()
+
+
+@lru_cache(maxsize=4096)
+def _as_choices(problem: ReducedProblem, witness: Witness) -> list[tuple[Doubles, Doubles]]:
+    """A witness as boxes (2, D + N (m + 1)) of the variables far from 0, and near 0, for each order with falling v."""
+    d, m1 = problem.samples, problem.inputs + 1
+    margin = np.empty((2, d))
+    for e, sign in enumerate(problem.labels):
+        low, high = witness.box[:, e].tolist()
+        t = _margin(problem, sign, arb(low).union(arb(high)))
+        margin[:, e] = np.nextafter(float(t.lower()), -np.inf), np.nextafter(float(t.upper()), np.inf)
+    nodes = witness.nodes[:, d + 1 :]
+    near = nodes.copy()
+    output = nodes[:, -1].mean(axis=0)
+    near[:, :-1] = 2.0 * nodes[:, :-1] / output
+    slack = ROUNDED * (1.0 + 0.01 / output) * (1.0 + np.abs(near[:, :-1]).max(axis=0))
+    near[0, :-1], near[1, :-1] = near[0, :-1] - slack, near[1, :-1] + slack
+    # A node with larger weights is in no box near 0: nothing fits what is not a number.
+    near[:, :, np.abs(nodes[:, :-1]).max(axis=(0, 1)) > NEAR_WEIGHT] = np.nan
+    zero = np.zeros((2, m1, problem.nodes - nodes.shape[2]))
+    found = []
+    for order in permutations(range(nodes.shape[2])):
+        if any(nodes[1, -1, j] < nodes[0, -1, k] for j, k in pairwise(order)):
+            continue
+        both = [np.concatenate([x[:, :, order], zero], axis=2).transpose(0, 2, 1).reshape(2, -1) for x in (nodes, near)]
+        found.append((np.concatenate([margin, both[0]], axis=1), np.concatenate([margin, both[1]], axis=1)))
+    return found
+
+
+def _fitting(problem: ReducedProblem, witness: Witness, table: Doubles, inside: bool) -> bool:
+    """Whether a witness lies whole in a choice with as many nodes that are not zero, or meets one."""
+    named, d, m1 = choice_rows(problem).read(table), problem.samples, problem.inputs + 1
+
+    def fits(low: Doubles, high: Doubles, rows: slice, at: Integers | slice) -> Booleans:
+        foot, top = named.low[rows, at], named.high[rows, at]
+        found: Booleans = ((foot <= low) & (high <= top) if inside else (foot <= high) & (low <= top)).all(axis=0)
+        return found
+
+    boxes = _as_choices(problem, witness)
+    margin = boxes[0][0][:, :d, None]
+    # Margins first: few choices have those of a point.
+    at = np.flatnonzero(fits(margin[0], margin[1], slice(d), slice(None)))
+    at = at[(named.high[d + m1 - 1 :: m1, at] > 0.0).sum(axis=0) == witness.nodes.shape[2]]
+    near = np.repeat(named.near[:, at], m1, axis=0) > 0.5
+    for far_box, near_box in boxes:
+        low, high = (np.where(near, near_box[k, d:, None], far_box[k, d:, None]) for k in (0, 1))
+        if fits(low, high, slice(d, None), at).any():
+            return True
+    return False
+
+
+def _carried(search: Search, table: Doubles) -> list[Witness]:
+    """The witnesses that lie whole in a choice of a table."""
+    return [w for w in search.witnesses.all if _fitting(search.problem, w, table, True)]
+
+
+def _must_hold(problem: ReducedProblem, step: str, witnesses: list[Witness], left: Doubles) -> None:
+    """Hold what a step left against the witnesses it was given.
+
+    Raises
+    ------
+    WitnessLost
+        If one of them meets no choice.
+    """
+    for witness in witnesses:
+        if not _fitting(problem, witness, left, False):
+            lost(step, witness)
