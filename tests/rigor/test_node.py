@@ -13,10 +13,10 @@ from symland.rigor.enumeration.emit import NumpyLanes
 from symland.rigor.enumeration.lanes import Interval, TanhRange, tanh_range
 from symland.rigor.enumeration.node import (
     Box,
-    _combination,
     affine_form,
     affine_program,
     approximate_inverse,
+    combination,
     contract_program,
     linear_form,
     propagate,
@@ -419,8 +419,8 @@ def test_lists_of_unequal_length_are_an_error_and_not_cut() -> None:
         return replace(record, **{name: getattr(record, name)[:-1]})
 
     calls: list[Callable[[], Any]] = [
-        lambda: _combination([1.0, 2.0], row),
-        lambda: _combination([1.0] * 5, row),
+        lambda: combination([1.0, 2.0], row),
+        lambda: combination([1.0] * 5, row),
         lambda: form.constant(row[:3]),
         lambda: cut(form, "value").constant(row),
         lambda: affine.image(shift[:-1]),

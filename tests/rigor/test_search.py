@@ -16,8 +16,9 @@ import pytest
 from symland.datasets import make_data
 from symland.errors import CertificateError, SpecError
 from symland.records import Outcome, StationaryPoint, Verdict
-from symland.rigor.enumeration import drive, enumerate_by_theorem, enumerate_points, examine, joint, matching, splitting
+from symland.rigor.enumeration import choices, drive, enumerate_by_theorem, enumerate_points, examine, joint, matching
 from symland.rigor.enumeration.by_theorem import OriginAlone, _timeless
+from symland.rigor.enumeration.choice_program import choice_rows
 from symland.rigor.enumeration.drive import EnumerationResult, UndecidedBox
 from symland.rigor.enumeration.examine import examine_batch
 from symland.rigor.enumeration.joint import Picks, _halve
@@ -26,6 +27,7 @@ from symland.rigor.enumeration.leaves import NOBODY, SEVERAL, Leaves
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.rigor.enumeration.queue import Queue
 from symland.rigor.enumeration.search import Closed, Reason, Search, Survivors, Task, first_task
+from symland.rigor.enumeration.slabs import run_through
 from symland.rigor.enumeration.splitting import followers
 from symland.rigor.enumeration.witnesses import WitnessLost
 from symland.spec import LandscapeSpec, builtin
@@ -49,6 +51,7 @@ ZERO_INPUT = builtin("xor").with_(
 """An input that is 0 in every sample."""
 QUESTIONS = {
     "two samples, two nodes": TWO,
+    "two samples, three nodes": TWO.with_(hidden=(3,), penalty="1/7"),
     "two samples, one node": TWO.with_(hidden=(1,), penalty="1/20"),
     "an input that is always 0": ZERO_INPUT,
     "one node": builtin("xor").with_(hidden=(1,), penalty="2.2e-2"),
@@ -86,14 +89,24 @@ def test_a_list_is_complete_whole_and_never_with_classes_removed(name: str) -> N
             if removed != (0,):
                 continue
             # The search alone, without the look before it, leaves a box open.
-            alone = enumerate_points(spec, rest, lookout=0, max_boxes=whole.boxes_handled + 40)
+            alone = enumerate_points(spec, rest, lookout=0, max_boxes=whole.boxes_handled + 1000)
             assert alone.verdict is Verdict.UNDECIDED
             assert alone.undecided
     assert enumerate_points(spec, [], lookout=0, max_boxes=100).verdict is Verdict.UNDECIDED
 
 
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that gives its tables back, and cuts them, after few choices."""
+    monkeypatch.setattr(choices, "CHUNK", 32)
+    monkeypatch.setattr(choices, "LIMIT", 64)
+    monkeypatch.setattr(choices, "LONG", 64)
+
+
+@pytest.mark.usefixtures("small_steps")
 def test_the_leaves_tile_the_first_box_and_say_why_they_closed() -> None:
     result = enumerate_points(TWO, listed(TWO))
+    assert len(result.leaves) > 20
     first = first_task(reduced_problem(TWO)).cell
     low, high = result.leaves.cells.swapaxes(0, 1)
     assert np.array_equal(low.min(axis=0), first[0])
@@ -112,6 +125,71 @@ def test_the_leaves_tile_the_first_box_and_say_why_they_closed() -> None:
 
 
 # Faults planted on purpose, the look before the search switched off -----------------------------------------------
+
+
+def forgotten_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is left of a table the first choice goes."""
+    right = choices._left
+
+    def wrong(search: Search, table: np.ndarray) -> Any:
+        left, axis, held = right(search, table)
+        return left[:, 1:], axis[1:], held
+
+    monkeypatch.setattr(choices, "_left", wrong)
+
+
+def lower_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The upper half of each choice is not searched."""
+    right = choices._halves
+    monkeypatch.setattr(choices, "_halves", lambda problem, table, axis: right(problem, table, axis)[:, : axis.size])
+
+
+def other_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lanes are told another kappa."""
+    right = choices.first_choices
+
+    def wrong(problem: ReducedProblem) -> np.ndarray:
+        table = right(problem)
+        table[-2:] *= 0.9
+        return table
+
+    monkeypatch.setattr(drive, "first_choices", wrong)
+    monkeypatch.setattr("symland.rigor.enumeration.queue.first_choices", wrong)
+
+
+def too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a choice is narrowed to is cut by a tenth."""
+    right = choices._left
+
+    def wrong(search: Search, table: np.ndarray) -> Any:
+        left, axis, held = right(search, table)
+        named = choice_rows(search.problem).read(left)
+        named.high[:] -= 0.1 * (named.high - named.low)
+        return left, axis, held
+
+    monkeypatch.setattr(choices, "_left", wrong)
+
+
+def scrambled_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer for each choice is read in the place of its neighbour."""
+    right = choices.NamedEngine.table
+
+    def wrong(self: Any, lanes: np.ndarray) -> Any:
+        found = right(self, lanes)
+        found.gone[:] = np.roll(found.gone, 1)
+        return found
+
+    monkeypatch.setattr(choices.NamedEngine, "table", wrong)
+
+
+@pytest.mark.parametrize("fault", [forgotten_choice, lower_halves, other_penalty, too_narrow, scrambled_columns])
+def test_the_witnesses_end_a_search_whose_step_is_wrong(
+    fault: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = listed(TWO)
+    fault(monkeypatch)
+    with pytest.raises(WitnessLost, match="drops point"):
+        enumerate_points(TWO, points, lookout=0)
 
 
 def column_major(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,24 +245,28 @@ def lost_node(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("fault", [column_major, small_bound, skipped_choice, wrong_order, lost_node])
-def test_the_witnesses_end_a_search_whose_step_is_wrong(
+def test_the_witnesses_end_a_search_over_covers_of_nodes_whose_step_is_wrong(
     fault: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    points = listed(TWO)
+    problem = reduced_problem(TWO)
+    search = search_of(problem, listed(TWO))
+    assert run_through(search, [first_task(problem)], lambda: 0.0, 1.0).left == []
     fault(monkeypatch)
     with pytest.raises(WitnessLost, match="drops point"):
-        enumerate_points(TWO, points, lookout=0)
+        run_through(search, [first_task(problem)], lambda: 0.0, 1.0)
 
 
-def test_a_forgotten_leaf_makes_the_run_inconsistent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the boxes that wait one goes each time: no step is wrong, but some class is never met."""
+@pytest.mark.usefixtures("small_steps")
+def test_a_forgotten_table_makes_the_run_inconsistent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the tables that wait one stays each time: no step is wrong, but some class is never met."""
     points, right = listed(TWO), Queue.receive
 
     def forgetful(self: Queue, *given: Any) -> None:
         right(self, *given)
-        if len(self.tasks) > 1:
-            del self.tasks[-1:]
+        del self.tables[1:]
 
+    monkeypatch.setattr(choices, "LONG", 4)
+    monkeypatch.setattr(choices, "LIMIT", 8)
     monkeypatch.setattr(Queue, "receive", forgetful)
     result = enumerate_points(TWO, points, lookout=0)
     assert not result.undecided
@@ -192,9 +274,10 @@ def test_a_forgotten_leaf_makes_the_run_inconsistent(monkeypatch: pytest.MonkeyP
     assert result.verdict is Verdict.UNDECIDED
 
 
+@pytest.mark.usefixtures("small_steps")
 def test_meeting_is_remembered_when_a_search_goes_on() -> None:
     points, state = listed(TWO), None
-    while state is None or state["tasks"]:
+    while state is None or state["tables"]:
         result = enumerate_points(TWO, points, lookout=0, max_boxes=30, state=state)
         state = json.loads(json.dumps(result.state))
     assert result.verdict is Verdict.CERTIFIED
@@ -310,19 +393,20 @@ def _origin(size: int) -> StationaryPoint:
         orbit_size=1, outcome=Outcome.CONVERGED)  # fmt: skip
 
 
+@pytest.mark.usefixtures("small_steps")
 def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="4e-2")
     reports: list[drive.Progress] = []
     result = enumerate_points(spec, [np.zeros(7)], progress=reports.append)
     assert (reports[-1].waiting, reports[-1].undecided) == (0, 0)
     assert reports[-1].boxes_handled == result.boxes_handled
-    assert reports[-1].node_boxes == result.node_boxes
     assert reports[-1].share == pytest.approx(1)
     assert 0 < reports[0].share + 0.01 < reports[len(reports) // 2].share + 0.02 < 1.1
     assert all(a.seconds <= b.seconds for a, b in pairwise(reports))
     assert 0 < reports[-1].seconds <= result.seconds
     assert result.share == 1.0
-    assert len(result.leaves) == sum(result.state["closed"].values())
+    assert len(result.leaves) > 10
+    assert not len(enumerate_points(spec, [np.zeros(7)], max_boxes=100).leaves)
     with pytest.raises(ValueError, match="read-only"):
         result.leaves.cells[0] = 0
     ticks = iter(range(100, 1000))
@@ -330,7 +414,7 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     assert 0 < part.boxes_handled < result.boxes_handled
     assert part.verdict is Verdict.UNDECIDED
     assert 0 <= part.share < 1
-    assert len(part.undecided) == len(part.state["tasks"])
+    assert len(part.undecided) == len(part.state["tables"])
     assert part.undecided[0].states.shape[:2] == (2, 4)
     assert part.undecided[0].pull.shape == (2, 5)
     with pytest.raises(ValueError, match="read-only"):
@@ -338,23 +422,22 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     assert enumerate_points(spec, [np.zeros(7)], max_boxes=0).boxes_handled == 0
     with pytest.raises(CertificateError, match="is not complete"):
         EnumerationResult(
-            verdict=Verdict.CERTIFIED, classes=(), unproved=(), undecided=part.undecided, boxes_handled=0, node_boxes=0,
-            combinations=0, share=1.0, seconds=0.0, leaves=Leaves.of((), 4), digest="", state={})  # fmt: skip
+            verdict=Verdict.CERTIFIED, classes=(), unproved=(), undecided=part.undecided, boxes_handled=0,
+            share=1.0, seconds=0.0, leaves=Leaves.of((), 4), digest="", state={})  # fmt: skip
     # A limit counts the boxes of this run, not those of the state.
-    first = enumerate_points(spec, [np.zeros(7)], max_boxes=24)
-    further = enumerate_points(spec, [np.zeros(7)], state=first.state, max_boxes=24)
-    assert 24 <= further.boxes_handled - first.boxes_handled < 40
+    first = enumerate_points(spec, [np.zeros(7)], max_boxes=40)
+    further = enumerate_points(spec, [np.zeros(7)], state=first.state, max_boxes=40)
+    assert 40 <= further.boxes_handled - first.boxes_handled < 40 + 8 * 96
     rest = enumerate_points(spec, [np.zeros(7)], state=further.state)
-    for name in ("boxes_handled", "node_boxes", "combinations", "digest"):
+    for name in ("boxes_handled", "digest"):
         assert getattr(rest, name) == getattr(result, name)
-    assert rest.state["closed"] == result.state["closed"]
     # A state is kept after KEEP_SECONDS, not before; points may be records of a search.
     kept: list[Any] = []
     same = enumerate_points(spec, [_origin(7)], keep=kept.append, clock=lambda: 1e6)
     assert (same.digest, same.seconds, kept) == (result.digest, 0.0, [])
     # Boxes left undecided go back to the queue of the next run.
     state = dict(part.state)
-    state["undecided"], state["tasks"] = [entry[:4] for entry in state["tasks"]], []
+    state["undecided"], state["tables"] = [table for table, _ in state["tables"]], []
     shares: list[float] = []
     again = enumerate_points(spec, [np.zeros(7)], state=state, progress=lambda now: shares.append(now.share))
     assert again.verdict is Verdict.CERTIFIED
@@ -366,11 +449,11 @@ def test_a_search_counts_reports_and_stops_when_it_is_told(monkeypatch: pytest.M
     questions = product((spec, spec.with_(penalty="0.03")), ([], [np.zeros(7)]))
     assert len({enumerate_points(*question, max_boxes=0, lookout=0).digest for question in questions}) == 4
     # A box below double precision's use stays undecided, and the list is never called complete.
-    monkeypatch.setattr(splitting, "LEAST_WIDTH", 1e3)
+    monkeypatch.setattr(choices, "LEAST_WIDTH", 1e3)
     none = enumerate_points(spec, [np.zeros(7)])
     assert none.verdict is Verdict.UNDECIDED
     assert len(none.undecided) == len(none.state["undecided"]) == 1
-    assert none.state["tasks"] == []
+    assert none.state["tables"] == []
     assert none.share == pytest.approx(1.0)
 
 
@@ -397,17 +480,18 @@ def test_the_theorem_answers_for_the_origin_only() -> None:
     ticks = iter((1.0, 3.5))
     result = enumerate_by_theorem(spec, [np.zeros(12)], clock=lambda: next(ticks))
     assert (result.verdict, result.theorem, result.share, result.seconds) == (Verdict.CERTIFIED, "T9-xor", 1.0, 2.5)
-    assert (result.boxes_handled, result.node_boxes, result.combinations, len(result.leaves)) == (0, 0, 0, 0)
-    assert (len(result.classes), result.unproved, result.undecided, result.state["tasks"]) == (1, (), (), [])
+    assert (result.boxes_handled, len(result.leaves)) == (0, 0)
+    assert (len(result.classes), result.unproved, result.undecided, result.state["tables"]) == (1, (), (), [])
     assert enumerate_by_theorem(spec, [_origin(12)]).digest == result.digest
     nobody = enumerate_by_theorem(spec, [np.full(12, 9.0)])
     assert (nobody.verdict, nobody.unproved, nobody.share) == (Verdict.UNDECIDED, (0,), 0.0)
     (box,) = nobody.undecided
     whole = first_task(reduced_problem(spec))
-    assert np.array_equal(box.pull, whole.pull)
-    assert np.array_equal(box.states, whole.nodes[:, 5:])
-    assert len(nobody.state["tasks"]) == 1
-    assert (nobody.state["tasks"][0][4], nobody.state["share"]) == (1.0, 0.0)
+    assert np.allclose(box.pull[:, :4], whole.pull[:, :4])
+    # One node and two nodes that are not zero.
+    assert np.array_equal(box.states, np.repeat(whole.nodes[:, 5:], 3, axis=2))
+    assert len(nobody.state["tables"]) == 1
+    assert (nobody.state["tables"][0][1], nobody.state["share"]) == (1.0, 0.0)
     assert nobody.digest != result.digest
     assert enumerate_points(spec, [np.zeros(12)], state=nobody.state, max_boxes=0).undecided
 
