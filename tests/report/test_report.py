@@ -149,7 +149,6 @@ def test_what_other_widths_say_and_a_proof_of_completeness_are_printed(tmp_path:
             unproved=(),
             undecided=0,
             boxes=1234,
-            node_boxes=5678,
             share=1.0,
             seconds=1.0,
             digest="abcdef" * 8,
