@@ -163,7 +163,8 @@ def test_choices_about_a_solution_are_never_dropped_by_a_list_without_it(nodes: 
                     continue
                 table, truth = made
                 for _ in range(8):
-                    left, axis, _ = choices._left(search, table)
+                    found = choices._examined(search, table)
+                    left, axis = found.table, found.axis
                     # A box that came near 0 has r in place of U.
                     near = np.repeat(choice_rows(problem).read(left).near, 4, axis=0) > 0.5
                     other = truth.copy()

@@ -49,8 +49,8 @@ def test_what_is_compiled_for_choices_gives_what_numpy_gives_bit_for_bit(nodes: 
         fast, slow = engine.run(some), plain.run(some)
         assert np.array_equal(fast, slow)
         seen += some.shape[1]
-        left, axis, _ = choices._left(search, table)
-        table = choices._halves(problem, left, axis)
+        left = choices._examined(search, table)
+        table = choices._halves(problem, left.table, left.axis)
     assert seen > 100
 
 

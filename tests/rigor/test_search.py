@@ -55,6 +55,7 @@ QUESTIONS = {
     "two samples, one node": TWO.with_(hidden=(1,), penalty="1/20"),
     "an input that is always 0": ZERO_INPUT,
     "one node": builtin("xor").with_(hidden=(1,), penalty="2.2e-2"),
+    "a point that a box reaches at a stroke": builtin("xor-pm").with_(hidden=(1,), penalty="5e-2"),
     "two nodes": builtin("xor").with_(hidden=(2,), penalty="1e-1"),
     "one sample": TWO.with_(hidden=(1,), data=make_data("one", [["1", "1/2"]], [1], classify=True)),
     "one class": TWO.with_(hidden=(1,), data=make_data("same", [["1"], ["2"], ["-1"]], [0, 0, 0], classify=True)),
@@ -129,13 +130,14 @@ def test_the_leaves_tile_the_first_box_and_say_why_they_closed() -> None:
 
 def forgotten_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what is left of a table the first choice goes."""
-    right = choices._left
+    right = choices._examined
 
     def wrong(search: Search, table: np.ndarray) -> Any:
-        left, axis, held = right(search, table)
-        return left[:, 1:], axis[1:], held
+        left = right(search, table)
+        left.table, left.axis, left.tiny = left.table[:, 1:], left.axis[1:], left.tiny[1:]
+        return left
 
-    monkeypatch.setattr(choices, "_left", wrong)
+    monkeypatch.setattr(choices, "_examined", wrong)
 
 
 def lower_halves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,15 +161,15 @@ def other_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a choice is narrowed to is cut by a tenth."""
-    right = choices._left
+    right = choices._examined
 
     def wrong(search: Search, table: np.ndarray) -> Any:
-        left, axis, held = right(search, table)
-        named = choice_rows(search.problem).read(left)
+        left = right(search, table)
+        named = choice_rows(search.problem).read(left.table)
         named.high[:] -= 0.1 * (named.high - named.low)
-        return left, axis, held
+        return left
 
-    monkeypatch.setattr(choices, "_left", wrong)
+    monkeypatch.setattr(choices, "_examined", wrong)
 
 
 def scrambled_columns(monkeypatch: pytest.MonkeyPatch) -> None:

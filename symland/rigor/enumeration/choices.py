@@ -88,8 +88,19 @@ def _engine(problem: ReducedProblem, compiled: bool) -> NamedEngine:
     return NamedEngine(name="choices", program=program, run=run)
 
 
-def _left(search: Search, table: Doubles) -> tuple[Doubles, Integers, frozenset[int]]:
-    """Examine choices once: those left, narrowed; the variable to halve in each; copies that held others."""
+@dataclass(slots=True, eq=False)
+class _Left:
+    """Choices after one examination, narrowed; the variable to halve in each; which were too small before; the copies
+    that held others."""
+
+    table: Doubles
+    axis: Integers
+    tiny: Booleans
+    held: frozenset[int]
+
+
+def _examined(search: Search, table: Doubles) -> _Left:
+    """Examine choices once: what holds no solution or is held by a known point goes."""
     problem = search.problem
     # The program knows kappa as a number of each lane: one serves every penalty.
     engine = _engine(replace(problem, penalty=Fraction(1)), search.compiled)
@@ -106,7 +117,9 @@ def _left(search: Search, table: Doubles) -> tuple[Doubles, Integers, frozenset[
     high[:, :-1] = out.state_high[:, left].reshape(n, m1 - 1, left.size)
     holder = search.known.holders(low, high, out.bias_low[left], out.bias_high[left])
     free = holder < 0
-    return kept[:, free], axis[free], frozenset(np.unique(holder[~free]).tolist())
+    # Narrowed at a stroke, a choice may lie in a uniqueness box that its ranges of gamma and U do not see yet.
+    tiny = _widths(problem, table[:, left[free]]) < LEAST_WIDTH
+    return _Left(kept[:, free], axis[free], tiny, frozenset(np.unique(holder[~free]).tolist()))
 
 
 def _halves(problem: ReducedProblem, table: Doubles, axis: Integers) -> Doubles:
@@ -155,12 +168,11 @@ def follow(search: Search, table: Doubles) -> Followed:
             batch = batch[:, -CHUNK:]
         examined += batch.shape[1]
         marks.append(_middle(problem, batch[:, -1]))
-        left, axis, held = _left(search, batch)
-        copies |= held
-        small = _widths(problem, left) < LEAST_WIDTH
-        tiny.append(left[:, small])
-        if not small.all():
-            stack.append(_halves(problem, left[:, ~small], axis[~small]))
+        left = _examined(search, batch)
+        copies |= left.held
+        tiny.append(left.table[:, left.tiny])
+        if not left.tiny.all():
+            stack.append(_halves(problem, left.table[:, ~left.tiny], left.axis[~left.tiny]))
     rest = np.concatenate([*tiny, *stack], axis=1)
     _must_hold(problem, "follow", [w for w in inside if not w.copies & copies], rest)
     parts = (rest,) if rest.shape[1] <= LONG else (rest[:, ::2], rest[:, 1::2])
