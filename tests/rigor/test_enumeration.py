@@ -91,14 +91,6 @@ def test_one_node_at_a_tenth_has_only_the_origin() -> None:
     assert result.share == 1.0
 
 
-@pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search that gives its tables back, and cuts them, after few choices."""
-    monkeypatch.setattr(choices, "CHUNK", 64)
-    monkeypatch.setattr(choices, "LIMIT", 64)
-    monkeypatch.setattr(choices, "LONG", 64)
-
-
 @pytest.mark.usefixtures("small_steps")
 def test_one_node_at_a_fiftieth_has_three_classes_and_the_proof_resumes() -> None:
     spec = builtin("xor").with_(hidden=(1,), penalty="2e-2")

@@ -96,14 +96,6 @@ def test_a_list_is_complete_whole_and_never_with_classes_removed(name: str) -> N
     assert enumerate_points(spec, [], lookout=0, max_boxes=100).verdict is Verdict.UNDECIDED
 
 
-@pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search that gives its tables back, and cuts them, after few choices."""
-    monkeypatch.setattr(choices, "CHUNK", 32)
-    monkeypatch.setattr(choices, "LIMIT", 64)
-    monkeypatch.setattr(choices, "LONG", 64)
-
-
 @pytest.mark.usefixtures("small_steps")
 def test_the_leaves_tile_the_first_box_and_say_why_they_closed() -> None:
     result = enumerate_points(TWO, listed(TWO))
