@@ -39,6 +39,8 @@ LIMIT = 32 * CHUNK
 """Choices examined before what is left of a table is given back, ..."""
 LONG = 4 * CHUNK
 """... and how many of them are left in one table."""
+MARKED = 256
+"""Of so many choices one leaves a mark."""
 LEAST_WIDTH = 1e-8
 """Width (margins and weights) below which a choice is left undecided: it is beyond double precision's use."""
 ROUNDED = 1e-9
@@ -53,7 +55,7 @@ class Followed:
     ----------
     left : the choices that are left, as tables
     copies : of known points, whose uniqueness boxes held others
-    marks : (n, D) residuals in the middle of one of CHUNK choices that were examined
+    marks : (n, D) residuals in the middle of one of MARKED choices that were examined
     examined : how many choices that were
     stuck : whether all that is left is too small to go on
     """
@@ -139,12 +141,12 @@ def _widths(problem: ReducedProblem, table: Doubles) -> Doubles:
     return widest
 
 
-def _middle(problem: ReducedProblem, choice: Doubles) -> Doubles:
-    """The residuals (D,) in the middle of a choice."""
-    ends = choice_rows(problem).read(choice)
+def _middles(problem: ReducedProblem, table: Doubles) -> Doubles:
+    """The residuals (n, D) in the middle of each choice."""
+    ends = choice_rows(problem).read(table)
     t = (ends.low[: problem.samples] + ends.high[: problem.samples]) * 0.5
-    middle: Doubles = np.array(problem.labels) * float(problem.scale) / (1.0 + np.exp(t))
-    return middle
+    middles: Doubles = np.array(problem.labels) * float(problem.scale) / (1.0 + np.exp(t.T))
+    return middles
 
 
 def follow(search: Search, table: Doubles) -> Followed:
@@ -167,7 +169,7 @@ def follow(search: Search, table: Doubles) -> Followed:
             stack.append(batch[:, :-CHUNK])
             batch = batch[:, -CHUNK:]
         examined += batch.shape[1]
-        marks.append(_middle(problem, batch[:, -1]))
+        marks.append(_middles(problem, batch[:, ::MARKED]))
         left = _examined(search, batch)
         copies |= left.held
         tiny.append(left.table[:, left.tiny])
@@ -176,7 +178,7 @@ def follow(search: Search, table: Doubles) -> Followed:
     rest = np.concatenate([*tiny, *stack], axis=1)
     _must_hold(problem, "follow", [w for w in inside if not w.copies & copies], rest)
     parts = (rest,) if rest.shape[1] <= LONG else (rest[:, ::2], rest[:, 1::2])
-    return Followed(parts if rest.shape[1] else (), copies, np.array(marks), examined, not stack)
+    return Followed(parts if rest.shape[1] else (), copies, np.concatenate(marks), examined, not stack)
 
 
 def open_box(problem: ReducedProblem, table: Doubles) -> tuple[Doubles, Doubles]:

@@ -16,10 +16,14 @@ from symland.rigor.enumeration.witnesses import Witnesses
 
 __all__ = ["tiled"]
 
+MOST_LEAVES = 200_000
+"""Marks are thinned out to about as many."""
+
 
 def tiled(cell: Doubles, marks: Doubles, witnesses: Witnesses, known: KnownPoints, met: set[int]) -> Leaves:
     """Leaves that tile a cell (2, D + 1), cut at medians of the marks (n, D), named after the points met in them."""
-    samples, found, waiting = cell.shape[1] - 1, list[Leaf](), [(cell, marks)]
+    samples, found = cell.shape[1] - 1, list[Leaf]()
+    waiting = [(cell, marks[:: max(1, len(marks) // MOST_LEAVES)])]
     while waiting:
         part, inside = waiting.pop()
         cut = _cut(part, inside) if len(inside) > 1 else None

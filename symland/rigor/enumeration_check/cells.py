@@ -48,7 +48,7 @@ MOST_NODES = 12_000
 SHRUNK = 0.6
 """A cell that shrank to this share in some direction is examined again before anything is halved."""
 MOST_PARTS = 1_000_000
-"""Parts of multisets beyond which a cell is halved unseen."""
+"""Multisets, or parts of them, beyond which a cell is halved unseen: each takes half a kilobyte."""
 BLOCK = 200_000
 """Pairs of nodes compared at once."""
 
@@ -157,8 +157,8 @@ def _spare(part: Doubles, room: Doubles, rest: Doubles) -> Doubles:
     return np.stack([low - slack, high + slack])
 
 
-def _pairs(parts: _Parts, nodes: _Nodes, rest: int) -> tuple[Integers, Integers]:
-    """Parts i and nodes j >= the last of i which can be in one multiset with ``rest`` more nodes."""
+def _pairs(parts: _Parts, nodes: _Nodes, rest: int) -> tuple[Integers, Integers] | None:
+    """Parts i and nodes j >= the last of i which can be in one multiset with ``rest`` more nodes; None if too many."""
     n, added = nodes.states.shape[1], rest * np.stack([nodes.part[0].min(axis=0), nodes.part[1].max(axis=0)])
     # For both: lower ends that must not be above the other's upper ends.
     ours = parts.reach, parts.part, _spare(parts.part, parts.room, added)
@@ -166,7 +166,7 @@ def _pairs(parts: _Parts, nodes: _Nodes, rest: int) -> tuple[Integers, Integers]
     first = [np.concatenate([a[end] for a in ours], axis=1) for end in (0, 1)]
     second = [np.concatenate([theirs[a][end] for a in (0, 2, 1)], axis=1).T.copy() for end in (0, 1)]
     rows = max(1, BLOCK // n)
-    found = []
+    found, count = [], 0
     for start in range(0, len(parts.chosen), rows):
         some = slice(start, start + rows)
         apart = np.arange(n) < parts.chosen[some, -1:]
@@ -176,6 +176,9 @@ def _pairs(parts: _Parts, nodes: _Nodes, rest: int) -> tuple[Integers, Integers]
             apart |= first[1][some, q, None] < second[0][q]
         i, j = np.nonzero(~apart)
         found.append((i + start, j))
+        count += len(i)
+        if count > MOST_PARTS:
+            return None
     return np.concatenate([i for i, _ in found]), np.concatenate([j for _, j in found])
 
 
@@ -183,9 +186,10 @@ def _multisets(nodes: _Nodes, count: int) -> _Parts | None:
     """The multisets of ``count`` nodes that can meet; None if there are too many parts of them."""
     parts = _Parts(np.arange(len(nodes.states[0]))[:, None], nodes.reach, nodes.part, nodes.room)
     for step in range(1, count):
-        if len(parts.chosen) > MOST_PARTS:
+        pairs = _pairs(parts, nodes, count - 1 - step)
+        if pairs is None:
             return None
-        i, j = _pairs(parts, nodes, count - 1 - step)
+        i, j = pairs
         parts = parts.with_one_more(i, nodes, j)
     return parts
 
