@@ -465,29 +465,18 @@ def _steps(
     n, order = slopes.shape if slopes.ndim == 2 else (0, 0)
     if given.shape != (n, order, order) or bound.shape != (n,) or not slopes.size:
         raise KernelError(f"{given.shape} Hessians came with {slopes.shape} gradients; give (n, P, P) and (n, P)")
-    if not 2 <= order <= LARGEST_ORDER:
-        return _by_vectors(moves, slopes, given, bound, length)
-    work = in_strips(given)
-    made = aligned((len(work), order, LANES))
-    bounds = in_strips(np.column_stack((bound, np.full(n, length))))
-    _entries()[name]((len(work), order), (work, in_strips(slopes), bounds, made))
-    steps = in_rows(made, n)
-    lost = np.flatnonzero(~np.isfinite(steps).all(axis=1))
-    if lost.size:
-        steps[lost] = _by_vectors(moves, slopes[lost], given[lost], bound[lost], length)
+    steps, left = np.empty_like(slopes), np.arange(n)
+    if 2 <= order <= LARGEST_ORDER:
+        work = in_strips(given)
+        made = aligned((len(work), order, LANES))
+        bounds = in_strips(np.column_stack((bound, np.full(n, length))))
+        _entries()[name]((len(work), order), (work, in_strips(slopes), bounds, made))
+        steps = in_rows(made, n)
+        left = np.flatnonzero(~np.isfinite(steps).all(axis=1))
+    if left.size:
+        values, vectors = ordered_spectra(given[left])
+        move = moves(values, np.einsum("nij,ni->nj", vectors, slopes[left]), bound[left])
+        norm = np.linalg.norm(move, axis=1, keepdims=True)
+        move *= np.minimum(1.0, length / np.where(norm > 0.0, norm, 1.0))
+        steps[left] = np.einsum("nij,nj->ni", vectors, move)
     return steps
-
-
-def _by_vectors(
-    moves: Callable[..., NDArray[np.float64]],
-    gradients: NDArray[np.float64],
-    hessians: NDArray[np.float64],
-    bound: NDArray[np.float64],
-    length: float,
-) -> NDArray[np.float64]:
-    """Steps of a few matrices, of any order."""
-    values, vectors = ordered_spectra(hessians)
-    move = moves(values, np.einsum("nij,ni->nj", vectors, gradients), bound)
-    norm = np.linalg.norm(move, axis=1, keepdims=True)
-    move *= np.minimum(1.0, length / np.where(norm > 0.0, norm, 1.0))
-    return np.asarray(np.einsum("nij,nj->ni", vectors, move))
