@@ -114,7 +114,7 @@ def test_the_relaxation_encloses_the_equations_at_every_point_of_a_box(near: tup
             products = np.stack([end * v / 2 for end in ends for v in (low[3], high[3])])
             ends = np.stack([products.min(axis=0), products.max(axis=0)])
         arguments.append(intervals(ends[0] - 1e-12, ends[1] + 1e-12))
-    found = Propagated(choice, arguments, [], [], Interval(0.0, 0.0), [])
+    found = Propagated(choice, arguments, [], Interval(0.0, 0.0), [])
     relaxation = relax(xor(len(near)), found, Interval(*outward(Fraction(25))))
     variables = relaxation.layout.rows
     for t, *at in points:

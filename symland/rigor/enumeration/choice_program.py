@@ -7,6 +7,7 @@ is too wide for a relaxation to say anything is halved where it is widest.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import SimpleNamespace
 
 from symland.rigor.enumeration.lanes import Interval, Lane, choose, larger
@@ -26,6 +27,7 @@ MULTIPLIERS = 3
 """Multipliers that are tried on a choice."""
 
 
+@lru_cache(maxsize=8)
 def choice_rows(problem: ReducedProblem) -> Slots:
     """A table of choices: the ends of t_1, ..., t_D, U_1, v_1, ..., U_N, v_N, which nodes have (r, v), and kappa."""
     size = problem.samples + problem.nodes * (problem.inputs + 1)
@@ -49,10 +51,22 @@ def _largest(values: list[Lane]) -> Lane:
     return found
 
 
+def _first_largest(ranks: list[Lane], values: list[Lane]) -> tuple[Lane, Lane]:
+    """The place of the first largest rank, above -1, and the value there."""
+    place: Lane = 0.0
+    found: Lane = 0.0
+    best: Lane = -1.0
+    for i, (rank, value) in enumerate(zip(ranks, values, strict=True)):
+        better = rank > best
+        place, found, best = choose(better, float(i), place), choose(better, value, found), larger(rank, best)
+    return place, found
+
+
 def _axis(problem: ReducedProblem, found: Propagated, box: list[Interval], scores: list[Lane]) -> Lane:
     """The variable to halve."""
     d, m1 = problem.samples, problem.inputs + 1
     choice = found.choice
+    # How far each variable is from the widths to be relaxed, from the variables near 0, and from being thin.
     widest = [_width(t) for t in choice.margin]
     toward: list[Lane] = [0.0] * d
     apart = [_width(x) for x in box[:d]]
@@ -61,32 +75,20 @@ def _axis(problem: ReducedProblem, found: Propagated, box: list[Interval], score
         holds = ~near & (state[-1].lo <= 0.0) & (state[-1].hi > 0.0)
         for u in state[:-1]:
             holds = holds & (u.lo <= 0.0) & (u.hi >= 0.0)
-        sizes = [u.size() * (1.0 / NEAR_WEIGHT) for u in state[:-1]] + [state[-1].hi * (0.5 / NEAR_WEIGHT)]
-        toward += [choose(holds, size, 0.0) for size in sizes]
+        reaches = [u.size() * (1.0 / NEAR_WEIGHT) for u in state[:-1]] + [state[-1].hi * (0.5 / NEAR_WEIGHT)]
+        toward += [choose(holds, reach, 0.0) for reach in reaches]
         widest += [choose(near, 0.0, _width(x)) for x in state]
         half = state[-1].hi * 0.5
-        sizes = [choose(near, half * _width(u), _width(u)) for u in state[:-1]] + [_width(state[-1])]
-        apart += sizes
+        apart += [*(choose(near, half * _width(u), _width(u)) for u in state[:-1]), _width(state[-1])]
     spread = _largest([_width(x) for x in [*choice.margin, *(a for node in found.argument for a in node)]])
     wide, forced = spread > RELAXED, _largest(toward) > 0.0
-    least = _largest(apart) * LEAST_SHARE
-    axis: Lane = 0.0
-    best: Lane = -1.0
-    chosen: Lane = 0.0
-    for i, x in enumerate(box):
-        rank = choose(forced, toward[i], choose(wide, widest[i], scores[i]))
-        rank = choose(_width(x) > 0.0, rank, -0.5)
-        axis, chosen, best = (
-            choose(rank > best, float(i), axis),
-            choose(rank > best, apart[i], chosen),
-            larger(rank, best),
-        )
-    thin = chosen < least
-    widest_at: Lane = 0.0
-    best = -1.0
-    for i in range(len(box)):
-        widest_at, best = choose(apart[i] > best, float(i), widest_at), larger(apart[i], best)
-    return choose(thin, widest_at, axis)
+    ranks = [
+        choose(_width(x) > 0.0, choose(forced, toward[i], choose(wide, widest[i], scores[i])), -0.5)
+        for i, x in enumerate(box)
+    ]
+    axis, chosen = _first_largest(ranks, apart)
+    fattest, width = _first_largest(apart, apart)
+    return choose(chosen < width * LEAST_SHARE, fattest, axis)
 
 
 def choice_program(problem: ReducedProblem) -> LaneProgram:
@@ -122,22 +124,22 @@ def choice_program(problem: ReducedProblem) -> LaneProgram:
         box = [x.meet(y) for x, y in zip(found.choice.variables(), relaxation.sharpened(), strict=True)]
         states = [u for node in found.state for u in node]
         gone = flag([excluded, *found.empty, *(x.is_empty() for x in box)])
-        result = {
-            "low": [x.lo for x in box],
-            "high": [x.hi for x in box],
-            "near": found.choice.near,
-            "axis": [_axis(problem, found, box, relaxation.scores(judged))],
-            "gone": [1.0],
-            "state_low": [u.lo for u in states],
-            "state_high": [u.hi for u in states],
-            "bias_low": [found.bias.lo],
-            "bias_high": [found.bias.hi],
-        }
-        # What an empty interval leads to is no number.
-        return [
-            choose(gone > 0.5, 1.0 if name == "gone" else 0.0, 0.0 if name == "gone" else lane)
-            for name, part in result.items()
-            for lane in part
-        ]
+
+        def kept(lanes: list[Lane]) -> list[Lane]:
+            # What an empty interval leads to is no number.
+            return [choose(gone > 0.5, 0.0, lane) for lane in lanes]
+
+        axis = _axis(problem, found, box, relaxation.scores(judged))
+        return outputs.write(
+            low=kept([x.lo for x in box]),
+            high=kept([x.hi for x in box]),
+            near=kept(found.choice.near),
+            axis=choose(gone > 0.5, 0.0, axis),
+            gone=gone,
+            state_low=kept([u.lo for u in states]),
+            state_high=kept([u.hi for u in states]),
+            bias_low=choose(gone > 0.5, 0.0, found.bias.lo),
+            bias_high=choose(gone > 0.5, 0.0, found.bias.hi),
+        )
 
     return LaneProgram(inputs=inputs, outputs=outputs, text=program)

@@ -57,6 +57,11 @@ Design = tuple[tuple[float, ...], ...]
 """Inputs with a 1 appended, one row a sample; exact doubles."""
 
 
+def places(coefficients: Sequence[float]) -> list[int]:
+    """Of the coefficients that are not 0."""
+    return [k for k, c in enumerate(coefficients) if c != 0.0]
+
+
 def combination(coefficients: Sequence[float], terms: Sequence[Interval]) -> Interval:
     """Sum of c t over the coefficients that are not 0; 0 where all are, as for an input that is 0 in every sample."""
     used = [t.scaled(c) for c, t in zip(coefficients, terms, strict=True) if c != 0.0]

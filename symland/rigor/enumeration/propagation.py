@@ -40,7 +40,7 @@ from symland.rigor.enumeration.lanes import (
     tanh_range,
     total,
 )
-from symland.rigor.enumeration.node import column, combination
+from symland.rigor.enumeration.node import column, combination, places
 from symland.rigor.enumeration.problem import MARGIN_PEAK, ReducedProblem, fundamental_orders
 
 __all__ = ["NEAR_WEIGHT", "Choice", "Propagated", "propagate", "tanh_quotient"]
@@ -70,12 +70,11 @@ class Choice:
 
 @dataclass
 class Propagated:
-    """A narrower choice, its arguments a_jd, weights U_j, P and gamma; masks of which one holds where it is empty."""
+    """A narrower choice, its arguments a_jd, weights U_j and gamma; masks of which one holds where it is empty."""
 
     choice: Choice
     argument: list[list[Interval]]
     state: list[list[Interval]]
-    pull: list[Interval]
     bias: Interval
     empty: list[Lane]
 
@@ -193,7 +192,7 @@ def _backward(problem: ReducedProblem, node: _Node, size: list[Interval]) -> Non
         node.tanh[e] = node.tanh[e].meet(left.over_positive(size[e]))
     known = near | (v.lo > LEAST_DIVISOR)
     for k in range(m):
-        used = [e for e in range(d) if design[e][k] != 0.0]
+        used = places(column(design, k))
         r = either(near, node.weight[k], _quotient(node.weight[k].scaled(2.0), v, Interval(-1.0, 1.0)))
         terms = [_between_positive(size[e], node.slope[e]).scaled(labels[e] * design[e][k]) for e in used]
         for e, others in zip(used, _others(terms), strict=True):
@@ -211,7 +210,7 @@ def _backward(problem: ReducedProblem, node: _Node, size: list[Interval]) -> Non
         low, high = -_artanh_above(-h.lo), _artanh_above(h.hi)
         node.argument[e] = a.meet(Interval(low, high))
     for e, row in enumerate(design):
-        used = [k for k in range(m) if row[k] != 0.0]
+        used = places(row)
         terms = [node.weight[k].scaled(row[k]) for k in used]
         for k, others in zip(used, _others(terms), strict=True):
             left = _over(node.argument[e] if others is None else node.argument[e] - others, row[k])
@@ -295,8 +294,7 @@ def propagate(problem: ReducedProblem, given: Choice, scale: Interval) -> Propag
     _ordered(choice, problem)
     margin, output = choice.margin, choice.output
     size, work = map(list, zip(*(_work(t, scale) for t in margin), strict=True))
-    pull = [p.scaled(s) for p, s in zip(size, labels, strict=True)]
-    bias = total(pull)
+    bias = total([p.scaled(s) for p, s in zip(size, labels, strict=True)])
     energy = total(work) - bias.square()
     squares = [v.square() for v in output]
     empty = [total(squares).lo > energy.hi]
@@ -321,4 +319,4 @@ def propagate(problem: ReducedProblem, given: Choice, scale: Interval) -> Propag
     choice.weight, choice.output = [node.weight for node in nodes], [node.output for node in nodes]
     left_over = [*choice.variables(), *size, *(a for node in nodes for a in node.argument)]
     empty += [mask for node in nodes for mask in node.empty] + [x.is_empty() for x in left_over]
-    return Propagated(choice, [node.argument for node in nodes], [node.state for node in nodes], pull, bias, empty)
+    return Propagated(choice, [node.argument for node in nodes], [node.state for node in nodes], bias, empty)

@@ -27,9 +27,11 @@ for the weights, Daubechies, DeVore, Fornasier and Guentuerk, Comm. Pure Appl. M
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from symland.rigor.enumeration.bands import Band, tanh_bands
 from symland.rigor.enumeration.lanes import TINY, Interval, Lane, above, below, choose, larger, magnitude, smaller
+from symland.rigor.enumeration.node import places
 from symland.rigor.enumeration.problem import ReducedProblem
 from symland.rigor.enumeration.propagation import Propagated, tanh_quotient
 
@@ -119,6 +121,27 @@ class _Line:
 
 
 @dataclass(frozen=True)
+class _Argument:
+    """a = middle + factor sum_k x_k reach_k u_k + lift u_v + bent u over a box; ``parts`` are the (k, reach_k, x_k),
+    and ``room`` is for rounding."""
+
+    middle: Lane
+    factor: Lane
+    parts: list[tuple[int, Lane, float]]
+    lift: Lane
+    bent: Lane
+    room: Lane
+
+    def line(self, band: Band) -> _Line:
+        """A function of it, from its band."""
+        along = {k: band.slope * self.factor * reach * x for k, reach, x in self.parts}
+        across = band.slope * self.lift
+        half = band.half + magnitude(band.slope) * self.bent + self.room
+        away = _sum([magnitude(c) for c in along.values()]) + magnitude(across) + half
+        return _Line(band.mid + band.slope * self.middle, band.slope, along, across, half, away * (1.0 + ROOM))
+
+
+@dataclass(frozen=True)
 class _Pull:
     """P = middle + lean u_t + fuzz u, and its distance from the middle."""
 
@@ -167,37 +190,32 @@ def _pull(sign: int, kappa: Lane, t: tuple[Lane, Lane], margin: Interval) -> _Pu
     return _Pull(middle, lean, fuzz, (magnitude(lean) + fuzz) * (1.0 + ROOM))
 
 
-def _node(problem: ReducedProblem, found: Propagated, j: int) -> _Node:
+def _node(problem: ReducedProblem, found: Propagated, j: int, middle: list[Lane], reach: list[Lane]) -> _Node:
+    """A node from the middles and radii of its variables."""
     m = problem.inputs
     near = found.choice.near[j] > 0.5
-    middle, reach = map(list, zip(*map(_middle, [*found.choice.weight[j], found.choice.output[j]]), strict=True))
     half_v = middle[m] * 0.5
     node = _Node(near, middle, reach, [], [], [], [], [], [])
     for e, x in enumerate(problem.design):
-        used = [k for k in range(m) if x[k] != 0.0]
+        used = places(x)
         w = _sum([middle[k] * x[k] for k in used])
         w_size = _sum([magnitude(middle[k] * x[k]) for k in used])
         w_away = _sum([reach[k] * abs(x[k]) for k in used])
         # a = w, or v w / 2 near 0, where its product of changes is a rest.
-        a = choose(near, half_v * w, w)
-        factor = choose(near, half_v, 1.0)
-        lift = choose(near, w * 0.5 * reach[m], 0.0)
-        bent = choose(near, reach[m] * 0.5 * w_away, 0.0)
-        room = ((w_size + w_away) * (1.0 + magnitude(half_v) + reach[m]) + 1.0) * ROOM
-
-        def line(band: Band) -> _Line:
-            along = {k: band.slope * factor * reach[k] * x[k] for k in used}  # noqa: B023
-            across = band.slope * lift  # noqa: B023
-            half = band.half + magnitude(band.slope) * bent + room  # noqa: B023
-            away = _sum([magnitude(c) for c in along.values()]) + magnitude(across) + half
-            return _Line(band.mid + band.slope * a, band.slope, along, across, half, away * (1.0 + ROOM))  # noqa: B023
-
-        argument = found.argument[j][e]
-        for lines, band in zip((node.tanh, node.sech), tanh_bands(argument.lo, argument.hi), strict=True):
-            lines.append(line(band))
+        argument = _Argument(
+            middle=choose(near, half_v * w, w),
+            factor=choose(near, half_v, 1.0),
+            parts=[(k, reach[k], x[k]) for k in used],
+            lift=choose(near, w * 0.5 * reach[m], 0.0),
+            bent=choose(near, reach[m] * 0.5 * w_away, 0.0),
+            room=((w_size + w_away) * (1.0 + magnitude(half_v) + reach[m]) + 1.0) * ROOM,
+        )
+        a = found.argument[j][e]
+        for lines, band in zip((node.tanh, node.sech), tanh_bands(a.lo, a.hi), strict=True):
+            lines.append(argument.line(band))
         node.product.append(w)
         node.product_away.append(w_away + w_size * ROOM)
-        centre, half = _middle(tanh_quotient(argument))
+        centre, half = _middle(tanh_quotient(a))
         node.quotient.append(centre)
         node.quotient_half.append(half)
     return node
@@ -243,7 +261,7 @@ def _put_node(
         rows.put(layout.row(j, k), layout.state(j, k), reach[k] * double)
     blames = []
     for e, (x, p, h, s) in enumerate(zip(problem.design, pulls, node.tanh, node.sech, strict=True)):
-        used = [k for k in range(m) if x[k] != 0.0]
+        used = places(x)
         pull_size = magnitude(p.middle)
         # v - sum P tanh a, or 2 - sum P (x.r) tanh(a)/a
         product = choose(near, node.product[e] * node.quotient[e], h.middle)
@@ -375,13 +393,18 @@ class Relaxation:
     reach: list[Lane]
     blames: list[list[_Blame]]
 
+    @cached_property
+    def unweighted(self) -> _Factor:
+        """W = 1."""
+        return _Factor(self.rows, None, [r * r for r in self.rest])
+
+    def _weighted(self, before: Judged) -> _Factor:
+        own = [r * r * w for r, w in zip(self.rest, before.own_weight, strict=True)]
+        return _Factor(self.rows, before.weight, own)
+
     def judge(self, before: Judged | None = None) -> Judged:
         """Multipliers, with the weights of those before, and what they prove."""
-        own = [r * r for r in self.rest]
-        if before is None:
-            factor = _Factor(self.rows, None, own)
-        else:
-            factor = _Factor(self.rows, before.weight, [a * w for a, w in zip(own, before.own_weight, strict=True)])
+        factor = self.unweighted if before is None else self._weighted(before)
         y = factor.solve(dict(enumerate(self.value)))
         spans = [magnitude(b) for b in _spans(self.rows, self.layout.columns, y)]
         owns = [magnitude(a) * r for a, r in zip(y, self.rest, strict=True)]
@@ -400,7 +423,7 @@ class Relaxation:
             own = judged.owns[layout.row(j, m)] * (0.5 / d)
             for e, blame in enumerate(blames):
                 x = self.problem.design[e]
-                used = [k for k in range(m) if x[k] != 0.0]
+                used = places(x)
                 rest = judged.owns[layout.logit(e)] / self.rest[layout.logit(e)]
                 curve, line = judged.spans[layout.sech(j, e)], judged.spans[layout.tanh(j, e)]
                 state, margin, turned = curve * blame.curve_state, curve * blame.curve_margin, line * blame.line_margin
@@ -417,10 +440,9 @@ class Relaxation:
 
     def sharpened(self) -> list[Interval]:
         """The range of each variable."""
-        factor = _Factor(self.rows, None, [r * r for r in self.rest])
         found = []
         for c in range(self.layout.rows):
-            y = factor.solve({i: row[c] for i, row in enumerate(self.rows) if c in row})
+            y = self.unweighted.solve({i: row[c] for i, row in enumerate(self.rows) if c in row})
             spans = _spans(self.rows, self.layout.columns, y)
             others = _sum([magnitude(b) for e, b in enumerate(spans) if e != c])
             bound = others + _sum([magnitude(a) * r for a, r in zip(y, self.rest, strict=True)]) * (1.0 + ROOM)
@@ -442,7 +464,11 @@ def relax(problem: ReducedProblem, found: Propagated, scale: Interval) -> Relaxa
     middle, reach = map(list, zip(*map(_middle, found.choice.variables()), strict=True))
     kappa = (scale.lo + scale.hi) * 0.5
     pulls = [_pull(sign, kappa, (middle[e], reach[e]), found.choice.margin[e]) for e, sign in enumerate(problem.labels)]
-    blames = [_put_node(rows, layout, problem, j, _node(problem, found, j), pulls) for j in range(problem.nodes)]
+    blames = []
+    for j in range(problem.nodes):
+        own = slice(layout.state(j, 0), layout.state(j + 1, 0))
+        node = _node(problem, found, j, middle[own], reach[own])
+        blames.append(_put_node(rows, layout, problem, j, node, pulls))
     for e, sign in enumerate(problem.labels):
         i = layout.logit(e)
         rows.constant(i, middle[e] * float(sign), *(-p.middle for p in pulls))
