@@ -8,6 +8,7 @@ does not end soon is given back, in two parts where it is long.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -19,14 +20,13 @@ from flint import arb, ctx
 
 from symland.machine.llvm import Passes
 from symland.rigor.enumeration.choice_program import choice_program, choice_rows
-from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
 from symland.rigor.enumeration.known import PRECISION, kappa_ball
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, outward
 from symland.rigor.enumeration.propagation import NEAR_WEIGHT
 from symland.rigor.enumeration.pulls import first_box, largest_logit
-from symland.rigor.enumeration.search import Search
+from symland.rigor.enumeration.search import Search, ready
 from symland.rigor.enumeration.slots import NamedEngine
-from symland.rigor.enumeration.witnesses import Witness, lost
+from symland.rigor.enumeration.witnesses import Ends, Witness, inside, lost, meets
 
 __all__ = ["Followed", "first_choices", "follow", "open_box"]
 
@@ -57,7 +57,7 @@ class Followed:
     copies : of known points, whose uniqueness boxes held others
     marks : (n, D) residuals in the middle of one of MARKED choices that were examined
     examined : how many choices that were
-    stuck : whether all that is left is too small to go on
+    stuck : whether all that is left, if anything, is too small to go on
     """
 
     left: tuple[Doubles, ...]
@@ -84,10 +84,7 @@ def first_choices(problem: ReducedProblem) -> Doubles:
 
 @lru_cache(maxsize=8)
 def _engine(problem: ReducedProblem, compiled: bool) -> NamedEngine:
-    program = choice_program(problem)
-    size = program.inputs.size
-    run = CompiledLanes("choices", program, size, Passes.FEW) if compiled else NumpyLanes(program, size)
-    return NamedEngine(name="choices", program=program, run=run)
+    return ready({"choices": choice_program(problem)}, compiled, Passes.FEW)["choices"]
 
 
 @dataclass(slots=True, eq=False)
@@ -158,7 +155,7 @@ def follow(search: Search, table: Doubles) -> Followed:
         If a known solution that the table holds is dropped.
     """
     problem = search.problem
-    inside = _carried(search, table)
+    held = _carried(search, table)
     stack, tiny, marks = [table], [table[:, :0]], list[Doubles]()
     examined, copies = 0, frozenset[int]()
     while stack and examined < LIMIT:
@@ -176,7 +173,9 @@ def follow(search: Search, table: Doubles) -> Followed:
         if not left.tiny.all():
             stack.append(_halves(problem, left.table[:, ~left.tiny], left.axis[~left.tiny]))
     rest = np.concatenate([*tiny, *stack], axis=1)
-    _must_hold(problem, "follow", [w for w in inside if not w.copies & copies], rest)
+    for witness in held:
+        if not witness.copies & copies and not _fits(problem, witness, rest, meets):
+            lost("follow", witness)
     parts = (rest,) if rest.shape[1] <= LONG else (rest[:, ::2], rest[:, 1::2])
     return Followed(parts if rest.shape[1] else (), copies, np.concatenate(marks), examined, not stack)
 
@@ -237,41 +236,22 @@ def _as_choices(problem: ReducedProblem, witness: Witness) -> list[tuple[Doubles
     return found
 
 
-def _fitting(problem: ReducedProblem, witness: Witness, table: Doubles, inside: bool) -> bool:
-    """Whether a witness lies whole in a choice with as many nodes that are not zero, or meets one."""
+def _fits(problem: ReducedProblem, witness: Witness, table: Doubles, fits: Callable[[Ends, Ends], Booleans]) -> bool:
+    """Whether a witness fits a choice with as many nodes that are not zero: lies `inside` it, or `meets` it."""
     named, d, m1 = choice_rows(problem).read(table), problem.samples, problem.inputs + 1
-
-    def fits(low: Doubles, high: Doubles, rows: slice, at: Integers | slice) -> Booleans:
-        foot, top = named.low[rows, at], named.high[rows, at]
-        found: Booleans = ((foot <= low) & (high <= top) if inside else (foot <= high) & (low <= top)).all(axis=0)
-        return found
-
     boxes = _as_choices(problem, witness)
     margin = boxes[0][0][:, :d, None]
     # Margins first: few choices have those of a point.
-    at = np.flatnonzero(fits(margin[0], margin[1], slice(d), slice(None)))
+    at = np.flatnonzero(fits(margin, (named.low[:d], named.high[:d])))
     at = at[(named.high[d + m1 - 1 :: m1, at] > 0.0).sum(axis=0) == witness.nodes.shape[2]]
     near = np.repeat(named.near[:, at], m1, axis=0) > 0.5
-    for far_box, near_box in boxes:
-        low, high = (np.where(near, near_box[k, d:, None], far_box[k, d:, None]) for k in (0, 1))
-        if fits(low, high, slice(d, None), at).any():
-            return True
-    return False
+    states = named.low[d:, at], named.high[d:, at]
+    return any(
+        bool(fits(np.where(near, near_box[:, d:, None], far_box[:, d:, None]), states).any())
+        for far_box, near_box in boxes
+    )
 
 
 def _carried(search: Search, table: Doubles) -> list[Witness]:
     """The witnesses that lie whole in a choice of a table."""
-    return [w for w in search.witnesses.all if _fitting(search.problem, w, table, True)]
-
-
-def _must_hold(problem: ReducedProblem, step: str, witnesses: list[Witness], left: Doubles) -> None:
-    """Hold what a step left against the witnesses it was given.
-
-    Raises
-    ------
-    WitnessLost
-        If one of them meets no choice.
-    """
-    for witness in witnesses:
-        if not _fitting(problem, witness, left, False):
-            lost(step, witness)
+    return [w for w in search.witnesses.all if _fits(search.problem, w, table, inside)]

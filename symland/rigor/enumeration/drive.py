@@ -201,12 +201,11 @@ def enumerate_points(
     undecided = tuple(_open(problem, table) for table in left)
     inconsistent = () if left else search.witnesses.unmet(queue.met)
     complete = not (left or inconsistent or unlisted)
-    marks = queue.places(problem.samples)
-    leaves = (
-        tiled(first_cell(problem), marks, search.witnesses, known, queue.met)
-        if complete
-        else Leaves.of((), problem.samples)
-    )
+    if complete:
+        marks = queue.places(problem.samples)
+        leaves = tiled(first_cell(problem), marks, search.witnesses, known, queue.met)
+    else:
+        leaves = Leaves.of((), problem.samples)
     saved = queue.saved(spec, known)
     text = json.dumps([spec.digest, saved["known"]], sort_keys=True).encode() + leaves.content()
     return EnumerationResult(

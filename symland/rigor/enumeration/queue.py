@@ -59,29 +59,19 @@ class Queue:
     def receive(self, future: Future[list[Followed]]) -> None:
         """Put what is left of the tables of a batch in their place; an interruption leaves the queue as it was."""
         results, batch = future.result(), self.out[future]
-        undecided, following, marks, met, share, examined = (
-            list[Doubles](),
-            list[Weighted](),
-            list[Doubles](),
-            set[int](),
-            0.0,
-            0,
-        )
-        for (_, weight), result in zip(batch, results, strict=True):
-            met |= result.copies
-            marks.append(result.marks)
-            examined += result.examined
-            if result.stuck or not result.left:
-                undecided += result.left
-                share += weight
-            else:
-                following += [(part, weight / len(result.left)) for part in result.left]
-        self.undecided += undecided
-        self.marks += marks
-        self.share += share
-        self.examined += examined
+        pairs = list(zip(batch, results, strict=True))
+        following = [
+            (part, weight / len(result.left))
+            for (_, weight), result in pairs
+            if not result.stuck
+            for part in result.left
+        ]
+        self.undecided += [table for _, result in pairs if result.stuck for table in result.left]
+        self.share += sum(weight for (_, weight), result in pairs if result.stuck)
+        self.marks += [result.marks for result in results]
+        self.examined += sum(result.examined for result in results)
+        self.met.update(*(result.copies for result in results))
         self.tables += following
-        self.met |= met
         del self.out[future]
 
     def places(self, samples: int) -> Doubles:

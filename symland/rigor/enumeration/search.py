@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from symland.machine.llvm import Passes
 from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
 from symland.rigor.enumeration.known import KnownPoints
 from symland.rigor.enumeration.node import Design, affine_program, contract_program, zero_program
@@ -34,12 +35,13 @@ class Engines:
     energy: NamedEngine
 
 
-def _ready(programs: dict[str, LaneProgram], compiled: bool) -> dict[str, NamedEngine]:
+def ready(programs: dict[str, LaneProgram], compiled: bool, passes: Passes = Passes.MANY) -> dict[str, NamedEngine]:
+    """Programs by name as engines by name, compiled or over NumPy arrays."""
     return {
         name: NamedEngine(
             name=name,
             program=program,
-            run=CompiledLanes(name, program, program.inputs.size)
+            run=CompiledLanes(name, program, program.inputs.size, passes)
             if compiled
             else NumpyLanes(program, program.inputs.size),
         )
@@ -55,7 +57,7 @@ def _node_engines(design: Design, compiled: bool) -> dict[str, NamedEngine]:
         "zero": zero_program(design),
         "affine": affine_program(design),
     }
-    return _ready(programs, compiled)
+    return ready(programs, compiled)
 
 
 def engines(problem: ReducedProblem, compiled: bool = True) -> Engines:
@@ -79,7 +81,7 @@ def _engines(problem: ReducedProblem, compiled: bool) -> Engines:
         "combine": combination_program(problem),
         "energy": energy_program(problem),
     }
-    return Engines(**_node_engines(problem.design, compiled), **_ready(programs, compiled))
+    return Engines(**_node_engines(problem.design, compiled), **ready(programs, compiled))
 
 
 @dataclass(slots=True)
@@ -183,10 +185,6 @@ class Search:
     def engine(self) -> Engines:
         """The compiled programs; a process makes them once."""
         return engines(self.problem, self.compiled)
-
-    def afresh(self) -> Search:
-        """The same search with counters at zero."""
-        return replace(self, counters=Counters())
 
 
 def first_cell(problem: ReducedProblem) -> Doubles:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from flint import arb, ctx
@@ -21,7 +22,10 @@ from symland.errors import CertificateError
 from symland.rigor.enumeration.known import EXISTENCE_RADIUS, PRECISION, KnownPoints, residuals
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, fundamental_orders
 
-__all__ = ["Witness", "WitnessLost", "Witnesses"]
+__all__ = ["Ends", "Witness", "WitnessLost", "Witnesses", "inside", "meets"]
+
+Ends = Doubles | tuple[Doubles, Doubles]
+"""Lower and upper ends."""
 
 
 class WitnessLost(CertificateError):
@@ -99,11 +103,11 @@ class Witnesses:
 
     def carried(self, pull: Doubles, nodes: Doubles) -> list[Witness]:
         """The witnesses that lie whole in a task: (P, gamma) in ``pull`` (2, D + 1), each node in one of its boxes."""
-        return [w for w in self.all if _inside(w.box, pull) and _each(w.nodes, nodes, _inside)]
+        return [w for w in self.all if inside(w.box, pull) and _each(w.nodes, nodes, inside)]
 
     def within(self, cell: Doubles, copies: frozenset[int]) -> frozenset[int]:
         """Those of some copies whose (P, gamma) meets a cell."""
-        return frozenset[int]().union(*(w.copies & copies for w in self.all if _meets(w.box, cell)))
+        return frozenset[int]().union(*(w.copies & copies for w in self.all if meets(w.box, cell)))
 
     def unmet(self, met: Iterable[int]) -> tuple[int, ...]:
         """Numbers of the classes that a finished search should have met and did not, by the copies that it met."""
@@ -123,8 +127,7 @@ def keep(step: str, carried: Iterable[Witness], *parts: tuple[Doubles, Doubles |
     """
     for witness in carried:
         if not any(
-            _meets(witness.box, pull) and (nodes is None or _each(witness.nodes, nodes, _meets))
-            for pull, nodes in parts
+            meets(witness.box, pull) and (nodes is None or _each(witness.nodes, nodes, meets)) for pull, nodes in parts
         ):
             lost(step, witness)
 
@@ -142,14 +145,16 @@ def lost(step: str, witness: Witness) -> None:
     )
 
 
-def _inside(box: Doubles, outer: Doubles) -> np.bool_:
+def inside(box: Ends, outer: Ends) -> Any:
+    """Whether boxes (rows, ...), by their ends, lie in others."""
     return ((outer[0] <= box[0]) & (box[1] <= outer[1])).all(axis=0)
 
 
-def _meets(box: Doubles, outer: Doubles) -> np.bool_:
+def meets(box: Ends, outer: Ends) -> Any:
+    """Whether they meet."""
     return ((outer[0] <= box[1]) & (box[0] <= outer[1])).all(axis=0)
 
 
-def _each(states: Doubles, nodes: Doubles, fits: Callable[[Doubles, Doubles], np.bool_]) -> bool:
+def _each(states: Doubles, nodes: Doubles, fits: Callable[[Ends, Ends], Any]) -> bool:
     """Whether every node of a witness fits one of the node boxes (2, rows, n)."""
     return all(bool(np.any(fits(states[:, :, k : k + 1], nodes))) for k in range(states.shape[2]))
