@@ -91,9 +91,9 @@ def _between_positive(p: Interval, x: Interval) -> Interval:
     return Interval(below(p.lo * x.lo), above(p.hi * x.hi))
 
 
-def _root_above(square: Lane, guess: Lane) -> Lane:
-    """A bound above the square root, from any guess above 0: (g + s/g)/2 is not below the root of s."""
-    return above((guess + above(square / guess)) * 0.5)
+def _root_above(square: Lane) -> Lane:
+    """A bound above the square root of every real number that rounds to ``square``; of 0 where that is below 0."""
+    return above(root(above(larger(square, 0.0))))
 
 
 def either(mask: Lane, a: Interval, b: Interval) -> Interval:
@@ -204,7 +204,7 @@ def _backward(problem: ReducedProblem, node: _Node, size: list[Interval]) -> Non
     for e in range(d):
         a, h = node.argument[e], node.tanh[e]
         # |tanh a| = sqrt(1 - sech^2 a)
-        most = _root_above_unit(1.0 - node.slope[e].lo)
+        most = _root_above(1.0 - node.slope[e].lo)
         h = Interval(larger(h.lo, -most), smaller(h.hi, most))
         node.empty.append(h.is_empty() | node.slope[e].is_empty())
         low, high = -_artanh_above(-h.lo), _artanh_above(h.hi)
@@ -215,11 +215,6 @@ def _backward(problem: ReducedProblem, node: _Node, size: list[Interval]) -> Non
         for k, others in zip(used, _others(terms), strict=True):
             left = _over(node.argument[e] if others is None else node.argument[e] - others, row[k])
             node.weight[k] = either(near, node.weight[k], node.weight[k].meet(left))
-
-
-def _root_above_unit(square: Lane) -> Lane:
-    """A bound above the square root of a number in [0, 1]."""
-    return above(root(above(larger(square, 0.0))))
 
 
 def _artanh_above(h: Lane) -> Lane:
@@ -298,11 +293,9 @@ def propagate(problem: ReducedProblem, given: Choice, scale: Interval) -> Propag
     energy = total(work) - bias.square()
     squares = [v.square() for v in output]
     empty = [total(squares).lo > energy.hi]
-    for j in range(n):
-        most = larger(above(energy.hi - sum(squares[i].lo for i in range(n) if i != j)), 0.0)
-        zero = output[j].hi <= 0.0
-        cap = _root_above(most, choose(zero, 1.0, output[j].hi))
-        output[j] = Interval(output[j].lo, choose(zero, output[j].hi, smaller(output[j].hi, cap)))
+    for j, others in enumerate(_others(squares)):
+        most = energy if others is None else energy - others
+        output[j] = Interval(output[j].lo, smaller(output[j].hi, _root_above(most.hi)))
     _coming_near(choice, problem, size)
     nodes = [_forward(problem, choice.near[j] > 0.5, size, output[j], choice.weight[j]) for j in range(n)]
     # The logits: each product v tanh a is what the others leave.
