@@ -12,7 +12,7 @@ from symland.rigor.enumeration.known import KnownPoints
 from symland.rigor.enumeration.leaves import NOBODY, SEVERAL, Leaf, Leaves
 from symland.rigor.enumeration.problem import Doubles
 from symland.rigor.enumeration.search import Reason
-from symland.rigor.enumeration.witnesses import Witnesses
+from symland.rigor.enumeration.witnesses import Witnesses, meets
 
 __all__ = ["tiled"]
 
@@ -23,13 +23,13 @@ MOST_LEAVES = 200_000
 def tiled(cell: Doubles, marks: Doubles, witnesses: Witnesses, known: KnownPoints, met: set[int]) -> Leaves:
     """Leaves that tile a cell (2, D + 1), cut at medians of the marks (n, D), named after the points met in them."""
     samples, found = cell.shape[1] - 1, list[Leaf]()
-    waiting = [(cell, marks[:: max(1, len(marks) // MOST_LEAVES)])]
+    holders = [w for w in witnesses.all if w.copies & met and meets(w.box, cell)]
+    waiting = [(cell, marks[:: max(1, len(marks) // MOST_LEAVES)], holders)]
     while waiting:
-        part, inside = waiting.pop()
+        part, inside, holders = waiting.pop()
         cut = _cut(part, inside) if len(inside) > 1 else None
         if cut is None:
-            copies = witnesses.within(part, frozenset(met))
-            numbers = sorted({int(known.numbers[copy]) for copy in copies})
+            numbers = sorted({int(known.numbers[copy]) for w in holders for copy in w.copies & met})
             holder = NOBODY if not numbers else numbers[0] if len(numbers) == 1 else SEVERAL
             found.append(Leaf(cell=part, reason=Reason.KNOWN if numbers else Reason.JOINT, held_by=holder))
             continue
@@ -37,7 +37,10 @@ def tiled(cell: Doubles, marks: Doubles, witnesses: Witnesses, known: KnownPoint
         lower, upper = part.copy(), part.copy()
         lower[1, axis] = upper[0, axis] = middle
         below = inside[:, axis] < middle
-        waiting += [(lower, inside[below]), (upper, inside[~below])]
+        waiting += [
+            (half, inside[marked], [w for w in holders if meets(w.box, half)])
+            for half, marked in ((lower, below), (upper, ~below))
+        ]
     return Leaves.of(found, samples)
 
 

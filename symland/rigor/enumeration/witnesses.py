@@ -105,10 +105,6 @@ class Witnesses:
         """The witnesses that lie whole in a task: (P, gamma) in ``pull`` (2, D + 1), each node in one of its boxes."""
         return [w for w in self.all if inside(w.box, pull) and _each(w.nodes, nodes, inside)]
 
-    def within(self, cell: Doubles, copies: frozenset[int]) -> frozenset[int]:
-        """Those of some copies whose (P, gamma) meets a cell."""
-        return frozenset[int]().union(*(w.copies & copies for w in self.all if meets(w.box, cell)))
-
     def unmet(self, met: Iterable[int]) -> tuple[int, ...]:
         """Numbers of the classes that a finished search should have met and did not, by the copies that it met."""
         seen = set(met)
