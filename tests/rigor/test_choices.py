@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -124,6 +125,41 @@ def test_the_relaxation_encloses_the_equations_at_every_point_of_a_box(near: tup
             line = relaxation.value[i] + sum(a * u[c] for c, a in row.items() if c < variables)
             room = relaxation.rest[i] + sum(np.abs(a) for c, a in row.items() if c >= variables)
             assert (np.abs(truth[i] - line) <= room + 1e-11 * (1 + np.abs(truth[i]))).all()
+
+
+def test_the_own_equation_of_a_small_node_is_enclosed_up_to_the_corners_of_boxes() -> None:
+    """0 = 2 - sum P (x.r) tanh(a)/a, a = v (x.r) / 2: its rests are attained where P, x.r and v are all at an end,
+    and together where the node parts the two classes."""
+    rng, count = np.random.default_rng(8), 400
+    data = make_data("two", [["-2"], ["0"]], [0, 1], classify=True)
+    problem = reduced_problem(builtin("xor").with_(hidden=(1,), penalty="1e-2", data=data))
+    kappa, sign = 1 / (2 * 1e-2), np.array([[-1.0], [1.0]])
+    x = np.array([[-2.0, 1.0], [0.0, 1.0]])
+    low, high = boxes(rng, rng.normal(size=(4, count)) * [[1.0], [1.0], [2.0], [2.0]], 0.2)
+    low = np.vstack([low, np.where(rng.random(count) < 0.5, 0.0, 0.2 * rng.random(count))])
+    high = np.vstack([high, low[4] + rng.choice([1e-4, 0.1, 1.0], size=count)])
+    choice = Choice(intervals(low[:2], high[:2]), [intervals(low[2:4], high[2:4])], [Interval(low[4], high[4])],
+                    [np.ones(count)])  # fmt: skip
+    corners = [np.array(c)[:, None] for c in product((0.0, 1.0), repeat=5)]
+    points = [low + (high - low) * share for share in (*corners, *rng.random((40, 5, count)))]
+    at = [(p, x @ p[2:4]) for p in points]
+    arguments = np.array([w * p[4] / 2 for p, w in at])
+    ends = arguments.min(axis=0) - 1e-12, arguments.max(axis=0) + 1e-12
+    found = Propagated(choice, [intervals(*ends)], [], Interval(0.0, 0.0), [])
+    relaxation = relax(problem, found, Interval(*outward(problem.scale)))
+    own, variables = relaxation.layout.row(0, 2), relaxation.layout.rows
+    row = relaxation.rows[own]
+    room = relaxation.rest[own] + sum(np.abs(a) for c, a in row.items() if c >= variables)
+    used = []
+    for p, w in at:
+        a = np.where(w * p[4] == 0, 1.0, w * p[4] / 2)
+        quotient = np.where(w * p[4] == 0, 1.0, np.tanh(a) / a)
+        truth = 2 - (sign * kappa / (1 + np.exp(p[:2])) * w * quotient).sum(axis=0)
+        u = (p - np.array(relaxation.middle)) / np.array(relaxation.reach)
+        line = relaxation.value[own] + sum(a * u[c] for c, a in row.items() if c < variables)
+        used.append(np.abs(truth - line) / room)
+    assert np.max(used) <= 1 + 1e-9
+    assert np.max(used) > 0.95
 
 
 def table_about(
