@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -134,21 +131,10 @@ def executor(search: Search) -> Iterator[Executor | None]:
     elif search.workers == 1:
         yield None
     else:
-        with ProcessPoolExecutor(search.workers, mp_context=get_context("spawn")) as pool:
-            _start(pool, search.workers)
+        from symland.pipeline.workers import worker_processes
+
+        with worker_processes(search.workers) as pool:
             yield pool
-
-
-def _start(pool: Executor, workers: int) -> None:
-    """Start all workers deaf to Ctrl-C, which reaches the whole group: this process alone answers it."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        for _ in range(workers):
-            pool.submit(int)
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

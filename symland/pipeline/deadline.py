@@ -74,22 +74,32 @@ class Deadline:
             yield
             return
 
+        # The bell rings until it is heard: while the block is deaf it raises nothing, and where what it raises is
+        # dropped, in a destructor or a callback from C, it is set again.
+        deaf = True
+
         def ring(number: int, frame: Any) -> None:
-            raise BudgetSpent
+            if not deaf:
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+                raise BudgetSpent
 
         def dropped(unraisable: Any) -> None:
-            # The bell rang in a destructor or in a callback from C, which drop what is raised: it rings again.
+            nonlocal deaf
             if issubclass(unraisable.exc_type, BudgetSpent):
-                signal.setitimer(signal.ITIMER_REAL, SHORTEST)
+                deaf = True
+                signal.setitimer(signal.ITIMER_REAL, SHORTEST, SHORTEST)
+                deaf = False
             else:
                 hook(unraisable)
 
         hook, sys.unraisablehook = sys.unraisablehook, dropped
         before = signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, SHORTEST))
         try:
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, SHORTEST), SHORTEST)
+            deaf = False
             yield
         finally:
+            deaf = True
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, before)
             sys.unraisablehook = hook

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +64,32 @@ def test_a_bell_that_rings_in_a_destructor_is_not_lost() -> None:
         work()
     assert time.monotonic() - begun < 2
     assert sys.unraisablehook is hook
+
+
+def test_a_bell_that_rings_while_it_is_being_set_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine under load, where 5 ms pass before the next line."""
+
+    def delayed(*arguments: Any) -> None:
+        set_timer(*arguments)
+        time.sleep(0.005)
+
+    class Slow:
+        def __del__(self) -> None:
+            time.sleep(0.05)
+
+    def work(budget: float) -> None:
+        with Deadline.of(time.monotonic, budget).limit():
+            Slow()
+            time.sleep(5)
+
+    set_timer, hook, answer = signal.setitimer, sys.unraisablehook, signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr(signal, "setitimer", delayed)
+    for budget in (0.001, 0.02):
+        begun = time.monotonic()
+        with pytest.raises(BudgetSpent):
+            work(budget)
+        assert time.monotonic() - begun < 2
+        assert (sys.unraisablehook, signal.getsignal(signal.SIGALRM)) == (hook, answer)
 
 
 def test_in_another_thread_a_block_is_not_interrupted() -> None:
