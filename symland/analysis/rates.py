@@ -233,7 +233,7 @@ class _Rates(Question[RatesOptions, Rates]):
         chances: dict[Hashable, float] = {
             n: q for n, q in zip(answer.minima, net.committors, strict=True) if q is not None
         }
-        figure = disconnectivity_figure(tree, colours=chances, colour_label="committor")
+        figure = disconnectivity_figure(tree, colours=chances, colour_label="committor", quantity="free energy")
         caption = (
             f"Free energies at $T = {net.temperature:g}$, without the common factor, coloured by the chance to reach B "
             "before A."

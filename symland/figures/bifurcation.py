@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from symland.figures.style import empty_figure, index_colour, index_legend, styled
+from symland.figures.style import empty_figure, index_colour, index_legend, index_line, styled
 
 __all__ = ["branch_figure", "diagram_figure", "staircase_figure"]
 
@@ -57,15 +58,15 @@ def diagram_figure(
             axes.plot(
                 parameters[part],
                 losses[part],
-                color=index_colour(index),
-                linestyle="-" if index == 0 else "--",
                 linewidth=1.1 if index == 0 else 0.8,
+                **index_line(index),
             )
-    for kind, mark in _MARKS.items():
-        chosen = [(x, y) for x, y, k in marks if k == kind]
-        if chosen:
-            axes.plot(*zip(*chosen, strict=True), mark, color="black", markersize=3.5, zorder=5)
-    index_legend(axes, seen, fontsize=7)
+    events = [
+        axes.plot(*zip(*chosen, strict=True), mark, color="black", markersize=3.5, zorder=5, label=kind)[0]
+        for kind, mark in _MARKS.items()
+        if (chosen := [(x, y) for x, y, k in marks if k == kind])
+    ]
+    index_legend(axes, seen, lines=True, others=events, fontsize=7)
     return figure
 
 
@@ -87,9 +88,10 @@ def staircase_figure(
     top = max(len(counts) for _, _, counts in steps)
     for index in range(top):
         heights = [counts[index] if index < len(counts) else 0 for _, _, counts in steps]
-        axes.stairs(heights, edges, color=index_colour(index), linewidth=1.2)
-    index_legend(axes, range(top), fontsize=7)
+        axes.stairs(heights, edges, baseline=None, linewidth=1.2, **index_line(index))
+    index_legend(axes, range(top), lines=True, fontsize=7)
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -111,7 +113,7 @@ def branch_figure(
     for column in table.T:
         axes.plot(values, column, color=index_colour(0), linewidth=0.9)
     size = float(np.abs(table[:, 0]).max()) or 1.0
-    axes.set_yscale("symlog", linthresh=LINEAR * size)
+    axes.set_yscale("symlog", linthresh=10.0 ** np.floor(np.log10(LINEAR * size)), linscale=0.6)
     return figure
 
 

@@ -12,11 +12,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from symland.errors import ReportError
 from symland.figures.opened import open_axis
-from symland.figures.style import WIDTH, empty_figure, index_colour, styled
+from symland.figures.style import WIDTH, empty_figure, index_colour, plain_logarithmic, styled
 from symland.landscape.tree import DisconnectivityTree
 
 __all__ = ["disconnectivity_figure", "draw_tree"]
@@ -38,6 +37,7 @@ def disconnectivity_figure(
     log_loss: bool = False,
     slanted: bool = False,
     stretch: bool = True,
+    quantity: str = "loss $E$",
     height: float = 3.6,
     width: float = WIDTH,
 ) -> Figure:
@@ -59,6 +59,8 @@ def disconnectivity_figure(
         slanted line.
     stretch : bool
         Whether a linear axis is stretched between levels that would fall together on it; see `symland.figures.opened`.
+    quantity : str
+        What the heights are.
 
     Raises
     ------
@@ -79,7 +81,9 @@ def disconnectivity_figure(
     shades = {}
     if scale is not None and colours is not None:
         shades = {leaf: scale.to_rgba(np.array(colours[tree.nodes[leaf].minimum])) for leaf in tree.leaves}
-    draw_tree(axes, tree, label=label, shades=shades, log_loss=log_loss, slanted=slanted, stretch=stretch)
+    draw_tree(
+        axes, tree, label=label, shades=shades, log_loss=log_loss, slanted=slanted, stretch=stretch, quantity=quantity
+    )
     if scale is not None:
         figure.colorbar(scale, ax=axes, label=colour_label, shrink=0.7, pad=0.01)
     return figure
@@ -95,16 +99,15 @@ def draw_tree(
     log_loss: bool = False,
     slanted: bool = False,
     stretch: bool = False,
+    quantity: str = "loss $E$",
 ) -> None:
     """Draw a tree with at least one minimum into axes; `shades` are the colours of leaves by their places."""
     lowest, highest = (f(node.loss for node in tree.nodes) for f in (min, max))
     if log_loss:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0, 7.0)))
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        plain_logarithmic(axes.yaxis)
     opened = open_axis((node.loss for node in tree.nodes), stretch=stretch and not log_loss)
-    opened.apply(axes)
+    opened.apply(axes, quantity)
     to_axis: Callable[[float], float] = log10 if log_loss else opened.place
     from_axis: Callable[[float], float] = (lambda y: 10.0**y) if log_loss else opened.loss
     span = (to_axis(highest) - to_axis(lowest)) or 1.0

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from symland.errors import ReportError
-from symland.figures.style import empty_figure, index_colour, index_legend, styled
+from symland.figures.style import empty_figure, index_colour, index_legend, plain_logarithmic, styled
 
 __all__ = ["Column", "Link", "embedding_columns", "embedding_figure", "map_columns"]
 
@@ -120,7 +120,9 @@ def embedding_figure(columns: Sequence[Column], links: Sequence[Sequence[Link]],
     figure = empty_figure(height)
     axes = figure.add_subplot()
     # Wide networks crowd their classes at the lowest losses.
-    axes.set_yscale("log" if all(loss > 0 for column in columns for loss in column.losses) else "linear")
+    if all(loss > 0 for column in columns for loss in column.losses):
+        axes.set_yscale("log")
+        plain_logarithmic(axes.yaxis)
     for x, column in enumerate(columns):
         for loss, index in zip(column.losses, column.indices, strict=True):
             ends = (x - LEVEL_HALF_WIDTH, x + LEVEL_HALF_WIDTH)

@@ -48,6 +48,8 @@ def entropy_figure(answer: Any) -> Figure:
                 label=f"{c.number}",
             )
         axes.set_xscale("log")
+        sigmas = sorted({e.sigma for c in classes for e in c.local_entropy})
+        axes.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(f"$T = {temperature:g}$")
         axes.set_xlabel(r"$\sigma$")

@@ -66,9 +66,9 @@ class LossAxis:
         """What stands at a place."""
         return float(np.interp(place, self.places, self.losses))
 
-    def apply(self, axes: Axes) -> None:
-        """Make this the vertical axis of a plot."""
-        axes.set_ylabel("loss $E$")
+    def apply(self, axes: Axes, quantity: str = "loss $E$") -> None:
+        """Make this the vertical axis of a plot of a quantity."""
+        axes.set_ylabel(quantity)
         if not self.stretched:
             return
         axes.set_yscale(
@@ -82,7 +82,7 @@ class LossAxis:
         axes.yaxis.set_major_locator(FixedLocator(ticks))
         axes.yaxis.set_major_formatter(FixedFormatter(_texts(ticks)))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_ylabel("loss $E$ (stretched)")
+        axes.set_ylabel(f"{quantity} (stretched)")
 
     def ticks(self) -> list[float]:
         """Levels, from the lowest up, as many as stand apart."""

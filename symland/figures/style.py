@@ -12,9 +12,11 @@ from typing import Any, ParamSpec
 import matplotlib as mpl
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backend_bases import get_registered_canvas_class
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from symland.errors import ReportError
 
@@ -25,8 +27,10 @@ __all__ = [
     "house_style",
     "index_colour",
     "index_legend",
+    "index_line",
     "index_mark",
     "index_name",
+    "plain_logarithmic",
     "save_figure",
     "styled",
 ]
@@ -117,15 +121,34 @@ def empty_figure(height: float, width: float = WIDTH) -> Figure:
     return _MeasuredAsDrawn(figsize=(width, height), layout="constrained")
 
 
-def index_legend(axes: Axes, indices: Iterable[int], **placing: Any) -> None:
-    """Name the colours and marks of the indices that occur."""
+def index_line(index: int) -> Any:
+    """How a line of an index is drawn: full for minima, broken for others."""
+    return {"color": index_colour(index), "linestyle": "-" if index == 0 else "--"}
+
+
+def index_legend(
+    axes: Axes, indices: Iterable[int], *, lines: bool = False, others: Iterable[Line2D] = (), **placing: Any
+) -> None:
+    """Name the colours and marks of the indices that occur, or their lines, and what else is drawn."""
     handles = [
         Line2D(
-            [], [], color=index_colour(k), marker=index_mark(k), linestyle="none", markersize=4.5, label=index_name(k)
+            [],
+            [],
+            label=index_name(k),
+            **index_line(k)
+            if lines
+            else {"color": index_colour(k), "marker": index_mark(k), "linestyle": "none", "markersize": 4.5},
         )
         for k in sorted(set(indices))
     ]
-    axes.legend(handles=handles, **placing)
+    axes.legend(handles=[*handles, *others], **placing)
+
+
+def plain_logarithmic(axis: Axis) -> None:
+    """Ticks of a logarithmic axis over less than some decades: plain numbers, also between powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save_figure(figure: Figure, folder: Path, name: str, formats: Iterable[str] = FORMATS) -> list[Path]:

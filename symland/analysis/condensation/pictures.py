@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from symland.analysis.condensation.measure import incoming, order_by_cluster, similarity
 from symland.analysis.condensation.sampling import Evaluator
@@ -191,6 +192,7 @@ def draw_lines(answer: Condensation) -> Figure:
     axes = figure.add_subplot(xlabel="seed", ylabel="lines")
     axes.bar([str(run.seed) for run in answer.trained], [run.lines for run in answer.trained], color=index_colour(0))
     axes.axhline(answer.lines, linestyle="--", linewidth=0.9, color="black")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -201,4 +203,5 @@ def draw_width(answer: Condensation) -> Figure:
     axes = figure.add_subplot(xlabel="step", ylabel="effective width", xscale="symlog")
     for run in answer.trained:
         axes.step([w[0] for w in run.effective_width], [w[2] for w in run.effective_width], linewidth=0.8, where="post")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
