@@ -53,7 +53,9 @@ function mark(k, x, y, r, attributes) {
 function table(heads, rows, attributes) {
   return h("table", attributes, h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col", text })))), h("tbody", {}, rows));
 }
-const cells = (texts) => texts.map((t) => (t instanceof Node ? h("td", {}, t) : h("td", { class: /^[-+\d.[]/.test(t) ? "number" : null, text: t })));
+// Numbers, with what belongs to them, stand on the right; what begins with a number and goes on in words is text.
+const numeric = (t) => /^[-+\d.[]/.test(t) && !/[a-z]{4}/.test(t);
+const cells = (texts) => texts.map((t) => (t instanceof Node ? h("td", {}, t) : h("td", { class: numeric(t) ? "number" : null, text: t })));
 
 // Certified digits are those on which both ends of an enclosure agree.
 function digits(text, enclosure) {
@@ -163,6 +165,7 @@ function treeView() {
   });
   const picked = (c) => (c === state.pick ? "pick" : null);
   return [
+    l.pathways.length || leaves < 2 ? null : h("p", { class: "soft", text: "No pathways are stored for this landscape, so nothing is joined: see symland connect --help." }),
     h("div", {}, l.trees.length > 1 ? h("label", {}, "Leaves ", h("select", { id: "leaves", onchange: (e) => { state.tree = +e.target.value; draw(); } },
       l.trees.map((t, k) => h("option", { value: k, selected: k === state.tree, text: t.name })))) : null, " ",
       h("label", {}, h("input", { type: "checkbox", id: "log", checked: state.log, onchange: (e) => { state.log = e.target.checked; draw(); } }), " logarithmic loss")),
@@ -227,13 +230,13 @@ function card(n = state.pick) {
 }
 
 function spectrum(c) {
-  const w = c.spectrum.filter((v) => v !== null), W = 330, H = 54, size = Math.max(...w.map(Math.abs), 1e-300);
+  const w = c.spectrum.filter((v) => v !== null), W = 330, H = 60, size = Math.max(...w.map(Math.abs), 1e-300);
   const scale = (v) => Math.sign(v) * Math.max(0, 8 + Math.log10(Math.abs(v) / size)) / 8; // eight decades
   const x = (v) => W / 2 + (W / 2 - 12) * scale(v);
   return s("svg", { width: W, height: H, viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `Spectrum from ${short(w[0], 3)} to ${short(w[w.length - 1], 3)}` },
     s("line", { class: "axis", x1: 8, x2: W - 8, y1: 24, y2: 24 }), s("line", { class: "axis", x1: W / 2, x2: W / 2, y1: 8, y2: 40 }),
     w.map((v) => s("line", { x1: x(v), x2: x(v), y1: 12, y2: 36, stroke: v < 0 ? colour(1) : colour(0), "stroke-width": 2, "stroke-opacity": 0.7 })),
-    s("text", { x: W / 2, y: 52, "text-anchor": "middle", text: `0; smallest ${short(w[0], 3)}, largest ${short(w[w.length - 1], 3)}` }));
+    s("text", { x: W / 2, y: 52, "text-anchor": "middle", text: `from ${short(w[0], 3)} to ${short(w[w.length - 1], 3)}; the line stands at 0` }));
 }
 
 // The network, drawn, and its decisions over the plane of two inputs.
@@ -295,7 +298,7 @@ function decisionMap(l, run, axes, spread, update) {
     (dx, dy) => move(state.probe[axes[0]] + (dx / size) * (to[0] - from[0]), state.probe[axes[1]] - (dy / size) * (to[1] - from[1])));
   requestAnimationFrame(paint);
   return h("div", {}, h("h3", { text: l.spec.loss === "squared" ? "First output over two inputs" : `Class probabilities over x${axes[0] + 1} and x${axes[1] + 1}` }), canvas,
-    h("p", { class: "soft", text: "Drag the cross; the other inputs stand at their means." }));
+    h("p", { class: "soft", text: `Drag the cross${spread.length > 2 ? "; the other inputs stand at their means" : ""}.` }));
 }
 
 function pathsView() {
@@ -340,7 +343,7 @@ function mapView() {
     m.links.filter((v) => v.end !== null).map((v) => { const [x1, y1] = at.get(`${v.width}/${v.start}`), [x2, y2] = at.get(`${v.width + 1}/${v.end}`);
       return s("path", { class: "branch", "stroke-dasharray": v.rise ? "5 3" : null, d: `M${x1 + 8},${y1}C${x1 + 100},${y1} ${x2 - 100},${y2} ${x2 - 8},${y2}` }, s("title", { text: `index rises by ${v.rise}: ${v.verdict}` })); }),
     m.classes.map((c) => { const [x, y] = at.get(`${c.width}/${c.number}`), here = land().spec.hidden[0] === c.width && c.number === state.pick;
-      return [mark(c.index, x, y, 5, { class: here ? "pick" : null, ...pickable(c.number, `width ${c.width}, class ${c.number}, ${c.label}`), onclick: () => jump(c) }, ), s("text", { x: x - 12, y: y + 4, "text-anchor": "end", text: c.number })]; })));
+      return [mark(c.index, x, y, 5, { class: here ? "pick" : null, ...pickable(c.number, `width ${c.width}, class ${c.number}, ${c.label}`), onclick: () => jump(c) }, ), s("text", { class: "halo", ...(c.width === m.widths[m.widths.length - 1] ? { x: x + 12 } : { x: x - 12, "text-anchor": "end" }), y: y + 4, text: c.number })]; })));
 }
 
 // Loss against the parameter, its events, and the counts where the slider stands.
@@ -370,7 +373,7 @@ function branchesView() {
       parts.map(([branch, k, piece]) => s("polyline", { points: piece.map(([v, e]) => `${x(v)},${y(e)}`).join(" "), fill: "none", stroke: colour(k), "stroke-width": k ? 1 : 1.8, "stroke-dasharray": k ? "5 2" : null },
         s("title", { text: `${nameOf(k)}, ${branch.copies} copies, classes ${branch.classes.join(", ") || "none listed"}` }))),
       f.events.map((e) => mark(e.kind === "fold" ? 0 : 3, x(Number(e.value)), y(Number(e.loss)), 4, { fill: e.certified ? "var(--ink)" : "none", stroke: "var(--ink)" }, )),
-      s("line", { x1: x(here), x2: x(here), y1: 8, y2: H - foot, stroke: "var(--mark)", "stroke-width": 1.5 }))),
+      s("line", { x1: x(here), x2: x(here), y1: 8, y2: H - foot, stroke: "var(--soft)", "stroke-width": 1.5, "stroke-dasharray": "2 3" }))),
     h("p", { class: "soft", text: "Full lines are minima. Dots are folds, diamonds other events; filled where certified." }),
     table(["event", "value", "certified", "index"], f.events.map((e) => h("tr", {}, cells([e.kind, e.value, e.certified ? "yes" : "no", String(e.index)]))))];
 }
