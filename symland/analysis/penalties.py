@@ -229,6 +229,7 @@ def prove_range(landscape: Landscape, options: PenaltiesOptions, setting: Settin
             f"{state.open} open"
         )
 
+    setting.listener.advance("following branches through the range")
     return enumerate_range(
         spec,
         low,

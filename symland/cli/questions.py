@@ -84,6 +84,8 @@ def enumerate_points(
     if penalty_from is not None or penalty_to is not None:
         if audit is not None or by is not None:
             raise CertificateError("--audit and --by go with one penalty; leave them out with --penalty-from")
+        if workers != 1:
+            raise CertificateError("--workers goes with one penalty; a range is searched by this process alone")
         return _range(spec, db, overrides, seconds, (penalty_from or "", penalty_to or "inf"), output, json)
     progress = Progress()
     with _explored(spec, overrides, db, progress, budget) as database, executor(Search(workers=workers)) as pool:

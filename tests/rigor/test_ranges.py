@@ -340,6 +340,28 @@ def test_next_to_the_theorem_the_origin_is_alone_and_an_interrupted_range_goes_o
     assert not other.slabs
 
 
+def test_ctrl_c_in_the_search_of_a_slab_loses_no_slab(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = builtin("xor").with_(hidden=(1,), penalty="0.047")
+    ends = Fraction("0.047"), Fraction("0.0475")
+    calls, kept = count(), list[Any]()
+
+    def broken(*arguments: Any) -> Any:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return run_through(*arguments)
+
+    run_through = slabs.run_through
+    with monkeypatch.context() as patch:
+        patch.setattr(slabs, "run_through", broken)
+        with pytest.raises(KeyboardInterrupt):
+            enumerate_range(spec, *ends, clock=lambda: 0.0, keep=kept.append)
+        (state,) = json.loads(json.dumps(kept))
+        again = enumerate_range(spec, *ends, clock=lambda: 0.0, state=state)
+    whole = enumerate_range(spec, *ends, clock=lambda: 0.0)
+    assert again.verdict is Verdict.CERTIFIED
+    assert (again.digest, again.boxes) == (whole.digest, whole.boxes)
+
+
 def test_a_state_keeps_folds_regions_and_boxes() -> None:
     slab = around("0.0004")
     task = _near_fold(slab)

@@ -6,7 +6,7 @@ Doubles keep all their bits. Of an event only the point is kept; it is proved ag
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, final
 
@@ -70,6 +70,10 @@ class Work:
     slabs: list[Slab] = field(default_factory=list)
     open: list[tuple[Fraction, Fraction, int]] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
+
+    def as_it_is(self) -> Work:
+        """A copy, in which a slab that is taken from the stack stays on it."""
+        return replace(self, stack=[*self.stack], slabs=[*self.slabs], open=[*self.open])
 
     def saved(self) -> dict[str, Any]:
         """JSON values."""

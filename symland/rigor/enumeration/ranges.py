@@ -94,7 +94,7 @@ def enumerate_range(
     Parameters
     ----------
     state : what `keep` was given by an earlier run; that of another question or range is left aside.
-    keep : called with a state from which to go on, every KEEP_SECONDS and at the end; JSON values only.
+    keep : called with a state from which to go on, every KEEP_SECONDS, on Ctrl-C and at the end; JSON values only.
 
     Raises
     ------
@@ -128,7 +128,13 @@ def enumerate_range(
         atlas = look(spec, problem, low, top) if work.stack else Atlas(problem)
         until, kept = started + budget_seconds, clock()
         while work.stack and clock() <= until:
-            advance(atlas, problem, work, clock, min(until, kept + KEEP_SECONDS))
+            before = work.as_it_is()
+            try:
+                advance(atlas, problem, work, clock, min(until, kept + KEEP_SECONDS))
+            except KeyboardInterrupt:
+                if keep is not None:
+                    keep({"request": request, "work": before.saved()})
+                raise
             if clock() >= kept + KEEP_SECONDS:
                 if keep is not None:
                     keep({"request": request, "work": work.saved()})
