@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 from cyclopts import CycloptsError
@@ -34,7 +36,7 @@ BAD_INPUT = 2
 """Exit status for input that the user can mend."""
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
+"""Exit status after Ctrl-C or a request to end."""
 
 
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -44,10 +46,13 @@ ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 a proof or check that did not hold, 2 bad input.
 
-    Linear algebra runs on one thread, here and in worker processes, unless the environment says otherwise.
+    A request to end, as a batch system sends it, is answered like Ctrl-C. Linear algebra runs on one thread, here and
+    in worker processes, unless the environment says otherwise.
     """
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(_status(sys.argv[1:] if arguments is None else list(arguments)))
 
 

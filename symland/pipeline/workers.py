@@ -1,4 +1,4 @@
-"""Worker processes, and how Ctrl-C ends them.
+"""Worker processes, and how Ctrl-C, or a request to end, ends them.
 
 Python raises KeyboardInterrupt wherever the main thread happens to be. Inside `concurrent.futures` that may be between
 the taking of a lock and the block that gives it back. Then the lock stays taken, and the pool never ends, or it is
@@ -34,11 +34,11 @@ def worker_processes(count: int) -> Iterator[Executor]:
         After Ctrl-C, at the end of the block at the latest.
     """
     pool = _Pool(count)
-    with _deaf() as before:
+    with _deaf() as answered:
         pool.start()
         # Where Ctrl-C was ignored, as in the background of a shell, it still is.
-        if before is not None:
-            signal.signal(signal.SIGINT, pool.interrupt)
+        for each in answered:
+            signal.signal(each, pool.interrupt)
         try:
             with pool:
                 yield pool
@@ -50,19 +50,21 @@ def worker_processes(count: int) -> Iterator[Executor]:
 
 
 @contextmanager
-def _deaf() -> Iterator[Any]:
-    """A block in which Ctrl-C is ignored, also by processes that it starts; what answered it before, None if nothing.
+def _deaf() -> Iterator[list[signal.Signals]]:
+    """A block in which Ctrl-C is ignored, also by processes that it starts; the signals that Python answered before.
 
-    Outside the main thread Ctrl-C is not heard anyway.
+    Outside the main thread none is heard anyway.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield None
+        yield []
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        yield None if before is signal.SIG_IGN else before
+        yield [each for each, answer in before.items() if callable(answer)]
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, answer in before.items():
+            signal.signal(each, answer)
 
 
 class _Pool(ProcessPoolExecutor):
@@ -86,7 +88,7 @@ class _Pool(ProcessPoolExecutor):
         return super().submit(_call, fn, *args, **kwargs)
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Answer Ctrl-C."""
+        """Answer a signal."""
         self._stop.value = 1
         for worker in self._workers:
             with suppress(ProcessLookupError):

@@ -73,8 +73,9 @@ def test_ten_kills_lose_at_most_the_batch_in_hand(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_is_one_line_and_keeps_the_batches_that_were_finished(tmp_path, workers):
-    """The signal goes to the whole process group, as from a terminal."""
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_answered_in_one_line_and_keeps_the_batches_that_were_finished(tmp_path, workers, sent):
+    """Ctrl-C goes to the whole process group, a request to end to the command alone."""
     path = tmp_path / "stopped.sqlite"
     command = ["explore", "xor", "--hidden", "1", "--penalty", "1e-2", "--db", str(path), "--until", "quiet 1e9"]
     child = subprocess.Popen(
@@ -93,7 +94,7 @@ def test_ctrl_c_is_one_line_and_keeps_the_batches_that_were_finished(tmp_path, w
         if path.is_file() and path.stat().st_size:
             with Database.open(path) as database:
                 stored = len(database.batches())
-    os.killpg(child.pid, signal.SIGINT)
+    (os.killpg if sent is signal.SIGINT else os.kill)(child.pid, sent)
     out, errors = child.communicate(timeout=60)
     assert child.returncode == 130
     assert out == ""
