@@ -170,7 +170,7 @@ def test_a_list_that_fails_the_morse_sum_says_so_and_exits_with_1(
     said = " ".join(captured.err.split())
     assert "NOT complete, it has holes: at least" in said
     assert "index (the Morse sum is" in said
-    assert "before its stop rules held" in " ".join(captured.err.split())
+    assert "before the stop rules held" in " ".join(captured.err.split())
 
 
 def test_paths_between_minima_go_over_their_barriers(landscape: Path, capsys: pytest.CaptureFixture[str]) -> None:

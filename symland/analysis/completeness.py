@@ -40,13 +40,13 @@ class _Completeness(Question[NoOptions, Completeness]):
 
     def sentence(self, answer: Completeness) -> str:
         low, estimate, high = (_count(x) for x in answer.estimate)
-        ended = "its stop rules held" if answer.satisfied else "it was ended before its stop rules held"
+        ended = "the stop rules held" if answer.satisfied else "they were ended before the stop rules held"
         if not any(r.observed for r in answer.by_index):
             return f"{answer.searches} searches found no isolated stationary point; {ended}."
         holes = f" The list has holes: {'; '.join(answer.holes)}." if answer.holes else ""
         started = f" {answer.given} classes were reached from given starts; the estimate is of the others."
         return (
-            f"In {answer.searches} searches, the last new class in number {answer.last_new}, {ended}; "
+            f"In {answer.searches} searches the last new class came in number {answer.last_new}; {ended}. "
             f"Chao's estimate of the number of classes is {estimate} ({low} to {high} at 95 %)."
             + (started if answer.given else "")
             + holes

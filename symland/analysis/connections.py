@@ -83,11 +83,9 @@ class _Connections(Question[ConnectionsOptions, Connections]):
         )
         lost = f"; {len(answer.lost)} branches of transition states did not arrive anywhere" if answer.lost else ""
         lost += f"; {answer.on_families} end on families or go to infinity" if answer.on_families else ""
-        return (
-            f"{answer.pathways} pathways; {answer.on_saddles} end on saddles; {answer.descents} descents go on "
-            f"from those "
-            f"of index 2 or more; minima in {parts}{lost}."
-        )
+        saddles = f", of which {answer.on_saddles} end on saddles" if answer.on_saddles else ""
+        saddles += f"; {answer.descents} descents from saddles of index 2 or more" if answer.descents else ""
+        return f"{answer.pathways} pathways{saddles}; minima in {parts}{lost}."
 
     def verdict(self, answer: Connections) -> Verdict:
         return Verdict.UNDECIDED if answer.lost else Verdict.CERTIFIED

@@ -63,7 +63,9 @@ def _status(arguments: Sequence[str]) -> int:
     except SymlandError as error:
         return _fail(str(error))
     except CycloptsError as error:
-        return _fail(f"{error}; see `symland {' '.join(error.command_chain or ())} --help`".replace("  ", " "))
+        return _fail(
+            f"{str(error).rstrip('.')}; see `symland {' '.join(error.command_chain or ())} --help`".replace("  ", " ")
+        )
     except BrokenPipeError:
         # The reader of standard output has gone, as `head` does: nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

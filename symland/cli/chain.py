@@ -50,7 +50,7 @@ def run(
     from symland.analysis.answers import read_answers
     from symland.landscape.database import Database
 
-    question = read_spec(spec, overrides)
+    question, limits = read_spec(spec, overrides), _limits(search)
     with executor(search) as pool:
         result = pipeline.run(
             question,
@@ -62,7 +62,7 @@ def run(
             budget=_budget(search),
             executor=pool,
             listener=Progress(),
-            **_limits(search),
+            **limits,
         )
     say(f"database {result['database']}")
     if result["report"] is not None:
@@ -94,10 +94,10 @@ def explore(
     from symland import pipeline
     from symland.landscape.database import Database
 
-    question = read_spec(spec, overrides)
+    question, limits, budget = read_spec(spec, overrides), _limits(search), _budget(search)
     progress = Progress()
     with Database.open_or_create(db, question) as database, executor(search) as pool:
-        deadline = pipeline.Deadline.of(time.monotonic, _budget(search))
+        deadline = pipeline.Deadline.of(time.monotonic, budget)
         progress.begin("explore")
         found = pipeline.explore_into(
             database,
@@ -110,7 +110,7 @@ def explore(
             executor=pool,
             listener=progress,
             late=deadline.late,
-            **_limits(search),
+            **limits,
         )
         progress.end(f"{found.completeness.searches} searches")
         progress.begin("connect")
@@ -230,6 +230,11 @@ def _narrower(search: Search, question: LandscapeSpec) -> bool:
 
 
 def _limits(search: Search) -> dict[str, Any]:
+    """Of a search, where they are given; read before anything is done."""
+    from symland.explore import parse_rules
+
+    if search.until is not None:
+        parse_rules(search.until)
     if search.searches is not None and search.searches < 1:
         raise ExplorationError(f"--searches: {search.searches}; write 1 or more")
     given = {"until": search.until, "max_searches": search.searches}

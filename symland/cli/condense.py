@@ -118,5 +118,7 @@ def _draw(question: LandscapeSpec, answer: Condensation, given: Given | None, ru
     energy = energy_of(question, layer=answer.layer, given=given, residual=answer.residual)[1]
     drawn = pictures(question, energy, answer, run)
     for name, picture in drawn.items():
-        save_figure(picture.figure, folder, name)
-    say(f"{folder}: {', '.join(drawn) or 'no picture for this number of input weights without --train'}")
+        for path in save_figure(picture.figure, folder, name):
+            say(str(path))
+    if not drawn:
+        say("no picture: with this number of input weights there is one after --train only")

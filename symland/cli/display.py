@@ -44,7 +44,7 @@ def print_files(paths: Iterable[Path], json: bool) -> None:
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """A table on standard output; on a terminal with rules, in a pipe without."""
-    table = Table(title=title, title_justify="left", box=None if not sys.stdout.isatty() else _box())
+    table = Table(box=None if not sys.stdout.isatty() else _box())
     for number, column in enumerate(columns):
         table.add_column(
             column, justify="right" if all(_is_number(row[number]) for row in rows) else "left", overflow="fold"
@@ -52,7 +52,10 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     width = None if sys.stdout.isatty() else 200
-    Console(highlight=False, width=width).print(table)
+    console = Console(highlight=False, width=width)
+    # A title of the table itself would be folded to the width of its columns.
+    console.print(title, style="table.title", markup=False, soft_wrap=True)
+    console.print(table)
 
 
 def _is_number(cell: str) -> bool:

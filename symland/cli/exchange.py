@@ -47,7 +47,13 @@ def export(
 
 @app.command(name="import")
 def import_files(
-    spec: Spec, folder: Path, /, *, db: DatabaseFile, overrides: Overrides = Overrides(), json: Json = False
+    spec: Spec,
+    folder: Annotated[Path, Parameter(help="The folder of PATHSAMPLE's files.")],
+    /,
+    *,
+    db: DatabaseFile,
+    overrides: Overrides = Overrides(),
+    json: Json = False,
 ) -> None:
     """Read PATHSAMPLE's files of the same potential into a new database; every point is verified again.
 

@@ -75,7 +75,8 @@ class Search:
 
     seed: Annotated[int, Parameter(help="Makes a run repeatable.")] = 0
     until: Annotated[
-        str | None, Parameter(help='When to stop: "morse", "coverage 0.999", or several joined by commas.')
+        str | None,
+        Parameter(help='When to stop: some of "morse, coverage 0.998, repeat 3, quiet 0.5", which is the default.'),
     ] = None
     budget: Annotated[str | None, Parameter(help="Longest time for the whole command, such as 60s or 5m.")] = None
     searches: Annotated[int | None, Parameter(help="Most searches, whatever the rules say; 500000 by default.")] = None

@@ -24,7 +24,7 @@ __all__ = ["connect", "draw", "path"]
 
 @app.command
 def connect(
-    *between: int,
+    *between: Annotated[int, Parameter(help="Two classes of minima, or none.")],
     db: DatabaseFile,
     attempts: Annotated[int, Parameter(help="Double-ended searches between minima that stay apart, at most.")] = 20,
     budget: Annotated[str | None, Parameter(help="Time, such as 90s or 2h; the same command goes on later.")] = None,
@@ -62,8 +62,8 @@ def connect(
 
 @app.command
 def path(
-    start: int,
-    end: int,
+    start: Annotated[int, Parameter(help="Class of the minimum, or transition state, to begin at.")],
+    end: Annotated[int, Parameter(help="Class to end at.")],
     /,
     *,
     db: DatabaseFile,

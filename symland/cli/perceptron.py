@@ -57,7 +57,8 @@ def perceptron(
         seed=seed,
         progress=lambda done, total: progress.advance("instances", done, total),
     )
-    progress.end(f"{found.p_solvable:.3g} of the instances have solutions")
+    solvable = sum(i.solutions > 0 for i in found.instances)
+    progress.end(f"{solvable} of {len(found.instances)} instances have solutions")
     if output is not None:
         from symland.figures.perceptron import distance_figure
         from symland.figures.style import save_figure
@@ -82,8 +83,8 @@ def perceptron(
     rows = [row + ["-"] * (5 + len(names) - len(row)) for row in rows]
     heads = ["instance", "solutions", "isolated", "clusters", f"within {NEAR} of a typical one", *names]
     print_table(f"N = {found.size}, P = {found.patterns}", heads, rows)
-    share, error = found.p_solvable, found.p_error
-    say(f"solvable: {share:.3g} +- {error:.2g}; mean number of solutions {found.annealed:.6g} over all sets")
+    say(f"share of solvable instances {found.p_solvable:.3g} +- {found.p_error:.2g}")
+    say(f"mean number of solutions {found.annealed:.6g} over all sets")
     for name, share in found.solved.items():
         ratios = [
             f.near / i.typical_near
@@ -93,7 +94,7 @@ def perceptron(
         ]
         mean = sum(ratios) / len(ratios) if ratios else 0.0
         ended = f"; ends among {mean:.2f} times as many solutions as a typical one has" if ratios else ""
-        say(f"{name}: solves {share:.3g} of the solvable{ended}")
+        say(f"{name}: solves {share:.1%} of the solvable{ended}")
     return 0
 
 

@@ -158,6 +158,7 @@ def _range(
 
 
 def _write(output: Path, certificate: str) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(certificate, encoding="utf-8")
     say(f"certificate {output}")
 
@@ -191,7 +192,7 @@ def _explored(
 
 @app.command
 def embed(
-    *files: Path,
+    *files: Annotated[Path, Parameter(help="Certificates of points.")],
     db: Annotated[Path | None, Parameter(name="--db", help="The landscape's database.")] = None,
     to: Annotated[int, Parameter(help="Nodes of the layer after the extension.")],
     layer: Annotated[int, Parameter(help="The hidden layer that is widened, counted from 1.")] = 1,
@@ -233,7 +234,7 @@ def embed(
 
 @app.command(name="map")
 def embedding_map(
-    *databases: Path,
+    *databases: Annotated[Path, Parameter(help="Databases of networks whose widths are n, n + 1, ...")],
     output: Annotated[Path | None, Parameter(name=["--output", "-o"], help="Directory for the figure.")] = None,
     json: Json = False,
 ) -> int:
@@ -272,7 +273,7 @@ def prune(
     *,
     db: DatabaseFile,
     narrower: Annotated[
-        list[Path] | None, Parameter(help="Databases of narrower networks, to name their classes.")
+        list[Path] | None, Parameter(negative="", help="Databases of narrower networks, to name their classes.")
     ] = None,
     json: Json = False,
 ) -> int:

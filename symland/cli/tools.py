@@ -138,7 +138,7 @@ def _eps(number: float | None) -> str:
 
 @app.command
 def check(
-    *files: Path,
+    *files: Annotated[Path, Parameter(help="Certificates, proofs and bundles; one or more.")],
     seed: Annotated[
         str | None, Parameter(help="Picks the leaves of an enumeration, with the file's digest; random by default.")
     ] = None,
@@ -282,7 +282,9 @@ def bundle(
 
 @app.command
 def prove(
-    *theorems: Path,
+    *theorems: Annotated[
+        Path, Parameter(help="Identifiers such as T5-flat-bias, or files; all of proofs/ by default.")
+    ],
     db: Annotated[Path | None, Parameter(name="--db", help="Store the proofs here, for the report.")] = None,
     output: OptionalFolder = None,
     tex: Annotated[
