@@ -166,7 +166,13 @@ def check(
         raise CertificateError(f"--share: {share}; write a fraction above 0 and at most 1")
     if tex is not None and len(files) != 1:
         raise CertificateError(f"--tex writes one document: give one file, not {len(files)}")
-    results = [row for path in files for row in _check_all(path, seed, share)]
+    given = [entry for path in files for entry in _entries(path)]
+    progress, results = Progress(), []
+    progress.begin("check")
+    for number, (name, text) in enumerate(given):
+        progress.advance(name, number, len(given))
+        results.append((name, *_check(name, text, seed, share)))
+    progress.end(f"{sum(verdict == 'certified' for _, verdict, _ in results)} of {len(results)} hold")
     if tex is not None:
         _write(tex, _document(files[0]))
     if json:
@@ -176,13 +182,13 @@ def check(
     return 0 if all(verdict == "certified" for _, verdict, _ in results) else 1
 
 
-def _check_all(path: Path, seed: str | None, share: float | None) -> list[tuple[str, str, str]]:
-    """Name, verdict and reason of a file, or of each certificate and proof in a bundle."""
+def _entries(path: Path) -> list[tuple[str, bytes]]:
+    """Name and text of a file, or of each certificate and proof in a bundle."""
     from symland.pipeline.opened import read_bundle, read_saved
 
     if path.suffix == ".zip":
-        return [(name, *_check(name, text, seed, share)) for name, text in read_bundle(path).items()]
-    return [(str(path), *_check(str(path), read_saved(path), seed, share))]
+        return list(read_bundle(path).items())
+    return [(str(path), read_saved(path))]
 
 
 def _check(name: str, text: bytes, seed: str | None, share: float | None) -> tuple[str, str]:
