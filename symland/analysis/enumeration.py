@@ -96,7 +96,7 @@ class _Enumeration(Question[EnumerationOptions, Enumeration]):
 
     def tables(self, answer: Enumeration) -> tuple[Table, ...]:
         document = self.document(answer)
-        rows = tuple((key, str(value)) for key, value in document.items() if value is not None)
+        rows = tuple((key, str(value)) for key, value in document.items() if value not in (None, ()))
         return (
             Table(
                 name="enumeration", title="Enumeration", columns=(Column(name="what"), Column(name="value")), rows=rows

@@ -29,7 +29,8 @@ class _Labels(Question[NoOptions, Labels]):
         spec = landscape.spec
         for other in others:
             if other.spec.digest == spec.digest or other.spec.with_(hidden=spec.hidden).digest != spec.digest:
-                what = f"{other.spec.name} with {other.spec.hidden} hidden nodes is no other width of this question"
+                widths = "-".join(map(str, other.spec.hidden))
+                what = f"{other.spec.name} with {widths} hidden nodes is no other width of this question"
                 raise SpecError.at("landscapes", what, "give narrower networks of the same data, loss and penalty")
         return Labels(classes=label_classes(landscape.explored(), *others))
 

@@ -57,7 +57,7 @@ def show_account(database: Database, json: bool, asked: Iterable[str] | None = N
         for r in landscape.rows()
     ]
     print_table(
-        f"{database.spec.name}: hidden {database.spec.hidden}, lambda {database.spec.penalty}",
+        f"{database.spec.name}: hidden {'-'.join(map(str, database.spec.hidden))}, lambda {database.spec.penalty}",
         ["class", "index", "loss", "copies", "certified"],
         rows,
     )

@@ -164,7 +164,7 @@ class Landscape:
     def __repr__(self) -> str:
         counts = " ".join(map(str, self.account.counts.classes)) or "none"
         return (
-            f"<Landscape {self.spec.name}: hidden {self.spec.hidden}, lambda {self.spec.penalty}; "
+            f"<Landscape {self.spec.name}: hidden {'-'.join(map(str, self.spec.hidden))}, lambda {self.spec.penalty}; "
             f"classes by index {counts}; {self.account.wording}>"
         )
 

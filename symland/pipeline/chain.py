@@ -148,7 +148,7 @@ def run(
             setting = Setting(listener=listener)
             ask_into(database, labels.QUESTION, setting=setting)
             found = ask_into(database, embedding.QUESTION, setting=setting)
-            return f"into {found.hidden_wide} nodes: {found.verdict.value}"
+            return f"into {'-'.join(map(str, found.hidden_wide))} hidden nodes: {found.verdict.value}"
 
         written: list[Path] = []
 
