@@ -85,7 +85,7 @@ class _Connections(Question[ConnectionsOptions, Connections]):
         lost += f"; {answer.on_families} end on families or go to infinity" if answer.on_families else ""
         saddles = f", of which {answer.on_saddles} end on saddles" if answer.on_saddles else ""
         saddles += f"; {answer.descents} descents from saddles of index 2 or more" if answer.descents else ""
-        return f"{answer.pathways} pathways{saddles}; minima in {parts}{lost}."
+        return f"{answer.pathways} pathway{'' if answer.pathways == 1 else 's'}{saddles}; minima in {parts}{lost}."
 
     def verdict(self, answer: Connections) -> Verdict:
         return Verdict.UNDECIDED if answer.lost else Verdict.CERTIFIED

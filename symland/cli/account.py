@@ -71,11 +71,16 @@ def show_account(database: Database, json: bool, asked: Iterable[str] | None = N
     for question in QUESTIONS:
         if question.name in answers:
             say(f"{question.name}: {question.sentence(answers[question.name])}")
-    return complain(landscape, answers, asked)
+    return complain(landscape, answers, asked, told=True)
 
 
-def complain(landscape: Landscape, answers: dict[str, Any], asked: Iterable[str] | None = None) -> int:
-    """Say loudly what is open or refuted of what was asked, by default of all that is stored; the exit status."""
+def complain(
+    landscape: Landscape, answers: dict[str, Any], asked: Iterable[str] | None = None, *, told: bool = False
+) -> int:
+    """Say loudly what is open or refuted of what was asked, by default of all that is stored; the exit status.
+
+    What was told before of an answer is not said again.
+    """
     account, counts = landscape.account, landscape.account.counts
     warnings = []
     if not counts.total and landscape.evidence.families is None:
@@ -95,7 +100,8 @@ def complain(landscape: Landscape, answers: dict[str, Any], asked: Iterable[str]
         if question.name in answers and (asked is None or question.name in asked):
             verdict = question.verdict(answers[question.name])
             if verdict is not Verdict.CERTIFIED:
-                warnings.append(f"{question.name} is {verdict.value}: {question.sentence(answers[question.name])}")
+                how = "see above" if told else question.sentence(answers[question.name])
+                warnings.append(f"{question.name} is {verdict.value}: {how}")
     for warning in warnings:
         say(f"WARNING: {warning}")
     if counts.total + counts.families + counts.runaways and counts.no_test is not None:

@@ -219,7 +219,7 @@ def posterior(
     progress = Progress()
     progress.begin("posterior")
     found = judge(fitted, test, temperatures, Effort(samples=samples, runs=runs, seed=seed), progress.advance)
-    progress.end(f"smallest test error at T = {found.best:g}")
+    progress.end(f"smallest test error of the mean at T = {found.best:g}")
     if json:
         print_json({"schema": "symland-posterior/1", **plain(found)})
     else:
@@ -241,7 +241,14 @@ def posterior(
     if not found.decided:
         say("the errors are larger than what they are asked to decide: no temperature is better; write more --samples")
         return OPEN
-    place = "a minimum between the ends" if found.interior else "no minimum between the ends is seen"
+    at_end = found.best in (found.rows[0].temperature, found.rows[-1].temperature)
+    place = (
+        "a minimum between the ends"
+        if found.interior
+        else "an end of the range"
+        if at_end
+        else "that it errs more at both ends is not shown"
+    )
     say(f"the mean of the networks errs least at T = {found.best:g}: {place}")
     return 0
 
