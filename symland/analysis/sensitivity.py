@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["QUESTION", "ClassSensitivity", "Sensitivity", "SensitivityOptions"]
 
+ROUNDING = 1e-9
+"""Relative difference of slopes that are taken for equal."""
+
 
 @final
 class _Sensitivity(Question[SensitivityOptions, Sensitivity]):
@@ -41,17 +44,11 @@ class _Sensitivity(Question[SensitivityOptions, Sensitivity]):
         if answer.most_robust is None:
             return text + "."
         best = next(c for c in held if c.number == answer.most_robust)
-        place = max(
-            (
-                (abs(value), d, k)
-                for c in answer.classes
-                for d, row in enumerate(c.dE_dx)
-                for k, value in enumerate(row)
-            ),
-        )
+        steepest = max(answer.classes, key=lambda c: _steepest(c)[2])
+        d, k, _ = _steepest(steepest)
         return (
             f"{text}; class {best.number} has the largest, of radius {best.persistence_radius:.3g}. "
-            f"The loss depends most on input {place[2]} of sample {place[1]}."
+            f"The loss of class {steepest.number} depends most, on input {k} of sample {d}."
         )
 
     def tables(self, answer: Sensitivity) -> tuple[Table, ...]:
@@ -76,17 +73,14 @@ class _Sensitivity(Question[SensitivityOptions, Sensitivity]):
         columns = tuple(Column(name=name, tex=tex.get(name, ""), digits=digits.get(name, 4)) for name in names)
         rows: list[tuple[Cell, ...]] = []
         for c in answer.classes:
-            d, k = max(
-                ((d, k) for d, row in enumerate(c.dE_dx) for k in range(len(row))),
-                key=lambda p: abs(c.dE_dx[p[0]][p[1]]),
-            )
+            d, k, slope = _steepest(c)
             rows.append(
                 (
                     c.number,
                     c.index,
                     c.loss,
                     f"{d}.{k}",
-                    abs(c.dE_dx[d][k]),
+                    slope,
                     max(max(row) for row in c.dtheta_dx_norm),
                     c.persistence_radius,
                     c.persistence_lost,
@@ -132,6 +126,14 @@ class _Sensitivity(Question[SensitivityOptions, Sensitivity]):
         for row in document["classes"]:
             del row["certificates"]
         return document
+
+
+def _steepest(c: ClassSensitivity) -> tuple[int, int, float]:
+    """The sample and the input on which the loss depends most, and |dE/dx| there; the first of those that symmetry
+    makes equal."""
+    slopes = [(d, k, abs(value)) for d, row in enumerate(c.dE_dx) for k, value in enumerate(row)]
+    most = max(slope for _, _, slope in slopes)
+    return next(found for found in slopes if found[2] >= most * (1 - ROUNDING))
 
 
 def _least(radii: tuple[float | None, ...]) -> float | None:
