@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from symland import cli
 from symland.cli import app, main
 from tests.once import made_once
 
@@ -157,6 +158,27 @@ def test_the_narrow_landscape_lies_inside_the_wide_one(
     shown = document(capsys, "show", "--db", back, "--json")
     assert shown["counts"][0] == 4
     assert (shown["morse"], shown["morse_why"]) == ("undecided", "only minima and transition states were imported")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "end"),
+    [
+        (["explore", "xor"], "goes on where it was"),
+        (["ask", "enumeration"], "goes on where it was"),
+        (["ask", "thermo"], "begins anew"),
+        (["perceptron"], "begins anew"),
+        (["check", "run"], "begins anew"),
+    ],
+)
+def test_an_interrupted_command_says_whether_it_goes_on(
+    arguments: list[str], end: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert call(*arguments) == 130
+    assert capsys.readouterr().err == f"symland: interrupted; the same command {end}\n"
 
 
 def test_a_list_that_fails_the_morse_sum_says_so_and_exits_with_1(

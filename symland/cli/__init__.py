@@ -39,6 +39,11 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C or a request to end."""
 
 
+RESUMED = frozenset(
+    ("run", "explore", "connect", "study", "refine", "certify", "enumerate", "enumeration", "penalties", "follow")
+)
+"""Verbs, and questions of `ask`, that keep what they have found as they go."""
+
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Matrices here have some dozens of rows: more threads in their linear algebra only wait for one another."""
 
@@ -77,7 +82,9 @@ def _status(arguments: Sequence[str]) -> int:
     except MemoryError as error:
         return _fail(f"there is not enough memory ({str(error)[:200] or 'no more is left'}); ask for smaller numbers")
     except KeyboardInterrupt:
-        print("symland: interrupted; the same command goes on where it was", file=sys.stderr)
+        goes_on = not RESUMED.isdisjoint(arguments[: 1 + (arguments[:1] == ["ask"])])
+        what = "goes on where it was" if goes_on else "begins anew"
+        print(f"symland: interrupted; the same command {what}", file=sys.stderr)
         return INTERRUPTED
     finally:
         Progress.stop_all()
