@@ -210,9 +210,17 @@ def report(*, db: Databases, output: Folder, json: Json = False) -> None:
     """
     from symland.report import write_family, write_report
 
+    progress, notes = Progress(), list[str]()
     with open_databases(db) as databases:
+        progress.begin("report")
         single = len(databases) == 1 and not db[0].is_dir()
-        print_files(write_report(databases[0], output) if single else write_family(databases, output), json)
+        written = (
+            write_report(databases[0], output, note=notes.append)
+            if single
+            else write_family(databases, output, note=notes.append)
+        )
+    progress.end("; ".join([str(written[0]), *notes]))
+    print_files(written, json)
 
 
 def _budget(search: Search) -> float | None:

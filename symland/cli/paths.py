@@ -142,6 +142,8 @@ def draw(
         landscape = database.landscape()
         match kind:
             case "tree":
+                if not landscape.pathways and len(landscape.minima) > 1:
+                    say("no pathways are stored, so nothing is joined; `symland connect` follows them")
                 figure = drawing.draw_tree(
                     landscape,
                     unfolded=unfold,
