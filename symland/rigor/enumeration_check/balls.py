@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb, ctx
 
-__all__ = ["TANH_ERROR", "Balls", "Doubles", "sech2", "tanh", "tanh_curve"]
+__all__ = ["TANH_ERROR", "TINY", "Balls", "Doubles", "near_tanh", "sech2", "tanh", "tanh_curve"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -140,7 +140,7 @@ def _table() -> Doubles:
         ctx.prec = before
 
 
-def _near_tanh(x: Doubles) -> Doubles:
+def near_tanh(x: Doubles) -> Doubles:
     """tanh of doubles within TANH_ERROR; NaN where x is NaN."""
     size = np.minimum(np.abs(x), float(_FARTHEST))
     place = np.rint(size * _GRID)
@@ -154,7 +154,7 @@ def _near_tanh(x: Doubles) -> Doubles:
 
 def tanh(x: Balls) -> tuple[Doubles, Doubles]:
     """Lower and upper bounds of tanh over balls: it rises."""
-    low, high = _near_tanh(x.low) - TANH_ERROR, _near_tanh(x.high) + TANH_ERROR
+    low, high = near_tanh(x.low) - TANH_ERROR, near_tanh(x.high) + TANH_ERROR
     return np.maximum(low, -1.0), np.minimum(high, 1.0)
 
 

@@ -16,14 +16,13 @@ from flint import arb, ctx
 from symland.rigor.enumeration_check.balls import Balls, Doubles, sech2, tanh, tanh_curve
 from symland.rigor.enumeration_check.question import PRECISION, Question
 
-__all__ = ["Fields", "Jet", "cut", "empty", "meet", "near_inverse", "upper"]
+__all__ = ["Fields", "Jet", "empty", "meet", "near_inverse", "upper"]
 
 Booleans = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.intp]
 
 SLACK = 1.0 + 2.0**-30
 """Relative slack of a bound that is made from few doubles: a million times their rounding."""
-LOGIT_SLACK = 2.0**-40
-"""Slack of a guessed logit, in units of what an error of the residual makes of it; the guess is proved or discarded."""
 
 
 def upper(x: arb) -> float:
@@ -34,11 +33,6 @@ def upper(x: arb) -> float:
 def meet(box: Doubles, found: Balls) -> Doubles:
     """The part (2, ...) of a box that lies in balls; an end that is not a number cuts nothing."""
     return np.stack([np.fmax(box[0], found.low), np.fmin(box[1], found.high)])
-
-
-def cut(box: Doubles, low: Doubles, high: Doubles) -> Doubles:
-    """The part of a box between two bounds."""
-    return np.stack([np.fmax(box[0], low), np.fmin(box[1], high)])
 
 
 def empty(box: Doubles) -> Booleans:
@@ -106,7 +100,7 @@ class Fields:
 
     @cached_property
     def scale(self) -> float:
-        """kappa, about."""
+        """kappa, rounded to the nearest double."""
         return float(self.question.scale)
 
     @cached_property
@@ -144,28 +138,6 @@ class Fields:
         t = tanh(logits.scaled(0.5))
         pull = self.half_scale * (Balls.exact(self.signs) - Balls.between(*t))
         return pull, self.half_scale.scaled(0.5) * Balls.between(*sech2(*t))
-
-    def logits(self, pulls: Doubles) -> Doubles:
-        """Ranges (2, k, D) of Delta_d for ranges of P_d: it falls as P_d rises.
-
-        A guess b is an upper bound if P(b) lies below the range, as P falls with Delta too; a guess that fails, or is
-        not a number, gives way to the bound L of all logits.
-        """
-        q = np.clip(self.signs * pulls / self.scale, 2.0**-50, 1.0 - 2.0**-50)
-        guess = self.signs * np.log((1.0 - q) / q)
-        slack = LOGIT_SLACK * (1.0 / (q * (1.0 - q)) + np.abs(guess))
-        low, high = guess[1] - slack[1], guess[0] + slack[0]
-        most = self.largest_logit
-        low = np.where(self.pulls(Balls.exact(low))[0].low >= pulls[1], low, -most)
-        high = np.where(self.pulls(Balls.exact(high))[0].high <= pulls[0], high, most)
-        return np.stack([low, high])
-
-    def work(self, pulls: Doubles, logits: Doubles) -> Doubles:
-        """Upper bounds (k,) of sum_d P_d Delta_d = sum v^2 + g^2 over ranges of P and of the logits."""
-        products = [p * t for p in pulls for t in logits]
-        terms = np.fmin(np.maximum.reduce(products), self.largest_term)
-        bound: Doubles = terms.sum(axis=-1) * SLACK
-        return bound
 
     def balanced(self, box: Doubles) -> Doubles:
         """Ranges (2, k, D + 1) of (P, g) that g = sum P and the order of q leave."""

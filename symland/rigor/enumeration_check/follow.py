@@ -1,32 +1,33 @@
-"""Choices of nodes followed to the end: boxes of (z, P) are contracted, held by a point of the list, or halved."""
+"""Boxes followed to the end: each is narrowed, excluded, held by a point of the list, or halved."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from symland.rigor.enumeration_check.balls import Doubles
-from symland.rigor.enumeration_check.fields import Booleans, Fields
-from symland.rigor.enumeration_check.joint import contract_outputs, regular, solve_jointly
-from symland.rigor.enumeration_check.nodes import contract_nodes
+from symland.rigor.enumeration_check.fields import Booleans, Fields, Integers
+from symland.rigor.enumeration_check.joint import regular
+from symland.rigor.enumeration_check.linear import excluded, linear
+from symland.rigor.enumeration_check.narrowing import Narrowed, first_boxes, narrow
 
-__all__ = ["Lanes", "Listed", "follow"]
+__all__ = ["Followed", "Listed", "follow"]
 
-Integers = npt.NDArray[np.intp]
-
-CHUNK = 4096
-"""Lanes examined in one call."""
+CHUNK = 1024
+"""Boxes examined in one call."""
 ROOM = 0.02
 """Room about a box, in shares of its widths, in which a point of the list may lie, ..."""
 LEAST_ROOM = 1e-9
 """... and at least this (weights)."""
-SHRUNK = 0.6
-"""A lane whose box of P shrank to this share in some direction is examined again before it is halved."""
 LEAST_WIDTH = 1e-7
-"""A lane of which no width is larger is given up: what is in it must be found by Newton's method."""
+"""A box of which no width of (U, v, g) is larger is given up: what is in it must be found by Newton's method."""
+TOO_WIDE = 12.0
+"""Width of a margin, or of an argument of tanh, from which a box is halved where it is widest."""
+THIN = 0.05
+"""Share of the largest width from which a variable is halved."""
+MOST_LEFT = 400
+"""Boxes that were given up of which the middles are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +46,13 @@ class Listed:
     def within(self, z: Doubles) -> Booleans:
         """Which boxes (2, k, size) have a whole cube in them."""
         found = np.zeros(z.shape[1], dtype=bool)
-        for centre, radius in zip(self.centres, self.radii, strict=True):
+        if not len(found):
+            return found
+        near = ((z[0].min(axis=0) < self.centres) & (self.centres < z[1].max(axis=0))).all(axis=1)
+        for centre, radius in zip(self.centres[near], self.radii[near], strict=True):
             # Twice the radius is far more than the rounding of the two differences.
             found |= ((z[0] < centre - 2 * radius) & (centre + 2 * radius < z[1])).all(axis=1)
         return found
-
-
-@dataclass(slots=True)
-class Lanes:
-    """Boxes z (2, k, size) and (P, g) (2, k, D + 1), and whose each is."""
-
-    z: Doubles
-    reach: Doubles
-    owner: Integers
-
-    def take(self, which: Booleans | Integers | slice) -> Lanes:
-        return Lanes(self.z[:, which], self.reach[:, which], self.owner[which])
-
-    @staticmethod
-    def join(parts: Sequence[Lanes]) -> Lanes:
-        return Lanes(
-            np.concatenate([p.z for p in parts], axis=1),
-            np.concatenate([p.reach for p in parts], axis=1),
-            np.concatenate([p.owner for p in parts]),
-        )
 
 
 def _held(fields: Fields, listed: Listed, z: Doubles) -> Booleans:
@@ -81,94 +65,99 @@ def _held(fields: Fields, listed: Listed, z: Doubles) -> Booleans:
     return found
 
 
-def _examined(fields: Fields, listed: Listed, lanes: Lanes) -> tuple[Lanes, Doubles, Booleans]:
-    """Lanes left, the weight of each coordinate of (z, P) for halving them, and which to examine again first."""
-    m, n, d = fields.question.width, fields.nodes, fields.question.samples
-    before = lanes.reach[1, :, :d] - lanes.reach[0, :, :d]
-    loose, drive = np.zeros((len(lanes.owner), n)), np.zeros((len(lanes.owner), d))
-    dead = np.zeros(len(lanes.owner), dtype=bool)
-    z, reach = lanes.z.copy(), lanes.reach
-    for j in range(n if n > 1 else 0):
-        at = slice(j * (m + 1), (j + 1) * (m + 1))
-        node = contract_nodes(fields, z[:, :, at], reach)
-        z[:, :, at], reach = node.states, node.reach
-        dead |= node.dead
-        loose[:, j] = node.loose
-        drive += node.drive
-    lanes = Lanes(z, reach, lanes.owner)
+@dataclass(slots=True)
+class _Left:
+    """Boxes that are left, whose they are, and where to halve them: across which variable, and at what place."""
 
-    def keep(which: Booleans) -> None:
-        nonlocal lanes, before, loose, drive
-        lanes, before, loose, drive = lanes.take(which), before[which], loose[which], drive[which]
-
-    keep(~dead)
-    for _ in range(1 if n > 1 else 2):
-        lanes.z, lanes.reach, dead = contract_outputs(fields, lanes.z, lanes.reach)
-        keep(~dead)
-    lanes.z, dead, smear = solve_jointly(fields, lanes.z)
-    keep(~dead)
-    smear = smear[~dead]
-    held = _held(fields, listed, lanes.z)
-    keep(~held)
-    smear = smear[~held]
-    if n == 1:
-        return lanes, smear, np.zeros(len(smear), dtype=bool)
-    again = (lanes.reach[1, :, :d] - lanes.reach[0, :, :d] < SHRUNK * before).any(axis=1)
-    spread = (lanes.z[1] - lanes.z[0])[:, :-1].reshape(-1, n, m + 1)
-    weight = np.zeros((len(spread), n * (m + 1) + 1 + d))
-    k, worst = np.arange(len(spread)), loose.argmax(axis=1)
-    axis = worst * (m + 1) + spread[k, worst, :m].argmax(axis=1)
-    weight[k, axis] = loose[k, worst]
-    weight[:, n * (m + 1) + 1 :] = drive
-    return lanes, weight, np.asarray(again)
+    box: Doubles
+    owner: Integers
+    axis: Integers
+    place: Doubles
 
 
-def _halves(lanes: Lanes, weight: Doubles) -> Lanes:
-    """Each lane halved across its heaviest coordinate of (z, P)."""
-    size, k = lanes.z.shape[2], np.arange(len(lanes.owner))
-    both = np.concatenate([lanes.z, lanes.reach], axis=2)
-    axis = weight.argmax(axis=1)
-    middle = both[0, k, axis] * 0.5 + both[1, k, axis] * 0.5
-    left, right = both.copy(), both
-    left[1, k, axis] = middle
-    right[0, k, axis] = middle
-    return Lanes.join([Lanes(b[:, :, :size], b[:, :, size:], lanes.owner) for b in (left, right)])
+def _examined(fields: Fields, listed: Listed, box: Doubles, owner: Integers) -> _Left:
+    """Boxes (2, k, size) after one examination."""
+    d = fields.question.samples
+    # Where a bound does not exist an end is infinite or not a number, and cuts nothing.
+    with np.errstate(all="ignore"):
+        found, gone = narrow(fields, box)
+        found, owner = found.take(~gone), owner[~gone]
+        gone, scores = excluded(fields, linear(fields, found))
+        found, owner = found.take(~gone), owner[~gone]
+        held = _held(fields, listed, found.box[:, :, d:])
+        found, owner, scores = found.take(~held), owner[~held], scores[~held]
+        axis = _axes(found, scores, d)
+        return _Left(found.box, owner, axis, _places(fields, found, axis))
+
+
+def _axes(found: Narrowed, scores: Doubles, samples: int) -> Integers:
+    """The variable that makes most of the bound; the widest where that says nothing, or where it is thin."""
+    margins = found.margin[1] - found.margin[0]
+    widths = np.concatenate([margins, (found.box[1] - found.box[0])[:, samples:-1]], axis=1)
+    arguments = (found.argument[1] - found.argument[0]).max(axis=(1, 2))
+    wide = np.fmax(margins.max(axis=1), arguments) > TOO_WIDE
+    rank = np.where(wide[:, None], widths, scores)
+    # A rank that is not a number is none.
+    rank = np.where((widths < THIN * widths.max(axis=1, keepdims=True)) | np.isnan(rank), -1.0, rank)
+    return rank.argmax(axis=1)
+
+
+def _places(fields: Fields, found: Narrowed, axis: Integers) -> Doubles:
+    """The middle of the range; of a pull that of the middle margin, if this parts the range."""
+    lane = np.arange(len(axis))
+    low, high = found.box[0, lane, axis], found.box[1, lane, axis]
+    place = 0.5 * (low + high)
+    at = np.fmin(axis, fields.question.samples - 1)
+    margin = 0.5 * (found.margin[0, lane, at] + found.margin[1, lane, at])
+    pull = fields.scale / (1.0 + np.exp(margin))
+    edge = 1e-3 * (high - low)
+    parts = (axis < fields.question.samples) & (low + edge < pull) & (pull < high - edge)
+    return np.where(parts, pull, place)
+
+
+def _halves(left: _Left) -> tuple[Doubles, Integers]:
+    """Each box halved, and whose they are."""
+    lane = np.arange(len(left.owner))
+    lower, upper = left.box.copy(), left.box
+    lower[1, lane, left.axis] = left.place
+    upper[0, lane, left.axis] = left.place
+    return np.concatenate([lower, upper], axis=1), np.concatenate([left.owner, left.owner])
 
 
 @dataclass(slots=True)
 class Followed:
-    """Which owners were not finished, the work for each, and middles z of boxes that were given up."""
+    """Which owners were not finished, the boxes for each, and middles z of boxes that were given up."""
 
     failed: Booleans
     work: Integers
-    left: list[Doubles]
+    left: Doubles
 
 
-def follow(fields: Fields, listed: Listed, lanes: Lanes, owners: int, limit: int) -> Followed:
-    """Follow lanes until nothing is left of them, each owner for ``limit`` lanes at the most."""
+def follow(fields: Fields, listed: Listed, cells: Doubles, limit: int) -> Followed:
+    """Prove that all points whose (P, g) lies in each of some cells (2, k, D + 1) are listed.
+
+    Each cell is followed for ``limit`` boxes at the most.
+    """
+    d, owners = fields.question.samples, cells.shape[1]
     failed, work = np.zeros(owners, dtype=bool), np.zeros(owners, dtype=np.intp)
-    stack, left = [lanes], []
+    stack, left = [(first_boxes(fields, cells), np.arange(owners))], list[Doubles]()
     while stack:
-        lanes = stack.pop()
-        while stack and len(lanes.owner) < CHUNK:
-            lanes = Lanes.join([lanes, stack.pop()])
-        lanes = lanes.take(~failed[lanes.owner])
-        if len(lanes.owner) > CHUNK:
-            stack.append(lanes.take(slice(0, -CHUNK)))
-            lanes = lanes.take(slice(-CHUNK, None))
-        work += np.bincount(lanes.owner, minlength=owners)
-        over = (work > limit) & ~failed
-        if over.any():
-            failed |= over
-            left += list(lanes.z.mean(axis=0)[over[lanes.owner]][:20])
-            lanes = lanes.take(~failed[lanes.owner])
-        lanes, weight, again = _examined(fields, listed, lanes)
-        width = np.maximum((lanes.z[1] - lanes.z[0]).max(axis=1), 0.0)
+        box, owner = stack.pop()
+        while stack and len(owner) < CHUNK:
+            more = stack.pop()
+            box, owner = np.concatenate([more[0], box], axis=1), np.concatenate([more[1], owner])
+        if len(owner) > CHUNK:
+            stack.append((box[:, :-CHUNK], owner[:-CHUNK]))
+            box, owner = box[:, -CHUNK:], owner[-CHUNK:]
+        work += np.bincount(owner, minlength=owners)
+        failed |= work > limit
+        given_up = failed[owner]
+        left = [*left, *box[:, given_up, d:].mean(axis=0)[:20]][-MOST_LEFT:]
+        found = _examined(fields, listed, box[:, ~given_up], owner[~given_up])
         # A width that is not a number is no width to halve.
-        small = ~(width > LEAST_WIDTH)
-        if small.any():
-            failed[lanes.owner[small]] = True
-            left += list(lanes.z.mean(axis=0)[small][:20])
-        stack += [lanes.take(again), _halves(lanes.take(~again), weight[~again])]
-        stack = [part for part in stack if len(part.owner)]
-    return Followed(failed, work, left)
+        small = ~((found.box[1] - found.box[0])[:, d:].max(axis=1, initial=0.0) > LEAST_WIDTH)
+        failed[found.owner[small]] = True
+        left = [*left, *found.box[:, small, d:].mean(axis=0)[:20]][-MOST_LEFT:]
+        if len(found.owner):
+            stack.append(_halves(found))
+    return Followed(failed, work, np.array(left).reshape(-1, fields.nodes * (fields.question.width + 1) + 1))

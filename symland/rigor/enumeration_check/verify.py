@@ -15,9 +15,8 @@ from flint import ctx
 
 from symland.records import Verdict
 from symland.rigor.enumeration_check.balls import Doubles
-from symland.rigor.enumeration_check.cells import Searched, search_cells
 from symland.rigor.enumeration_check.fields import Fields
-from symland.rigor.enumeration_check.follow import Followed, Lanes, follow
+from symland.rigor.enumeration_check.follow import follow
 from symland.rigor.enumeration_check.points import (
     Proved,
     copies,
@@ -35,18 +34,16 @@ __all__ = ["FORMAT", "CheckedEnumeration", "check_enumeration"]
 FORMAT = "symland-enumeration/1"
 LONGEST_FILE = 200_000_000
 """Characters of a certificate."""
-WHOLE_LEAVES = 600
+WHOLE_LEAVES = 12_000
 """Leaves of a tree up to which the whole of it is proved again, with more than one node, ..."""
 SHARE_LEAVES = 50
 """... and how many are otherwise."""
-WHOLE_LIMIT = 20_000_000
-"""Boxes of nodes or points for the whole before it is undecided."""
-LEAF_LIMIT = 500_000
+WHOLE_LIMIT = 200_000_000
+"""Boxes for the whole before it is undecided."""
+LEAF_LIMIT = 5_000_000
 """The same for one leaf."""
 LOOKS = 200
 """Newton searches for a point that is not in the list, for each number of nodes."""
-MOST_LEFT = 400
-"""Boxes that were given up from which Newton's method starts, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,22 +185,18 @@ def _searched(question: Question, proved: Sequence[Proved], tree: Tree, sample: 
     if whole:
         # All leaves at once: their union is searched with cuts of the checker's own.
         cells = [np.stack([np.min([c[0] for c in cells], axis=0), np.max([c[1] for c in cells], axis=0)])]
-    limit = WHOLE_LIMIT if whole else LEAF_LIMIT
     failed = np.zeros(len(cells), dtype=bool)
+    found = None
     for nodes in range(1, question.nodes + 1):
-        found = find_unlisted(question, proved, nodes, _starts(question, nodes))
-        if found is None:
-            fields, points = Fields(question, nodes), listed(question, proved, nodes)
-            searched: Followed | Searched
-            if nodes == 1:
-                searched = follow(fields, points, _one_node(fields, cells), len(cells), limit)
-            else:
-                searched = search_cells(fields, points, cells, limit)
-            failed |= searched.failed
-            starts = np.array(searched.left[-MOST_LEFT:]).reshape(-1, nodes * (question.width + 1) + 1)
-            found = find_unlisted(question, proved, nodes, starts)
-        if found is not None:
-            return _refuted(question, found, tree, sample)
+        found = found or find_unlisted(question, proved, nodes, _starts(question, nodes))
+    if found is None:
+        points = listed(question, proved, question.nodes)
+        limit = WHOLE_LIMIT if whole else LEAF_LIMIT
+        followed = follow(Fields(question, question.nodes), points, np.stack(cells, axis=1), limit)
+        failed = followed.failed
+        found = find_unlisted(question, proved, question.nodes, followed.left)
+    if found is not None:
+        return _refuted(question, found, tree, sample)
     open_ = (
         tuple(range(count))
         if whole and failed.any()
@@ -225,16 +218,6 @@ def _searched(question: Question, proved: Sequence[Proved], tree: Tree, sample: 
         open=open_,
         seed=sample.seed,
     )
-
-
-def _one_node(fields: Fields, cells: Sequence[Doubles]) -> Lanes:
-    """All points with one node, one lane for each cell."""
-    k, d, reach = len(cells), fields.question.samples, fields.energy**0.5 * (1 + 2.0**-30)
-    first = np.concatenate([fields.first_state(fields.energy), [[-reach], [reach]]], axis=1)
-    z = np.repeat(first[:, None], k, axis=1)
-    box = np.stack(cells, axis=1)
-    z[0, :, -1], z[1, :, -1] = np.maximum(z[0, :, -1], box[0, :, d]), np.minimum(z[1, :, -1], box[1, :, d])
-    return Lanes(z, box, np.arange(k))
 
 
 def _refuted(question: Question, found: Proved, tree: Tree, sample: _Sample) -> CheckedEnumeration:
