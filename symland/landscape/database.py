@@ -50,6 +50,9 @@ PARTIAL = "partial"
 BUSY_SECONDS = 10.0
 """How long a change waits for another process that is writing, in seconds."""
 
+_DATA = ("inputs", "targets")
+"""Parts of a specification that are too long for a message."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
@@ -125,10 +128,7 @@ class Database:
                 raise
         if spec is not None and spec.digest != found.digest:
             connection.close()
-            raise DatabaseError(
-                f"{path} belongs to the specification {found.name} with digest {found.digest[:12]}, "
-                f"not {spec.digest[:12]}; name another file"
-            )
+            raise DatabaseError(f"{path} belongs to another question: {_differences(found, spec)}; name another file")
         return cls(path, connection, found)
 
     @classmethod
@@ -416,6 +416,15 @@ def _advice(error: sqlite3.DatabaseError) -> str:
         "SQLITE_CORRUPT": "the file is damaged; restore a copy or run again into a new file",
     }
     return next((advice for code, advice in text.items() if name.startswith(code)), f"SQLite says {error}")
+
+
+def _differences(held: LandscapeSpec, asked: LandscapeSpec) -> str:
+    """In what the question of a file differs from one that is asked; data sets are named and not written out."""
+    one, other = held.canonical(), asked.canonical()
+    parts = [f"{key} {one[key]}, not {other[key]}" for key in one if key not in _DATA and one[key] != other[key]]
+    if any(one[key] != other[key] for key in _DATA):
+        parts.append(f"the data of {held.name}, which differ from those of {asked.name}")
+    return "; ".join(parts)
 
 
 def _read_spec(connection: sqlite3.Connection, path: Path) -> LandscapeSpec:

@@ -101,9 +101,9 @@ def explore_into(
     # A run goes on in rounds of the size that it began with.
     before = {"batches": FIRST_BATCHES} | database.meta().get("plan", plan)
     if any(before[name] != plan[name] for name in ("seed", "max_index")):
+        highest = "no --max-index" if before["max_index"] is None else f"--max-index {before['max_index']}"
         raise DatabaseError(
-            f"{database.path}: explored with seed {before['seed']} and max index {before['max_index']}; "
-            "give the same, or another file"
+            f"{database.path}: explored with --seed {before['seed']} and {highest}; give the same, or another file"
         )
     fresh = not database.batches() and database.meta().get("given") is None
     if narrower and fresh and not donors:
