@@ -107,6 +107,7 @@ BAD = [
     (["follow", "--db", "{db}", "--move", "3,0=1/2", "--tubes"], "leave one of them out"),
     (["enumerate", "xor", "--penalty-from", "1", "--penalty-to", "1/2"], "write two numbers"),
     (["enumerate", "xor", "--hidden", "2,2", "--penalty-from", "0.01"], "one hidden layer of tanh nodes"),
+    (["enumerate", "xor", "--penalty-from", "0.01", "--workers", "2"], "--workers"),
     (["posterior", "xor", "-o", "picture"], "pdf, png, svg"),
     # the activation
     (["derive", "xor", "--activation", "0*z"], "is a constant"),
@@ -130,6 +131,9 @@ BAD = [
     (["explore", "xor", "--db", "nowhere/new.sqlite"], "cannot be opened"),
     (["explore", "xor", "--db", "junk"], "not a landscape database"),
     (["explore", "xor-pm", "--db", "{db}"], "{db}"),
+    (["explore", "xor", "--hidden", "2", "--penalty", "1e-2", "--db", "{db}"], "hidden [1], not [2]; name"),
+    (["explore", "xor-pm", "--hidden", "1", "--penalty", "1e-2", "--db", "{db}"], "those of xor-pm; name"),
+    (["run", *XOR, "-o", "new", "--until", "soon"], "soon"),
     ([*ONE, "--until", "soon"], "soon"),
     ([*ONE, "--budget", "soon"], "soon"),
     ([*ONE, "--budget", "0s"], "0s"),

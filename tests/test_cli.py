@@ -10,6 +10,7 @@ import pytest
 
 from symland import cli
 from symland.cli import app, main
+from symland.landscape.database import Database
 from tests.once import made_once
 
 
@@ -116,6 +117,20 @@ def test_proofs_are_saved_and_checked_again_and_a_changed_one_is_refused(
     assert lie.read_text() != Path(files[0]).read_text()
     assert call("check", *files, str(lie)) == 1
     assert call("check", str(tmp_path / "none.json")) == 2
+
+
+def test_a_tree_without_pathways_says_why_nothing_is_joined(
+    landscape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "apart.sqlite"
+    path.write_bytes((landscape / "landscape.sqlite").read_bytes())
+    draw = ("draw", "tree", "--db", str(path), "-o", str(tmp_path / "tree.png"))
+    assert call(*draw) == 0
+    assert "nothing is joined" not in capsys.readouterr().err
+    with Database.open(path) as database:
+        database.put_pathways([])
+    assert call(*draw) == 0
+    assert "nothing is joined; `symland connect` follows them" in capsys.readouterr().err
 
 
 def test_a_question_is_explored_and_a_proof_that_ran_out_of_time_is_open_and_goes_on(

@@ -31,6 +31,7 @@ from symland.figures import (
     spectrum_figure,
     take_slice,
 )
+from symland.figures.bifurcation import staircase_figure
 from symland.figures.levels import _spread
 from symland.figures.networks import network_outputs
 from symland.figures.slices import Slice
@@ -136,6 +137,13 @@ def test_branches_go_straight_up_unless_they_are_asked_to_slant(slanted: bool) -
     ends = {tuple(line[-1]) for line in lines.get_segments()}
     x = TREE.positions()
     assert ends >= {(x[parent], TREE.nodes[parent].loss) for parent in TREE.parents().values()}
+
+
+def test_a_staircase_ends_at_its_last_step_and_counts_whole_classes() -> None:
+    axes = staircase_figure([(1e-3, 1e-2, (4, 3)), (1e-2, math.inf, (1,))], "lambda").axes[0]
+    heights = [step.get_path().vertices[[0, -1], 1].tolist() for step in axes.patches]
+    assert heights == [[4, 1], [3, 0]]
+    assert all(float(tick).is_integer() for tick in axes.get_yticks())
 
 
 def test_empty_things_and_impossible_axes_are_refused() -> None:
