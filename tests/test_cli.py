@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from symland import cli
 from symland.cli import app, main
+from symland.cli.display import print_table
 from symland.landscape.database import Database
 from tests.once import made_once
 
@@ -173,6 +175,27 @@ def test_the_narrow_landscape_lies_inside_the_wide_one(
     shown = document(capsys, "show", "--db", back, "--json")
     assert shown["counts"][0] == 4
     assert (shown["morse"], shown["morse_why"]) == ("undecided", "only minima and transition states were imported")
+
+
+def test_a_table_too_wide_for_a_terminal_is_printed_in_parts_that_keep_numbers_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = ["class", "loss", "largest of all eigenvalues", "what it is", "copies"]
+    rows = [
+        [str(n), f"0.{n}38108042861705", f"-1.{n}5415027246037e-10", "extension of a class " * 4, "16"] for n in (3, 4)
+    ]
+    print_table("Classes", columns, rows)
+    (_, head, *lines) = capsys.readouterr().out.splitlines()
+    assert (head.split()[0], len(lines)) == ("class", 2)
+    monkeypatch.setenv("COLUMNS", "56")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_table("Classes", columns, rows)
+    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, out.splitlines())) <= 56
+    words = out.split()
+    assert all(cell in words for row in rows for cell in (*row[:3], row[4]))
+    assert words.count("3") == words.count("4") > 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 from pathlib import Path
 from threading import Event, Thread
@@ -18,6 +18,18 @@ __all__ = ["Progress", "print_files", "print_json", "print_table", "say"]
 
 LOG_SECONDS = (2.0, 8.0, 20.0, 30.0, 60.0)
 """Before the first lines of progress in a log, and between all that follow."""
+
+PIPE_WIDTH = 10_000
+"""Columns of a table in a pipe: as many as it needs."""
+
+TEXT_WIDTH = 40
+"""Columns of text in a table on a terminal, beyond which it is folded."""
+
+HEADING_WIDTH = 12
+"""Columns of a heading, beyond which it is folded between words where a table does not fit."""
+
+FRAME = 3
+"""Columns around the text of a cell on a terminal."""
 
 _errors = Console(stderr=True, highlight=False)
 
@@ -43,19 +55,47 @@ def print_files(paths: Iterable[Path], json: bool) -> None:
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """A table on standard output; on a terminal with rules, in a pipe without."""
-    table = Table(box=None if not sys.stdout.isatty() else _box())
-    for number, column in enumerate(columns):
-        table.add_column(
-            column, justify="right" if all(_is_number(row[number]) for row in rows) else "left", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*row)
-    width = None if sys.stdout.isatty() else 200
-    console = Console(highlight=False, width=width)
+    """A table on standard output; on a terminal with rules and in parts that fit, in a pipe one line for each row."""
+    terminal = sys.stdout.isatty()
+    console = Console(highlight=False, width=None if terminal else PIPE_WIDTH)
     # A title of the table itself would be folded to the width of its columns.
     console.print(title, style="table.title", markup=False, soft_wrap=True)
-    console.print(table)
+    numbers = [all(_is_number(row[place]) for row in rows) for place in range(len(columns))]
+    cells = [max((len(row[place]) for row in rows), default=0) for place in range(len(columns))]
+    whole = [max(len(name), width) for name, width in zip(columns, cells, strict=True)]
+    fits = not terminal or _width(whole) <= console.width
+    widths = [
+        # Digits stay together; words of a heading do, and text is folded where it is long.
+        max(width if number else min(width, TEXT_WIDTH), min(len(name), HEADING_WIDTH), *map(len, name.split()))
+        for name, number, width in zip(columns, numbers, cells, strict=True)
+    ]
+    for part in [range(len(columns))] if fits else _parts(widths, console.width):
+        table = Table(box=_box() if terminal else None)
+        for place in part:
+            table.add_column(
+                columns[place],
+                justify="right" if numbers[place] else "left",
+                overflow="fold",
+                width=None if fits else widths[place],
+            )
+        for row in rows:
+            table.add_row(*(row[place] for place in part))
+        console.print(table)
+
+
+def _width(widths: Iterable[int]) -> int:
+    """Of columns on a terminal, with what stands around them."""
+    return 1 + sum(width + FRAME for width in widths)
+
+
+def _parts(widths: Sequence[int], most: int) -> list[list[int]]:
+    """The columns of each part of a table that is too wide; the first column, which names the row, stands in all."""
+    parts = [[0]] if widths else []
+    for place in range(1, len(widths)):
+        if _width(widths[k] for k in (*parts[-1], place)) > most and len(parts[-1]) > 1:
+            parts.append([0])
+        parts[-1].append(place)
+    return parts
 
 
 def _is_number(cell: str) -> bool:
