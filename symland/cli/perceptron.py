@@ -112,7 +112,7 @@ def _large(size: int, patterns: int, instances: int, seed: int, json: bool) -> i
         seed=seed,
         progress=lambda done, total: progress.advance("instances", done, total),
     )
-    progress.end(f"focusing solved {found.solved:.3g} of the instances")
+    progress.end(f"focusing solved {round(found.solved * instances)} of {instances} instances")
     status = 0 if found.solved == 1 else 1
     if json:
         print_json({"schema": "symland-perceptron-large/1", **plain(found)})
@@ -124,5 +124,4 @@ def _large(size: int, patterns: int, instances: int, seed: int, json: bool) -> i
     ]
     heads = ["instance", "overlap", "distance", "ln(solutions) / N, estimated"]
     print_table(f"N = {size}, P = {patterns}: around the solutions of focusing", heads, rows)
-    say(f"focusing-bp: solves {found.solved:.3g} of {instances}")
     return status
