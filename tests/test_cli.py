@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from symland import cli
 from symland.cli import app, main
-from symland.cli.display import print_table
+from symland.cli.display import Progress, print_table
 from symland.landscape.database import Database
 from tests.once import made_once
 
@@ -175,6 +177,15 @@ def test_the_narrow_landscape_lies_inside_the_wide_one(
     shown = document(capsys, "show", "--db", back, "--json")
     assert shown["counts"][0] == 4
     assert (shown["morse"], shown["morse_why"]) == ("undecided", "only minima and transition states were imported")
+
+
+def test_a_step_that_an_error_ends_gives_the_terminal_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr("symland.cli.display._errors", Console(file=screen, force_terminal=True))
+    Progress().begin("explore")
+    Progress.stop_all()
+    # The cursor is hidden while the spinner turns.
+    assert screen.getvalue().rfind("\x1b[?25h") > screen.getvalue().rfind("\x1b[?25l") >= 0
 
 
 def test_a_table_too_wide_for_a_terminal_is_printed_in_parts_that_keep_numbers_whole(

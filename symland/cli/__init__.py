@@ -84,6 +84,7 @@ def _status(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         goes_on = not RESUMED.isdisjoint(arguments[: 1 + (arguments[:1] == ["ask"])])
         what = "goes on where it was" if goes_on else "begins anew"
+        Progress.stop_all()
         print(f"symland: interrupted; the same command {what}", file=sys.stderr)
         return INTERRUPTED
     finally:
@@ -92,5 +93,6 @@ def _status(arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str) -> int:
+    Progress.stop_all()
     print(f"symland: {' '.join(message.split())}", file=sys.stderr)
     return BAD_INPUT

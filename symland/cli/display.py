@@ -119,7 +119,7 @@ class Progress:
     own: also where it is long at one thing.
     """
 
-    _running: ClassVar[set[Event]] = set()
+    _running: ClassVar[set[Progress]] = set()
 
     def __init__(self) -> None:
         self._status: Any = None
@@ -129,13 +129,13 @@ class Progress:
 
     def begin(self, step: str) -> None:
         self._step, self._note = step, ""
+        self._running.add(self)
         if _errors.is_terminal:
             self._status = _errors.status(f"{step} ...")
             self._status.start()
             return
         self._ended.set()
         self._ended = Event()
-        self._running.add(self._ended)
         Thread(target=self._beat, args=(self._ended, monotonic()), daemon=True).start()
 
     def _beat(self, ended: Event, began: float) -> None:
@@ -150,15 +150,18 @@ class Progress:
             self._status.update(f"{self._step}{count}: {note}")
 
     def end(self, result: str) -> None:
+        self._stop()
+        say(f"{self._step:<8} {result}")
+
+    def _stop(self) -> None:
         if self._status is not None:
             self._status.stop()
             self._status = None
         self._ended.set()
-        self._running.discard(self._ended)
-        say(f"{self._step:<8} {result}")
+        self._running.discard(self)
 
     @classmethod
     def stop_all(cls) -> None:
-        """Say nothing more of steps that an error has ended."""
-        while cls._running:
-            cls._running.pop().set()
+        """Say nothing more of steps that an error has ended, and give the terminal back as it was."""
+        for progress in tuple(cls._running):
+            progress._stop()
