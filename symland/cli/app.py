@@ -40,7 +40,10 @@ def _finite(text: str) -> bool:
 
 app = App(
     name="symland",
-    help="Exact loss landscapes of small neural networks.",
+    help=(
+        "Exact loss landscapes of small neural networks.\n\n"
+        "Begin with `symland run xor --hidden 1 --penalty 1e-2 -o first`; `symland VERB --help` has an example of each."
+    ),
     help_format="markdown",
     version_flags=["--version"],
     default_parameter=Parameter(converter=_read),

@@ -65,8 +65,6 @@ def run(
             **limits,
         )
     say(f"database {result['database']}")
-    if result["report"] is not None:
-        say(f"report   {result['report']}")
     if json:
         print_json(result)
     with Database.open(result["database"]) as database:
