@@ -22,12 +22,20 @@ __all__ = ["Proved", "copies", "find_unlisted", "listed", "prove_points", "resid
 RADII = tuple(2.0**-k for k in range(44, 20, -4))
 """Half edges (weights) of cubes in which a point is looked for, one after the other."""
 NEWTON_STEPS = 60
+LED_STEPS = 45
+"""Steps of Newton's method, and how many of the first are led to an index, ..."""
+INDICES = (None, 0, 1, 2)
+"""... each of these, or none: Newton's method by itself finds few minima."""
+SOFTEST = 1e-3
+"""Least size of an eigenvalue that a led step divides by."""
 LONGEST_STEP = 0.5
 """Largest change of a weight in one step of Newton's method."""
 SETTLED = 1e-9
 """Gradient (of Psi) at which a point is worth a proof."""
 ZERO_NODE = 1e-7
 """Largest weight of a node that is taken for the zero node when a point is looked for."""
+SAME = 1e-8
+"""Distance (weights) from a point of the list within which none is looked for, unless the cube of that is larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,27 +144,48 @@ def residuals_of(question: Question, point: Point, radius: float) -> list[arb]:
         ctx.prec = before
 
 
-def _newton(fields: Fields, z: Doubles) -> Doubles:
-    """Points near which Newton's method comes to rest, from each of z (k, size); no claim."""
+def _step(curve: Doubles, slope: Doubles, index: int | None) -> Doubles:
+    """Newton's step, or that towards points of an index: up along so many eigenvectors, down along the others."""
+    if index is None:
+        return (near_inverse(curve) @ slope[:, :, None])[:, :, 0]
+    size, along = np.linalg.eigh(curve)
+    share = np.where(np.arange(size.shape[1]) < index, -1.0, 1.0) / np.maximum(np.abs(size), SOFTEST)
+    step: Doubles = (along @ (share[:, :, None] * (np.swapaxes(along, 1, 2) @ slope[:, :, None])))[:, :, 0]
+    return step
+
+
+def _newton(fields: Fields, z: Doubles, index: int | None) -> Doubles:
+    """Points near which Newton's method comes to rest, from each of z (k, size) and led to an index; no claim."""
+    rest = [z[:0]]
     with np.errstate(all="ignore"):
-        for _ in range(NEWTON_STEPS):
-            step = (
-                near_inverse(np.nan_to_num(hessian(fields, Balls.exact(z)).mid)) @ gradient(fields, z).mid[:, :, None]
-            )
+        for number in range(NEWTON_STEPS):
+            slope = gradient(fields, z).mid
+            settled = np.abs(slope).max(axis=1) < SETTLED
+            rest.append(z[settled])
+            z, slope = z[~settled], slope[~settled]
+            curve = np.nan_to_num(hessian(fields, Balls.exact(z)).mid)
+            step = _step(curve, slope, index if number < LED_STEPS else None)
             size = np.abs(step).max(axis=1, keepdims=True)
-            z = z - (step * np.minimum(1.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP)))[:, :, 0]
+            z = z - step * np.minimum(1.0, LONGEST_STEP / np.maximum(size, LONGEST_STEP))
             z = np.where(np.isfinite(z) & (np.abs(z) < 1e3), z, 0.0)
-        rest: Doubles = z[np.abs(gradient(fields, z).mid).max(axis=1) < SETTLED]
-    return rest
+        z = np.concatenate(rest)
+        # One step more makes all of them sharp.
+        found: Doubles = z - _step(hessian(fields, Balls.exact(z)).mid, gradient(fields, z).mid, None)
+    return found
 
 
 def find_unlisted(question: Question, proved: Sequence[Proved], nodes: int, starts: Doubles) -> Proved | None:
     """A proved point that is not in the list, if Newton's method finds one from ``starts`` (k, size)."""
-    width = question.width
-    for z in _newton(Fields(question, nodes), starts) if len(starts) else ():
-        table = z[:-1].reshape(nodes, width + 1)
-        table[np.abs(table).max(axis=1) < ZERO_NODE] = 0.0
-        found = _proved(question, without_zeros((*table.ravel().tolist(), float(z[-1])), width), -1)
-        if found is not None and all(_apart(question, one, found) for one in proved):
-            return found
+    width, known = question.width, listed(question, proved, nodes)
+    for index in INDICES if len(starts) else ():
+        for z in _newton(Fields(question, nodes), starts, index):
+            table = z[:-1].reshape(nodes, width + 1)
+            table[np.abs(table).max(axis=1) < ZERO_NODE] = 0.0
+            point = without_zeros((*table.ravel().tolist(), float(z[-1])), width)
+            away = np.abs(known.centres - np.array(_padded(point, width, nodes))).max(axis=1)
+            if (away < np.maximum(known.radii, SAME)).any():
+                continue
+            found = _proved(question, point, -1)
+            if found is not None and all(_apart(question, one, found) for one in proved):
+                return found
     return None

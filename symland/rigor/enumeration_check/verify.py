@@ -42,8 +42,8 @@ WHOLE_LIMIT = 200_000_000
 """Boxes for the whole before it is undecided."""
 LEAF_LIMIT = 5_000_000
 """The same for one leaf."""
-LOOKS = 200
-"""Newton searches for a point that is not in the list, for each number of nodes."""
+LOOKS, WHOLE_LOOKS = 500, 50
+"""Starts of searches for a point that is not in the list, for each of its nodes; and if the whole is proved again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,13 +168,12 @@ def _doubles(box: Sequence[tuple[float, float]]) -> Doubles:
     return np.array(box).T
 
 
-def _starts(question: Question, nodes: int) -> Doubles:
+def _starts(question: Question, nodes: int, count: int) -> Doubles:
     """Random z from which a point that is not listed is looked for."""
-    rng = np.random.default_rng(0)
-    reach = float(question.energy().sqrt())
-    z = rng.normal(size=(LOOKS, nodes * (question.width + 1) + 1)) * rng.choice([0.3, 1.0, 3.0], size=(LOOKS, 1))
-    z[:, question.width :: question.width + 1] = rng.uniform(0.0, reach, size=(LOOKS, nodes))
-    z[:, -1] = rng.uniform(-1.0, 1.0, size=LOOKS) * reach / 2
+    rng, reach = np.random.default_rng(0), float(question.energy().sqrt())
+    z = rng.normal(size=(count, nodes * (question.width + 1) + 1)) * rng.choice([0.3, 1.0, 3.0], size=(count, 1))
+    z[:, question.width :: question.width + 1] = rng.uniform(0.0, reach, size=(count, nodes))
+    z[:, -1] = rng.uniform(-1.0, 1.0, size=count) * reach / 2
     return z
 
 
@@ -186,9 +185,9 @@ def _searched(question: Question, proved: Sequence[Proved], tree: Tree, sample: 
         # All leaves at once: their union is searched with cuts of the checker's own.
         cells = [np.stack([np.min([c[0] for c in cells], axis=0), np.max([c[1] for c in cells], axis=0)])]
     failed = np.zeros(len(cells), dtype=bool)
-    found = None
+    found, looks = None, WHOLE_LOOKS if whole else LOOKS
     for nodes in range(1, question.nodes + 1):
-        found = found or find_unlisted(question, proved, nodes, _starts(question, nodes))
+        found = found or find_unlisted(question, proved, nodes, _starts(question, nodes, looks * nodes))
     if found is None:
         points = listed(question, proved, question.nodes)
         limit = WHOLE_LIMIT if whole else LEAF_LIMIT
