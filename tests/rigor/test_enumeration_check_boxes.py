@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable
 from fractions import Fraction
@@ -12,15 +13,21 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+from symland.records import Verdict
+from symland.rigor.enumeration import certificate_text, enumerate_points
+from symland.rigor.enumeration_check import check_enumeration, points, ranges, verify
 from symland.rigor.enumeration_check import follow as following
-from symland.rigor.enumeration_check import ranges
+from symland.rigor.enumeration_check.balls import Balls
 from symland.rigor.enumeration_check.fields import Fields
 from symland.rigor.enumeration_check.follow import Listed, follow
+from symland.rigor.enumeration_check.joint import gradient, hessian
 from symland.rigor.enumeration_check.linear import Linear, excluded, linear, strip
 from symland.rigor.enumeration_check.narrowing import Narrowed, first_boxes, narrow
 from symland.rigor.enumeration_check.question import read_question
-from symland.spec import builtin
+from symland.spec import LandscapeSpec, builtin
 from tests.rigor.reduced import SIGN, XOR, hundredth, multistart, solution, swapped
+from tests.rigor.test_enumeration_check import sealed, without_class
+from tests.rigor.test_search import TWO, listed
 
 Array = np.ndarray
 KAPPA = 25.0
@@ -274,3 +281,41 @@ def test_a_cell_is_finished_with_its_point_in_the_list_and_never_without() -> No
     assert np.abs(without.left - z).max(axis=1).min() < 1e-3
     elsewhere = Listed(z[None] + 1.0, np.array([1e-9]))
     assert follow(fields(1), elsewhere, cells, 50_000).failed.all()
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_boxes_alone_leave_open_where_a_class_is_missing(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "find_unlisted", lambda *_: None)
+    lie = sealed(without_class(json.loads(certificate_text(TWO, enumerate_points(TWO, listed(TWO)))), number))
+    found = check_enumeration(lie)
+    assert (found.verdict, found.proved) == (Verdict.UNDECIDED, 0)
+    # Of single leaves those that hold the class, at the least.
+    leaves = check_enumeration(lie, seed="1", share=0.999)
+    assert 0 < len(leaves.open) < leaves.leaves / 4
+
+
+@pytest.mark.parametrize(
+    "spec", [builtin("xor").with_(hidden=(2,), penalty="1/10"), TWO.with_(hidden=(3,), penalty="1/7")]
+)
+def test_nodes_of_larger_networks_are_followed_together(spec: LandscapeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "LOOKS", 10)
+    text = certificate_text(spec, enumerate_points(spec, listed(spec)))
+    whole, share = check_enumeration(text), check_enumeration(text, seed="1", share=0.2)
+    assert whole.verdict is Verdict.CERTIFIED
+    assert whole.leaves > 20
+    assert share.proved == share.checked == round(0.2 * share.leaves)
+
+
+def test_looks_find_points_of_each_index() -> None:
+    question = read_question(builtin("xor").with_(hidden=(2,), penalty="1e-2").canonical())
+    starts, fields = verify._starts(question, 2, 200), Fields(question, 2)
+    lowest = [points._newton(fields, starts, index) for index in points.INDICES]
+    for index, rest in zip(points.INDICES, lowest, strict=True):
+        assert len(rest) > 100
+        assert np.abs(gradient(fields, rest).mid).max() < 1e-9
+        below = (np.linalg.eigvalsh(hessian(fields, Balls.exact(rest)).mid) < 0).sum(axis=1)
+        if index is not None:
+            assert (below == index).mean() > 0.7
+    # The global minimum, whose nodes have these outputs, is not found by Newton's method alone.
+    minimum = [(np.abs(np.abs(rest[:, [3, 7]]) - 3.1041544354).max(axis=1) < 1e-6).any() for rest in lowest]
+    assert minimum == [False, True, False, False]
