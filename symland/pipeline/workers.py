@@ -64,7 +64,9 @@ def _deaf() -> Iterator[list[signal.Signals]]:
         yield [each for each, answer in before.items() if callable(answer)]
     finally:
         for each, answer in before.items():
-            signal.signal(each, answer)
+            # None is one that no Python code has set.
+            if answer is not None:
+                signal.signal(each, answer)
 
 
 class _Pool(ProcessPoolExecutor):
