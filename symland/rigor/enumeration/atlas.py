@@ -12,12 +12,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from symland.rigor.enumeration.choices import middles
 from symland.rigor.enumeration.known import reduce_theta
 from symland.rigor.enumeration.lookout import newton_searches
 from symland.rigor.enumeration.pitchfork_region import Event, event_region, find_pitchforks
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.regions import Kind, Region, disjoint, find_fold, images, polish, tube_region
-from symland.rigor.enumeration.search import Task
 from symland.spec import LandscapeSpec
 
 __all__ = ["Atlas", "dyadic", "look", "regions_over"]
@@ -28,10 +28,8 @@ STARTS = 40
 """Newton searches at each of them."""
 NEAR_FOLD = (0.02, 0.05, 0.1, 0.2)
 """Distances from a fold, along its null vector, from which points near it are looked for."""
-LOOKS = 6
-"""Boxes that wait from which points are looked for, ..."""
-CHOICES = 4
-"""... and choices of nodes in each."""
+LOOKS = 24
+"""Choices that wait from which points are looked for."""
 SAME = 1e-7
 """Largest difference of the coordinates of two points, or penalties of two folds, that are taken as one."""
 BITS = 40
@@ -71,9 +69,10 @@ class Atlas:
         """Different points at the middle of a slab."""
         return _different(problem, (polish(problem, z.tolist()) for z in self.seeds(problem.middle)))
 
-    def look_into(self, problem: ReducedProblem, tasks: Sequence[Task], regions: Sequence[Region]) -> bool:
-        """Newton's method at the middle of a slab from boxes that wait: whether it finds points that are new."""
-        starts = _inside(problem, tasks)
+    def look_into(self, problem: ReducedProblem, table: Doubles, regions: Sequence[Region]) -> bool:
+        """Newton's method at the middle of a slab from choices that wait: whether it finds points that are new."""
+        some = np.random.default_rng(table.shape[1]).permutation(table.shape[1])[:LOOKS]
+        starts = middles(problem, table[:, some])
         ends = [z for z in (polish(problem, z.tolist()) for z in starts) if z is not None]
         apart = [z for z in ends if not any(r.contains(moved) for r in regions for moved in images(problem, (z, z)))]
         if not apart:
@@ -83,18 +82,6 @@ class Atlas:
         self.points[problem.middle] = found
         self.add_events(found[len(known) :], problem.middle)
         return len(found) > len(known)
-
-
-def _inside(problem: ReducedProblem, tasks: Sequence[Task]) -> list[Doubles]:
-    """Middles of choices of nodes, the zero node among them, of some boxes."""
-    rng, rows, found = np.random.default_rng(len(tasks)), problem.samples + 1, list[Doubles]()
-    for k in rng.permutation(len(tasks))[:LOOKS]:
-        states = tasks[k].nodes[:, rows:].mean(axis=0)
-        states = np.column_stack([states, np.zeros(len(states))])
-        bias = tasks[k].pull[:, -1].mean()
-        for choice in rng.integers(states.shape[1], size=(CHOICES, problem.nodes)):
-            found.append(np.append(states[:, choice].T.ravel(), bias))
-    return found
 
 
 def _same(problem: ReducedProblem, a: Doubles, b: Doubles) -> bool:
@@ -135,7 +122,7 @@ def dyadic(value: float) -> Fraction:
 
 
 def regions_over(atlas: Atlas, slab: ReducedProblem, fold: Event | None) -> tuple[Region, ...] | None:
-    """Regions of all known branches over a slab; None where that of the fold is not proved."""
+    """Regions of all known branches over a slab; None where one is not proved, or two may hold the same point."""
     found: list[Region] = []
     if fold is not None:
         region = event_region(slab, fold)
@@ -146,8 +133,9 @@ def regions_over(atlas: Atlas, slab: ReducedProblem, fold: Event | None) -> tupl
         if fold is not None and any(found[0].contains(moved) for moved in images(slab, (z, z))):
             continue
         tube = tube_region(slab, z)
-        if tube is not None and not any(_may_meet(slab, tube, other) for other in found):
-            found.append(tube)
+        if tube is None or any(_may_meet(slab, tube, other) for other in found):
+            return None
+        found.append(tube)
     return tuple(found)
 
 

@@ -21,6 +21,11 @@ __all__ = ["choice_program", "choice_rows"]
 
 RELAXED = 12.0
 """Widths of a margin or of an argument of tanh from which a choice is halved there."""
+WAITING = 0.1
+"""Share of kappa in the bound, in units of the largest of another variable, from which a choice waits for a narrower
+slab of penalties."""
+COVERED = 0.3
+"""... where it makes this share of |y.F|, too."""
 LEAST_SHARE = 0.05
 """Share of the largest width that a variable has which is halved."""
 MULTIPLIERS = 3
@@ -62,8 +67,8 @@ def _first_largest(ranks: list[Lane], values: list[Lane]) -> tuple[Lane, Lane]:
     return place, found
 
 
-def _axis(problem: ReducedProblem, found: Propagated, box: list[Interval], scores: list[Lane]) -> Lane:
-    """The variable to halve."""
+def _axis(problem: ReducedProblem, found: Propagated, box: list[Interval], scores: list[Lane], value: Lane) -> tuple[Lane, Lane]:
+    """The variable to halve, and 1 where the range of kappa makes much of the bound."""
     d, m1 = problem.samples, problem.inputs + 1
     choice = found.choice
     # How far each variable is from the widths to be relaxed, from the variables near 0, and from being thin.
@@ -88,13 +93,19 @@ def _axis(problem: ReducedProblem, found: Propagated, box: list[Interval], score
     ]
     axis, chosen = _first_largest(ranks, apart)
     fattest, width = _first_largest(apart, apart)
-    return choose(chosen < width * LEAST_SHARE, fattest, axis)
+    axis = choose(chosen < width * LEAST_SHARE, fattest, axis)
+    if len(scores) == len(box):
+        return axis, 0.0
+    kappa = scores[-1]
+    waits = (kappa > _largest(scores[:-1]) * WAITING) & (kappa > value * COVERED)
+    return axis, flag([waits & ~forced & ~wide])
 
 
 def choice_program(problem: ReducedProblem) -> LaneProgram:
     """A table of choices to what is left of them.
 
-    ``gone`` is 1 where that is nothing; ``axis`` is the variable to halve; ``state_low`` and ``state_high`` bound U_j,
+    ``gone`` is 1 where that is nothing; ``axis`` is the variable to halve, ``waits`` 1 where a narrower slab of
+    penalties would say more (never at one penalty); ``state_low`` and ``state_high`` bound U_j,
     and ``bias_low`` and ``bias_high`` gamma.
     """
     inputs = choice_rows(problem)
@@ -105,6 +116,7 @@ def choice_program(problem: ReducedProblem) -> LaneProgram:
         high=size,
         near=n,
         axis=ONE,
+        waits=ONE,
         gone=ONE,
         state_low=weights,
         state_high=weights,
@@ -129,12 +141,13 @@ def choice_program(problem: ReducedProblem) -> LaneProgram:
             # What an empty interval leads to is no number.
             return [choose(gone > 0.5, 0.0, lane) for lane in lanes]
 
-        axis = _axis(problem, found, box, relaxation.scores(judged))
+        axis, waits = _axis(problem, found, box, relaxation.scores(judged), judged.value)
         return outputs.write(
             low=kept([x.lo for x in box]),
             high=kept([x.hi for x in box]),
             near=kept(found.choice.near),
             axis=choose(gone > 0.5, 0.0, axis),
+            waits=choose(gone > 0.5, 0.0, waits),
             gone=gone,
             state_low=kept([u.lo for u in states]),
             state_high=kept([u.hi for u in states]),

@@ -9,7 +9,7 @@ does not end soon is given back, in two parts where it is long.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise, permutations
@@ -20,15 +20,15 @@ from flint import arb, ctx
 
 from symland.machine.llvm import Passes
 from symland.rigor.enumeration.choice_program import choice_program, choice_rows
-from symland.rigor.enumeration.known import PRECISION, kappa_ball
+from symland.rigor.enumeration.known import NOBODY, PRECISION, kappa_ball
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, outward
 from symland.rigor.enumeration.propagation import NEAR_WEIGHT
 from symland.rigor.enumeration.pulls import first_box, largest_logit
-from symland.rigor.enumeration.search import Search, ready
+from symland.rigor.enumeration.search import ANY_SLAB, Search, ready
 from symland.rigor.enumeration.slots import NamedEngine
 from symland.rigor.enumeration.witnesses import Ends, Witness, inside, lost, meets
 
-__all__ = ["Followed", "first_choices", "follow", "open_box"]
+__all__ = ["Followed", "first_choices", "follow", "middles", "open_box", "over"]
 
 Integers = npt.NDArray[np.intp]
 Booleans = npt.NDArray[np.bool_]
@@ -53,18 +53,18 @@ class Followed:
 
     Attributes
     ----------
-    left : the choices that are left, as tables
+    left : the choices that are left to be halved, as tables
+    waiting : a table of those that are not: too small, or as narrow as their slab of penalties allows
     copies : of known points, whose uniqueness boxes held others
     marks : (n, D) residuals in the middle of one of MARKED choices that were examined
     examined : how many choices that were
-    stuck : whether all that is left, if anything, is too small to go on
     """
 
     left: tuple[Doubles, ...]
+    waiting: Doubles
     copies: frozenset[int]
     marks: Doubles
     examined: int
-    stuck: bool
 
 
 def first_choices(problem: ReducedProblem) -> Doubles:
@@ -78,8 +78,18 @@ def first_choices(problem: ReducedProblem) -> Doubles:
     for k in range(n + 1):
         for j in range(k):
             box[:, d + j * m1 : d + (j + 1) * m1, k] = state
-    low, high = (np.full(n + 1, x) for x in outward(problem.scale))
-    return rows.pack(low=box[0], high=box[1], near=np.zeros((n, n + 1)), scale_low=low, scale_high=high)
+    unset = np.zeros(n + 1)
+    table = rows.pack(low=box[0], high=box[1], near=np.zeros((n, n + 1)), scale_low=unset, scale_high=unset)
+    return over(problem, table)
+
+
+def over(problem: ReducedProblem, table: Doubles) -> Doubles:
+    """The same choices for the penalties of a problem."""
+    table = table.copy()
+    named = choice_rows(problem).read(table)
+    named.scale_low[:] = outward(1 / (problem.highest * problem.samples))[0]
+    named.scale_high[:] = outward(problem.scale)[1]
+    return table
 
 
 @lru_cache(maxsize=8)
@@ -89,12 +99,12 @@ def _engine(problem: ReducedProblem, compiled: bool) -> NamedEngine:
 
 @dataclass(slots=True, eq=False)
 class _Left:
-    """Choices after one examination, narrowed; the variable to halve in each; which were too small before; the copies
+    """Choices after one examination, narrowed; the variable to halve in each; which are not to be halved; the copies
     that held others."""
 
     table: Doubles
     axis: Integers
-    tiny: Booleans
+    waits: Booleans
     held: frozenset[int]
 
 
@@ -102,7 +112,7 @@ def _examined(search: Search, table: Doubles) -> _Left:
     """Examine choices once: what holds no solution or is held by a known point goes."""
     problem = search.problem
     # The program knows kappa as a number of each lane: one serves every penalty.
-    engine = _engine(replace(problem, penalty=Fraction(1)), search.compiled)
+    engine = _engine(problem.at(Fraction(1)) if problem.upper is None else problem.slab(*ANY_SLAB), search.compiled)
     rows = engine.program.inputs
     out = engine.table(table)
     left = np.flatnonzero(out.gone == 0.0)
@@ -114,11 +124,16 @@ def _examined(search: Search, table: Doubles) -> _Left:
     low, high = (x[d:].reshape(n, m1, left.size).copy() for x in (named.low, named.high))
     low[:, :-1] = out.state_low[:, left].reshape(n, m1 - 1, left.size)
     high[:, :-1] = out.state_high[:, left].reshape(n, m1 - 1, left.size)
-    holder = search.known.holders(low, high, out.bias_low[left], out.bias_high[left])
-    free = holder < 0
+    box = low, high, out.bias_low[left], out.bias_high[left]
+    holder = search.holder.holders(*box)
+    free = holder == NOBODY
+    waits = (out.waits[left] > 0.0) & free
+    at = np.flatnonzero(waits)
+    if search.regions is not None:
+        waits[at] = ~search.regions.undecided(*(x[..., at] for x in box))
     # Narrowed at a stroke, a choice may lie in a uniqueness box that its ranges of gamma and U do not see yet.
-    tiny = _widths(problem, table[:, left[free]]) < LEAST_WIDTH
-    return _Left(kept[:, free], axis[free], tiny, frozenset(np.unique(holder[~free]).tolist()))
+    waits |= _widths(problem, table[:, left]) < LEAST_WIDTH
+    return _Left(kept[:, free], axis[free], waits[free], frozenset(np.unique(holder[~free]).tolist()))
 
 
 def _halves(problem: ReducedProblem, table: Doubles, axis: Integers) -> Doubles:
@@ -156,7 +171,7 @@ def follow(search: Search, table: Doubles) -> Followed:
     """
     problem = search.problem
     held = _carried(search, table)
-    stack, tiny, marks = [table], [table[:, :0]], list[Doubles]()
+    stack, waiting, marks = [table], [table[:, :0]], list[Doubles]()
     examined, copies = 0, frozenset[int]()
     while stack and examined < LIMIT:
         batch = stack.pop()
@@ -169,15 +184,25 @@ def follow(search: Search, table: Doubles) -> Followed:
         marks.append(_middles(problem, batch[:, ::MARKED]))
         left = _examined(search, batch)
         copies |= left.held
-        tiny.append(left.table[:, left.tiny])
-        if not left.tiny.all():
-            stack.append(_halves(problem, left.table[:, ~left.tiny], left.axis[~left.tiny]))
-    rest = np.concatenate([*tiny, *stack], axis=1)
+        waiting.append(left.table[:, left.waits])
+        if not left.waits.all():
+            stack.append(_halves(problem, left.table[:, ~left.waits], left.axis[~left.waits]))
+    rest, small = np.concatenate([table[:, :0], *stack], axis=1), np.concatenate(waiting, axis=1)
     for witness in held:
-        if not witness.copies & copies and not _fits(problem, witness, rest, meets):
+        if not witness.copies & copies and not any(_fits(problem, witness, part, meets) for part in (rest, small)):
             lost("follow", witness)
     parts = (rest,) if rest.shape[1] <= LONG else (rest[:, ::2], rest[:, 1::2])
-    return Followed(parts if rest.shape[1] else (), copies, np.concatenate(marks), examined, not stack)
+    return Followed(parts if rest.shape[1] else (), small, copies, np.concatenate(marks), examined)
+
+
+def middles(problem: ReducedProblem, table: Doubles) -> Doubles:
+    """The middles (n, N (m + 1) + 1) of choices, as (U_1, v_1, ..., U_N, v_N, gamma)."""
+    named = choice_rows(problem).read(table)
+    d, m1 = problem.samples, problem.inputs + 1
+    states = ((named.low[d:] + named.high[d:]) * 0.5).T.reshape(-1, problem.nodes, m1)
+    near = named.near.T[:, :, None] > 0.5
+    states[:, :, :-1] = np.where(near, states[:, :, :-1] * states[:, :, -1:] * 0.5, states[:, :, :-1])
+    return np.column_stack([states.reshape(len(states), problem.nodes * m1), _middles(problem, table).sum(axis=1)])
 
 
 def open_box(problem: ReducedProblem, table: Doubles) -> tuple[Doubles, Doubles]:
@@ -239,7 +264,7 @@ def _as_choices(problem: ReducedProblem, witness: Witness) -> list[tuple[Doubles
 def _fits(problem: ReducedProblem, witness: Witness, table: Doubles, fits: Callable[[Ends, Ends], Booleans]) -> bool:
     """Whether a witness fits a choice with as many nodes that are not zero: lies `inside` it, or `meets` it."""
     named, d, m1 = choice_rows(problem).read(table), problem.samples, problem.inputs + 1
-    boxes = _as_choices(problem, witness)
+    boxes = _as_choices(problem.at(problem.middle), witness)
     margin = boxes[0][0][:, :d, None]
     # Margins first: few choices have those of a point.
     at = np.flatnonzero(fits(margin, (named.low[:d], named.high[:d])))

@@ -13,11 +13,10 @@ from typing import Any, final
 from symland.errors import CertificateError
 from symland.rigor.enumeration.packing import packed, unpacked
 from symland.rigor.enumeration.pitchfork_region import Event, find_event
-from symland.rigor.enumeration.problem import ReducedProblem
+from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.regions import Kind, Region
-from symland.rigor.enumeration.search import Counters, Task
 
-__all__ = ["Piece", "Slab", "Work"]
+__all__ = ["Piece", "Slab", "Work", "size_of"]
 
 
 @final
@@ -39,37 +38,37 @@ class Piece:
     Attributes
     ----------
     low, high : its ends.
-    tasks : boxes to examine.
+    tasks : tables of choices to examine.
     fold, level : the fold that it is around, and the place of its width in the list of those that are tried.
     held : regions over wider slabs that held boxes on the way here: their points are among those of this slab.
     regions : those that its search knows; None before it begins.
-    waiting : boxes that were left as too narrow.
+    waiting : tables of those that wait for a narrower slab.
     met : numbers of the regions that held boxes.
-    boxes : examined so far.
-    given : the tasks that it began with, where it is around a fold.
+    boxes : choices examined so far.
+    given : the tables that it began with, where it is around a fold.
     """
 
     low: Fraction
     high: Fraction
-    tasks: list[Task]
+    tasks: list[Doubles]
     fold: Event | None = None
     level: int = 0
     held: tuple[Region, ...] = ()
     regions: tuple[Region, ...] | None = None
-    waiting: list[Task] = field(default_factory=list)
+    waiting: list[Doubles] = field(default_factory=list)
     met: frozenset[int] = frozenset()
     boxes: int = 0
-    given: list[Task] = field(default_factory=list)
+    given: list[Doubles] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Work:
-    """How far a range is: what waits, what is proved, what is left open for good, and the work done."""
+    """How far a range is: what waits, what is proved, what is left open for good, and choices examined."""
 
     stack: list[Piece]
     slabs: list[Slab] = field(default_factory=list)
     open: list[tuple[Fraction, Fraction, int]] = field(default_factory=list)
-    counters: Counters = field(default_factory=Counters)
+    boxes: int = 0
 
     def as_it_is(self) -> Work:
         """A copy, in which a slab that is taken from the stack stays on it."""
@@ -77,13 +76,11 @@ class Work:
 
     def saved(self) -> dict[str, Any]:
         """JSON values."""
-        boxes = _Boxes()
         return {
-            "stack": [_piece_values(p, boxes) for p in self.stack],
-            "boxes": boxes.rows,
+            "stack": [_piece_values(p) for p in self.stack],
             "slabs": [_slab_values(s) for s in self.slabs],
             "open": [[str(a), str(b), n] for a, b, n in self.open],
-            "counters": [self.counters.pull_boxes, self.counters.node_boxes],
+            "boxes": self.boxes,
         }
 
     @staticmethod
@@ -95,34 +92,17 @@ class Work:
         CertificateError
             If an event is no longer found.
         """
-        boxes, nodes = values["counters"]
-        tasks = [Task(unpacked(pull), unpacked(states), unpacked(cell)) for pull, states, cell in values["boxes"]]
         return Work(
-            stack=[_piece(problem, v, tasks) for v in values["stack"]],
+            stack=[_piece(problem, v) for v in values["stack"]],
             slabs=[_slab(problem, v) for v in values["slabs"]],
             open=[(Fraction(a), Fraction(b), n) for a, b, n in values["open"]],
-            counters=Counters(pull_boxes=boxes, node_boxes=nodes),
+            boxes=values["boxes"],
         )
 
 
-class _Boxes:
-    """The tasks of all pieces, each written once: both parts of a slab are given the same boxes."""
-
-    def __init__(self) -> None:
-        self.rows: list[list[Any]] = []
-        self.tasks: list[Task] = []
-        self.places: dict[int, int] = {}
-
-    def numbers(self, tasks: Iterable[Task]) -> list[int]:
-        found = []
-        for task in tasks:
-            if id(task) not in self.places:
-                self.places[id(task)] = len(self.rows)
-                self.rows.append([packed(task.pull), packed(task.nodes), packed(task.cell)])
-                # Kept alive, so that no other task has its place in memory.
-                self.tasks.append(task)
-            found.append(self.places[id(task)])
-        return found
+def size_of(tables: Iterable[Doubles]) -> int:
+    """How many choices tables hold."""
+    return sum(table.shape[1] for table in tables)
 
 
 def _region_values(regions: Iterable[Region]) -> list[Any]:
@@ -170,35 +150,35 @@ def _fold(problem: ReducedProblem, values: Sequence[Any] | None) -> Event | None
     return fold
 
 
-def _piece_values(piece: Piece, boxes: _Boxes) -> dict[str, Any]:
+def _piece_values(piece: Piece) -> dict[str, Any]:
     return {
         "low": str(piece.low),
         "high": str(piece.high),
-        "tasks": boxes.numbers(piece.tasks),
+        "tasks": [packed(t) for t in piece.tasks],
         "fold": _fold_values(piece.fold),
         "level": piece.level,
         "held": _region_values(piece.held),
         "regions": None if piece.regions is None else _region_values(piece.regions),
-        "waiting": boxes.numbers(piece.waiting),
+        "waiting": [packed(t) for t in piece.waiting],
         "met": sorted(piece.met),
         "boxes": piece.boxes,
-        "given": boxes.numbers(piece.given),
+        "given": [packed(t) for t in piece.given],
     }
 
 
-def _piece(problem: ReducedProblem, values: dict[str, Any], tasks: Sequence[Task]) -> Piece:
+def _piece(problem: ReducedProblem, values: dict[str, Any]) -> Piece:
     return Piece(
         low=Fraction(values["low"]),
         high=Fraction(values["high"]),
-        tasks=[tasks[k] for k in values["tasks"]],
+        tasks=[unpacked(t) for t in values["tasks"]],
         fold=_fold(problem, values["fold"]),
         level=values["level"],
         held=_regions(values["held"]),
         regions=None if values["regions"] is None else _regions(values["regions"]),
-        waiting=[tasks[k] for k in values["waiting"]],
+        waiting=[unpacked(t) for t in values["waiting"]],
         met=frozenset(values["met"]),
         boxes=values["boxes"],
-        given=[tasks[k] for k in values["given"]],
+        given=[unpacked(t) for t in values["given"]],
     )
 
 

@@ -18,6 +18,8 @@ from symland.rigor.matrices import approximate_inverse, approximate_solution, id
 
 PRECISION = 128
 """Bits of the Arb arithmetic here."""
+NOBODY = -1
+"""In place of a known point: none holds it."""
 LARGEST_RADIUS = 2.0**-3
 """First radius (weights) that the uniqueness test tries; it halves until the test passes."""
 SMALLEST_RADIUS = 2.0**-40
@@ -219,8 +221,8 @@ class KnownPoints:
     numbers: npt.NDArray[np.intp]
 
     def holders(self, low: Doubles, high: Doubles, bias_low: Doubles, bias_high: Doubles) -> npt.NDArray[np.intp]:
-        """The copy whose uniqueness box holds each state box (N, m + 1, k) up to the order of nodes, else -1."""
-        found = np.full(low.shape[2], -1, dtype=np.intp)
+        """The copy whose uniqueness box holds each state box (N, m + 1, k) up to the order of nodes, else NOBODY."""
+        found = np.full(low.shape[2], NOBODY, dtype=np.intp)
         if not len(self.centres):
             return found
         small = np.flatnonzero((high - low).max(axis=(0, 1)) <= 2 * self.radii.max())

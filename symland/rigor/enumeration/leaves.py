@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from symland.errors import CertificateError
+from symland.rigor.enumeration.known import NOBODY
 from symland.rigor.enumeration.problem import Doubles
 from symland.rigor.enumeration.search import Reason
 
-__all__ = ["NOBODY", "SEVERAL", "Leaf", "Leaves"]
+__all__ = ["SEVERAL", "Leaf", "Leaves"]
 
-NOBODY = -1
-"""In place of a class: no known point was met in the cell."""
 SEVERAL = -2
 """In place of a class: points of different classes were."""
 

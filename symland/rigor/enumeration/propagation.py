@@ -266,14 +266,16 @@ def _ordered(choice: Choice, problem: ReducedProblem) -> None:
         output[j + 1] = Interval(output[j + 1].lo, smaller(output[j + 1].hi, output[j].hi))
 
 
-def _work(margin: Interval, scale: Interval) -> tuple[Interval, Interval]:
-    """|P| and |P| t: t q(t) rises up to PEAK_PLACE and falls after it."""
+def _work(margin: Interval, scale: Interval) -> tuple[Interval, Interval, Interval]:
+    """q, |P| and |P| t: t q(t) rises up to PEAK_PLACE and falls after it."""
     one = Interval.point(1.0)
-    ends = [one.over_positive(exponential_range(x) + one) * scale for x in (margin.lo, margin.hi)]
+    shares = [one.over_positive(exponential_range(x) + one) for x in (margin.lo, margin.hi)]
+    ends = [q * scale for q in shares]
     at = [p * Interval.point(x) for p, x in zip(ends, (margin.lo, margin.hi), strict=True)]
     inside = (margin.lo <= PEAK_PLACE[1]) & (margin.hi >= PEAK_PLACE[0])
     top = choose(inside, above(scale.hi * MARGIN_PEAK), larger(at[0].hi, at[1].hi))
-    return Interval(ends[1].lo, ends[0].hi), Interval(smaller(at[0].lo, at[1].lo), top)
+    work = Interval(smaller(at[0].lo, at[1].lo), top)
+    return Interval(shares[1].lo, shares[0].hi), Interval(ends[1].lo, ends[0].hi), work
 
 
 def propagate(problem: ReducedProblem, given: Choice, scale: Interval) -> Propagated:
@@ -288,8 +290,9 @@ def propagate(problem: ReducedProblem, given: Choice, scale: Interval) -> Propag
     choice = Choice(list(given.margin), list(given.weight), list(given.output), list(given.near))
     _ordered(choice, problem)
     margin, output = choice.margin, choice.output
-    size, work = map(list, zip(*(_work(t, scale) for t in margin), strict=True))
-    bias = total([p.scaled(s) for p, s in zip(size, labels, strict=True)])
+    share, size, work = map(list, zip(*(_work(t, scale) for t in margin), strict=True))
+    # Over a slab of penalties all P move with the one kappa.
+    bias = total([q.scaled(s) for q, s in zip(share, labels, strict=True)]) * scale
     energy = total(work) - bias.square()
     squares = [v.square() for v in output]
     empty = [total(squares).lo > energy.hi]

@@ -60,14 +60,9 @@ class Queue:
         """Put what is left of the tables of a batch in their place; an interruption leaves the queue as it was."""
         results, batch = future.result(), self.out[future]
         pairs = list(zip(batch, results, strict=True))
-        following = [
-            (part, weight / len(result.left))
-            for (_, weight), result in pairs
-            if not result.stuck
-            for part in result.left
-        ]
-        self.undecided += [table for _, result in pairs if result.stuck for table in result.left]
-        self.share += sum(weight for (_, weight), result in pairs if result.stuck)
+        following = [(part, weight / len(result.left)) for (_, weight), result in pairs for part in result.left]
+        self.undecided += [result.waiting for _, result in pairs if result.waiting.shape[1]]
+        self.share += sum(weight for (_, weight), result in pairs if not result.left)
         self.marks += [result.marks for result in results]
         self.examined += sum(result.examined for result in results)
         self.met.update(*(result.copies for result in results))

@@ -24,9 +24,9 @@ from symland.errors import CertificateError, SpecError
 from symland.records import Verdict
 from symland.rigor.enumeration.atlas import Atlas, look
 from symland.rigor.enumeration.by_theorem import first_penalty, origin_alone
-from symland.rigor.enumeration.kept import Piece, Slab, Work
+from symland.rigor.enumeration.choices import first_choices
+from symland.rigor.enumeration.kept import Piece, Slab, Work, size_of
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
-from symland.rigor.enumeration.search import first_task
 from symland.rigor.enumeration.slabs import advance
 from symland.rigor.enumeration.stretches import Stretch, covers, stretches_of
 from symland.spec import LandscapeSpec
@@ -35,7 +35,7 @@ __all__ = ["RangeProgress", "RangeResult", "enumerate_range"]
 
 KEEP_SECONDS = 30.0
 """Between two states kept while a range is searched."""
-STATE_FORM = 3
+STATE_FORM = 4
 """Of a state's layout."""
 
 
@@ -63,7 +63,6 @@ class RangeResult:
     theorem: str | None
     theorem_from: Fraction | None
     boxes: int
-    node_boxes: int
     seconds: float
     digest: str
 
@@ -124,7 +123,7 @@ def enumerate_range(
         if isinstance(state, dict) and state.get("request") == request:
             work = Work.restored(problem, state["work"])
         else:
-            work.stack.append(Piece(low, top, [first_task(problem.slab(low, top))]))
+            work.stack.append(Piece(low, top, [first_choices(problem.slab(low, top))]))
         atlas = look(spec, problem, low, top) if work.stack else Atlas(problem)
         until, kept = started + budget_seconds, clock()
         while work.stack and clock() <= until:
@@ -147,7 +146,7 @@ def enumerate_range(
         if keep is not None:
             keep({"request": request, "work": work.saved()})
     slabs = sorted(work.slabs, key=lambda s: -s.low)
-    left = sorted([*work.open, *((p.low, p.high, len(p.tasks) + len(p.waiting)) for p in work.stack)], reverse=True)
+    left = sorted([*work.open, *((p.low, p.high, size_of([*p.tasks, *p.waiting])) for p in work.stack)], reverse=True)
     complete = not left and covers(slabs, low, top)
     text = repr([spec.digest, str(low), str(high), theorem, [(str(s.low), str(s.high), s.boxes) for s in slabs]])
     return RangeResult(
@@ -159,8 +158,7 @@ def enumerate_range(
         open=tuple(left),
         theorem=theorem,
         theorem_from=top if theorem else None,
-        boxes=work.counters.pull_boxes,
-        node_boxes=work.counters.node_boxes,
+        boxes=work.boxes,
         seconds=clock() - started,
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )

@@ -41,7 +41,7 @@ from flint import arb, arb_mat, ctx
 from symland.rigor.decimals import nearest_text
 from symland.rigor.enumeration.curved import columns_of, derivatives, weights
 from symland.rigor.enumeration.extended import EVENT_BITS, LONGEST_STEP, STEPS, zero_near
-from symland.rigor.enumeration.known import EXISTENCE_RADIUS, PRECISION, kappa_ball, krawczyk
+from symland.rigor.enumeration.known import EXISTENCE_RADIUS, NOBODY, PRECISION, kappa_ball, krawczyk
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.inertia import inertia
 from symland.rigor.matrices import approximate_inverse, approximate_solution, identity, row_norm
@@ -73,6 +73,8 @@ SLENDER = 0.25
 """A tube counts as thick as its length times this, if it is thicker."""
 FOLD_LONG = (32, 24, 16, 12, 8, 5, 3)
 """The same for folds: the two points move apart with the square root of the distance in lambda."""
+SMALL = 0.1
+"""Half width of a box, in units of Y of a region that it reaches into, from which it is halved again."""
 ROUNDING = 1e-9
 """Granted to rounding where a box of doubles is turned into (x, y)."""
 ORTHOGONAL = 1e-12
@@ -571,13 +573,13 @@ ORIGIN = -2
 
 
 def origin_number(problem: ReducedProblem, regions: Sequence[Region]) -> int:
-    """The region that holds the origin, ORIGIN where there is none, -1 where the two classes are not as frequent.
+    """The region that holds the origin, ORIGIN where there is none, NOBODY where the two classes are not as frequent.
 
     With as many samples of each class the origin solves all equations for every penalty: it is one of the points that
     the region counts.
     """
     if sum(problem.labels):
-        return -1
+        return NOBODY
     nothing = np.zeros(problem.nodes * (problem.inputs + 1) + 1)
     return next((n for n, r in enumerate(regions) if r.contains((nothing, nothing))), ORIGIN)
 
@@ -591,7 +593,7 @@ class Regions:
     ----------
     all : the regions.
     centres (M, n), turned (M, n, n), reach (M, n), numbers (M,) : of the images.
-    origin : the region that holds the origin, ORIGIN where none does, -1 where the origin is not stationary.
+    origin : the region that holds the origin, ORIGIN where none does, NOBODY where the origin is not stationary.
     """
 
     all: tuple[Region, ...]
@@ -599,7 +601,7 @@ class Regions:
     turned: Doubles
     reach: Doubles
     numbers: npt.NDArray[np.intp]
-    origin: int = -1
+    origin: int = NOBODY
 
     @staticmethod
     def of(problem: ReducedProblem, regions: Sequence[Region]) -> Regions:
@@ -623,25 +625,39 @@ class Regions:
         )
 
     def holders(self, low: Doubles, high: Doubles, bias_low: Doubles, bias_high: Doubles) -> npt.NDArray[np.intp]:
-        """The region that holds each state box (N, m + 1, k) with its output bias, else -1.
+        """The region that holds each state box (N, m + 1, k) with its output bias, else NOBODY.
 
         Where all nodes are 0 the origin is the only solution, whatever the box of the output bias: gamma =
         kappa sum_d s_d / (1 + e^{s_d gamma}), whose right side falls.
         """
-        count = low.shape[2]
         still = ((low == 0.0) & (high == 0.0)).all(axis=(0, 1))
-        found = np.where(still, self.origin, -1)
-        if not len(self.centres):
+        found = np.where(still, self.origin, NOBODY)
+        if not self.all:
             return found
-        foot = np.concatenate([low.reshape(-1, count), bias_low[None]])
-        top = np.concatenate([high.reshape(-1, count), bias_high[None]])
-        middle, half = (foot + top) / 2, (top - foot) / 2
-        small = np.flatnonzero((half.max(axis=0) < self.reach.max()) & (found == -1))
-        if not small.size:
-            return found
-        apart = middle[:, small][None] - self.centres[:, :, None]
-        size = np.abs(self.turned @ apart) + np.abs(self.turned) @ half[:, small]
+        middle, half = _as_points(low, high, bias_low, bias_high)
+        small = np.flatnonzero((half.max(axis=0) < self.reach.max()) & ~still)
+        size = np.abs(self._turned(middle[:, small])) + np.abs(self.turned) @ half[:, small]
         fits = (size * (1 + ROUNDING) + ROUNDING < self.reach[:, :, None]).all(axis=1)
         held = fits.any(axis=0)
         found[small[held]] = self.numbers[fits.argmax(axis=0)[held]]
         return found
+
+    def undecided(self, low: Doubles, high: Doubles, bias_low: Doubles, bias_high: Doubles) -> npt.NDArray[np.bool_]:
+        """Which boxes may reach into a region and are not small beside it, so that parts of them may be held."""
+        middle, half = _as_points(low, high, bias_low, bias_high)
+        reaches = (np.abs(self._turned(middle)) < self.reach[:, :, None] + np.abs(self.turned) @ half).all(axis=1)
+        wide = half.max(axis=0) > self.reach.min(axis=1)[:, None] * SMALL
+        return np.asarray((reaches & wide).any(axis=0))
+
+    def _turned(self, points: Doubles) -> Doubles:
+        """Points (n, k) in the coordinates (M, n, k) of the regions."""
+        turned: Doubles = self.turned @ (points - self.centres[:, :, None])
+        return turned
+
+
+def _as_points(low: Doubles, high: Doubles, bias_low: Doubles, bias_high: Doubles) -> tuple[Doubles, Doubles]:
+    """Middles and half widths (n, k) of boxes (N, m + 1, k) and their output biases."""
+    rows, count = low.shape[0] * low.shape[1], low.shape[2]
+    foot = np.concatenate([low.reshape(rows, count), bias_low[None]])
+    top = np.concatenate([high.reshape(rows, count), bias_high[None]])
+    return (foot + top) / 2, (top - foot) / 2

@@ -58,11 +58,13 @@ Sparse = dict[int, Lane]
 @dataclass(frozen=True)
 class _Layout:
     """Which column is which: t_d, (U_j, v_j), then the error symbols of q (D), tanh (N D) and sech^2 (N D, with the
-    rest of its product with P).  Rows are those of U_j and v_j for each node, then the logits."""
+    rest of its product with P), and over a slab of penalties kappa.  Rows are those of U_j and v_j for each node, then
+    the logits."""
 
     samples: int
     inputs: int
     nodes: int
+    wide: bool
 
     @property
     def rows(self) -> int:
@@ -70,6 +72,10 @@ class _Layout:
 
     @property
     def columns(self) -> int:
+        return self.kappa + self.wide
+
+    @property
+    def kappa(self) -> int:
         return self.rows + self.samples + 2 * self.nodes * self.samples
 
     def row(self, j: int, k: int) -> int:
@@ -143,10 +149,11 @@ class _Argument:
 
 @dataclass(frozen=True)
 class _Pull:
-    """P = middle + lean u_t + fuzz u, and its distance from the middle."""
+    """P = middle + lean u_t + drift u_kappa + fuzz u, and its distance from the middle."""
 
     middle: Lane
     lean: Lane
+    drift: Lane
     fuzz: Lane
     away: Lane
 
@@ -180,14 +187,16 @@ def _sum(terms: list[Lane]) -> Lane:
     return found
 
 
-def _pull(sign: int, kappa: Lane, t: tuple[Lane, Lane], margin: Interval) -> _Pull:
-    """P = s kappa (1 - tanh(t/2)) / 2; that kappa is known to a rounding its fuzz takes."""
+def _pull(sign: int, scale: tuple[Lane, Lane], t: tuple[Lane, Lane], margin: Interval) -> _Pull:
+    """P = s kappa (1 - tanh(t/2)) / 2, the product of the changes of kappa and of tanh in the fuzz."""
     band, _ = tanh_bands(margin.lo * 0.5, margin.hi * 0.5)
-    half, slope = kappa * (0.5 * sign), band.slope * 0.5
-    middle = half - half * (band.mid + slope * t[0])
-    lean = -half * slope * t[1]
-    fuzz = kappa * 0.5 * band.half + kappa * ROOM * (magnitude(slope * t[0]) + 2.0)
-    return _Pull(middle, lean, fuzz, (magnitude(lean) + fuzz) * (1.0 + ROOM))
+    (kappa, spread), half, slope = scale, 0.5 * sign, band.slope * 0.5
+    share = half - half * (band.mid + slope * t[0])
+    turn = -half * slope * t[1]
+    fuzz = (kappa + spread) * 0.5 * band.half + kappa * ROOM * (magnitude(slope * t[0]) + 2.0)
+    fuzz = fuzz + spread * magnitude(turn)
+    middle, lean, drift = kappa * share, kappa * turn, spread * share
+    return _Pull(middle, lean, drift, fuzz, (magnitude(lean) + magnitude(drift) + fuzz) * (1.0 + ROOM))
 
 
 def _node(problem: ReducedProblem, found: Propagated, j: int, middle: list[Lane], reach: list[Lane]) -> _Node:
@@ -224,7 +233,8 @@ def _node(problem: ReducedProblem, found: Propagated, j: int, middle: list[Lane]
 class _Rows:
     """0 = value + A u + rest [-1, 1], as it is put together; ``size`` is S."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, layout: _Layout) -> None:
+        self.layout, count = layout, layout.rows
         self.rows: list[Sparse] = [{} for _ in range(count)]
         self.value: list[Lane] = [0.0] * count
         self.rest: list[Lane] = [0.0] * count
@@ -234,6 +244,13 @@ class _Rows:
         """Add to A_ic."""
         self.rows[i][c] = self.rows[i][c] + entry if c in self.rows[i] else entry
         self.size[i] = self.size[i] + magnitude(entry)
+
+    def put_pull(self, i: int, e: int, pull: _Pull, factor: Lane) -> None:
+        """Add a multiple of the changes of P_e to row i."""
+        self.put(i, e, factor * pull.lean)
+        self.put(i, self.layout.pull(e), factor * pull.fuzz)
+        if self.layout.wide:
+            self.put(i, self.layout.kappa, factor * pull.drift)
 
     def constant(self, i: int, *terms: Lane) -> None:
         """Add to F_i."""
@@ -246,11 +263,9 @@ class _Rows:
         self.rest[i] = self.rest[i] + rest
 
 
-def _put_node(
-    rows: _Rows, layout: _Layout, problem: ReducedProblem, j: int, node: _Node, pulls: list[_Pull]
-) -> list[_Blame]:
+def _put_node(rows: _Rows, problem: ReducedProblem, j: int, node: _Node, pulls: list[_Pull]) -> list[_Blame]:
     """The equations of a node, and its share of the logits."""
-    m, near, middle, reach = problem.inputs, node.near, node.middle, node.reach
+    layout, m, near, middle, reach = rows.layout, problem.inputs, node.near, node.middle, node.reach
     v, spread = middle[m], reach[m]
     me, column = layout.row(j, m), layout.state(j, m)
     rows.constant(me, choose(near, 2.0, v))
@@ -266,8 +281,7 @@ def _put_node(
         # v - sum P tanh a, or 2 - sum P (x.r) tanh(a)/a
         product = choose(near, node.product[e] * node.quotient[e], h.middle)
         rows.constant(me, -(p.middle * product))
-        rows.put(me, e, -(product * p.lean))
-        rows.put(me, layout.pull(e), -(product * p.fuzz))
+        rows.put_pull(me, e, p, -product)
         for k in used:
             along = choose(near, node.quotient[e] * x[k], h.slope * x[k])
             rows.put(me, layout.state(j, k), -(p.middle * along * reach[k]))
@@ -288,8 +302,7 @@ def _put_node(
             i = layout.row(j, k)
             rows.constant(i, -(factor * g) * x[k])
             rows.put(i, column, -on_output * x[k])
-            rows.put(i, e, -(factor * s.middle * p.lean) * x[k])
-            rows.put(i, layout.pull(e), -(factor * s.middle * p.fuzz) * x[k])
+            rows.put_pull(i, e, p, -(factor * s.middle) * x[k])
             for other in used:
                 rows.put(i, layout.state(j, other), -(factor * p.middle * s.along[other]) * x[k])
             rows.put(i, layout.sech(j, e), error * x[k])
@@ -370,10 +383,11 @@ def _dot(y: list[Lane], value: list[Lane]) -> Lane:
 
 @dataclass
 class Judged:
-    """Whether multipliers exclude the box, the weights for the next, and how much of the bound each column and row
-    makes."""
+    """Whether multipliers exclude the box, |y.F|, the weights for the next, and how much of the bound each column and
+    row makes."""
 
     excluded: Lane
+    value: Lane
     weight: list[Lane]
     own_weight: list[Lane]
     spans: list[Lane]
@@ -392,6 +406,7 @@ class Relaxation:
     middle: list[Lane]
     reach: list[Lane]
     blames: list[list[_Blame]]
+    drifting: list[Lane]
 
     @cached_property
     def unweighted(self) -> _Factor:
@@ -409,14 +424,17 @@ class Relaxation:
         spans = [magnitude(b) for b in _spans(self.rows, self.layout.columns, y)]
         owns = [magnitude(a) * r for a, r in zip(y, self.rest, strict=True)]
         total, rests = _sum(spans), _sum(owns)
-        excluded = magnitude(_dot(y, self.value)) > total + rests * (1.0 + ROOM)
+        value = magnitude(_dot(y, self.value))
+        excluded = value > total + rests * (1.0 + ROOM)
         little = (total + rests) * (SHARPEST / (len(spans) + len(owns))) + NOTHING
-        return Judged(excluded, [1.0 / (b + little) for b in spans], [1.0 / (b + little) for b in owns], spans, owns)
+        return Judged(excluded, value, [1.0 / (b + little) for b in spans], [1.0 / (b + little) for b in owns], spans, owns)
 
     def scores(self, judged: Judged) -> list[Lane]:
-        """How much of the bound each variable makes, with the bands and rests that shrink with it."""
+        """How much of the bound each variable makes, with the bands and rests that shrink with it; over a slab kappa is
+        the last."""
         layout, d, m = self.layout, self.layout.samples, self.layout.inputs
         score = judged.spans[: layout.rows]
+        kappa = judged.spans[layout.kappa :]
         for e in range(d):
             score[e] = score[e] + judged.spans[layout.pull(e)] * BAND_WEIGHT
         for j, blames in enumerate(self.blames):
@@ -432,11 +450,14 @@ class Relaxation:
                 over = over / (_sum(share) + blame.lift + NOTHING)
                 for k, part in zip(used, share, strict=True):
                     score[layout.state(j, k)] = score[layout.state(j, k)] + part * over
-                score[e] = score[e] + (own + margin + turned) * BAND_WEIGHT
+                by_pull = (own + margin + turned) * BAND_WEIGHT
+                by_penalty = [by_pull * self.drifting[e] for _ in kappa]
+                kappa = [a + b for a, b in zip(kappa, by_penalty, strict=True)]
+                score[e] = score[e] + by_pull - _sum(by_penalty)
                 place = layout.state(j, m)
                 by_output = (rest * blame.logit_output + (curve - state - margin)) * BAND_WEIGHT
                 score[place] = score[place] + by_output + blame.lift * over
-        return score
+        return [*score, *kappa]
 
     def sharpened(self) -> list[Interval]:
         """The range of each variable."""
@@ -459,22 +480,25 @@ class Relaxation:
 
 def relax(problem: ReducedProblem, found: Propagated, scale: Interval) -> Relaxation:
     """The relaxation of a propagated choice."""
-    layout = _Layout(problem.samples, problem.inputs, problem.nodes)
-    rows = _Rows(layout.rows)
+    layout = _Layout(problem.samples, problem.inputs, problem.nodes, problem.upper is not None)
+    rows = _Rows(layout)
     middle, reach = map(list, zip(*map(_middle, found.choice.variables()), strict=True))
-    kappa = (scale.lo + scale.hi) * 0.5
-    pulls = [_pull(sign, kappa, (middle[e], reach[e]), found.choice.margin[e]) for e, sign in enumerate(problem.labels)]
+    # At one penalty ROOM holds the change of kappa, a rounding.
+    kappa, spread = _middle(scale)
+    known = kappa, spread if layout.wide else 0.0
+    pulls = [_pull(sign, known, (middle[e], reach[e]), found.choice.margin[e]) for e, sign in enumerate(problem.labels)]
     blames = []
     for j in range(problem.nodes):
         own = slice(layout.state(j, 0), layout.state(j + 1, 0))
         node = _node(problem, found, j, middle[own], reach[own])
-        blames.append(_put_node(rows, layout, problem, j, node, pulls))
+        blames.append(_put_node(rows, problem, j, node, pulls))
     for e, sign in enumerate(problem.labels):
         i = layout.logit(e)
         rows.constant(i, middle[e] * float(sign), *(-p.middle for p in pulls))
         rows.put(i, e, reach[e] * float(sign))
         for other, p in enumerate(pulls):
-            rows.put(i, other, -p.lean)
-            rows.put(i, layout.pull(other), -p.fuzz)
+            rows.put_pull(i, other, p, -1.0)
+    # The share of the change of P that kappa makes.
+    drifting = [magnitude(p.drift) / (p.away + NOTHING) if layout.wide else 0.0 for p in pulls]
     rest = [r + s * ROOM + TINY for r, s in zip(rows.rest, rows.size, strict=True)]
-    return Relaxation(problem, layout, rows.rows, rows.value, rest, middle, reach, blames)
+    return Relaxation(problem, layout, rows.rows, rows.value, rest, middle, reach, blames, drifting)

@@ -1,7 +1,7 @@
 """The search over one slab of penalties: proved, cut, or left open.
 
-What the search closes holds no solution for any penalty of the slab, and what is left must lie in regions. Boxes that
-are too narrow for the width of the slab wait, and are handed to both parts of it.
+What the search closes holds no solution for any penalty of the slab, and what is left must lie in regions. A choice
+whose bound is mostly that of kappa waits, and is handed to both parts of the slab.
 """
 
 from __future__ import annotations
@@ -15,25 +15,19 @@ from itertools import pairwise
 import numpy as np
 
 from symland.rigor.enumeration.atlas import Atlas, dyadic, regions_over
-from symland.rigor.enumeration.examine import examine_batch
-from symland.rigor.enumeration.kept import Piece, Slab, Work
+from symland.rigor.enumeration.choices import follow, over
+from symland.rigor.enumeration.kept import Piece, Slab, Work, size_of
 from symland.rigor.enumeration.known import KnownClass, KnownPoints, known_copies
 from symland.rigor.enumeration.pitchfork_region import Event, event_region
-from symland.rigor.enumeration.problem import ReducedProblem
+from symland.rigor.enumeration.problem import Doubles, ReducedProblem
 from symland.rigor.enumeration.regions import ORIGIN, Region, Regions, images, origin_number
-from symland.rigor.enumeration.search import Closed, Counters, Search, Task, first_task
-from symland.rigor.enumeration.splitting import followers
+from symland.rigor.enumeration.search import Search
 from symland.rigor.enumeration.witnesses import Witnesses
 
 __all__ = ["Run", "advance", "run_through", "search_over"]
 
-BATCH = 8
-"""Boxes examined in one call."""
 WIDEST = 0.01
 """Relative width of a slab up to which regions hold boxes; in a wider one only the origin does."""
-FRESH = (math.inf, 0.03)
-"""Relative width, for one node and more, above which a slab is cut unseen: with several nodes a search in a wide slab
-makes many small boxes of nodes, and what is left of it takes longer than to begin anew."""
 NARROWEST = 1e-6
 """Relative width of a slab below which it is left open."""
 FOLD_WIDTHS = (0.01, 0.005, 0.0025, 0.00125, 0.0005, 0.00025, 0.00012, 6e-5, 3e-5)
@@ -44,22 +38,22 @@ def advance(atlas: Atlas, problem: ReducedProblem, work: Work, clock: Callable[[
     """Search the slab on top of the stack: it is proved, or left open, or cut; or time is up, and it stays there."""
     piece = work.stack.pop()
     slab = problem.slab(piece.low, piece.high)
-    if slab.slack > FRESH[slab.nodes > 1]:
-        work.stack += [
-            Piece(a, b, [first_task(problem.slab(a, b))], fold, level)
-            for a, b, fold, level in cuts_of(atlas, problem, piece)
-        ]
-        return
     inside = (float(piece.low) <= float(f.penalty) <= float(piece.high) for f in atlas.events)
     lonely = piece.fold is None and any(inside)
     if piece.regions is None:
-        looked_for = slab.slack <= WIDEST and not lonely
-        piece.regions = (regions_over(atlas, slab, piece.fold) or ()) if looked_for else ()
+        piece.regions = regions_over(atlas, slab, piece.fold) if slab.slack <= WIDEST and not lonely else ()
+        if piece.regions is None and slab.slack >= NARROWEST:
+            # What the branch without a region makes wait would be searched for nothing.
+            parts = cuts_of(atlas, problem, piece)
+            work.stack += [Piece(a, b, piece.tasks, fold, level, piece.held) for a, b, fold, level in parts]
+            return
+        piece.regions = piece.regions or ()
+        piece.tasks = [over(slab, table) for table in piece.tasks]
         piece.given = list(piece.tasks) if piece.fold is not None else []
     run = run_through(search_over(slab, piece.regions), piece.tasks, clock, until)
-    work.counters.add(run.counters)
     piece.tasks, piece.waiting = run.queue, [*piece.waiting, *run.left]
-    piece.met, piece.boxes = piece.met | run.met, piece.boxes + run.counters.pull_boxes
+    piece.met, piece.boxes = piece.met | run.met, piece.boxes + run.examined
+    work.boxes += run.examined
     if piece.tasks:
         work.stack.append(piece)
         return
@@ -74,11 +68,11 @@ def advance(atlas: Atlas, problem: ReducedProblem, work: Work, clock: Callable[[
     tubes = tuple(regions[n] for n in sorted(piece.met - {ORIGIN}) if piece.fold is None)
     left = piece.given if piece.fold is not None and piece.met else piece.waiting
     held = (*piece.held, *tubes)
-    if piece.waiting and piece.regions and atlas.look_into(slab, piece.waiting, regions):
+    if piece.waiting and piece.regions and atlas.look_into(slab, np.concatenate(piece.waiting, axis=1), regions):
         # A branch was missing: its region may hold what waits.
         work.stack.append(Piece(piece.low, piece.high, list(left), piece.fold, piece.level, held, boxes=piece.boxes))
     elif slab.slack < NARROWEST:
-        work.open.append((piece.low, piece.high, len(piece.waiting)))
+        work.open.append((piece.low, piece.high, size_of(piece.waiting)))
     else:
         parts = cuts_of(atlas, problem, piece)
         work.stack += [Piece(a, b, list(left), fold, level, held) for a, b, fold, level in parts]
@@ -146,30 +140,22 @@ def search_over(slab: ReducedProblem, regions: Sequence[Region]) -> Search:
 
 @dataclass(slots=True)
 class Run:
-    """What a search over a slab left, which boxes it did not come to, and which regions it met."""
+    """What a search over a slab left, tables that it did not come to, which regions it met, and how many choices it
+    examined."""
 
-    left: list[Task]
-    queue: list[Task]
+    left: list[Doubles]
+    queue: list[Doubles]
     met: set[int]
-    counters: Counters
+    examined: int
 
 
-def run_through(search: Search, tasks: Sequence[Task], clock: Callable[[], float], until: float) -> Run:
-    queue, left, met = list(tasks), list[Task](), set[int]()
-    while queue:
-        if clock() > until:
-            break
-        batch = queue[-BATCH:]
-        del queue[-BATCH:]
-        for task, result in zip(batch, examine_batch(search, batch), strict=True):
-            if isinstance(result, Closed):
-                met |= result.copies
-                continue
-            if not isinstance(result, Task):
-                met |= result.copies
-            parts = followers(search.problem, task, result)
-            if parts is None:
-                left.append(replace(task, pull=result.pull, nodes=result.nodes, met=frozenset()))
-            else:
-                queue += [replace(part, met=frozenset()) for part in parts]
-    return Run(left, queue, met, search.counters)
+def run_through(search: Search, tables: Sequence[Doubles], clock: Callable[[], float], until: float) -> Run:
+    """Follow tables of choices until none is left but what waits, or time is up."""
+    run = Run([], list(tables), set(), 0)
+    while run.queue and clock() <= until:
+        result = follow(search, run.queue.pop())
+        run.queue += result.left
+        run.left += [result.waiting] if result.waiting.shape[1] else []
+        run.met |= result.copies
+        run.examined += result.examined
+    return run

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from symland.errors import CertificateError
 from symland.records import Verdict
 from symland.rigor.enumeration.drive import EnumerationResult
-from symland.rigor.enumeration.leaves import NOBODY, SEVERAL, Leaves
+from symland.rigor.enumeration.known import NOBODY
+from symland.rigor.enumeration.leaves import SEVERAL, Leaves
 from symland.rigor.enumeration.problem import Doubles, reduced_problem
 from symland.rigor.enumeration.search import first_task
 from symland.spec import LandscapeSpec
