@@ -68,7 +68,8 @@ class Penalties(msgspec.Struct, frozen=True, kw_only=True):
         That speaks of the penalties from `theorem_from` upwards; empty where none was needed.
     slabs, regions : int
         Intervals of lambda that were searched, and regions around branches over them.
-    boxes, node_boxes : int
+    boxes : int
+        Of margins and states that were examined.
     seconds : float
     digest : str
     """
@@ -84,7 +85,6 @@ class Penalties(msgspec.Struct, frozen=True, kw_only=True):
     slabs: int
     regions: int
     boxes: int
-    node_boxes: int
     seconds: float
     digest: str
 
@@ -100,6 +100,7 @@ class PenaltiesOptions:
 @final
 class _Penalties(Question[PenaltiesOptions, Penalties]):
     name: ClassVar[str] = "penalties"
+    version: ClassVar[int] = 2
     help: ClassVar[str] = "Prove how many stationary points there are for every penalty of a range."
     options: ClassVar[type] = PenaltiesOptions
     answer: ClassVar[type] = Penalties
@@ -244,8 +245,8 @@ def prove_range(landscape: Landscape, options: PenaltiesOptions, setting: Settin
 
 def _how(answer: Penalties) -> str:
     text = (
-        f"Proved by a box search with lambda an interval: {answer.slabs} slabs, {answer.boxes} boxes of residuals, "
-        f"{answer.node_boxes} boxes of single nodes, {answer.regions} regions around branches."
+        f"Proved by a box search with lambda an interval: {answer.slabs} slabs, {answer.boxes} boxes of margins and "
+        f"states, {answer.regions} regions around branches."
     )
     if answer.theorem:
         text += f" From lambda = {answer.theorem_from} upwards {answer.theorem} says that the origin is alone."
@@ -321,7 +322,6 @@ def _answer(result: RangeResult, low: str, high: str) -> Penalties:
         slabs=len(result.slabs),
         regions=sum(len(s.regions) for s in result.slabs),
         boxes=result.boxes,
-        node_boxes=result.node_boxes,
         seconds=round(result.seconds, 3),
         digest=result.digest,
     )

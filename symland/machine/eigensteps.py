@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from symland.errors import KernelError
 from symland.machine.cache import cache_folder
 from symland.machine.gate import Entry, Port, admit, aligned
-from symland.machine.llvm import Passes, load_text
+from symland.machine.llvm import load_text
 from symland.machine.spectra import ordered_spectra
 from symland.machine.strips import in_rows, in_strips
 from symland.machine.text import LANES, MASK, VECTOR, Emitter, double, splat
@@ -401,7 +401,7 @@ def eigensteps_text() -> str:
 
 @cache
 def _entries() -> dict[str, Entry]:
-    loaded = load_text(eigensteps_text(), Passes.FEW, cache_folder())
+    loaded = load_text(eigensteps_text(), cache_folder())
     ports = (
         Port(name="the matrices", shape=lambda strips, n: (strips, n, n, LANES), written=True),
         Port(name="the gradients", shape=lambda strips, n: (strips, n, LANES)),

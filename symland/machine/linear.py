@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from symland.errors import KernelError
 from symland.machine.cache import cache_folder
 from symland.machine.gate import Entry, Port, admit
-from symland.machine.llvm import Passes, load_text
+from symland.machine.llvm import load_text
 from symland.machine.strips import in_rows, in_strips
 from symland.machine.text import LANES, MASK, VECTOR, Emitter, double, splat
 
@@ -94,7 +94,7 @@ def solutions_text() -> str:
 
 @cache
 def _entry() -> Entry:
-    loaded = load_text(solutions_text(), Passes.FEW, cache_folder())
+    loaded = load_text(solutions_text(), cache_folder())
     rows = Port(name="the rows", shape=lambda strips, order, width: (strips, order, width, LANES), written=True)
     return Entry(address=loaded.address("solve"), n_sizes=3, ports=(rows,), owner=loaded)
 

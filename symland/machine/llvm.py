@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import Enum
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -14,17 +13,7 @@ from typing import Any
 from symland.errors import KernelError
 from symland.machine.cache import entry_key, read_entry, source_digest, write_entry
 
-__all__ = ["LoadedObject", "Passes", "host", "load_text", "make_object"]
-
-
-class Passes(Enum):
-    """What LLVM does before it makes code. No pass may reorder or fuse what the text does not allow."""
-
-    FEW = "sroa, instcombine"
-    """For text that is shared, hoisted and folded as far as it can be: keep the stack in registers, fuse products into
-    sums."""
-    MANY = "level 1"
-    """For text as it was recorded, which computes many things twice."""
+__all__ = ["LoadedObject", "host", "load_text", "make_object"]
 
 
 @cache
@@ -74,7 +63,7 @@ def _scheduling(waits_least: bool) -> Iterator[None]:
             llvm.set_option("", f"-{OPTION}=true")
 
 
-def make_object(text: str, passes: Passes = Passes.FEW, *, waits_least: bool = False) -> bytes:
+def make_object(text: str, *, waits_least: bool = False) -> bytes:
     """Machine code of an LLVM module for this processor.
 
     Parameters
@@ -95,14 +84,12 @@ def make_object(text: str, passes: Passes = Passes.FEW, *, waits_least: bool = F
         raise KernelError(f"LLVM does not take its text ({line}); report it with the specification") from None
     target = llvm.Target.from_default_triple()
     machine = target.create_target_machine(cpu=host()["cpu"], features=host()["features"], opt=2, jit=True)
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    if passes is Passes.MANY:
-        manager = builder.getModulePassManager()
-    else:
-        manager = llvm.create_new_module_pass_manager()
-        manager.add_sroa_pass()
-        manager.add_instruction_combine_pass()
-    manager.run(module, builder)
+    # The texts are shared, hoisted and folded as far as they can be: keep the stack in registers, fuse products into
+    # sums. No pass may reorder or fuse what the text does not allow.
+    manager = llvm.create_new_module_pass_manager()
+    manager.add_sroa_pass()
+    manager.add_instruction_combine_pass()
+    manager.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1)))
     with _scheduling(waits_least):
         return bytes(machine.emit_object(module))
 
@@ -126,20 +113,20 @@ class LoadedObject:
         return int(self._engine.get_function_address(name))
 
 
-def load_text(text: str, passes: Passes, folder: Path | None) -> LoadedObject:
+def load_text(text: str, folder: Path | None) -> LoadedObject:
     """The machine code of an LLVM module, from the cache if it was made before.
 
     The key is the text itself with all that makes code of it, so what is found is what would be made: nothing that the
     text was written from needs to be known.
     """
     if folder is None:
-        return LoadedObject(make_object(text, passes))
-    made_by = {"passes": passes.value, "source": source_digest("machine"), **host()}
+        return LoadedObject(make_object(text))
+    made_by = {"source": source_digest("machine"), **host()}
     facts = {"engine": "text", "text": hashlib.sha256(text.encode()).hexdigest(), **made_by}
     key = entry_key(facts)
     found = read_entry(folder, key)
     if found is not None:
         return LoadedObject(found[1])
-    machine_code = make_object(text, passes)
+    machine_code = make_object(text)
     write_entry(folder, key, facts, machine_code)
     return LoadedObject(machine_code)

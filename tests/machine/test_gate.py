@@ -23,9 +23,7 @@ from symland.machine import gate
 from symland.machine.gate import INTEGER, Entry, Port, fit, fresh
 from symland.program.derive import build_program
 from symland.program.floats import evaluate
-from symland.rigor.enumeration import matching
 from symland.rigor.enumeration.emit import CompiledLanes, NumpyLanes
-from symland.rigor.enumeration.matching import match
 from symland.spec import load_spec
 from tests.machine.layouts import LAYOUTS, numbers, shifted
 
@@ -328,95 +326,6 @@ def test_lane_programs_read_lanes_in_any_layout(layout: str, n: int, draw: np.ra
 def test_lanes_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(KernelError, match="3 rows"):
         MIXED(np.ones(shape))
-
-
-# -- matching -------------------------------------------------------------------------------------------------------
-
-
-def lists_of(n: int, k: int, rows: int, sides: int, draw: np.random.Generator) -> list[np.ndarray]:
-    """Lower, upper (rows, n), most, least (rows, k), begin, end (sides, n), part begin, end (sides, k)."""
-    tables = []
-    for kind, count in ((rows, n), (rows, k), (sides, n), (sides, k)):
-        low = np.rint(8 * draw.normal(size=(kind, count))) / 4
-        tables.append((low, low + np.rint(32 * draw.exponential(size=(kind, count))) / 4))
-    (lower, upper), (least, most), boxes, reach = tables
-    return [lower, upper, most, least, *boxes, *reach]
-
-
-def plain_match(tables: Sequence[np.ndarray], first: np.ndarray) -> list[list[int]]:
-    """Pairs by three loops over numbers."""
-    lower, upper, most, least, begin, end, part, part_end = (table.tolist() for table in tables)
-    found = []
-    for i, start in enumerate(first.tolist()):
-        for j in range(start, tables[0].shape[1]):
-            rows = all(lower[r][j] <= most[r][i] and upper[r][j] >= least[r][i] for r in range(len(lower)))
-            meet = all(begin[s][j] <= part_end[s][i] and end[s][j] >= part[s][i] for s in range(len(begin)))
-            if rows and meet:
-                found.append([i, j])
-    return found
-
-
-@given(layouts.filter(lambda name: name != "list"), st.integers(0, 40), st.integers(0, 9), st.integers(0, 3), draws)
-@example("Fortran", 9, 9, 2, np.random.default_rng(1))
-@example("C", 80, 1, 1, np.random.default_rng(2))
-@example("C", 0, 3, 1, np.random.default_rng(2))
-def test_matching_reads_lists_in_any_layout(layout: str, n: int, k: int, rows: int, draw: np.random.Generator) -> None:
-    tables = [LAYOUTS[layout](table) for table in lists_of(n, k, rows, 2, draw)]
-    first = draw.integers(0, n + 1, size=k)
-    plain = [numbers(table) for table in tables]
-    lower, upper, most, least, begin, end, part, part_end = tables
-    found = match((lower, upper), (most, least), (begin, end), (part, part_end), first)
-    wanted = plain_match(plain, first)
-    assert np.column_stack(found.pairs()).tolist() == wanted
-    assert found.size == len(wanted)
-    for ends, pick, empty in ((0, np.maximum, np.inf), (1, np.minimum, -np.inf)):
-        first_hull, second_hull = np.full((2, k), empty), np.full((2, n), empty)
-        hull = np.minimum if ends == 0 else np.maximum
-        for i, j in wanted:
-            meet = pick(plain[4 + ends][:, j], plain[6 + ends][:, i])
-            first_hull[:, i] = hull(first_hull[:, i], meet)
-            second_hull[:, j] = hull(second_hull[:, j], meet)
-        assert np.array_equal(found.first[ends], first_hull)
-        assert np.array_equal(found.second[ends], second_hull)
-
-
-def columns_first(tables: Sequence[np.ndarray]) -> list[np.ndarray]:
-    return [np.asfortranarray(table) for table in tables]
-
-
-@given(st.integers(1, 20), st.integers(1, 9), draws)
-def test_a_bound_that_is_not_a_number_excludes_no_pair(n: int, k: int, draw: np.random.Generator) -> None:
-    tables = lists_of(n, k, 2, 2, draw)
-    first = np.zeros(k, dtype=np.intp)
-    open_ends = (-np.inf, np.inf, np.inf, -np.inf, -np.inf, np.inf, -np.inf, np.inf)
-    unknown, unbounded = [], []
-    for table, end in zip(tables, open_ends, strict=True):
-        lost = draw.random(table.shape) < 0.2
-        unknown.append(np.where(lost, np.nan, table))
-        unbounded.append(np.where(lost, end, table))
-    got, wanted = (match((a, b), (c, d), (e, f), (g, h), first) for a, b, c, d, e, f, g, h in (unknown, unbounded))
-    assert np.column_stack(got.pairs()).tolist() == plain_match(unbounded, first)
-    assert np.array_equal(got.first, wanted.first)
-    assert np.array_equal(got.second, wanted.second)
-
-
-def test_matching_without_the_gate_reads_lists_in_the_wrong_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The fault that made false proofs: what NumPy stacked column by column was read row by row.
-    tables = columns_first(lists_of(40, 9, 2, 2, np.random.default_rng(5)))
-    lower, upper, most, least, begin, end, part, part_end = tables
-    first = np.zeros(9, dtype=np.intp)
-    wanted = plain_match(tables, first)
-
-    def found() -> list[list[int]]:
-        matches = match((lower, upper), (most, least), (begin, end), (part, part_end), first)
-        return np.column_stack(matches.pairs()).tolist()
-
-    assert len(wanted) > 20
-    padded = matching._padded
-    monkeypatch.setattr(matching, "_padded", lambda array: np.asfortranarray(padded(array)))
-    assert found() == wanted
-    monkeypatch.setattr(gate, "fit", lambda ports, sizes, arrays: arrays)
-    assert found() != wanted
 
 
 def test_a_fixed_call_takes_no_array_that_would_have_to_be_copied() -> None:

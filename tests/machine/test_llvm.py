@@ -16,10 +16,9 @@ from symland.kernels.engines import inline_code, record_code
 from symland.kernels.llvm import print_llvm
 from symland.machine import llvm
 from symland.machine.cache import cache_folder, read_entry, source_digest
-from symland.machine.llvm import Passes, load_text, make_object
-from symland.rigor.enumeration import matching
+from symland.machine.llvm import load_text, make_object
+from symland.rigor.enumeration.choice_program import choice_program
 from symland.rigor.enumeration.emit import CompiledLanes, lane_text
-from symland.rigor.enumeration.node import contract_program
 from symland.rigor.enumeration.problem import reduced_problem
 from symland.spec import load_spec
 
@@ -85,25 +84,22 @@ def test_an_entry_of_another_text_is_foreign_under_whatever_name_it_lies(folder:
 def test_code_of_another_compiler_or_processor_is_foreign(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fact: str
 ) -> None:
-    code, host, asked = make_object(TEXT, Passes.MANY), dict(llvm.host()), []
-    load_text(TEXT, Passes.MANY, folder)
+    code, host, asked = make_object(TEXT), dict(llvm.host()), []
+    load_text(TEXT, folder)
     monkeypatch.setattr(llvm, "make_object", lambda *given: asked.append(given) or code)
-    load_text(TEXT, Passes.MANY, folder)
+    load_text(TEXT, folder)
     assert not asked
     monkeypatch.setattr(llvm, "host", lambda: {**host, fact: "another"})
-    load_text(TEXT, Passes.MANY, folder)
+    load_text(TEXT, folder)
     assert len(asked) == 1
 
 
-def test_the_passes_and_the_room_that_makes_code_are_in_the_key(
-    folder: Path, made: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for passes in Passes:
-        load_text(TEXT, passes, folder)
-    assert len(made) == 2
+def test_the_room_that_makes_code_is_in_the_key(folder: Path, made: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    load_text(TEXT, folder)
+    assert len(made) == 1
     monkeypatch.setattr(llvm, "source_digest", lambda *places: "another source")
-    load_text(TEXT, Passes.MANY, folder)
-    assert len(made) == 3
+    load_text(TEXT, folder)
+    assert len(made) == 2
 
 
 def test_the_source_of_a_place_is_that_of_its_files() -> None:
@@ -114,21 +110,19 @@ def test_the_source_of_a_place_is_that_of_its_files() -> None:
 
 def test_text_that_is_none_is_refused_in_one_line(folder: Path) -> None:
     with pytest.raises(KernelError, match="report it") as caught:
-        load_text("define nothing", Passes.FEW, folder)
+        load_text("define nothing", folder)
     assert "\n" not in str(caught.value)
     assert not list(folder.iterdir())
 
 
 def test_the_second_run_compiles_nothing(folder: Path, made: list[Any]) -> None:
-    problem = reduced_problem(load_spec("xor", hidden=(1,), penalty="1/10"))
+    program = choice_program(reduced_problem(load_spec("xor", hidden=(1,), penalty="1/10")))
     seconds = []
     for _ in range(2):
-        matching._compiled.cache_clear()
         begun = time.process_time()
-        CompiledLanes("contract", contract_program(problem.design), 2 * (problem.samples + problem.inputs + 2))
-        matching._compiled(3, 1)
+        CompiledLanes("choices", program, program.inputs.size)
         seconds.append(time.process_time() - begun)
-    assert len(made) == 2
+    assert len(made) == 1
     assert seconds[1] < 0.5 * seconds[0]
 
 

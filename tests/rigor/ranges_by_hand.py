@@ -44,7 +44,6 @@ def proved_range(slabs: Sequence[Slab]) -> RangeResult:
         theorem=None,
         theorem_from=None,
         boxes=1,
-        node_boxes=1,
         seconds=0.0,
         digest="",
     )

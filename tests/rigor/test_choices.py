@@ -68,9 +68,9 @@ def test_tanh_over_its_argument_is_enclosed() -> None:
     assert ((found.lo <= np.tanh(a) / a) & (np.tanh(a) / a <= found.hi)).all()
 
 
-def equations(near: Array, t: Array, states: list[Array]) -> tuple[Array, list[Array]]:
+def equations(near: Array, t: Array, states: list[Array], kappa: Array | float = SCALE) -> tuple[Array, list[Array]]:
     """Left minus right sides, node by node and then the logits, at points (4, n) and (U or r, v) (4, n); all a_jd."""
-    pull = SIGN[:, None] * SCALE / (1 + np.exp(t))
+    pull = SIGN[:, None] * kappa / (1 + np.exp(t))
     rows, arguments, sums = [], [], pull.sum(axis=0)
     for is_near, state in zip(near, states, strict=True):
         weight, v = state[:3], state[3]
@@ -87,7 +87,10 @@ def equations(near: Array, t: Array, states: list[Array]) -> tuple[Array, list[A
 
 @pytest.mark.parametrize("width", [0.003, 0.1, 0.8])
 @pytest.mark.parametrize("near", [(False,), (True,), (True, False)])
-def test_the_relaxation_encloses_the_equations_at_every_point_of_a_box(near: tuple[bool, ...], width: float) -> None:
+@pytest.mark.parametrize("spread", [0.0, 0.01, 4.0])
+def test_the_relaxation_encloses_the_equations_at_every_point_of_a_box(
+    near: tuple[bool, ...], width: float, spread: float
+) -> None:
     rng, count = np.random.default_rng(5), 60
     margin = boxes(rng, rng.normal(size=(4, count)), width)
     states = []
@@ -104,8 +107,12 @@ def test_the_relaxation_encloses_the_equations_at_every_point_of_a_box(near: tup
         [np.full(count, float(is_near)) for is_near in near],
     )
     # All arguments that points of the box can have, without what the equations know of them.
+    scale = np.full((1, count), SCALE - spread), np.full((1, count), SCALE + spread)
     points = [
-        [low + (high - low) * rng.choice([0.0, 1.0, rng.random()], size=low.shape) for low, high in (margin, *states)]
+        [
+            low + (high - low) * rng.choice([0.0, 1.0, rng.random()], size=low.shape)
+            for low, high in (scale, margin, *states)
+        ]
         for _ in range(40)
     ]
     arguments = []
@@ -116,14 +123,17 @@ def test_the_relaxation_encloses_the_equations_at_every_point_of_a_box(near: tup
             ends = np.stack([products.min(axis=0), products.max(axis=0)])
         arguments.append(intervals(ends[0] - 1e-12, ends[1] + 1e-12))
     found = Propagated(choice, arguments, [], Interval(0.0, 0.0), [])
-    relaxation = relax(xor(len(near)), found, Interval(*outward(Fraction(25))))
-    variables = relaxation.layout.rows
-    for t, *at in points:
-        truth, _ = equations(np.array(near), t, at)
-        u = (np.vstack([t, *at]) - np.array(relaxation.middle)) / np.array(relaxation.reach)
+    problem = xor(len(near)) if spread == 0.0 else xor(len(near)).slab(Fraction(1, 100), Fraction(1, 50))
+    ends = [outward(Fraction(float(end[0, 0])))[side] for side, end in enumerate(scale)]
+    relaxation = relax(problem, found, Interval(*ends))
+    variables, kappa = relaxation.layout.rows, relaxation.layout.kappa
+    for at_scale, t, *at in points:
+        truth, _ = equations(np.array(near), t, at, at_scale[0])
+        u = dict(enumerate((np.vstack([t, *at]) - np.array(relaxation.middle)) / np.array(relaxation.reach)))
+        u[kappa] = (at_scale[0] - SCALE) / (spread or 1.0)
         for i, row in enumerate(relaxation.rows):
-            line = relaxation.value[i] + sum(a * u[c] for c, a in row.items() if c < variables)
-            room = relaxation.rest[i] + sum(np.abs(a) for c, a in row.items() if c >= variables)
+            line = relaxation.value[i] + sum(a * u[c] for c, a in row.items() if c < variables or c == kappa)
+            room = relaxation.rest[i] + sum(np.abs(a) for c, a in row.items() if c >= variables and c != kappa)
             assert (np.abs(truth[i] - line) <= room + 1e-11 * (1 + np.abs(truth[i]))).all()
 
 
@@ -175,20 +185,20 @@ def table_about(
     low, high = boxes(rng, truth[:, None], width)
     outputs = slice(7, None, 4)
     low[outputs] = np.maximum(low[outputs], 0.0)
-    scale = outward(problem.scale)
+    unset = np.zeros(1)
     table = choice_rows(problem).pack(
-        low=low,
-        high=high,
-        near=np.zeros((problem.nodes, 1)),
-        scale_low=np.array(scale[:1]),
-        scale_high=np.array(scale[1:]),
+        low=low, high=high, near=np.zeros((problem.nodes, 1)), scale_low=unset, scale_high=unset
     )
-    return table, truth
+    return choices.over(problem, table), truth
 
 
+@pytest.mark.parametrize("slab", [("0.01", "0.01"), ("0.0099", "0.01"), ("0.01", "0.015"), ("0.008", "0.0101")])
 @pytest.mark.parametrize("nodes", [1, 2])
-def test_choices_about_a_solution_are_never_dropped_by_a_list_without_it(nodes: int) -> None:
+def test_choices_about_a_solution_are_never_dropped_by_a_list_without_it(nodes: int, slab: tuple[str, str]) -> None:
+    """At lambda = 0.01 by itself, and over slabs of penalties with it."""
     problem, rng, tried = xor(nodes), np.random.default_rng(nodes), 0
+    if slab[0] < slab[1]:
+        problem = problem.slab(Fraction(slab[0]), Fraction(slab[1]))
     search = Search.of(problem, prove_known(problem, [])[0])
     size = choice_rows(problem).rows["low"]
     for theta in hundredth(nodes):

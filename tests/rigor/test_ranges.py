@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -25,6 +26,8 @@ from symland.pipeline import explore_into
 from symland.records import Verdict
 from symland.rigor.enumeration import atlas, ranges, slabs
 from symland.rigor.enumeration.by_theorem import OriginAlone
+from symland.rigor.enumeration.choice_program import choice_rows
+from symland.rigor.enumeration.choices import first_choices
 from symland.rigor.enumeration.kept import Piece, Slab, Work
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.rigor.enumeration.ranges import enumerate_range
@@ -40,9 +43,10 @@ from symland.rigor.enumeration.regions import (
     polish,
     tube_region,
 )
-from symland.rigor.enumeration.search import Task, first_task
 from symland.rigor.enumeration.stretches import covers, stretches_of
+from symland.rigor.enumeration.witnesses import WitnessLost
 from symland.spec import builtin
+from tests.rigor.faults import FAULTS
 from tests.rigor.reduced import SIGN, XOR
 
 FOLD = "0.0228433108016757"
@@ -169,33 +173,59 @@ def test_no_tube_goes_through_a_fold_and_no_region_of_one_lacks_it() -> None:
     assert fold_region(around("0.001"), shifted) is None
 
 
-def _near_fold(slab: ReducedProblem) -> Task:
-    """The part of the first box whose residuals are near those of the fold and its mirror image."""
-    task = first_task(slab)
-    u, v, bias = fold().z[:3], fold().z[3], fold().z[4]
-    pull = SIGN / (4 * float(FOLD) * (1 + np.exp(SIGN * (v * np.tanh(XOR @ u) + bias))))
-    box = np.append(pull, bias)
-    if box[1] < box[2]:
-        box = box[[0, 2, 1, 3, 4]]
-    room = np.array([0.03, 0.03, 0.03, 0.03, 0.02])
-    cut = np.stack([np.maximum(task.pull[0], box - room), np.minimum(task.pull[1], box + room)])
-    return replace(task, pull=cut, cell=cut)
+def _beside(slab: ReducedProblem, z: np.ndarray, room: float) -> np.ndarray:
+    """Choices with margins near those of a point (U, v, gamma), or of its image in the fundamental domain."""
+    table, nodes = first_choices(slab), z[:-1].reshape(-1, 4)
+    margin = SIGN * (np.tanh(XOR @ nodes[:, :3].T) @ nodes[:, 3] + z[-1])
+    # Of the samples 1 and 2 that the symmetry exchanges, 1 has the smaller margin.
+    margin[1:3] = np.sort(margin[1:3])
+    named = choice_rows(slab).read(table)
+    named.low[:4] = np.maximum(named.low[:4], margin[:, None] - room)
+    named.high[:4] = np.minimum(named.high[:4], margin[:, None] + room)
+    return table
 
 
 def test_the_search_over_a_slab_ends_in_the_region_of_the_fold_and_nowhere_without_it() -> None:
     slab = around("0.0004")
     region = fold_region(slab, fold())
     assert region is not None
-    task = _near_fold(slab)
-    run = slabs.run_through(slabs.search_over(slab, [region]), [task], lambda: 0.0, 1.0)
+    table = _beside(slab, fold().z, 0.5)
+    run = slabs.run_through(slabs.search_over(slab, [region]), [table], lambda: 0.0, 1.0)
     assert not run.left
-    assert run.met == {0}
+    assert not run.queue
+    assert run.met - {ORIGIN} == {0}
     # A list that lacks it: the region stands beside its place.
     far = replace(region, centre=region.centre + 0.5 * region.frame[:, 1])
     ticks = count()
-    again = slabs.run_through(slabs.search_over(slab, [far]), [task], lambda: next(ticks), 50)
-    assert again.counters.pull_boxes > run.counters.pull_boxes
-    assert again.queue
+    again = slabs.run_through(slabs.search_over(slab, [far]), [table], lambda: next(ticks), 3)
+    assert again.examined > run.examined
+    assert again.left or again.queue
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_witnesses_end_a_search_over_a_slab_whose_step_is_wrong(
+    fault: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slab = problem().slab(Fraction("0.02245"), Fraction("0.0225"))
+    search = slabs.search_over(slab, sides())
+    run = slabs.run_through(search, [first_choices(slab)], lambda: 0.0, 1.0)
+    assert (run.left, run.queue) == ([], [])
+    assert run.met == {0, 1, 2}
+    fault(monkeypatch)
+    with pytest.raises(WitnessLost, match="drops point"):
+        slabs.run_through(search, [first_choices(slab)], lambda: 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "boxes", "slabs"), [("0.03", "0.0475", 16448, 8), ("0.0222", "0.0234", 14910, 11)]
+)
+def test_a_range_needs_no_more_work_than_it_did(low: str, high: str, boxes: int, slabs: int) -> None:
+    """The choices that are examined, and the slabs: a change for the better writes new counts here."""
+    spec = builtin("xor").with_(hidden=(1,), penalty=low)
+    result = enumerate_range(spec, Fraction(low), Fraction(high), clock=lambda: 0.0)
+    assert result.verdict is Verdict.CERTIFIED
+    assert result.boxes == pytest.approx(boxes, rel=0.05)
+    assert len(result.slabs) == slabs
 
 
 @cache
@@ -248,20 +278,16 @@ def test_the_search_of_two_nodes_ends_in_the_region_of_their_highest_fold() -> N
     slab = wide.slab(star * (1 - Fraction("0.00012")), star * (1 + Fraction("0.00012")))
     region = fold_region(slab, at)
     assert region is not None
-    nodes, task = at.z[:8].reshape(2, 4), first_task(slab)
-    logit = np.tanh(XOR @ nodes[:, :3].T) @ nodes[:, 3] + at.z[8]
-    place = np.append(SIGN / (4 * float(star) * (1 + np.exp(SIGN * logit))), at.z[8])
-    cut = np.stack([np.maximum(task.pull[0], place - 0.004), np.minimum(task.pull[1], place + 0.004)])
-    task = replace(task, pull=cut, cell=cut)
-    run = slabs.run_through(slabs.search_over(slab, [region]), [task], lambda: 0.0, 1.0)
+    table = _beside(slab, at.z, 0.01)
+    run = slabs.run_through(slabs.search_over(slab, [region]), [table], lambda: 0.0, 1.0)
     assert not run.left
-    assert run.met == {0}
-    # A thinner one does not hold them: after more boxes there are some to do.
-    ticks = count()
-    thin = replace(region, reach=region.reach / 4)
-    again = slabs.run_through(slabs.search_over(slab, [thin]), [task], lambda: next(ticks), 25)
-    assert again.counters.pull_boxes > run.counters.pull_boxes
-    assert again.queue
+    assert not run.queue
+    assert run.met - {ORIGIN} == {0}
+    # A thinner one does not hold them.
+    thin, ticks = replace(region, reach=region.reach / 16), count()
+    again = slabs.run_through(slabs.search_over(slab, [thin]), [table], lambda: next(ticks), 3)
+    assert again.examined > run.examined
+    assert again.left or again.queue
 
 
 def test_branches_that_are_not_known_are_found_from_the_boxes_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,16 +341,17 @@ def test_slabs_join_to_stretches_and_a_gap_or_a_wrong_count_is_seen() -> None:
         stretches_of([above, _slab("0.02", "0.0229", sides())], None, None)
 
 
+@pytest.mark.usefixtures("small_steps")
 def test_next_to_the_theorem_the_origin_is_alone_and_an_interrupted_range_goes_on_to_the_same_slabs() -> None:
-    spec = builtin("xor").with_(hidden=(1,), penalty="0.047")
-    ends = Fraction("0.047"), Fraction("0.0475")
+    spec = builtin("xor").with_(hidden=(1,), penalty="0.03")
+    ends = Fraction("0.03"), Fraction("0.0475")
     whole = enumerate_range(spec, *ends, clock=lambda: 0.0)
     assert whole.verdict is Verdict.CERTIFIED
     state, runs = None, 0
     while True:
         ticks, states = count(), list[Any]()
         part = enumerate_range(
-            spec, *ends, clock=lambda t=ticks: next(t), budget_seconds=20, state=state, keep=states.append
+            spec, *ends, clock=lambda t=ticks: next(t), budget_seconds=60, state=state, keep=states.append
         )
         # Through text, as a database keeps it.
         state, runs = json.loads(json.dumps(states[-1])), runs + 1
@@ -341,8 +368,8 @@ def test_next_to_the_theorem_the_origin_is_alone_and_an_interrupted_range_goes_o
 
 
 def test_ctrl_c_in_the_search_of_a_slab_loses_no_slab(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = builtin("xor").with_(hidden=(1,), penalty="0.047")
-    ends = Fraction("0.047"), Fraction("0.0475")
+    spec = builtin("xor").with_(hidden=(1,), penalty="0.03")
+    ends = Fraction("0.03"), Fraction("0.0475")
     calls, kept = count(), list[Any]()
 
     def broken(*arguments: Any) -> Any:
@@ -364,8 +391,8 @@ def test_ctrl_c_in_the_search_of_a_slab_loses_no_slab(monkeypatch: pytest.Monkey
 
 def test_a_state_keeps_folds_regions_and_boxes() -> None:
     slab = around("0.0004")
-    task = _near_fold(slab)
-    piece = Piece(slab.penalty, slab.highest, [task], fold=fold(), regions=(folded(), *sides()), met=frozenset({0}))
+    table = _beside(slab, fold().z, 0.5)
+    piece = Piece(slab.penalty, slab.highest, [table], fold=fold(), regions=(folded(), *sides()), met=frozenset({0}))
     proved = _slab("0.0228", "0.0229", (folded(),), fold())
     work = Work(stack=[piece], slabs=[proved], open=[(Fraction(1, 3), Fraction(1, 2), 7)])
     again = Work.restored(problem(), json.loads(json.dumps(work.saved())))
@@ -431,7 +458,6 @@ def test_what_is_followed_adopts_only_counts_that_are_proved() -> None:
         slabs=1,
         regions=1,
         boxes=1,
-        node_boxes=1,
         seconds=0.0,
         digest="",
     )

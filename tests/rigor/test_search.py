@@ -16,23 +16,19 @@ import pytest
 from symland.datasets import make_data
 from symland.errors import CertificateError, SpecError
 from symland.records import Outcome, StationaryPoint, Verdict
-from symland.rigor.enumeration import choices, drive, enumerate_by_theorem, enumerate_points, examine, joint, matching
+from symland.rigor.enumeration import choices, drive, enumerate_by_theorem, enumerate_points
+from symland.rigor.enumeration.bounds import first_box, first_cell
 from symland.rigor.enumeration.by_theorem import OriginAlone, _timeless
-from symland.rigor.enumeration.choice_program import choice_rows
 from symland.rigor.enumeration.drive import EnumerationResult, UndecidedBox
-from symland.rigor.enumeration.examine import examine_batch
-from symland.rigor.enumeration.joint import Picks, _halve
-from symland.rigor.enumeration.known import prove_known
-from symland.rigor.enumeration.leaves import NOBODY, SEVERAL, Leaves
+from symland.rigor.enumeration.known import NOBODY, prove_known
+from symland.rigor.enumeration.leaves import SEVERAL, Leaves, Reason
 from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.rigor.enumeration.queue import Queue
-from symland.rigor.enumeration.search import Closed, Reason, Search, Survivors, Task, first_task
-from symland.rigor.enumeration.slabs import run_through
-from symland.rigor.enumeration.splitting import followers
+from symland.rigor.enumeration.search import Search
 from symland.rigor.enumeration.witnesses import WitnessLost
 from symland.spec import LandscapeSpec, builtin
+from tests.rigor.faults import FAULTS
 from tests.rigor.points import newton_points
-from tests.rigor.reduced import hundredth, solution, swapped
 
 
 def problem_of(nodes: int = 2, penalty: str = "1e-2") -> ReducedProblem:
@@ -100,7 +96,7 @@ def test_a_list_is_complete_whole_and_never_with_classes_removed(name: str) -> N
 def test_the_leaves_tile_the_first_box_and_say_why_they_closed() -> None:
     result = enumerate_points(TWO, listed(TWO))
     assert len(result.leaves) > 20
-    first = first_task(reduced_problem(TWO)).cell
+    first = first_cell(reduced_problem(TWO))
     low, high = result.leaves.cells.swapaxes(0, 1)
     assert np.array_equal(low.min(axis=0), first[0])
     assert np.array_equal(high.max(axis=0), first[1])
@@ -120,24 +116,6 @@ def test_the_leaves_tile_the_first_box_and_say_why_they_closed() -> None:
 # Faults planted on purpose, the look before the search switched off -----------------------------------------------
 
 
-def forgotten_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of what is left of a table the first choice goes."""
-    right = choices._examined
-
-    def wrong(search: Search, table: np.ndarray) -> Any:
-        left = right(search, table)
-        left.table, left.axis, left.tiny = left.table[:, 1:], left.axis[1:], left.tiny[1:]
-        return left
-
-    monkeypatch.setattr(choices, "_examined", wrong)
-
-
-def lower_halves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The upper half of each choice is not searched."""
-    right = choices._halves
-    monkeypatch.setattr(choices, "_halves", lambda problem, table, axis: right(problem, table, axis)[:, : axis.size])
-
-
 def other_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lanes are told another kappa."""
     right = choices.first_choices
@@ -151,32 +129,7 @@ def other_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("symland.rigor.enumeration.queue.first_choices", wrong)
 
 
-def too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a choice is narrowed to is cut by a tenth."""
-    right = choices._examined
-
-    def wrong(search: Search, table: np.ndarray) -> Any:
-        left = right(search, table)
-        named = choice_rows(search.problem).read(left.table)
-        named.high[:] -= 0.1 * (named.high - named.low)
-        return left
-
-    monkeypatch.setattr(choices, "_examined", wrong)
-
-
-def scrambled_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer for each choice is read in the place of its neighbour."""
-    right = choices.NamedEngine.table
-
-    def wrong(self: Any, lanes: np.ndarray) -> Any:
-        found = right(self, lanes)
-        found.gone[:] = np.roll(found.gone, 1)
-        return found
-
-    monkeypatch.setattr(choices.NamedEngine, "table", wrong)
-
-
-@pytest.mark.parametrize("fault", [forgotten_choice, lower_halves, other_penalty, too_narrow, scrambled_columns])
+@pytest.mark.parametrize("fault", [*FAULTS, other_penalty])
 def test_the_witnesses_end_a_search_whose_step_is_wrong(
     fault: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,70 +137,6 @@ def test_the_witnesses_end_a_search_whose_step_is_wrong(
     fault(monkeypatch)
     with pytest.raises(WitnessLost, match="drops point"):
         enumerate_points(TWO, points, lookout=0)
-
-
-def column_major(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was handed to machine code as rows stood in columns."""
-    right = matching._padded
-
-    def scrambled(array: np.ndarray) -> np.ndarray:
-        padded = right(array)
-        return padded.ravel(order="F").reshape(padded.shape)
-
-    monkeypatch.setattr(matching, "_padded", scrambled)
-
-
-def small_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Energies that are too small by a factor."""
-    right = examine.bound
-
-    def wrong(*args: Any) -> Any:
-        found = right(*args)
-        found.logits[:] *= 0.5
-        return found
-
-    monkeypatch.setattr(examine, "bound", wrong)
-
-
-def skipped_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first choice of nodes is not followed."""
-    right = examine._picks
-    monkeypatch.setattr(
-        examine, "_picks", lambda rows, nodes, choices, owner: right(rows, nodes, choices[1:], owner[1:])
-    )
-
-
-def wrong_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The list of nodes is read from its end."""
-    right = examine._in_use
-
-    def wrong(nodes: np.ndarray, choices: Any, rows: int) -> Survivors:
-        return right(nodes[:, :, ::-1], replace(choices, hull=choices.hull), rows)
-
-    monkeypatch.setattr(examine, "_in_use", wrong)
-
-
-def lost_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Contraction forgets one node box of each call."""
-    right = examine.contract_nodes
-
-    def wrong(search: Search, nodes: np.ndarray, owner: np.ndarray) -> Any:
-        nodes, owner, share = right(search, nodes, owner)
-        return nodes[:, :, 1:], owner[1:], share[:, :, 1:]
-
-    monkeypatch.setattr(examine, "contract_nodes", wrong)
-
-
-@pytest.mark.parametrize("fault", [column_major, small_bound, skipped_choice, wrong_order, lost_node])
-def test_the_witnesses_end_a_search_over_covers_of_nodes_whose_step_is_wrong(
-    fault: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    problem = reduced_problem(TWO)
-    search = search_of(problem, listed(TWO))
-    assert run_through(search, [first_task(problem)], lambda: 0.0, 1.0).left == []
-    fault(monkeypatch)
-    with pytest.raises(WitnessLost, match="drops point"):
-        run_through(search, [first_task(problem)], lambda: 0.0, 1.0)
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -289,93 +178,6 @@ def test_huge_inputs_are_refused_or_searched_but_close_no_box_by_overflow(expone
             enumerate_points(spec, [])
         return
     assert enumerate_points(spec, [], lookout=0, max_boxes=60).verdict is Verdict.UNDECIDED
-
-
-def test_a_nan_from_a_lane_program_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = problem_of(1)
-    search = search_of(problem, [])
-    whole = first_task(problem)
-    whole.nodes[0, 0] = np.nan
-    with pytest.raises(CertificateError, match="overflows"):
-        search.engine.contract(low=whole.nodes[0], high=whole.nodes[1])
-
-
-# No step loses a solution -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("nodes", "compiled"), [(1, True), (2, True), (1, False)])
-def test_boxes_about_a_solution_are_never_closed_by_a_list_without_it(nodes: int, compiled: bool) -> None:
-    """Examined again and again, halved by the rules of the search, one of the parts always holds the solution."""
-    problem, rng = problem_of(nodes), np.random.default_rng(nodes)
-    search = search_of(problem, [], compiled)
-    for theta in hundredth(nodes)[:: 2 if compiled else 12]:
-        states, pull, bias = solution(theta)
-        states, pull = swapped(states, pull)
-        states = states[np.abs(states).max(axis=1) > 1e-6]
-        if not states.size:
-            continue
-        truth = np.append(pull, bias)
-        whose = [np.append(truth, state) for state in states]
-        for width in (3.0, 0.3, 1e-3) if compiled else (0.3,):
-            low = truth - width * rng.random(5)
-            cell = np.stack([low, low + width * (1 + rng.random(5))])
-            boxes = [
-                np.stack([np.append(cell[0], s - width * rng.random(4)), np.append(cell[1], s + width)]) for s in states
-            ]
-            tasks = [Task(cell, np.stack(boxes, axis=2), cell)]
-            for box in tasks[0].nodes.transpose(2, 0, 1):
-                box[0, -1] = max(box[0, -1], 0.0)
-            for _ in range(6):
-                following = []
-                for task, result in zip(tasks, examine_batch(search, tasks), strict=True):
-                    if isinstance(result, Closed):
-                        continue
-                    following += followers(problem, task, result) or [task]
-                tasks = [t for t in following if _holds(t, truth, whose)]
-                assert tasks
-
-
-def _holds(task: Task, truth: np.ndarray, whose: list[np.ndarray], slack: float = 1e-7) -> bool:
-    if not ((task.pull[0] - slack <= truth) & (truth <= task.pull[1] + slack)).all():
-        return False
-    low, high = task.nodes[0] - slack, task.nodes[1] + slack
-    return all(((low <= x[:, None]) & (x[:, None] <= high)).all(axis=0).any() for x in whose)
-
-
-def test_halves_of_a_lane_cover_it() -> None:
-    rng = np.random.default_rng(0)
-    reach, states = rng.normal(size=(2, 5, 6)), rng.normal(size=(2, 2, 4, 6))
-    reach[1], states[1] = reach[0] + 1, states[0] + 1
-    lanes = Picks(reach, states, np.arange(6))
-    both = _halve(lanes, np.array([0, 4, 5, 8, 9, 12]))
-    for k in range(6):
-        pair = both.take(both.owner == k)
-        flat = np.concatenate([pair.reach, pair.states.reshape(2, 8, 2)], axis=1)
-        whole = np.concatenate([reach[:, :, k], states[..., k].reshape(2, 8)], axis=1)
-        assert np.array_equal(flat[0].min(axis=1), whole[0])
-        assert np.array_equal(flat[1].max(axis=1), whole[1])
-        axis = [0, 4, 5, 8, 9, 12][k]
-        assert flat[1, axis].min() == flat[0, axis].max()
-
-
-def test_lanes_are_followed_until_the_list_holds_them_or_the_limit_is_reached() -> None:
-    problem = problem_of(1)
-    thetas = [t for t in hundredth(1) if np.abs(t).max() > 1e-6]
-    search = search_of(problem, thetas)
-    lanes = []
-    for n, theta in enumerate(thetas):
-        states, pull, bias = solution(theta)
-        states, pull = swapped(states, pull)
-        truth, state = np.append(pull, bias)[:, None], states[0][:, None]
-        box = np.stack([truth - 1e-3, truth + 2e-3])
-        lanes.append(Picks(box, np.stack([state - 1e-3, state + 2e-3])[:, None], np.array([n])))
-    failed, owners, copies = joint.follow(search, Picks.join(lanes), len(thetas), 2000)
-    assert not failed.any()
-    assert set(owners.tolist()) == set(range(len(thetas)))
-    assert {int(search.known.numbers[c]) for c in copies} == set(range(len(thetas)))
-    failed, owners, _ = joint.follow(search_of(problem, []), Picks.join(lanes), len(thetas), 5)
-    assert failed.all()
-    assert not owners.size
 
 
 # What a run says of itself -------------------------------------------------------------------------------------------
@@ -480,10 +282,10 @@ def test_the_theorem_answers_for_the_origin_only() -> None:
     nobody = enumerate_by_theorem(spec, [np.full(12, 9.0)])
     assert (nobody.verdict, nobody.unproved, nobody.share) == (Verdict.UNDECIDED, (0,), 0.0)
     (box,) = nobody.undecided
-    whole = first_task(reduced_problem(spec))
-    assert np.allclose(box.pull[:, :4], whole.pull[:, :4])
+    pull, state = first_box(reduced_problem(spec))
+    assert np.allclose(box.pull[:, :4], pull)
     # One node and two nodes that are not zero.
-    assert np.array_equal(box.states, np.repeat(whole.nodes[:, 5:], 3, axis=2))
+    assert np.array_equal(box.states, np.repeat(state[:, :, None], 3, axis=2))
     assert len(nobody.state["tables"]) == 1
     assert (nobody.state["tables"][0][1], nobody.state["share"]) == (1.0, 0.0)
     assert nobody.digest != result.digest

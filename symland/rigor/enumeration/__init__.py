@@ -8,27 +8,14 @@ one-hidden-layer tanh network with two classes is a solution of a reduced system
 tree: each equation by itself narrows a box, a linear relaxation of all of them excludes it or narrows it further, and
 what lies in the uniqueness box of a known point, which Arb proved, is dropped.  No box left proves the list complete.
 
-*Over a slab of penalties* (:mod:`symland.rigor.enumeration.slabs`) the nodes meet only through the residuals P and the
-output bias gamma.  A *task* is a box of (P, gamma) with a list of boxes that hold every non-zero state which a single
-node can have there; the zero node is always allowed besides.  One examination
+*Over a slab of penalties* (:mod:`symland.rigor.enumeration.slabs`) kappa is one more variable of the relaxation.  What
+lies in a region around a branch, which holds one point for each penalty, is dropped.  A choice waits for a narrower
+slab where the range of kappa makes much of the bound, and where it does not reach into a region.
 
-1. shrinks (P, gamma) by the energy identity sum_j v_j^2 + gamma^2 = sum_d P_d Delta_d, gamma = sum P and the order of a
-   fundamental domain of the symmetries;
-2. covers the node states by small boxes: propagation, the Taylor form of the node equations solved for (U, v) and for
-   P, halving of what is fat beside the residual box; a box near 0 that provably holds no node but the zero node is
-   dropped;
-3. matches the multisets of N nodes (the zero node included) whose residuals meet and whose logits, their differences
-   and the sum of v^2 are possible under these residuals;
-4. follows few multisets to the end, each by itself (:mod:`symland.rigor.enumeration.joint`): with affine forms of the
-   nodes the logits become D interval linear equations in P; what lies in a region around a branch, which holds one
-   point for each penalty, is dropped.  Near a solution the boxes of a node hang together, and the hulls of these
-   clusters are followed instead.
-
-No multiset left closes the task; otherwise the residual box or its nodes are halved.  Each step only removes what
-provably is no unknown solution.  Anything else is reported as undecided.  Where theorem T9 speaks of the question it
+Each step only removes what provably is no unknown solution.  Anything else is reported as undecided.  Where theorem T9 speaks of the question it
 gives the same answer without boxes (:mod:`symland.rigor.enumeration.by_theorem`).
 
-Source of the decoupling: stationarity makes U_j a function of the residuals alone, as in the representer form of a
+Source of the reduction: stationarity makes U_j a function of the residuals alone, as in the representer form of a
 penalised network; the interval methods are in Neumaier, Interval Methods for Systems of Equations (1990), chapters 4
 and 5.
 """

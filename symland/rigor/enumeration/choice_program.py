@@ -10,8 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from types import SimpleNamespace
 
-from symland.rigor.enumeration.lanes import Interval, Lane, choose, larger
-from symland.rigor.enumeration.node import flag, intervals
+from symland.rigor.enumeration.lanes import Interval, Lane, choose, flag, intervals, larger
 from symland.rigor.enumeration.problem import ReducedProblem
 from symland.rigor.enumeration.propagation import NEAR_WEIGHT, Choice, Propagated, propagate
 from symland.rigor.enumeration.relaxation import relax
@@ -67,7 +66,9 @@ def _first_largest(ranks: list[Lane], values: list[Lane]) -> tuple[Lane, Lane]:
     return place, found
 
 
-def _axis(problem: ReducedProblem, found: Propagated, box: list[Interval], scores: list[Lane], value: Lane) -> tuple[Lane, Lane]:
+def _axis(
+    problem: ReducedProblem, found: Propagated, box: list[Interval], scores: list[Lane], value: Lane
+) -> tuple[Lane, Lane]:
     """The variable to halve, and 1 where the range of kappa makes much of the bound."""
     d, m1 = problem.samples, problem.inputs + 1
     choice = found.choice

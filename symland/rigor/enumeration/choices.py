@@ -18,13 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb, ctx
 
-from symland.machine.llvm import Passes
+from symland.rigor.enumeration.bounds import first_box, largest_logit
 from symland.rigor.enumeration.choice_program import choice_program, choice_rows
 from symland.rigor.enumeration.known import NOBODY, PRECISION, kappa_ball
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, outward
 from symland.rigor.enumeration.propagation import NEAR_WEIGHT
-from symland.rigor.enumeration.pulls import first_box, largest_logit
-from symland.rigor.enumeration.search import ANY_SLAB, Search, ready
+from symland.rigor.enumeration.search import Search, ready
 from symland.rigor.enumeration.slots import NamedEngine
 from symland.rigor.enumeration.witnesses import Ends, Witness, inside, lost, meets
 
@@ -33,6 +32,8 @@ __all__ = ["Followed", "first_choices", "follow", "middles", "open_box", "over"]
 Integers = npt.NDArray[np.intp]
 Booleans = npt.NDArray[np.bool_]
 
+ANY_SLAB = (Fraction(1), Fraction(2))
+"""The slab in whose name the program of all slabs is compiled."""
 CHUNK = 2048
 """Choices examined in one call."""
 LIMIT = 32 * CHUNK
@@ -94,7 +95,7 @@ def over(problem: ReducedProblem, table: Doubles) -> Doubles:
 
 @lru_cache(maxsize=8)
 def _engine(problem: ReducedProblem, compiled: bool) -> NamedEngine:
-    return ready({"choices": choice_program(problem)}, compiled, Passes.FEW)["choices"]
+    return ready("choices", choice_program(problem), compiled)
 
 
 @dataclass(slots=True, eq=False)
@@ -114,7 +115,7 @@ def _examined(search: Search, table: Doubles) -> _Left:
     # The program knows kappa as a number of each lane: one serves every penalty.
     engine = _engine(problem.at(Fraction(1)) if problem.upper is None else problem.slab(*ANY_SLAB), search.compiled)
     rows = engine.program.inputs
-    out = engine.table(table)
+    out = engine(table)
     left = np.flatnonzero(out.gone == 0.0)
     kept = table[:, left]
     named = rows.read(kept)

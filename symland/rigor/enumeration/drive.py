@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from symland.errors import CertificateError
 from symland.records import StationaryPoint, Verdict
+from symland.rigor.enumeration.bounds import first_cell
 from symland.rigor.enumeration.by_theorem import origin_alone
 from symland.rigor.enumeration.choices import Followed, first_choices, follow, open_box
 from symland.rigor.enumeration.known import KnownClass, prove_known
@@ -23,7 +24,7 @@ from symland.rigor.enumeration.leaves import Leaves
 from symland.rigor.enumeration.lookout import find_unlisted
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem, reduced_problem
 from symland.rigor.enumeration.queue import Queue, points_key
-from symland.rigor.enumeration.search import Search, first_cell
+from symland.rigor.enumeration.search import Search
 from symland.rigor.enumeration.tiling import tiled
 from symland.spec import LandscapeSpec
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from symland.errors import KernelError
 from symland.machine.cache import cache_folder
 from symland.machine.gate import Entry, Port, admit
-from symland.machine.llvm import Passes, load_text
+from symland.machine.llvm import load_text
 from symland.machine.text import LANES as WIDTH
 from symland.machine.text import MASK, VECTOR, Emitter, double, splat
 
@@ -171,10 +171,10 @@ def lane_text(name: str, program: LaneText, n_in: int) -> tuple[str, int]:
 class CompiledLanes:
     """A lane program as machine code: ``run(inputs (n_in, n)) -> (n_out, n)``."""
 
-    def __init__(self, name: str, program: LaneText, n_in: int, passes: Passes = Passes.MANY) -> None:
+    def __init__(self, name: str, program: LaneText, n_in: int) -> None:
         text, self.n_out = lane_text(name, program, n_in)
         self.n_in = n_in
-        loaded = load_text(text, passes, cache_folder())
+        loaded = load_text(text, cache_folder())
         self._entry = Entry(
             address=loaded.address(name),
             n_sizes=2,

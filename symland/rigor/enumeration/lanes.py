@@ -14,6 +14,7 @@ Every quantity here stays far from overflow: callers clip what they divide by.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +28,6 @@ EXP_ERROR = 2.0**-44
 """Relative error of :func:`exponential`, proved in its docstring with a factor of 8 to spare."""
 JET_ERROR = 2.0**-40
 """Absolute error of the values of :func:`tanh_jet` (proved there)."""
-SECOND_PEAK = 0.7698003589195013
-"""Upper bound of max |tanh''| = 4 / (3 sqrt 3) = 0.76980035891950104..."""
-PEAK_PLACE = 0.5773502691896257
-"""tanh = 1/sqrt(3) = 0.57735026918962576..., where |tanh''| peaks (used with a margin of JET_ERROR)."""
 _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10
 _TAYLOR = tuple(1.0 / math.factorial(n) for n in range(15))
@@ -251,37 +248,31 @@ def total(terms: list[Interval]) -> Interval:
 
 @dataclass(frozen=True, slots=True)
 class TanhRange:
-    """Ranges of tanh, tanh' and tanh'' over an interval."""
+    """Ranges of tanh and tanh' over an interval."""
 
     value: Interval
     slope: Interval
-    curvature: Interval
-
-    def third(self) -> Interval:
-        """The range of the third derivative (1 - t^2)(6 t^2 - 2), a parabola in t^2 with the peak 2/3 at t^2 = 2/3."""
-        square = self.value.square()
-        ends = []
-        for x in (square.lo, square.hi):
-            t2 = Interval.point(x)
-            ends.append((Interval.point(1.0) - t2) * (t2.scaled(6.0) - Interval.point(2.0)))
-        straddles = (square.lo <= 0.7) & (square.hi >= 0.6)
-        high = larger(ends[0].hi, ends[1].hi)
-        return Interval(smaller(ends[0].lo, ends[1].lo), choose(straddles, 0.6666666666666667, high))
 
 
 def tanh_range(a: Interval) -> TanhRange:
-    """Ranges over ``a``: tanh is increasing, sech^2 falls away from 0, tanh'' = -2 t (1 - t^2) turns at t^2 = 1/3."""
+    """Ranges over ``a``: tanh is increasing, and sech^2 falls away from 0."""
     t_lo, s_lo = tanh_jet(a.lo)
     t_hi, s_hi = (t_lo, s_lo) if a.is_point else tanh_jet(a.hi)
     value = Interval(larger(t_lo - JET_ERROR, -1.0), smaller(t_hi + JET_ERROR, 1.0))
     straddles = (a.lo <= 0.0) & (a.hi >= 0.0)
     top = choose(straddles, 1.0, larger(s_lo, s_hi) + JET_ERROR)
     slope = Interval(larger(smaller(s_lo, s_hi) - JET_ERROR, 0.0), smaller(top, 1.0))
-    # |2 t s - 2 T S| <= 2 JET_ERROR (|t| + |S|) + 2 JET_ERROR^2 < 5 JET_ERROR for values within JET_ERROR of T, S
-    # in [-1, 1].
-    c_lo, c_hi = t_lo * s_lo * -2.0, t_hi * s_hi * -2.0
-    rises = (value.lo <= -PEAK_PLACE + JET_ERROR) & (value.hi >= -PEAK_PLACE - JET_ERROR)
-    falls = (value.lo <= PEAK_PLACE + JET_ERROR) & (value.hi >= PEAK_PLACE - JET_ERROR)
-    high = choose(rises, SECOND_PEAK, larger(c_lo, c_hi) + 8.0 * JET_ERROR)
-    low = choose(falls, -SECOND_PEAK, smaller(c_lo, c_hi) - 8.0 * JET_ERROR)
-    return TanhRange(value, slope, Interval(low, high))
+    return TanhRange(value, slope)
+
+
+def intervals(low: Sequence[Lane], high: Sequence[Lane]) -> list[Interval]:
+    """Intervals of their ends."""
+    return [Interval(a, b) for a, b in zip(low, high, strict=True)]
+
+
+def flag(masks: list[Lane]) -> Lane:
+    """1 where a mask holds, else 0."""
+    hit = masks[0]
+    for mask in masks[1:]:
+        hit = hit | mask
+    return choose(hit, 1.0, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import final
 
 import numpy as np
@@ -12,12 +13,20 @@ import numpy.typing as npt
 from symland.errors import CertificateError
 from symland.rigor.enumeration.known import NOBODY
 from symland.rigor.enumeration.problem import Doubles
-from symland.rigor.enumeration.search import Reason
 
-__all__ = ["SEVERAL", "Leaf", "Leaves"]
+__all__ = ["SEVERAL", "Leaf", "Leaves", "Reason"]
 
 SEVERAL = -2
 """In place of a class: points of different classes were."""
+
+
+class Reason(Enum):
+    """Why a cell is closed."""
+
+    JOINT = "joint"
+    """Every choice in it was followed to the end, and none holds a solution."""
+    KNOWN = "known"
+    """The same, and what is left lies in the uniqueness boxes of known points."""
 
 
 @final

@@ -40,16 +40,14 @@ import numpy as np
 import numpy.typing as npt
 
 from symland.errors import SpecError
-from symland.rigor.enumeration.lanes import Interval
-from symland.rigor.enumeration.node import Design
 from symland.spec import LandscapeSpec, Loss, Penalised
 
 Doubles = npt.NDArray[np.float64]
+Design = tuple[tuple[float, ...], ...]
+"""Inputs with a 1 appended, one row a sample; exact doubles."""
 
 MARGIN_PEAK = 0.2784645428
 """Upper bound of max_t t / (1 + e^t) = W(1/e) = 0.27846454276107..."""
-MARGIN_PLACE = (0.2178, 0.2179)
-"""q = 1/(1 + e^t) where q t peaks: t = 1 + W(1/e), q = 0.21781..."""
 LARGEST_INPUT = 2.0**64
 """Size of an input up to which no product in the search overflows: determinants hold ten inputs at most."""
 TWIST_PEAK = 0.44775
@@ -209,10 +207,3 @@ def outward(value: Fraction) -> tuple[float, float]:
     """Doubles around a rational."""
     middle = float(value)
     return math.nextafter(middle, -math.inf), math.nextafter(middle, math.inf)
-
-
-def constant(value: Fraction) -> Interval:
-    """The rational as an interval (a point when a double holds it)."""
-    if Fraction(float(value)) == value:
-        return Interval.point(float(value))
-    return Interval(*outward(value))

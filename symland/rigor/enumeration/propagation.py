@@ -21,6 +21,7 @@ v_j <= 2 NEAR_WEIGHT, as soon as the box of a node holds 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symland.rigor.enumeration.lanes import (
@@ -40,10 +41,9 @@ from symland.rigor.enumeration.lanes import (
     tanh_range,
     total,
 )
-from symland.rigor.enumeration.node import column, combination, places
-from symland.rigor.enumeration.problem import MARGIN_PEAK, ReducedProblem, fundamental_orders
+from symland.rigor.enumeration.problem import MARGIN_PEAK, Design, ReducedProblem, fundamental_orders
 
-__all__ = ["NEAR_WEIGHT", "Choice", "Propagated", "propagate", "tanh_quotient"]
+__all__ = ["NEAR_WEIGHT", "Choice", "Propagated", "places", "propagate", "tanh_quotient"]
 
 NEAR_WEIGHT = 0.1
 """Bound of |U_jk| of the nodes whose variables are (r, v)."""
@@ -77,6 +77,22 @@ class Propagated:
     state: list[list[Interval]]
     bias: Interval
     empty: list[Lane]
+
+
+def places(coefficients: Sequence[float]) -> list[int]:
+    """Of the coefficients that are not 0."""
+    return [k for k, c in enumerate(coefficients) if c != 0.0]
+
+
+def _combination(coefficients: Sequence[float], terms: Sequence[Interval]) -> Interval:
+    """Sum of c t over the coefficients that are not 0; 0 where all are, as for an input that is 0 in every sample."""
+    used = [t.scaled(c) for c, t in zip(coefficients, terms, strict=True) if c != 0.0]
+    return total(used) if used else Interval.point(0.0)
+
+
+def _column(design: Design, k: int) -> tuple[float, ...]:
+    """An input of all samples."""
+    return tuple(row[k] for row in design)
 
 
 def _from_positive(p: Interval, x: Interval) -> Interval:
@@ -156,10 +172,10 @@ def _forward(problem: ReducedProblem, near: Lane, size: list[Interval], v: Inter
     """v = sum P tanh a and U = v r / 2 forward."""
     m, design, labels = problem.inputs, problem.design, problem.labels
     half = v.scaled(0.5)
-    across = [combination(row, r) for row in design]
+    across = [_combination(row, r) for row in design]
     state = [either(near, _from_positive(half, u).meet(NEAR), u) for u in r]
     argument = [
-        combination(row, state).meet(either(near, _from_positive(half, w), w))
+        _combination(row, state).meet(either(near, _from_positive(half, w), w))
         for row, w in zip(design, across, strict=True)
     ]
     tanh = [tanh_range(a) for a in argument]
@@ -167,7 +183,7 @@ def _forward(problem: ReducedProblem, near: Lane, size: list[Interval], v: Inter
     v = v.meet(total(pulled))
     v = Interval(larger(v.lo, 0.0), v.hi)
     drive = [_between_positive(p, t.slope).scaled(s) for p, t, s in zip(size, tanh, labels, strict=True)]
-    toward = [combination(column(design, k), drive) for k in range(m)]
+    toward = [_combination(_column(design, k), drive) for k in range(m)]
     weight = [u.meet(either(near, y, _from_positive(v, y).scaled(0.5))) for u, y in zip(r, toward, strict=True)]
     for u, y in zip(weight, toward, strict=True):
         v = Interval(larger(v.lo, choose(near, 0.0, _least_output(u, y))), v.hi)
@@ -192,7 +208,7 @@ def _backward(problem: ReducedProblem, node: _Node, size: list[Interval]) -> Non
         node.tanh[e] = node.tanh[e].meet(left.over_positive(size[e]))
     known = near | (v.lo > LEAST_DIVISOR)
     for k in range(m):
-        used = places(column(design, k))
+        used = places(_column(design, k))
         r = either(near, node.weight[k], _quotient(node.weight[k].scaled(2.0), v, Interval(-1.0, 1.0)))
         terms = [_between_positive(size[e], node.slope[e]).scaled(labels[e] * design[e][k]) for e in used]
         for e, others in zip(used, _others(terms), strict=True):

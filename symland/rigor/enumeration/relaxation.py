@@ -31,9 +31,8 @@ from functools import cached_property
 
 from symland.rigor.enumeration.bands import Band, tanh_bands
 from symland.rigor.enumeration.lanes import TINY, Interval, Lane, above, below, choose, larger, magnitude, smaller
-from symland.rigor.enumeration.node import places
 from symland.rigor.enumeration.problem import ReducedProblem
-from symland.rigor.enumeration.propagation import Propagated, tanh_quotient
+from symland.rigor.enumeration.propagation import Propagated, places, tanh_quotient
 
 __all__ = ["Relaxation", "relax"]
 
@@ -427,7 +426,9 @@ class Relaxation:
         value = magnitude(_dot(y, self.value))
         excluded = value > total + rests * (1.0 + ROOM)
         little = (total + rests) * (SHARPEST / (len(spans) + len(owns))) + NOTHING
-        return Judged(excluded, value, [1.0 / (b + little) for b in spans], [1.0 / (b + little) for b in owns], spans, owns)
+        return Judged(
+            excluded, value, [1.0 / (b + little) for b in spans], [1.0 / (b + little) for b in owns], spans, owns
+        )
 
     def scores(self, judged: Judged) -> list[Lane]:
         """How much of the bound each variable makes, with the bands and rests that shrink with it; over a slab kappa is

@@ -78,7 +78,7 @@ class LaneProgram:
 @final
 @dataclass(frozen=True, kw_only=True)
 class NamedEngine:
-    """A lane program that runs: arrays by name to arrays by name; ``slab`` are numbers that all lanes share.
+    """A lane program that runs: a table of lanes to arrays by name.
 
     Raises
     ------
@@ -89,16 +89,8 @@ class NamedEngine:
     name: str
     program: LaneProgram
     run: Callable[[Lanes], Lanes]
-    slab: tuple[float, ...] = ()
 
-    def __call__(self, **named: Lanes) -> SimpleNamespace:
-        if self.slab:
-            lanes = next(iter(named.values())).shape[-1]
-            named["slab"] = np.repeat(np.array(self.slab)[:, np.newaxis], lanes, axis=1)
-        return self.table(self.program.inputs.pack(**named))
-
-    def table(self, lanes: Lanes) -> SimpleNamespace:
-        """The same of one table."""
+    def __call__(self, lanes: Lanes) -> SimpleNamespace:
         out = self.run(lanes)
         if np.isnan(out).any():
             raise CertificateError(

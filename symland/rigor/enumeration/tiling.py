@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from symland.rigor.enumeration.known import NOBODY, KnownPoints
-from symland.rigor.enumeration.leaves import SEVERAL, Leaf, Leaves
+from symland.rigor.enumeration.leaves import SEVERAL, Leaf, Leaves, Reason
 from symland.rigor.enumeration.problem import Doubles
-from symland.rigor.enumeration.search import Reason
 from symland.rigor.enumeration.witnesses import Witnesses, meets
 
 __all__ = ["tiled"]

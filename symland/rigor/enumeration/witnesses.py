@@ -1,9 +1,8 @@
 """Known solutions as witnesses against the search: a step that loses one is wrong, whatever it claims.
 
-A solution that Arb has proved lies in a tiny box of (P, gamma) and of the states (U, v) of its nodes.  Where a task
-holds that box whole, no step may answer that the task holds no solution, and what a step leaves must still meet it.
-This is checked in every box that holds a witness, at each step; it needs no knowledge of why the step believes what it
-says.
+A solution that Arb has proved lies in a tiny box of (P, gamma) and of the states (U, v) of its nodes.  Where a table
+of choices holds that box whole, nobody may answer that it holds no solution, and what is left of it must still meet the
+box.  This needs no knowledge of why the search believes what it says.
 
 A finished search must also have *met* its list: the fundamental domain of the symmetries holds at least one copy of
 each class, and the box in which that copy lies can only have been closed by that class.
@@ -11,7 +10,7 @@ each class, and the box in which that copy lies can only have been closed by tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,31 +100,12 @@ class Witnesses:
             )
         return Witnesses(all=tuple(w for w in found if w.possible))
 
-    def carried(self, pull: Doubles, nodes: Doubles) -> list[Witness]:
-        """The witnesses that lie whole in a task: (P, gamma) in ``pull`` (2, D + 1), each node in one of its boxes."""
-        return [w for w in self.all if inside(w.box, pull) and _each(w.nodes, nodes, inside)]
-
     def unmet(self, met: Iterable[int]) -> tuple[int, ...]:
         """Numbers of the classes that a finished search should have met and did not, by the copies that it met."""
         seen = set(met)
         wanting = {w.number for w in self.all if w.due and not w.copies & seen}
         reached = {w.number for w in self.all if w.copies & seen}
         return tuple(sorted(wanting | ({w.number for w in self.all} - reached)))
-
-
-def keep(step: str, carried: Iterable[Witness], *parts: tuple[Doubles, Doubles | None]) -> None:
-    """Hold what a step left, boxes of (P, gamma) with node boxes (or None), against the witnesses it was given.
-
-    Raises
-    ------
-    WitnessLost
-        If one of them lies in none of the parts: its (P, gamma) beside the box, or one of its nodes in no node box.
-    """
-    for witness in carried:
-        if not any(
-            meets(witness.box, pull) and (nodes is None or _each(witness.nodes, nodes, meets)) for pull, nodes in parts
-        ):
-            lost(step, witness)
 
 
 def lost(step: str, witness: Witness) -> None:
@@ -149,8 +129,3 @@ def inside(box: Ends, outer: Ends) -> Any:
 def meets(box: Ends, outer: Ends) -> Any:
     """Whether they meet."""
     return ((outer[0] <= box[1]) & (box[0] <= outer[1])).all(axis=0)
-
-
-def _each(states: Doubles, nodes: Doubles, fits: Callable[[Ends, Ends], Any]) -> bool:
-    """Whether every node of a witness fits one of the node boxes (2, rows, n)."""
-    return all(bool(np.any(fits(states[:, :, k : k + 1], nodes))) for k in range(states.shape[2]))

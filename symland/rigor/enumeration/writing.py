@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from symland.errors import CertificateError
 from symland.records import Verdict
+from symland.rigor.enumeration.bounds import first_cell
 from symland.rigor.enumeration.drive import EnumerationResult
 from symland.rigor.enumeration.known import NOBODY
 from symland.rigor.enumeration.leaves import SEVERAL, Leaves
 from symland.rigor.enumeration.problem import Doubles, reduced_problem
-from symland.rigor.enumeration.search import first_task
 from symland.spec import LandscapeSpec
 
 __all__ = ["FORMAT", "certificate_text", "enumeration_schema"]
@@ -38,7 +38,7 @@ def certificate_text(spec: LandscapeSpec, result: EnumerationResult) -> str:
     """
     if result.verdict is not Verdict.CERTIFIED:
         raise CertificateError("the enumeration is not complete; only a complete one has a certificate")
-    box = first_task(reduced_problem(spec)).cell
+    box = first_cell(reduced_problem(spec))
     places = {c.number: place for place, c in enumerate(result.classes)}
     tree = _tree(box, result.leaves, places) if result.theorem is None else ["theorem"]
     body: dict[str, Any] = {
