@@ -12,8 +12,8 @@ what lies in the uniqueness box of a known point, which Arb proved, is dropped. 
 lies in a region around a branch, which holds one point for each penalty, is dropped.  A choice waits for a narrower
 slab where the range of kappa makes much of the bound, and where it does not reach into a region.
 
-Each step only removes what provably is no unknown solution.  Anything else is reported as undecided.  Where theorem T9 speaks of the question it
-gives the same answer without boxes (:mod:`symland.rigor.enumeration.by_theorem`).
+Each step only removes what provably is no unknown solution.  Anything else is reported as undecided.  Where theorem T9
+speaks of the question it gives the same answer without boxes (:mod:`symland.rigor.enumeration.by_theorem`).
 
 Source of the reduction: stationarity makes U_j a function of the residuals alone, as in the representer form of a
 penalised network; the interval methods are in Neumaier, Interval Methods for Systems of Equations (1990), chapters 4
