@@ -9,10 +9,14 @@ import sympy as sp
 
 from symland.theorems import Identity, Step, Theorem, at, partial
 
-P, ell, rate, kappa = sp.symbols("P ell r kappa", positive=True)
-U, v, x, gamma = sp.symbols("U v x gamma")
-q = rate * sp.exp(ell) * P
-margin = sp.log((1 - q) / q)
+P, kappa = sp.symbols("P kappa", positive=True)
+U, v, x, gamma, t_d = sp.symbols("U v x gamma t_d")
+share = kappa / (1 + sp.exp(t_d))
+by_margin = (
+    2 * U - v * P * (1 - sp.tanh(U * x) ** 2) * x,
+    v - P * sp.tanh(U * x),
+    t_d - v * sp.tanh(U * x) - P,
+)
 
 pull = kappa / (1 + sp.exp(v * sp.tanh(U * x) + gamma))
 equations = (
@@ -45,14 +49,13 @@ THEOREM = Theorem(
         r"The network of T10-enumeration, and a slab: a closed interval $[\lambda_1, \lambda_2]$ of penalties, or "
         r"of $\kappa = 1/(\lambda D)$. $z$ stands for all $U_j$, $v_j$ and $\gamma$, and $F(z, \kappa) = A z - "
         r"\kappa g(z)$ for the left sides of its equations (a). In coordinates $(x, y)$ of a box, $G = (G_x, G_y)$"
-        r" are invertible linear combinations of $F$. $\ell = \ln(\lambda/\lambda_0)$ with $\lambda_0$ inside the "
-        r"slab."
+        r" are invertible linear combinations of $F$."
     ),
     conclusion=(
-        r"(a) Given $P$, the equations of a node do not contain $\lambda$. With $q = s P\lambda D$ and $\Delta = s"
-        r" \ln((1 - q)/q)$: $\partial\Delta/\partial\ell = -s/(1 - q)$ and $\partial\Delta/\partial P = -1/(sP(1 -"
-        r" q))$; and $\kappa q = sP$. So a box that closes with $\lambda$ an interval holds no stationary point "
-        r"for any $\lambda$ of it. (b) $F$ is affine in $\kappa$. (c) Let $G_y(x, \cdot, \kappa)$ have exactly one"
+        r"(a) Given the margins, $P$ is $\kappa$ times a number: with $\kappa = \kappa_0 + \delta u$ it is "
+        r"$P_0 + \delta P_0 u/\kappa_0$, one $u$ for all samples, and nothing else contains $\kappa$. So a box of "
+        r"margins and states that closes with $|u| \le 1$ holds no stationary point for any $\lambda$ of the slab. "
+        r"(b) $F$ is affine in $\kappa$. (c) Let $G_y(x, \cdot, \kappa)$ have exactly one"
         r" zero $y(x, \kappa)$ in the box for all $x$ and $\kappa$, with $\partial G_y/\partial y$ nonsingular. "
         r"Then $g(x, \kappa) = G_x(x, y(x, \kappa), \kappa)$ has the derivatives $g_x = (1, l)\,\partial_x G$, "
         r"$g_\kappa = (1, l)\,\partial_\kappa G$ and $g_{xx} = (1, l)\,G''[T, T]$ with $l = -\partial_y "
@@ -80,13 +83,13 @@ THEOREM = Theorem(
         Step(
             name="motion with the penalty",
             claim=(
-                r"With $s = 1$ and $q = r e^\ell P$: the logit moves with $\ell$ by $-1/(1 - q)$ and with $P$ by "
-                r"$-1/(P(1 - q))$, and $q/(r e^\ell) = P$ has no $\lambda$."
+                r"With $s = 1$ and $P = \kappa/(1 + e^t)$: $\partial P/\partial\kappa = P/\kappa$, whose derivative "
+                r"by $\kappa$ is 0; the left sides of the equations in $t$, $U$, $v$ and $P$ contain no other $\kappa$."
             ),
             obligations=(
-                Identity(left=partial(margin, ell), right=-1 / (1 - q)),
-                Identity(left=partial(margin, P), right=-1 / (P * (1 - q))),
-                Identity(left=q / (rate * sp.exp(ell)), right=P),
+                Identity(left=partial(share, kappa), right=share / kappa),
+                Identity(left=partial(share, kappa, kappa)),
+                *(Identity(left=partial(e, kappa)) for e in by_margin),
             ),
         ),
         Step(
