@@ -1,4 +1,4 @@
-"""The search at one penalty: one tree over the margins and the states of all nodes together.
+"""The search at one penalty, or over a slab: one tree over the margins and the states of all nodes together.
 
 A *choice* is a box of (t_1, ..., t_D, U_1, v_1, ..., U_N, v_N), examined by
 :mod:`symland.rigor.enumeration.choice_program`.  Halves cover their choice, so where all choices ended there is no
