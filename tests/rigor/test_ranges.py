@@ -216,6 +216,15 @@ def test_the_witnesses_end_a_search_over_a_slab_whose_step_is_wrong(
         slabs.run_through(search, [first_choices(slab)], lambda: 0.0, 1.0)
 
 
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_a_slab_is_not_closed_by_regions_that_lack_a_branch(lacking: int) -> None:
+    slab = problem().slab(Fraction("0.02245"), Fraction("0.0225"))
+    others = [tube for n, tube in enumerate(sides()) if n != lacking]
+    ticks = count()
+    run = slabs.run_through(slabs.search_over(slab, others), [first_choices(slab)], lambda: next(ticks), 3)
+    assert run.left or run.queue
+
+
 @pytest.mark.parametrize(
     ("low", "high", "boxes", "slabs"), [("0.03", "0.0475", 16448, 8), ("0.0222", "0.0234", 14910, 11)]
 )
