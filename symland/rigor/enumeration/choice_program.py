@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from symland.rigor.enumeration.lanes import Interval, Lane, choose, flag, intervals, larger
 from symland.rigor.enumeration.problem import ReducedProblem
 from symland.rigor.enumeration.propagation import NEAR_WEIGHT, Choice, Propagated, propagate
-from symland.rigor.enumeration.relaxation import relax
+from symland.rigor.enumeration.relaxation import Judged, Relaxation, relax
 from symland.rigor.enumeration.slots import ONE, LaneProgram, Slots
 
 __all__ = ["choice_program", "choice_rows"]
@@ -67,9 +67,10 @@ def _first_largest(ranks: list[Lane], values: list[Lane]) -> tuple[Lane, Lane]:
 
 
 def _axis(
-    problem: ReducedProblem, found: Propagated, box: list[Interval], scores: list[Lane], value: Lane
+    problem: ReducedProblem, found: Propagated, box: list[Interval], relaxation: Relaxation, judged: Judged
 ) -> tuple[Lane, Lane]:
     """The variable to halve, and 1 where the range of kappa makes much of the bound."""
+    scores, kappa = relaxation.scores(judged)
     d, m1 = problem.samples, problem.inputs + 1
     choice = found.choice
     # How far each variable is from the widths to be relaxed, from the variables near 0, and from being thin.
@@ -95,10 +96,9 @@ def _axis(
     axis, chosen = _first_largest(ranks, apart)
     fattest, width = _first_largest(apart, apart)
     axis = choose(chosen < width * LEAST_SHARE, fattest, axis)
-    if len(scores) == len(box):
+    if problem.upper is None:
         return axis, 0.0
-    kappa = scores[-1]
-    waits = (kappa > _largest(scores[:-1]) * WAITING) & (kappa > value * COVERED)
+    waits = (kappa > _largest(scores) * WAITING) & (kappa > judged.value * COVERED)
     return axis, flag([waits & ~forced & ~wide])
 
 
@@ -142,7 +142,7 @@ def choice_program(problem: ReducedProblem) -> LaneProgram:
             # What an empty interval leads to is no number.
             return [choose(gone > 0.5, 0.0, lane) for lane in lanes]
 
-        axis, waits = _axis(problem, found, box, relaxation.scores(judged), judged.value)
+        axis, waits = _axis(problem, found, box, relaxation, judged)
         return outputs.write(
             low=kept([x.lo for x in box]),
             high=kept([x.hi for x in box]),

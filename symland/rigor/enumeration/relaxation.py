@@ -34,7 +34,7 @@ from symland.rigor.enumeration.lanes import TINY, Interval, Lane, above, below, 
 from symland.rigor.enumeration.problem import ReducedProblem
 from symland.rigor.enumeration.propagation import Propagated, places, tanh_quotient
 
-__all__ = ["Relaxation", "relax"]
+__all__ = ["Judged", "Relaxation", "relax"]
 
 ROOM = 2.0**-40
 """See "Rounding"."""
@@ -430,12 +430,12 @@ class Relaxation:
             excluded, value, [1.0 / (b + little) for b in spans], [1.0 / (b + little) for b in owns], spans, owns
         )
 
-    def scores(self, judged: Judged) -> list[Lane]:
-        """How much of the bound each variable makes, with the bands and rests that shrink with it; over a slab kappa is
-        the last."""
+    def scores(self, judged: Judged) -> tuple[list[Lane], Lane]:
+        """How much of the bound each variable makes, and kappa over a slab, with the bands and rests that shrink with
+        it."""
         layout, d, m = self.layout, self.layout.samples, self.layout.inputs
         score = judged.spans[: layout.rows]
-        kappa = judged.spans[layout.kappa :]
+        kappa = judged.spans[layout.kappa] if layout.wide else 0.0
         for e in range(d):
             score[e] = score[e] + judged.spans[layout.pull(e)] * BAND_WEIGHT
         for j, blames in enumerate(self.blames):
@@ -452,13 +452,14 @@ class Relaxation:
                 for k, part in zip(used, share, strict=True):
                     score[layout.state(j, k)] = score[layout.state(j, k)] + part * over
                 by_pull = (own + margin + turned) * BAND_WEIGHT
-                by_penalty = [by_pull * self.drifting[e] for _ in kappa]
-                kappa = [a + b for a, b in zip(kappa, by_penalty, strict=True)]
-                score[e] = score[e] + by_pull - _sum(by_penalty)
+                if layout.wide:
+                    by_penalty = by_pull * self.drifting[e]
+                    kappa, by_pull = kappa + by_penalty, by_pull - by_penalty
+                score[e] = score[e] + by_pull
                 place = layout.state(j, m)
                 by_output = (rest * blame.logit_output + (curve - state - margin)) * BAND_WEIGHT
                 score[place] = score[place] + by_output + blame.lift * over
-        return [*score, *kappa]
+        return score, kappa
 
     def sharpened(self) -> list[Interval]:
         """The range of each variable."""
@@ -500,6 +501,6 @@ def relax(problem: ReducedProblem, found: Propagated, scale: Interval) -> Relaxa
         for other, p in enumerate(pulls):
             rows.put_pull(i, other, p, -1.0)
     # The share of the change of P that kappa makes.
-    drifting = [magnitude(p.drift) / (p.away + NOTHING) if layout.wide else 0.0 for p in pulls]
+    drifting = [magnitude(p.drift) / (p.away + NOTHING) for p in pulls] if layout.wide else []
     rest = [r + s * ROOM + TINY for r, s in zip(rows.rest, rows.size, strict=True)]
     return Relaxation(problem, layout, rows.rows, rows.value, rest, middle, reach, blames, drifting)

@@ -44,8 +44,7 @@ def advance(atlas: Atlas, problem: ReducedProblem, work: Work, clock: Callable[[
         piece.regions = regions_over(atlas, slab, piece.fold) if slab.slack <= WIDEST and not lonely else ()
         if piece.regions is None and slab.slack >= NARROWEST:
             # What the branch without a region makes wait would be searched for nothing.
-            parts = cuts_of(atlas, problem, piece)
-            work.stack += [Piece(a, b, piece.tasks, fold, level, piece.held) for a, b, fold, level in parts]
+            work.stack += _parts(atlas, problem, piece, piece.tasks, piece.held)
             return
         piece.regions = piece.regions or ()
         piece.tasks = [over(slab, table) for table in piece.tasks]
@@ -74,8 +73,15 @@ def advance(atlas: Atlas, problem: ReducedProblem, work: Work, clock: Callable[[
     elif slab.slack < NARROWEST:
         work.open.append((piece.low, piece.high, size_of(piece.waiting)))
     else:
-        parts = cuts_of(atlas, problem, piece)
-        work.stack += [Piece(a, b, list(left), fold, level, held) for a, b, fold, level in parts]
+        work.stack += _parts(atlas, problem, piece, left, held)
+
+
+def _parts(
+    atlas: Atlas, problem: ReducedProblem, piece: Piece, tables: Sequence[Doubles], held: tuple[Region, ...]
+) -> list[Piece]:
+    """The parts of a slab, each with the choices that are to be searched in it."""
+    cuts = cuts_of(atlas, problem, piece)
+    return [Piece(low, high, list(tables), fold, level, held) for low, high, fold, level in cuts]
 
 
 def cuts_of(atlas: Atlas, problem: ReducedProblem, piece: Piece) -> list[tuple[Fraction, Fraction, Event | None, int]]:
