@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
+from symland.analysis import QUESTIONS
 from symland.cli import (  # noqa: F401 - their verbs register themselves
     ask,
     atlas,
@@ -39,10 +40,8 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C or a request to end."""
 
 
-RESUMED = frozenset(
-    ("run", "explore", "connect", "study", "refine", "certify", "enumerate", "enumeration", "penalties", "follow")
-)
-"""Verbs, and questions of `ask`, that keep what they have found as they go."""
+RESUMED = frozenset(("run", "explore", "connect", "study", "refine", "certify", "enumerate", "follow"))
+"""Verbs that keep what they have found as they go; which questions of `ask` do they say themselves."""
 
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Matrices here have some dozens of rows: more threads in their linear algebra only wait for one another."""
@@ -82,14 +81,20 @@ def _status(arguments: Sequence[str]) -> int:
     except MemoryError as error:
         return _fail(f"there is not enough memory ({str(error)[:200] or 'no more is left'}); ask for smaller numbers")
     except KeyboardInterrupt:
-        goes_on = not RESUMED.isdisjoint(arguments[: 1 + (arguments[:1] == ["ask"])])
-        what = "goes on where it was" if goes_on else "begins anew"
+        what = "goes on where it was" if _goes_on(arguments) else "begins anew"
         Progress.stop_all()
         print(f"symland: interrupted; the same command {what}", file=sys.stderr)
         return INTERRUPTED
     finally:
         Progress.stop_all()
     return result if isinstance(result, int) else 0
+
+
+def _goes_on(arguments: Sequence[str]) -> bool:
+    """Whether a command that is interrupted keeps what it has found."""
+    if arguments[:1] == ["ask"]:
+        return any(question.resumable for question in QUESTIONS if question.name in arguments[1:2])
+    return not RESUMED.isdisjoint(arguments[:1])
 
 
 def _fail(message: str) -> int:
