@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -11,7 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from symland.records import FloatArray
 
-__all__ = ["Block", "Layout"]
+__all__ = ["Block", "Layout", "widths_text"]
+
+
+def widths_text(widths: Iterable[int]) -> str:
+    """Widths of layers as they are written in a line: 2-3-2."""
+    return "-".join(map(str, widths))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 
 from symland.analysis.extension import Extension, extend
-from symland.layout import Layout
+from symland.layout import Layout, widths_text
 from symland.spec import LandscapeSpec, Penalised
 from symland.symbolic.activation import Z, derive_activation
 from symland.theorems import Hypothesis, Identity, Positive, ProofResult, Step, Theorem, at, partial, prove, smooth
@@ -68,7 +68,7 @@ def _setting(spec: LandscapeSpec, layer: int) -> str:
     held = "all parameters" if spec.penalised is Penalised.ALL else "the weights"
     bias = " and bias" if spec.bias else ""
     return (
-        rf"The fully connected {'-'.join(map(str, spec.widths))} network with $\sigma(z) = "
+        rf"The fully connected {widths_text(spec.widths)} network with $\sigma(z) = "
         rf"{sp.latex(derive_activation(spec.activation).expression)}$, any smooth loss $\ell$ of the outputs, and "
         rf"the penalty $\lambda\sum_p\theta_p^2$ over {held}: $E_{{\rm narrow}}(\theta)$, a mean over any samples. "
         rf"Nodes with the incoming weights{bias} $u$ and the outgoing weights $v$ are added to hidden layer {layer}: "
@@ -85,7 +85,7 @@ class _Ground:
     def __init__(self, extension: Extension) -> None:
         self.extension = extension if extension.nodes <= 2 else extend(extension.narrow, extension.layer, 2)
         self.narrow, self.wide = self.extension.narrow.layout, self.extension.wide.layout
-        self.layer, self.widths = extension.layer, "-".join(map(str, self.narrow.widths))
+        self.layer, self.widths = extension.layer, widths_text(self.narrow.widths)
         self.penalty, self.loss = sp.Symbol("lambda"), smooth("ell", self.narrow.widths[-1])
         self.theta = [sp.Symbol(name) for name in self.wide.names()]
         self.x = [sp.Symbol(f"x[{k}]") for k in range(self.narrow.widths[0])]

@@ -8,6 +8,7 @@ from symland.analysis.answer_types.labels import ClassLabel, Labels
 from symland.analysis.question import QUIET, NoOptions, Question, Setting
 from symland.codec import plain
 from symland.errors import SpecError
+from symland.layout import widths_text
 from symland.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class _Labels(Question[NoOptions, Labels]):
         spec = landscape.spec
         for other in others:
             if other.spec.digest == spec.digest or other.spec.with_(hidden=spec.hidden).digest != spec.digest:
-                widths = "-".join(map(str, other.spec.hidden))
+                widths = widths_text(other.spec.hidden)
                 what = f"{other.spec.name} with {widths} hidden nodes is no other width of this question"
                 raise SpecError.at("landscapes", what, "give narrower networks of the same data, loss and penalty")
         return Labels(classes=label_classes(landscape.explored(), *others))

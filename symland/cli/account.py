@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from symland.analysis import QUESTIONS
 from symland.cli.display import print_json, print_table, say
+from symland.layout import widths_text
 from symland.records import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def show_account(database: Database, json: bool, asked: Iterable[str] | None = N
         for r in landscape.rows()
     ]
     print_table(
-        f"{database.spec.name}: hidden {'-'.join(map(str, database.spec.hidden))}, lambda {database.spec.penalty}",
+        f"{database.spec.name}: hidden {widths_text(database.spec.hidden)}, lambda {database.spec.penalty}",
         ["class", "index", "loss", "copies", "certified"],
         rows,
     )

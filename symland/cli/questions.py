@@ -16,6 +16,7 @@ from symland.cli.app import app
 from symland.cli.display import Progress, say
 from symland.cli.options import DatabaseFile, Json, Overrides, Search, executor, read_spec
 from symland.errors import CertificateError, DatabaseError, ExplorationError
+from symland.layout import widths_text
 from symland.records import Verdict
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _range(
         penalties.ends_of(options, question)
         reduced_problem(question)
         if db is None:
-            db = Path(f"{question.name}-{'-'.join(map(str, question.hidden))}-from-{float(question.penalty):g}.sqlite")
+            db = Path(f"{question.name}-{widths_text(question.hidden)}-from-{float(question.penalty):g}.sqlite")
             say(f"database {db}")
         database = Database.open_or_create(db, question)
     with database:
@@ -178,7 +179,7 @@ def _explored(
     question = read_spec(spec, overrides)
     reduced_problem(question)
     if db is None:
-        widths = "-".join(map(str, question.hidden))
+        widths = widths_text(question.hidden)
         db = Path(f"{question.name}-{widths}-{float(question.penalty):g}.sqlite")
         say(f"database {db}")
     database = Database.open_or_create(db, question)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from symland.errors import DatabaseError
 from symland.landscape.account import Account
 from symland.landscape.evidence import Evidence
+from symland.layout import widths_text
 from symland.records import Descent, FloatArray, Pathway, StationaryPoint, Verdict
 from symland.tables import Column, Table, html_table
 
@@ -164,7 +165,7 @@ class Landscape:
     def __repr__(self) -> str:
         counts = " ".join(map(str, self.account.counts.classes)) or "none"
         return (
-            f"<Landscape {self.spec.name}: hidden {'-'.join(map(str, self.spec.hidden))}, lambda {self.spec.penalty}; "
+            f"<Landscape {self.spec.name}: hidden {widths_text(self.spec.hidden)}, lambda {self.spec.penalty}; "
             f"classes by index {counts}; {self.account.wording}>"
         )
 

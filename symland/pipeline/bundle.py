@@ -25,6 +25,7 @@ from symland.analysis.answers import read_answer
 from symland.analysis.question import Setting
 from symland.errors import ReportError
 from symland.landscape.database import Database
+from symland.layout import widths_text
 from symland.listener import SILENCE, Listener
 from symland.pipeline.opened import MANIFEST
 from symland.records import Verdict
@@ -90,7 +91,7 @@ def _named(databases: Sequence[Database]) -> Iterator[tuple[str, Database]]:
     for database in databases:
         spec = database.spec
         plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in spec.name)
-        name = f"{plain}-{'-'.join(map(str, spec.hidden))}-{float(spec.penalty):g}"
+        name = f"{plain}-{widths_text(spec.hidden)}-{float(spec.penalty):g}"
         taken[name] = taken.get(name, 0) + 1
         yield (name if taken[name] == 1 else f"{name}-{taken[name]}"), database
 

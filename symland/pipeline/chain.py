@@ -17,6 +17,7 @@ from symland.explore.donors import Donor
 from symland.explore.exploration import MOST_SEARCHES
 from symland.kernels import compile_kernel
 from symland.landscape.database import Database
+from symland.layout import widths_text
 from symland.listener import SILENCE, Listener
 from symland.pipeline.deadline import BudgetSpent, Deadline
 from symland.pipeline.holdings import counted, summary, versions
@@ -148,7 +149,7 @@ def run(
             setting = Setting(listener=listener)
             ask_into(database, labels.QUESTION, setting=setting)
             found = ask_into(database, embedding.QUESTION, setting=setting)
-            return f"into {'-'.join(map(str, found.hidden_wide))} hidden nodes: {found.verdict.value}"
+            return f"into {widths_text(found.hidden_wide)} hidden nodes: {found.verdict.value}"
 
         written: list[Path] = []
 

@@ -18,6 +18,7 @@ from symland.explore import explore
 from symland.explore.donors import Donor, starts_from
 from symland.kernels import compile_kernel
 from symland.kernels.remote import kernel_of
+from symland.layout import widths_text
 from symland.listener import SILENCE, Listener
 from symland.spec import LandscapeSpec
 from symland.symbolic.symmetry import find_symmetry
@@ -97,7 +98,7 @@ def narrower_donors(
             executor=executor,
             factory=partial(kernel_of, small.canonical()) if executor else None,
         )
-        listener.advance(f"{'-'.join(map(str, widths))} hidden nodes first: {len(found.points)} classes")
+        listener.advance(f"{widths_text(widths)} hidden nodes first: {len(found.points)} classes")
         if found.points:
             theta = np.array([point.theta for point in found.points])
             donors[widths] = Donor(layout=small.layout, theta=theta)

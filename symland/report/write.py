@@ -23,6 +23,7 @@ from symland.figures import (
 )
 from symland.landscape.database import Database
 from symland.landscape.exchange import write_csv
+from symland.layout import widths_text
 from symland.report.data import ReportData, collect
 from symland.report.folder import make_folder, write_texts
 from symland.report.formulas import Formulas, build_formulas, build_gradient, parameter_names
@@ -288,7 +289,7 @@ def _summary(data: ReportData, formulas: Formulas) -> dict[str, Any]:
         one, several = names.get(index, (f"of index~{index}",) * 2)
         parts.append(f"{classes}~{one if classes == 1 else several}")
     return {
-        "network": rf"a {'-'.join(map(str, spec.widths))} network with $\sigma(z) = {formulas.jet[0]}$, "
+        "network": rf"a {widths_text(spec.widths)} network with $\sigma(z) = {formulas.jet[0]}$, "
         rf"{LOSSES[spec.loss].title} on the data \texttt{{{text_tex(spec.data.name)}}}",
         "hidden": nodes[0] if len(nodes) == 1 else f"hidden layers of {', '.join(map(str, spec.hidden))} nodes",
         "order": ", ".join(letters),
