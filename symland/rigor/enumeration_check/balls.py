@@ -152,10 +152,9 @@ def near_tanh(x: Doubles) -> Doubles:
     return np.copysign((known + small) / (1.0 + known * small), x)
 
 
-def tanh(x: Balls) -> tuple[Doubles, Doubles]:
-    """Lower and upper bounds of tanh over balls: it rises."""
-    low, high = near_tanh(x.low) - TANH_ERROR, near_tanh(x.high) + TANH_ERROR
-    return np.maximum(low, -1.0), np.minimum(high, 1.0)
+def tanh(low: Doubles, high: Doubles) -> tuple[Doubles, Doubles]:
+    """Bounds of tanh between low and high: it rises."""
+    return np.maximum(near_tanh(low) - TANH_ERROR, -1.0), np.minimum(near_tanh(high) + TANH_ERROR, 1.0)
 
 
 def sech2(low: Doubles, high: Doubles) -> tuple[Doubles, Doubles]:

@@ -130,12 +130,14 @@ class Fields:
 
     def jet(self, weights: Balls) -> Jet:
         """Over boxes of U, balls (..., m)."""
-        t = tanh(weights @ Balls.exact(self.design.T))
+        argument = weights @ Balls.exact(self.design.T)
+        t = tanh(argument.low, argument.high)
         return Jet(Balls.between(*t), Balls.between(*sech2(*t)), Balls.between(*tanh_curve(*t)))
 
     def pulls(self, logits: Balls) -> tuple[Balls, Balls]:
         """P_d and w_d = -dP_d/dDelta_d at logits, balls (..., D)."""
-        t = tanh(logits.scaled(0.5))
+        half = logits.scaled(0.5)
+        t = tanh(half.low, half.high)
         pull = self.half_scale * (Balls.exact(self.signs) - Balls.between(*t))
         return pull, self.half_scale.scaled(0.5) * Balls.between(*sech2(*t))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from symland.rigor.enumeration_check import balls
 from symland.rigor.enumeration_check.balls import TANH_ERROR, TINY, Doubles, near_tanh
 
 __all__ = [
@@ -98,8 +99,8 @@ def combined(x: Doubles, matrix: Doubles) -> Doubles:
 
 
 def tanh(x: Doubles) -> Doubles:
-    """tanh: it rises."""
-    return np.stack([np.maximum(near_tanh(x[0]) - TANH_ERROR, -1.0), np.minimum(near_tanh(x[1]) + TANH_ERROR, 1.0)])
+    """tanh."""
+    return np.stack(balls.tanh(*x))
 
 
 def _above_artanh(t: Doubles) -> Doubles:
@@ -117,9 +118,7 @@ def artanh(t: Doubles) -> Doubles:
 
 def sech2(t: Doubles) -> Doubles:
     """1 - t^2 for t in a part of [-1, 1]."""
-    far = np.abs(t).max(axis=0)
-    near = np.where((t[0] > 0.0) | (t[1] < 0.0), np.abs(t).min(axis=0), 0.0)
-    return np.stack([np.maximum((1.0 - far) * (1.0 + far) - ROUND, 0.0), (1.0 - near) * (1.0 + near) + ROUND])
+    return np.stack(balls.sech2(*t))
 
 
 def sech2_room(s: Doubles) -> Doubles:
