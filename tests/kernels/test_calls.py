@@ -65,10 +65,13 @@ def shared_out(change: Callable[[slice], tuple[slice, slice]]) -> Callable[[Patc
 
 
 def counted(change: Callable[[int], int]) -> Callable[[Patch], None]:
-    """Machine code that is told another number of points."""
+    """Machine code that is told another number of points; what it does not write is 0, not whatever memory held."""
     sound = Entry.__call__
 
     def call(self: Entry, sizes: tuple[int, ...], arrays: Any) -> int:
+        for array, port in zip(arrays, self.ports, strict=True):
+            if port.written:
+                array[...] = 0
         told = (change(sizes[0]), *sizes[1:])
         return sound(self, told, [a[: told[0]] if len(a) == sizes[0] else a for a in arrays])
 
