@@ -76,6 +76,7 @@ gauntlet: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.gauntlet --minutes 60
 
 bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[bench]"
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.search
 
