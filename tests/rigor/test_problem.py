@@ -55,8 +55,6 @@ def test_the_reduced_problem_has_the_data_and_the_scale() -> None:
     assert problem.labels == (-1, 1, 1, -1)
     assert (problem.samples, problem.inputs, problem.nodes) == (4, 3, 3)
     assert problem.scale == Fraction(25, 3)
-    assert problem.with_nodes(5).nodes == 5
-    assert problem.with_nodes(3) == problem
     assert reduced_problem(builtin("xor").with_(penalty="1e-2", activation=" tanh(z)")).inputs == 3
 
 

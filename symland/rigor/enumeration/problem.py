@@ -123,10 +123,6 @@ class ReducedProblem:
         """The same data at one penalty."""
         return replace(self, penalty=penalty, upper=None)
 
-    def with_nodes(self, nodes: int) -> ReducedProblem:
-        """The same data with another width."""
-        return replace(self, nodes=nodes)
-
 
 def reduced_problem(spec: LandscapeSpec) -> ReducedProblem:
     """The reduced problem of a specification.
