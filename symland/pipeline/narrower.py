@@ -98,7 +98,7 @@ def narrower_donors(
             executor=executor,
             factory=partial(kernel_of, small.canonical()) if executor else None,
         )
-        listener.advance(f"{widths_text(widths)} hidden nodes first: {len(found.points)} classes")
+        listener.advance(f"width {widths_text(widths)} first: {len(found.points)} classes")
         if found.points:
             theta = np.array([point.theta for point in found.points])
             donors[widths] = Donor(layout=small.layout, theta=theta)
