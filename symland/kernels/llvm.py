@@ -3,8 +3,8 @@
     void kernel(i64 n, ptr work, ptr data..., ptr input..., ptr output...)
 
 Inputs and outputs are row-major with a row for each point; in the workspace every entry is a vector of eight lanes.
-Rows go over to lanes and back as `symland.kernels.rows` says. The last strip of n >= 8 points is moved back
-so that it ends with the last point; with fewer points the last one fills the lanes that are left.
+Rows go over to lanes and back as `symland.kernels.rows` and `symland.kernels.matrices` say. The last strip of n >= 8
+points is moved back so that it ends with the last point; with fewer points the last one fills the lanes that are left.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from itertools import product
 
 from symland.kernels.coefficients import FAR
 from symland.kernels.lanes import Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
+from symland.kernels.matrices import MatrixEmitter, in_lines
 from symland.kernels.order import ordered
 from symland.kernels.recorder import reads
-from symland.kernels.rows import RowEmitter
 from symland.machine.text import LANES, MASK, VECTOR, double, plain, splat
 
 __all__ = ["VERSION", "print_llvm", "written_once"]
 
-VERSION = 8
+VERSION = 9
 """Raised whenever this module prints other text."""
 
 STACK_ENTRIES = 1024
@@ -84,7 +84,7 @@ def written_once(code: LaneCode) -> set[str]:
     return {name for name, entries in counts.items() if max(entries) <= 1} - reads(code.items)
 
 
-class _Printer(RowEmitter):
+class _Printer(MatrixEmitter):
     def __init__(self, code: LaneCode, name: str, square: str, packed: bool, summed: bool) -> None:
         super().__init__()
         self.code, self.name, self.square, self.packed, self.summed = code, name, square, packed, summed
@@ -130,6 +130,10 @@ class _Printer(RowEmitter):
             k = self.begin("zero", buffer.size)
             self.store("zeroinitializer", self.entry(sums[buffer.name], k))
             self.end()
+        matrices = [b for b in outputs if b.name == self.square and in_lines(b.size)]
+        for buffer in matrices:
+            listed = self.put(f"getelementptr inbounds {VECTOR}, ptr %work, i64 {offset}")
+            self.list_places(buffer, listed, packed=self.packed)
         last = self.put(f"sub nsw i64 %n, {LANES}")
         end = self.put("sub nsw i64 %n, 1")
         self.full = self.put(f"icmp sge i64 %n, {LANES}")
@@ -158,10 +162,8 @@ class _Printer(RowEmitter):
                 self._add_to(buffer.name, k, self.load(self.entry(self.pointers[buffer.name], k)))
                 self.end()
         for buffer in () if self.summed else outputs:
-            if buffer.name == self.square and self.packed:
-                self.scatter_packed(buffer)
-            elif buffer.name == self.square:
-                self.scatter_square(buffer)
+            if buffer.name == self.square:
+                self.scatter_matrix(buffer, packed=self.packed)
             else:
                 self.scatter(buffer)
         self.do("br label %done")
@@ -181,6 +183,9 @@ class _Printer(RowEmitter):
             total = self.put(f"extractelement <1 x double> {total}, i32 0")
             self.store(total, self.entry(f"%out.{plain(buffer.name)}", k, "double"), "double", 8)
             self.end()
+        if matrices:
+            # Lines that went past the cache are there before anything that comes after.
+            self.do("fence seq_cst")
         self.do("ret void")
         declarations = [
             "declare i64 @llvm.smin.i64(i64, i64)",
@@ -189,6 +194,7 @@ class _Printer(RowEmitter):
             f"declare {VECTOR} @llvm.sqrt.v{LANES}f64({VECTOR})",
             f"declare {VECTOR} @llvm.copysign.v{LANES}f64({VECTOR}, {VECTOR})",
             *sorted(self.declared),
+            "!0 = !{i32 1}",
             'attributes #0 = { nounwind "stackrealign" "prefer-vector-width"="512" "min-legal-vector-width"="512" }',
         ]
         head = f"define void @{self.name}({', '.join(arguments)}) #0 {{\nentry:"

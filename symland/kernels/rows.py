@@ -20,9 +20,6 @@ _QUAD = f"<{QUAD} x double>"
 STRAIGHT_QUADS = 8
 """Quads of a row that are written out; more are moved in a loop."""
 
-STRAIGHT_ORDER = 16
-"""Rows of the largest symmetric matrix that is written out."""
-
 AHEAD = 64
 """Entries between what is written of a matrix and what is asked of the memory: a processor that writes eight rows by
 turns does not ask by itself. Of shorter rows those of the next strip are asked for."""
@@ -170,56 +167,3 @@ class RowEmitter(Emitter):
         self._scatter_lanes(self.entry(held, "0"), self._row_pointers(out, 1), 0)
         self.do(f"br label %{after}")
         self.block(after)
-
-    # -- symmetric matrices ---------------------------------------------------------------------------------------
-
-    def scatter_square(self, buffer: Buffer) -> None:
-        """Both triangles of a symmetric matrix of which the buffer holds the entries of row <= column."""
-        held, out = self.pointers[buffer.name], f"%out.{plain(buffer.name)}"
-        size = round(buffer.size**0.5)
-        rows = self._row_pointers(out, buffer.size)
-        if size <= STRAIGHT_ORDER:
-            pairs = ((i, j) for i in range(size) for j in range(size))
-            self._scatter_straight(held, [min(pair) * size + max(pair) for pair in pairs], rows)
-            return
-        # Row by row, so that each point's matrix is written from its beginning to its end.
-        p = self.begin("p", size)
-        start = self._moved(self.begin("b", len(_starts(size))), size)
-        flat = self.add(self.multiply(p, size), start)
-        self._move_out(held, [self._upper(p, self.add(start, k), size) for k in range(QUAD)], rows, flat)
-        self._ask(rows, flat, AHEAD)
-        self.end()
-        self.end()
-
-    def _upper(self, p: str, q: str, size: int) -> str:
-        """The place of the entry (p, q) or (q, p), whichever has its row first."""
-        row = self.put(f"call i64 @llvm.smin.i64(i64 {p}, i64 {q})")
-        column = self.put(f"call i64 @llvm.smax.i64(i64 {p}, i64 {q})")
-        return self.add(self.multiply(row, size), column)
-
-    def scatter_packed(self, buffer: Buffer) -> None:
-        """The entries of row <= column, row by row."""
-        held, out = self.pointers[buffer.name], f"%out.{plain(buffer.name)}"
-        size = round(buffer.size**0.5)
-        rows = self._row_pointers(out, size * (size + 1) // 2)
-        if size <= STRAIGHT_ORDER:
-            self._scatter_straight(held, [i * size + j for i in range(size) for j in range(i, size)], rows)
-            return
-        # Rows of at least four entries; row p starts at p size - p (p - 1)/2 and its entry q stands q - p further on.
-        p = self.begin("p", size - QUAD + 1)
-        square = self.put(f"mul nsw i64 {p}, {self.put(f'add nsw i64 {p}, 1')}")
-        shift = self.put(f"sub nsw i64 {self.multiply(p, size)}, {self.put(f'lshr i64 {square}, 1')}")
-        rest = self.put(f"sub nsw i64 {size + QUAD - 1}, {p}")
-        quad = self.begin("b", self.put(f"lshr i64 {rest}, 2"))
-        along = self.put(f"add nsw i64 {p}, {self.multiply(quad, QUAD)}")
-        start = self.put(f"call i64 @llvm.smin.i64(i64 {along}, i64 {size - QUAD})")
-        at = self.put(f"add nsw i64 {self.multiply(p, size)}, {start}")
-        places = [self.add(at, lane) for lane in range(QUAD)]
-        flat = self.put(f"add nsw i64 {shift}, {start}")
-        self._move_out(held, places, rows, flat)
-        self._ask(rows, flat, AHEAD)
-        self.end()
-        self.end()
-        # The rows of fewer.
-        short = [i * size + j for i in range(size - QUAD + 1, size) for j in range(i, size)]
-        self._scatter_straight(held, short, rows, size * (size + 1) // 2 - len(short))

@@ -219,7 +219,15 @@ def test_the_record_holds_the_checks_of_the_call_layer() -> None:
     names = {c.name.split(",")[0] for c in record.checks if c.name.startswith("calls")}
     assert names == {
         f"calls: {kind}"
-        for kind in ("any number of points", "two threads", "layouts", "shared memory", "bound", "unchanged")
+        for kind in (
+            "any number of points",
+            "two threads",
+            "past the cache",
+            "layouts",
+            "shared memory",
+            "bound",
+            "unchanged",
+        )
     }
     assert any(c.name == "index, small pivots" for c in record.checks)
     assert record.verdict is Verdict.CERTIFIED
