@@ -49,17 +49,19 @@ def compiled(folder: Path, spec: LandscapeSpec = SPEC) -> CompiledKernel:
 
 
 def shared_out(change: Callable[[slice], tuple[slice, slice]]) -> Callable[[Patch], None]:
-    """Threads that read and write other rows than their own."""
+    """Threads that read and write other rows than their own; what none writes is 0, not whatever memory held."""
 
     def share(self: CompiledKernel, function: Any, n: int, parts: int, arrays: Any) -> None:
         step = -(-n // (8 * parts)) * 8
         data, rest = arrays[: len(self._data)], arrays[len(self._data) :]
         count = len(rest) - len(function.want)
+        for written in rest[count:]:
+            written[...] = 0
         with ThreadPoolExecutor(2) as pool:
             for start in range(0, n, step):
-                read, written = change(slice(start, min(start + step, n)))
-                rows = [a[read] for a in rest[:count]] + [o[written] for o in rest[count:]]
-                pool.submit(function.call, (written.stop - written.start,), (*data, *rows)).result()
+                read, wrote = change(slice(start, min(start + step, n)))
+                rows = [a[read] for a in rest[:count]] + [o[wrote] for o in rest[count:]]
+                pool.submit(function.call, (wrote.stop - wrote.start,), (*data, *rows)).result()
 
     return lambda patch: patch.setattr(CompiledKernel, "_share", share)
 
