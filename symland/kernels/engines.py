@@ -18,7 +18,7 @@ import numpy as np
 from symland.kernels import inertia
 from symland.kernels.inertia import add_inertia
 from symland.kernels.lanes import LANES, Kind, LaneCode
-from symland.kernels.matrices import places_room
+from symland.kernels.matrices import lines_room
 from symland.machine.cache import entry_key, read_entry, source_digest, write_entry
 from symland.machine.gate import Entry, Port
 from symland.program.algebra import DATA_OUTPUTS
@@ -233,9 +233,9 @@ def inline_code(code: LaneCode) -> LaneCode:
 
 
 def workspace(code: LaneCode) -> int:
-    """Doubles of workspace that a function needs: its buffers, and where the entries of a matrix stand."""
+    """Doubles of workspace that a function needs: its buffers, and what moves a matrix out."""
     held = [b for kind in (Kind.INPUT, Kind.LOCAL, Kind.OUTPUT) for b in code.named(kind)]
-    listed = [places_room(b.size) for b in code.named(Kind.OUTPUT) if b.name == "hessian"]
+    listed = [lines_room(b.size) for b in code.named(Kind.OUTPUT) if b.name == "hessian"]
     return LANES * sum((*(b.size for b in held), *listed))
 
 

@@ -16,14 +16,14 @@ from itertools import product
 
 from symland.kernels.coefficients import FAR
 from symland.kernels.lanes import Address, Buffer, Item, Kind, LaneCode, Let, Load, Loop, Store
-from symland.kernels.matrices import MatrixEmitter, in_lines
+from symland.kernels.matrices import METADATA, MatrixEmitter, in_lines
 from symland.kernels.order import ordered
 from symland.kernels.recorder import reads
 from symland.machine.text import LANES, MASK, VECTOR, double, plain, splat
 
 __all__ = ["VERSION", "print_llvm", "written_once"]
 
-VERSION = 9
+VERSION = 10
 """Raised whenever this module prints other text."""
 
 STACK_ENTRIES = 1024
@@ -44,6 +44,20 @@ _SHIFT = struct.unpack("<q", struct.pack("<d", 1.5 * 2**52))[0]
 
 def _held(code: LaneCode) -> list[Buffer]:
     return [b for b in code.buffers.values() if b.kind in (Kind.INPUT, Kind.LOCAL, Kind.OUTPUT)]
+
+
+def _looped_items(items: Sequence[Item]) -> int:
+    """Items that are carried out inside loops, but for the loops."""
+    total = 0.0
+    for loop in items:
+        if isinstance(loop, Loop):
+            turns = loop.stop if loop.from_ is None else (loop.stop + 1) / 2
+            total += turns * (_straight_items(loop) + _looped_items(loop.body))
+    return round(total)
+
+
+def _straight_items(loop: Loop) -> int:
+    return sum(not isinstance(item, Loop) for item in loop.body)
 
 
 def print_llvm(
@@ -132,8 +146,7 @@ class _Printer(MatrixEmitter):
             self.end()
         matrices = [b for b in outputs if b.name == self.square and in_lines(b.size)]
         for buffer in matrices:
-            listed = self.put(f"getelementptr inbounds {VECTOR}, ptr %work, i64 {offset}")
-            self.list_places(buffer, listed, packed=self.packed)
+            self.begin_matrix(buffer, offset, _looped_items(code.items), packed=self.packed)
         last = self.put(f"sub nsw i64 %n, {LANES}")
         end = self.put("sub nsw i64 %n, 1")
         self.full = self.put(f"icmp sge i64 %n, {LANES}")
@@ -147,6 +160,8 @@ class _Printer(MatrixEmitter):
         else:
             below = self.put(f"call i64 @llvm.smin.i64(i64 %i, i64 {last})")
             self.base = self.put(f"call i64 @llvm.smax.i64(i64 {below}, i64 0)")
+        for buffer in matrices:
+            self.begin_strip(buffer)
         self.rows = []
         for lane in range(LANES):
             row = self.add(self.base, lane)
@@ -184,8 +199,7 @@ class _Printer(MatrixEmitter):
             self.store(total, self.entry(f"%out.{plain(buffer.name)}", k, "double"), "double", 8)
             self.end()
         if matrices:
-            # Lines that went past the cache are there before anything that comes after.
-            self.do("fence seq_cst")
+            self.end_matrix()
         self.do("ret void")
         declarations = [
             "declare i64 @llvm.smin.i64(i64, i64)",
@@ -194,7 +208,7 @@ class _Printer(MatrixEmitter):
             f"declare {VECTOR} @llvm.sqrt.v{LANES}f64({VECTOR})",
             f"declare {VECTOR} @llvm.copysign.v{LANES}f64({VECTOR}, {VECTOR})",
             *sorted(self.declared),
-            "!0 = !{i32 1}",
+            *METADATA,
             'attributes #0 = { nounwind "stackrealign" "prefer-vector-width"="512" "min-legal-vector-width"="512" }',
         ]
         head = f"define void @{self.name}({', '.join(arguments)}) #0 {{\nentry:"
@@ -260,6 +274,7 @@ class _Printer(MatrixEmitter):
             self.names[c.inner] = f"%c{c.inner}"
             slots.append(len(self.lines))
             self.lines.append("")
+        self.write_some(round(self.pace * _straight_items(loop)))
         self._items(loop.body)
         for c, slot in zip(loop.carried, slots, strict=True):
             initial, following = self.names[c.initial], self.names[c.following]

@@ -3,18 +3,23 @@
 The matrices of a strip follow one another without a gap. Eight entries of every lane are transposed at once, and go out
 as eight stores, each of one line: lane r begins its lines -r size mod 8 entries after its first, where size is that of
 a matrix, so that a line is the end of what the lane had before and the beginning of what it has now. A result that is
-larger than the cache goes past it: a line that is written as a whole need not be read first.
+larger than the cache goes past it: a line that is written as a whole need not be read first. The memory takes a line in
+about the time of 50 operations, so such a strip is written while the next one is computed, some blocks of eight lines
+at each turn of a loop, from a matrix of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from symland.kernels.lanes import LANES, Buffer
 from symland.kernels.rows import AHEAD, QUAD, RowEmitter
 from symland.machine.text import VECTOR, plain, splat
 
-__all__ = ["STREAMED", "MatrixEmitter", "in_lines", "places_room", "streamed_points"]
+__all__ = ["METADATA", "STREAMED", "MatrixEmitter", "in_lines", "lines_room", "streamed_points"]
+
+METADATA = ("!0 = !{i32 1}", '!1 = !{!"branch_weights", i32 1, i32 2000}')
+"""What `!nontemporal !0` and `!prof !1` refer to."""
 
 STRAIGHT_ORDER = 16
 """Rows of the largest symmetric matrix that is written out."""
@@ -25,6 +30,9 @@ STREAMED = 3 << 23
 LINE = 64
 """Bytes of a line of the memory."""
 
+OVERLAPPED = 1 << 19
+"""Bytes of the largest matrices of a strip that are written while the next are computed: both must stay in a cache."""
+
 _PLACES = f"<{LANES} x i32>"
 
 
@@ -33,9 +41,14 @@ def in_lines(square: int) -> bool:
     return square > STRAIGHT_ORDER**2
 
 
-def places_room(square: int) -> int:
-    """Vectors of the workspace that the list of the places of so many entries takes."""
-    return -(-4 * (square + LANES) // LINE) if in_lines(square) else 0
+def lines_room(square: int) -> int:
+    """Vectors of workspace for a matrix of so many entries, besides its own: see `MatrixEmitter.begin_matrix`."""
+    return sum(_rooms(square)) if in_lines(square) else 0
+
+
+def _rooms(square: int) -> tuple[int, int, int]:
+    """Vectors for the list of places, for ends of lines, and for the matrices that are being written."""
+    return -(-4 * (square + LANES) // LINE), LANES, square * (LANES * 8 * square <= OVERLAPPED)
 
 
 def streamed_points(size: int) -> int:
@@ -48,10 +61,94 @@ class MatrixEmitter(RowEmitter):
 
     Attributes
     ----------
+    size : entries of a matrix that are written; 0 where there is none that is written in lines
+    shifts : for each lane the entries before its first whole line
     places : where the list of places stands in the workspace
+    ends : where the last eight entries of each lane stand
+    cells : variables: the matrix that is computed, the one that is written, the next block of it, and its goal
+    pace : blocks to write for each item of lane code
     """
 
+    size = 0
+    pace = 0.0
+    shifts: list[int]
     places: str
+    ends: str
+    cells: Mapping[str, str]
+
+    def begin_matrix(self, buffer: Buffer, offset: int, items: int, *, packed: bool) -> None:
+        """Before the first strip: make the list of places, and nothing is left to write.
+
+        Parameters
+        ----------
+        offset : int
+            Where there is room in the workspace: for the list, for the ends of lines, and for a second matrix.
+        items : int
+            Items of lane code that are carried out for a strip inside loops; straight code is not interrupted.
+        """
+        listed, ends, second = _rooms(buffer.size)
+        order = round(buffer.size**0.5)
+        self.size = order * (order + 1) // 2 if packed else buffer.size
+        self.shifts = [-lane * self.size % LANES for lane in range(LANES)]
+        self.pace = self.size / LANES / items if second and items else 0.0
+        self.places = self.entry("%work", str(offset))
+        self.ends = self.entry("%work", str(offset + listed))
+        held = self.pointers[buffer.name]
+        other = self.entry("%work", str(offset + listed + ends)) if self.pace else held
+        first = {
+            "held": ("ptr", held),
+            "left": ("ptr", other),
+            "next": ("i64", str(self.size // LANES)),
+            "goal": ("ptr", other),
+        }
+        self.cells = {name: self.put(f"alloca {kind}") for name, (kind, _) in first.items()}
+        for name, (kind, value) in first.items():
+            self.do(f"store {kind} {value}, ptr {self.cells[name]}")
+        self._list_places(order, packed=packed)
+
+    def _cell(self, name: str) -> str:
+        return self.put(f"load {'i64' if name == 'next' else 'ptr'}, ptr {self.cells[name]}")
+
+    def begin_strip(self, buffer: Buffer) -> None:
+        """The matrix that is computed in this strip is not the one that is being written."""
+        if self.pace:
+            self.pointers[buffer.name] = self._cell("held")
+
+    def write_some(self, blocks: int) -> None:
+        """Write at most so many blocks of what is left of the strip before."""
+        if not blocks:
+            return
+        first, total = self._cell("next"), self.size // LANES
+        stop = self.put(f"call i64 @llvm.smin.i64(i64 {self.add(first, blocks)}, i64 {total})")
+        # Most calls are small: the loops around keep their registers for themselves.
+        at = self.multiply(self.begin_if_any("some", first, stop, ", !prof !1"), LANES)
+        goal = self.entry(self._cell("goal"), at, "double")
+        new = self._lines(self._cell("left"), at)
+        cells = [self.entry(self.ends, str(lane)) for lane in range(LANES)]
+        old = [self.load(cell) if shift else "" for cell, shift in zip(cells, self.shifts, strict=True)]
+        for lane, (line, start) in enumerate(self._joined(old, new)):
+            place = self.entry(goal, str(lane * self.size + start), "double")
+            self.do(f"store {VECTOR} {line}, ptr {place}, align {LINE}, !nontemporal !0")
+            if self.shifts[lane]:
+                self.store(new[lane], cells[lane])
+        self.end_if_any()
+        self.do(f"store i64 {stop}, ptr {self.cells['next']}")
+
+    def _write_rest(self) -> None:
+        """Write what is left of the strip before."""
+        self.write_some(self.size // LANES)
+
+    def end_matrix(self) -> None:
+        """After the last strip."""
+        if self.pace:
+            self._write_rest()
+        # Lines that went past the cache are there before anything that comes after.
+        self.do("fence seq_cst")
+
+    def _joined(self, old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, int]]:
+        """Of eight entries of each lane and the eight before the whole line, and where it starts, seen from the new."""
+        for a, b, shift in zip(old, new, self.shifts, strict=True):
+            yield (self.shuffle(VECTOR, a, b, *range(shift, shift + LANES)), shift - LANES) if shift else (b, 0)
 
     def scatter_matrix(self, buffer: Buffer, *, packed: bool) -> None:
         """All entries of a symmetric matrix, or those of row <= column alone, row by row."""
@@ -60,17 +157,16 @@ class MatrixEmitter(RowEmitter):
         size = order * (order + 1) // 2 if packed else buffer.size
         rows = self._row_pointers(out, size)
         if in_lines(buffer.size):
-            self._scatter_lines(held, rows, size)
+            self._scatter_lines(held, rows)
             return
         entries = ((i, j) for i in range(order) for j in range(i if packed else 0, order))
         self._scatter_straight(held, [min(entry) * order + max(entry) for entry in entries], rows)
 
-    def list_places(self, buffer: Buffer, pointer: str, *, packed: bool) -> None:
+    def _list_places(self, order: int, *, packed: bool) -> None:
         """List where the entries stand, in the order in which they are written.
 
         Eight at a time; those that a row has too many are written over by the next row.
         """
-        self.places, order = pointer, round(buffer.size**0.5)
         p = self.begin("p", order)
         start, skipped, count = self.multiply(p, order), "0", str(-(-order // LANES))
         if packed:
@@ -87,7 +183,7 @@ class MatrixEmitter(RowEmitter):
         above, behind = (self._of_two(name, row, column) for name in ("umin", "umax"))
         begin = self.put(f"mul {_PLACES} {above}, {splat('i32', str(order))}")
         place = self.put(f"add {_PLACES} {begin}, {behind}")
-        self.store(place, self.entry(pointer, self.add(start, first), "i32"), _PLACES, 4)
+        self.store(place, self.entry(self.places, self.add(start, first), "i32"), _PLACES, 4)
         self.end()
         self.end()
 
@@ -118,49 +214,59 @@ class MatrixEmitter(RowEmitter):
                     lines[half + k + odd] = self.shuffle(VECTOR, a, b, *(k + j for j in (0, 1, 4, 5, 8, 9, 12, 13)))
         return lines
 
-    def _scatter_lines(self, held: str, rows: Sequence[str], size: int) -> None:
-        """The matrices of a strip, of `size` entries each."""
-        streamed = self._is_streamed(rows[0], size)
-        # The beginnings, which may be ends of lines.
-        before = self._lines(held, "0")
-        for row, line in zip(rows, before, strict=True):
+    def _scatter_lines(self, held: str, rows: Sequence[str]) -> None:
+        """The matrices of a strip: the ends of rows, and then all lines, or what is to be written later is noted."""
+        if self.pace:
+            self._write_rest()
+        streamed = self._is_streamed(rows[0])
+        first = self._lines(held, "0")
+        for row, line in zip(rows, first, strict=True):
             self.store(line, row, align=8)
-        shifts = [-lane * size % LANES for lane in range(LANES)]
-        entry = self.label
-        block = self.begin("lines", size // LANES, start="1")
-        name, first_line = block.removesuffix(".v"), len(self.lines)
-        at = self.multiply(block, LANES)
-        stores, carried = list[tuple[str, str]](), list[str]()
-        lines = self._lines(held, at)
-        for lane, (row, shift) in enumerate(zip(rows, shifts, strict=True)):
-            line, start = lines[lane], at
-            if shift:
-                last, start = f"{name}.last{lane}", self.add(at, shift - LANES)
-                carried.append(f"  {last} = phi {VECTOR} [ {before[lane]}, %{entry} ], [ {line}, {name}.end ]")
-                line = self.shuffle(VECTOR, last, line, *range(shift, shift + LANES))
-            stores.append((line, self.entry(row, start, "double")))
-        self.lines[first_line:first_line] = carried
-        past, cached, stored = (f"{name.removeprefix('%')}.{tag}" for tag in ("past", "cached", "stored"))
+        # The end of a row may begin before its last line.
+        missing = any(0 < shift < self.size % LANES for shift in self.shifts)
+        for start in range(self.size - (1 + missing) * LANES, self.size, LANES):
+            for row, line in zip(rows, self._lines(held, str(start)), strict=True):
+                self.store(line, self.entry(row, str(start), "double"), align=8)
+        self.counter += 1
+        past, cached, after = (f"{tag}{self.counter}" for tag in ("past", "cached", "after"))
         self.do(f"br i1 {streamed}, label %{past}, label %{cached}")
         self.block(past)
-        for line, place in stores:
-            self.do(f"store {VECTOR} {line}, ptr {place}, align {LINE}, !nontemporal !0")
-        self.do(f"br label %{stored}")
+        for lane, line in enumerate(first):
+            self.store(line, self.entry(self.ends, str(lane)))
+        other = self._cell("left")
+        for name, value in (
+            ("held", f"ptr {other}"),
+            ("left", f"ptr {held}"),
+            ("goal", f"ptr {rows[0]}"),
+            ("next", "i64 1"),
+        ):
+            self.do(f"store {value}, ptr {self.cells[name]}")
+        if not self.pace:
+            self._write_rest()
+        self.do(f"br label %{after}")
         self.block(cached)
-        for line, place in stores:
-            self.store(line, place, align=8)
-        self._ask(rows, at, AHEAD)
-        self.do(f"br label %{stored}")
-        self.block(stored)
-        self.end()
-        # The ends, of which some are written again.
-        behind = any(0 < shift < size % LANES for shift in shifts)
-        for end in range(size - (1 + behind) * LANES, size, LANES):
-            for row, line in zip(rows, self._lines(held, str(end)), strict=True):
-                self.store(line, self.entry(row, str(end), "double"), align=8)
+        self._cached_lines(held, rows, first)
+        self.do(f"br label %{after}")
+        self.block(after)
 
-    def _is_streamed(self, first: str, size: int) -> str:
+    def _cached_lines(self, held: str, rows: Sequence[str], first: Sequence[str]) -> None:
+        """All whole lines, through the cache."""
+        before = self.label
+        block = self.begin("lines", self.size // LANES, start="1")
+        name, top = block.removesuffix(".v"), len(self.lines)
+        at = self.multiply(block, LANES)
+        new, old = self._lines(held, at), [f"{name}.old{lane}" for lane in range(LANES)]
+        for row, (line, start) in zip(rows, self._joined(old, new), strict=True):
+            self.store(line, self.entry(row, self.add(at, start), "double"), align=8)
+        self._ask(rows, at, AHEAD)
+        self.lines[top:top] = [
+            f"  {o} = phi {VECTOR} [ {f}, %{before} ], [ {n}, {name}.end ]"
+            for o, f, n in zip(old, first, new, strict=True)
+        ]
+        self.end()
+
+    def _is_streamed(self, first: str) -> str:
         """Whether there are many points, and the strip begins with a line; then it has eight points."""
-        many = self.put(f"icmp sge i64 %n, {streamed_points(size)}")
+        many = self.put(f"icmp sge i64 %n, {streamed_points(self.size)}")
         inside = self.put(f"and i64 {self.put(f'ptrtoint ptr {first} to i64')}, {LINE - 1}")
         return self.put(f"and i1 {many}, {self.put(f'icmp eq i64 {inside}, 0')}")

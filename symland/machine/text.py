@@ -97,12 +97,12 @@ class Emitter:
         self.do(f"br i1 {test}, label %{head}, label %{head}.out")
         self.block(f"{head}.out")
 
-    def begin_if_any(self, tag: str, start: str, stop: int | str) -> str:
-        """Begin a loop that may not run at all; its variable."""
+    def begin_if_any(self, tag: str, start: str, stop: int | str, hint: str = "") -> str:
+        """Begin a loop that may not run at all; its variable. A hint is metadata that says how often it does."""
         self.counter += 1
         label = f"{tag}{self.counter}"
         some = self.put(f"icmp slt i64 {start}, {stop}")
-        self.do(f"br i1 {some}, label %{label}.some, label %{label}.none")
+        self.do(f"br i1 {some}, label %{label}.some, label %{label}.none{hint}")
         self.block(f"{label}.some")
         self._skipped.append(f"{label}.none")
         return self.begin(tag, stop, start=start)

@@ -23,8 +23,9 @@ GUARD = 64
 
 UNTOUCHED = 12345.678
 
-# Orders 17, 22 and 32: the matrices of a strip begin at every entry of a line, at two of them, and with a line.
-WIDTHS = (3, 4, 6)
+# Orders 17, 22, 32, 37 and 42: the matrices of a strip begin at every entry of a line, at two of them, or with a line;
+# from six nodes on there are loops, in which the strip before is written.
+WIDTHS = (3, 4, 6, 7, 8)
 
 
 def written(kernel: CompiledKernel, theta: np.ndarray, *, packed: bool, offset: int) -> np.ndarray:
@@ -47,7 +48,7 @@ def test_the_bits_are_the_same_past_the_cache_and_wherever_the_result_begins(
     monkeypatch: pytest.MonkeyPatch, width: int, packed: bool
 ) -> None:
     spec = load_spec("xor", hidden=(width,))
-    theta = np.random.default_rng(width).normal(size=(19, spec.n_parameters))
+    theta = np.random.default_rng(width).normal(size=(27, spec.n_parameters))
     exact = compile_kernel(spec, engine="numpy").hessian(theta)
     if packed:
         exact = exact[:, *np.triu_indices(spec.n_parameters)]
@@ -57,14 +58,15 @@ def test_the_bits_are_the_same_past_the_cache_and_wherever_the_result_begins(
     monkeypatch.setattr(matrices, "STREAMED", 0)
     streaming = compile_kernel(spec, cache=False, verify=False)
     for kernel in (plain, streaming):
-        for n in (1, 7, 8, 16, 19):
-            for offset in range(LINE) if n == 19 else (0,):
+        for n in (1, 7, 8, 16, 27):
+            for offset in range(LINE) if n == 27 else (0,):
                 got = written(kernel, theta[:n], packed=packed, offset=offset)
                 assert np.array_equal(got, reference[:n])
 
 
+@pytest.mark.parametrize("width", [3, 6])
 def test_verification_sees_a_line_that_is_missing_past_the_cache(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, width: int
 ) -> None:
     sound = llvm.print_llvm
 
@@ -76,7 +78,7 @@ def test_verification_sees_a_line_that_is_missing_past_the_cache(
         return "\n".join(lines)
 
     def refuted(folder: Path) -> set[str]:
-        kernel = compile_kernel(load_spec("xor", hidden=(3,)), cache=folder, verify=False, runtime_data=True)
+        kernel = compile_kernel(load_spec("xor", hidden=(width,)), cache=folder, verify=False, runtime_data=True)
         return {c.name for c in check_calls(kernel) if c.verdict is Verdict.REFUTED}
 
     assert not refuted(tmp_path / "sound")
