@@ -23,7 +23,7 @@ from symland.machine.text import LANES, MASK, VECTOR, double, plain, splat
 
 __all__ = ["VERSION", "print_llvm", "written_once"]
 
-VERSION = 10
+VERSION = 11
 """Raised whenever this module prints other text."""
 
 STACK_ENTRIES = 1024

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from symland.kernels.lanes import LANES, Buffer
-from symland.kernels.rows import AHEAD, QUAD, RowEmitter
+from symland.kernels.rows import QUAD, RowEmitter
 from symland.machine.text import VECTOR, plain, splat
 
 __all__ = ["METADATA", "STREAMED", "MatrixEmitter", "in_lines", "lines_room", "streamed_points"]
@@ -32,6 +32,10 @@ LINE = 64
 
 OVERLAPPED = 1 << 19
 """Bytes of the largest matrices of a strip that are written while the next are computed: both must stay in a cache."""
+
+AHEAD = 64
+"""Entries between what is written of a matrix and what is asked of the memory: a processor that writes eight rows by
+turns does not ask by itself."""
 
 _PLACES = f"<{LANES} x i32>"
 
@@ -258,7 +262,7 @@ class MatrixEmitter(RowEmitter):
         new, old = self._lines(held, at), [f"{name}.old{lane}" for lane in range(LANES)]
         for row, (line, start) in zip(rows, self._joined(old, new), strict=True):
             self.store(line, self.entry(row, self.add(at, start), "double"), align=8)
-        self._ask(rows, at, AHEAD)
+            self._ask(self.put(f"getelementptr double, ptr {row}, i64 {self.add(at, AHEAD)}"), "i32 1, i32 3")
         self.lines[top:top] = [
             f"  {o} = phi {VECTOR} [ {f}, %{before} ], [ {n}, {name}.end ]"
             for o, f, n in zip(old, first, new, strict=True)

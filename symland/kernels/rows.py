@@ -20,10 +20,6 @@ _QUAD = f"<{QUAD} x double>"
 STRAIGHT_QUADS = 8
 """Quads of a row that are written out; more are moved in a loop."""
 
-AHEAD = 64
-"""Entries between what is written of a matrix and what is asked of the memory: a processor that writes eight rows by
-turns does not ask by itself. Of shorter rows those of the next strip are asked for."""
-
 _PREFETCH = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
 
 
@@ -87,13 +83,22 @@ class RowEmitter(Emitter):
                     line = self.shuffle(VECTOR, both, "poison", *range(half, half + QUAD))
                     self.store(line, self.entry(row, start, "double"), _QUAD, 8)
 
-    def _ask(self, rows: Sequence[str], start: str, ahead: int, *, write: bool = True) -> None:
-        """Have the lines fetched that will be needed soon, `ahead` entries on."""
+    def _ask(self, pointer: str, hint: str) -> None:
+        """Have a line fetched that will be needed soon."""
         self.declared.add(_PREFETCH)
-        at = str(int(start) + ahead) if start.isdigit() else self.add(start, ahead)
-        for row in rows:
-            place = self.put(f"getelementptr double, ptr {row}, i64 {at}")
-            self.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 {int(write)}, i32 3, i32 1)")
+        self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, {hint}, i32 1)")
+
+    def _ask_for_next(self, rows: Sequence[str], start: str, size: int) -> None:
+        """Ask for as many lines of the next strip as the quad at `start` holds; strips have no gaps between them.
+
+        Also lines that will be written are asked for as if they were read: no other core has them. Of rows that are
+        moved in a loop they go to the second-level cache, for the nearest one holds this strip.
+        """
+        level = 3 if len(_starts(size)) <= STRAIGHT_QUADS else 2
+        at = str(LANES * int(start)) if start.isdigit() else self.multiply(start, LANES)
+        first = self.put(f"getelementptr double, ptr {rows[0]}, i64 {at}")
+        for k in range(QUAD):
+            self._ask(self.put(f"getelementptr double, ptr {first}, i64 {LANES * (size + k)}"), f"i32 0, i32 {level}")
 
     def _scatter_lanes(self, pointer: str, rows: Sequence[str], place: int) -> None:
         vector = self.load(pointer)
@@ -118,12 +123,11 @@ class RowEmitter(Emitter):
         if len(starts) <= STRAIGHT_QUADS:
             for start in starts:
                 self._move_in(rows, str(start), held, [str(start + k) for k in range(QUAD)])
-            for start in starts[::2]:
-                self._ask(rows, str(start), LANES * size, write=False)
+                self._ask_for_next(rows, str(start), size)
             return
         at = self._moved(self.begin("g", len(starts)), size)
         self._move_in(rows, at, held, [self.add(at, k) for k in range(QUAD)])
-        self._ask(rows, at, LANES * size, write=False)
+        self._ask_for_next(rows, at, size)
         self.end()
 
     def scatter(self, buffer: Buffer) -> None:
@@ -134,12 +138,12 @@ class RowEmitter(Emitter):
         rows = self._row_pointers(out, size)
         if size <= STRAIGHT_QUADS * QUAD:
             self._scatter_straight(held, list(range(size)), rows)
-            for start in range(0, size, 2 * QUAD):
-                self._ask(rows, str(start), LANES * size)
+            for start in range(0, size, QUAD):
+                self._ask_for_next(rows, str(start), size)
             return
         at = self._moved(self.begin("g", len(_starts(size))), size)
         self._move_out(held, [self.add(at, k) for k in range(QUAD)], rows, at)
-        self._ask(rows, at, LANES * size)
+        self._ask_for_next(rows, at, size)
         self.end()
 
     def _moved(self, quad: str, size: int) -> str:
