@@ -147,7 +147,8 @@ def _collect(program: Program, steps: Plan, store: list[N]) -> Evaluation[N]:
     hessian: list[list[N]] = []
     if "hessian" in arrays:
         flat = store[slots["hessian"] : slots["hessian"] + p * p]
-        hessian = [[flat[min(i, j) * p + max(i, j)] for j in range(p)] for i in range(p)]
+        # Row i is what stands above the diagonal in column i, and row i from the diagonal on.
+        hessian = [flat[i : i * p + i : p] + flat[i * p + i : (i + 1) * p] for i in range(p)]
     product = store[slots["product"] : slots["product"] + p] if "product" in arrays else []
     per_sample: list[list[N]] = []
     if "per_sample" in arrays:
