@@ -39,7 +39,7 @@ def at_most(bits: int) -> Iterator[None]:
 
 def row_sums(rows: Iterable[Iterable[arb]]) -> list[arb]:
     """An upper bound of each row's sum of absolute values."""
-    return [sum((x.abs_upper() for x in row), _ZERO).upper() for row in rows]
+    return [sum(map(abs, row), _ZERO).upper() for row in rows]
 
 
 def _norm(rows: Iterable[Iterable[arb]]) -> arb:

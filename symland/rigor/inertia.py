@@ -25,6 +25,8 @@ __all__ = [
     "pivot_index",
 ]
 
+FLOAT_BITS = 53
+
 EQUAL_EIGENVALUES = 1e-12
 """Eigenvalues nearer than this, relative to the largest, are taken as one cluster when eigenvectors are improved."""
 
@@ -42,8 +44,8 @@ def eigenvectors(matrix: arb_mat, steps: int) -> arb_mat:
     if not np.isfinite(values).all():
         return identity(matrix.nrows())
     _, start = np.linalg.eigh(values)
-    vectors = arb_mat(start.tolist())
-    for _ in range(steps):
+    vectors = arb_mat(_rounded(start, FLOAT_BITS).tolist())
+    for step in range(steps):
         half = vectors.transpose()
         defect = _floats(identity(matrix.nrows()) - half * vectors)
         turned = _floats(half * middle * vectors)
@@ -53,8 +55,13 @@ def eigenvectors(matrix: arb_mat, steps: int) -> arb_mat:
         separate = 2 * len(ritz) * (np.abs(off).max() + np.abs(ritz).max() * np.abs(defect).max())
         apart = np.abs(gap) > separate + EQUAL_EIGENVALUES * np.abs(ritz).max()
         change = np.where(apart, (off + ritz * defect) / np.where(apart, gap, 1.0), defect / 2)
-        vectors = (vectors + vectors * arb_mat(change.tolist())).mid()
+        vectors = (vectors + vectors * arb_mat(_rounded(change, FLOAT_BITS * (step + 2)).tolist())).mid()
     return vectors
+
+
+def _rounded(numbers: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
+    """To multiples of 2^-bits, where float64 can count them."""
+    return np.ldexp(np.rint(np.ldexp(numbers, bits)), -bits) if bits < 1000 else numbers
 
 
 def _floats(matrix: arb_mat) -> NDArray[np.float64]:

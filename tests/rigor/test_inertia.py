@@ -94,6 +94,21 @@ def test_every_method_finds_the_prescribed_index(spectrum: list[int | fmpq]) -> 
                 assert ball.rad() < 1e-40
 
 
+def test_eigenvectors_have_no_more_digits_than_they_are_good_for() -> None:
+    # Eigenvectors of a nearly diagonal matrix have entries of all sizes.
+    size = 12
+    entries = [[arb(i) if i == j else arb(10) ** (-3 * abs(i - j)) / 3 for j in range(size)] for i in range(size)]
+    with working_precision(300):
+        matrix, one = arb_mat(entries), arb_mat(size, size, 1)
+        for steps, bits, good in ((0, 53, 1e-14), (1, 159, 1e-27), (2, 318, 1e-40)):
+            vectors = eigenvectors(matrix, steps)
+            assert all(int(x.man_exp()[1]) >= -bits for x in vectors.entries() if not x.is_zero())
+            defect = vectors.transpose() * vectors - one
+            assert all(abs(x) < good for x in defect.entries())
+        # Beyond what float64 can count the numbers stay as they are.
+        assert all(x.is_finite() for x in eigenvectors(matrix, 30).entries())
+
+
 @pytest.mark.parametrize("spectrum", [[3, 1, -2], [-4, 1, 2, 5]])
 def test_enclosures_hold_every_matrix_and_no_method_decides_over_a_singular_one(spectrum: list[int]) -> None:
     with working_precision(128):
