@@ -35,6 +35,8 @@ def second(linear, square, cross, other):
     return linear[0] * X + linear[1] * Y + (square * X**2 + 2 * cross * X * Y + other * Y**2) / 2
 
 
+sinh2, sin2, cos2 = sp.symbols("S s c", positive=True)
+
 A, B = second((a1, a2), a11, a12, a22), second((b1, b2), b11, b12, b22)
 slope = -b1 / b2
 bend = -(b11 + 2 * b12 * slope + b22 * slope**2) / b2
@@ -67,7 +69,14 @@ THEOREM = Theorem(
         r"none on the other. (f) The index of a stationary point is that of $\partial_y G_y$ as a form, and one "
         r"more where the form's rest, $g_x$, is negative. (g) Two branches that are not degenerate in the slab, "
         r"each alone in its box, are one up to a symmetry for all $\lambda$ of the slab or for none; so the number"
-        r" of copies is constant."
+        r" of copies is constant. (h) Let $x = x_c + \rho e_1$, $\kappa = \kappa_c + K e_2$, $p(e)$ polynomials, $A_c$"
+        r" a matrix and $H(e, w) = A_c G_y$ at $y = p(e) + w$. If $\sum_j |\delta_{ij} - \partial H_i/\partial w_j| "
+        r"Y_j \le Z Y_i$ and $|H_i(e, 0)| \le \eta Y_i$ with $\eta + Z < 1$ for all complex $|e_k| \le 1$, $|w_i| "
+        r"\le Y_i$, then for each $e$ exactly one $y(e)$ with $G_y = 0$ has $|y - p|_i \le Y_i$, it has $|y - p|_i \le "
+        r"Y_i \eta/(1 - Z)$, and it is analytic in $e$; so is $g$. If $|g - P| \le \varepsilon$ for a polynomial $P$, "
+        r"the derivatives of $g - P$, $m$ by $e_1$ and $k$ by $e_2$, are at most $m!\,k!\,\varepsilon\,(1 - a)^{-m} "
+        r"(1 - b)^{-k}$ for $|e_1| \le a$, $|e_2| \le b$. (i) For real $x$ and $\pi/4 \le |y| < \pi/2$ is "
+        r"$|\tanh(x + iy)| \le \tan|y|$, and at most 1 for smaller $|y|$."
     ),
     rests_on=(
         "T10-enumeration",
@@ -77,6 +86,8 @@ THEOREM = Theorem(
         "the intermediate value theorem",
         "Sylvester's law of inertia",
         "an interval is connected",
+        "Banach's fixed point theorem",
+        "Cauchy's estimate",
     ),
     source="this package",
     steps=(
@@ -120,6 +131,24 @@ THEOREM = Theorem(
                     left=at(partial(along, X, X), {X: 0}),
                     right=a11 + 2 * a12 * slope + a22 * slope**2 + left * (b11 + 2 * b12 * slope + b22 * slope**2),
                 ),
+            ),
+        ),
+        Step(
+            name="tanh in a strip",
+            claim=(
+                r"$|\tanh(x + iy)|^2 = (S + s)/(S + c)$ with $S = \sinh^2 x$, $s = \sin^2 y = 1 - c$: $|\sinh(x + "
+                r"iy)|^2 = S c + (1 + S) s$, $|\cosh(x + iy)|^2 = (1 + S) c + S s$. And "
+                r"$s/c - (S + s)/(S + c) = S (s - c)/(c (S + c))$, which is not negative for $s \ge c$; "
+                r"$1 - (S + s)/(S + c) = (c - s)/(S + c)$, which is not for $s \le c$."
+            ),
+            obligations=(
+                Identity(left=sinh2 * cos2 + (1 + sinh2) * (1 - cos2), right=sinh2 + 1 - cos2),
+                Identity(left=(1 + sinh2) * cos2 + sinh2 * (1 - cos2), right=sinh2 + cos2),
+                Identity(
+                    left=sin2 / cos2 - (sinh2 + sin2) / (sinh2 + cos2),
+                    right=sinh2 * (sin2 - cos2) / (cos2 * (sinh2 + cos2)),
+                ),
+                Identity(left=1 - (sinh2 + sin2) / (sinh2 + cos2), right=(cos2 - sin2) / (sinh2 + cos2)),
             ),
         ),
         Step(

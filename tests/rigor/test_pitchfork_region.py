@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -11,7 +10,6 @@ from itertools import count
 import mpmath
 import numpy as np
 import pytest
-from flint import arb
 from scipy.optimize import root
 
 from symland.errors import CertificateError
@@ -28,7 +26,6 @@ from symland.rigor.enumeration.problem import ReducedProblem, reduced_problem
 from symland.rigor.enumeration.ranges import RangeResult, enumerate_range
 from symland.rigor.enumeration.regions import Kind, Region, find_fold, penalty_text
 from symland.rigor.enumeration.stretches import stretches_of
-from symland.rigor.enumeration.taylor import along
 from symland.spec import builtin
 from tests.rigor.ranges_by_hand import PAIR
 
@@ -110,35 +107,6 @@ def test_a_pitchfork_with_a_closed_form_is_found_to_fifty_digits() -> None:
     assert not simple().z.any()
     # The equations of a fold are singular there.
     assert find_fold(pair().at(Fraction("0.3535")), [0.0] * 4) is None
-
-
-def test_g_along_a_line_has_the_derivatives_that_differences_in_many_digits_give() -> None:
-    problem, rng = two(), np.random.default_rng(0)
-    z, way = rng.normal(size=9), rng.normal(size=9)
-    jets = along(problem, [[arb(float(a)), arb(float(b)), arb(0), arb(0)] for a, b in zip(z, way, strict=True)])
-    with mpmath.workdps(60):
-
-        def g(t: mpmath.mpf) -> list[mpmath.mpf]:
-            at = [mpmath.mpf(float(a)) + t * mpmath.mpf(float(b)) for a, b in zip(z, way, strict=True)]
-            out = [mpmath.mpf(0)] * 9
-            for row, s in zip(problem.design, problem.labels, strict=True):
-                h = [mpmath.tanh(sum(x * u for x, u in zip(row, at[b : b + 3], strict=True))) for b in (0, 4)]
-                p = s / (1 + mpmath.exp(s * (at[3] * h[0] + at[7] * h[1] + at[8])))
-                for b, t_ in zip((0, 4), h, strict=True):
-                    for k in range(3):
-                        out[b + k] += at[b + 3] * p * (1 - t_**2) * row[k]
-                    out[b + 3] += p * t_
-                out[8] += p
-            return out
-
-        step = mpmath.mpf("1e-8")
-        values = [g(k * step) for k in range(-3, 4)]
-        weights = {1: (-1, 9, -45, 0, 45, -9, 1), 2: (2, -27, 270, -490, 270, -27, 2), 3: (1, -8, 13, 0, -13, 8, -1)}
-        scale = {1: 60 * step, 2: 180 * step**2, 3: 8 * step**3}
-        for i in range(9):
-            for k, row in weights.items():
-                told = sum(w * v[i] for w, v in zip(row, values, strict=True)) / scale[k] / math.factorial(k)
-                assert abs(float(jets[i][k]) - float(told)) < 1e-9 * (1 + abs(float(told)))
 
 
 @pytest.mark.parametrize(("share", "number"), [(-0.95, 3), (-0.3, 3), (0.3, 1), (0.95, 1)])

@@ -108,7 +108,7 @@ def size_of(tables: Iterable[Doubles]) -> int:
 def _region_values(regions: Iterable[Region]) -> list[Any]:
     return [
         [
-            *(packed(a) for a in (r.centre, r.frame, r.reach, *r.box)),
+            *(packed(a) for a in (r.centre, r.frame, r.reach, r.bend, *r.box)),
             r.index,
             r.opens_down,
             r.copies,
@@ -121,17 +121,18 @@ def _region_values(regions: Iterable[Region]) -> list[Any]:
 def _regions(values: Iterable[Any]) -> tuple[Region, ...]:
     found = []
     for row in values:
-        centre, frame, reach, low, high = (unpacked(part) for part in row[:5])
+        centre, frame, reach, bend, low, high = (unpacked(part) for part in row[:6])
         found.append(
             Region(
                 centre=centre,
                 frame=frame,
                 reach=reach,
+                bend=bend,
                 box=(low, high),
-                index=row[5],
-                opens_down=row[6],
-                copies=row[7],
-                pair=row[8],
+                index=row[6],
+                opens_down=row[7],
+                copies=row[8],
+                pair=row[9],
             )
         )
     return tuple(found)

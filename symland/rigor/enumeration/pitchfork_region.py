@@ -1,22 +1,19 @@
 r"""Regions around a pitchfork: a symmetric branch that loses its stability against a direction that breaks a symmetry.
 
 Let R be a symmetry of order two with R z = z along the branch and R n = -n for the null vector n. The frame (n, Q) is
-taken of columns that R keeps or turns round, exactly, so that R maps the region |x| <= X, |y_i| <= Y onto itself:
-(x, y) goes to (-x, D y), D diagonal of signs. As in :mod:`symland.rigor.enumeration.regions` exactly one y(x, kappa)
-lies in the region, and its zeros are those of g(x, kappa) = n . F. Because it is the only one, y(-x) = D y(x), and
-g(-x) = -g(x): so g_xx vanishes at x = 0, where y(0, kappa) is the symmetric branch.
+taken of columns that R keeps or turns round, exactly, and the polynomials q have the parity of their columns, so that
+R maps the region |x| <= X, |y - q(x)| <= Y onto itself: (x, y) goes to (-x, D y), D diagonal of signs. As in
+:mod:`symland.rigor.enumeration.regions` exactly one y(x, kappa) lies in the region, and its zeros are those of
+g(x, kappa) = n . F. Because it is the only one, y(-x) = D y(x), and g(-x) = -g(x): the even part of the polynomial that
+is near g may be left out, and g_xx vanishes at x = 0, where y(0, kappa) is the symmetric branch.
 
-Let h = g / x, h(0, kappa) = g_x(0, kappa). With T = n + Q y_x, L = (1, l) R the row that g_x = L J T takes, and
-F''[.] along directions of z,
-
-    g_xx = L F''[T, T],   g_xxx = L (F'''[T, T, T] + 3 F''[T, Q y_xx]),   y_xx = -(dG_y/dy)^-1 R_y F''[T, T],
-    d h(0, kappa) / d kappa = L (F''[T, Q y_kappa] - g'[T]),              y_kappa = (dG_y/dy)^-1 R_y g.
+Let h = g / x, h(0, kappa) = g_x(0, kappa). Signs of derivatives of g are those of sheets
+(:mod:`symland.rigor.enumeration.sheets`).
 
 1. The tilt d h(0, kappa) / d kappa has one sign, and h(0, kappa*) = 0 at a kappa* inside the slab: there (F on the
    points that R keeps, J n on the directions that it turns round, n . n - 1) has a zero, which Krawczyk's test proves.
-2. For x > 0 piece by piece g_xxx or g_xx has the sign s, on the first piece g_xxx: then g_xx has it for all x > 0, and
-   so has h_x = (x g_x - g) / x^2, as x g_x - g is the integral of t g_xx. Taylor's formula about the middle of a piece
-   gives them, its coefficients from power series in t: those of y follow one by one from F on the curve.
+2. For x > 0 part by part g_xxx or g_xx has the sign s, on the first part g_xxx: then g_xx has it for all x > 0, and so
+   has h_x = (x g_x - g) / x^2, as x g_x - g is the integral of t g_xx.
 3. g(X, kappa) has the sign s for all kappa.
 
 So h(., kappa) has one zero x > 0 where h(0, kappa) has the sign -s, and none elsewhere: a pair x, -x on one side of
@@ -29,43 +26,33 @@ The extended system is that of Werner and Spence (1984).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import product
 from typing import ClassVar, final
 
 import numpy as np
 from flint import arb, arb_mat, ctx
 
+from symland.rigor.enumeration.chains import Chain, Part, chains
 from symland.rigor.enumeration.curved import derivatives, weights
 from symland.rigor.enumeration.extended import EVENT_BITS, zero_near
 from symland.rigor.enumeration.known import PRECISION
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
-from symland.rigor.enumeration.reduction import (
-    Effort,
-    Reduction,
-    beside,
-    derivative,
-    halves,
-    inflated,
-    narrowed,
-    side_of,
-)
 from symland.rigor.enumeration.regions import (
+    FARTHEST,
     ROUNDING,
     Box,
     Fold,
     Kind,
     Region,
-    Setup,
     find_fold,
     fold_region,
+    framed,
     hull,
     orbit_size,
+    reach_of,
     rough_slopes,
-    sign_of,
     symmetries,
     within,
 )
@@ -85,18 +72,6 @@ SOFT = 4
 """Eigenvectors of J with the eigenvalues nearest zero from which pitchforks are looked for."""
 KEPT = 1e-6
 """Largest change of a coordinate by a symmetry that is taken to keep a point, or to turn a direction round."""
-THIN = (0.4, 0.15, 0.0)
-"""Least Y_i that are tried, in units of the largest: boxes of the search are about as wide in all directions."""
-LONG = (16.0, 8.0, 4.0, 2.5, 1.7)
-"""X that are tried, in units of where the pair leaves the slab."""
-ORDER = 7
-"""Of Taylor's formula in x."""
-DEPTH = 7
-"""How often a piece of [0, X] is halved, ..."""
-HALVINGS = 8
-"""... and the slab, where the sign of a derivative is open."""
-FEW = 3
-"""Halvings of the slab after which a piece counts as too long."""
 NOTHING = 2.0**-100
 """Size of a coordinate that is put to 0."""
 TINY = 2.0**-40
@@ -291,134 +266,55 @@ def _frame(problem: ReducedProblem, event: Pitchfork) -> Doubles | None:
 
 
 def pitchfork_region(problem: ReducedProblem, event: Pitchfork) -> Region | None:
-    """The largest region about a pitchfork that can be proved over the slab, of those that are tried."""
+    """The thickest region about a pitchfork that can be proved over the slab."""
     ctx.prec = PRECISION
-    frame = _frame(problem, event)
-    if frame is None or not within(problem, event.penalty):
+    columns = _frame(problem, event)
+    started = None if columns is None or not within(problem, event.penalty) else framed(problem, event.z, columns)
+    if started is None:
         return None
-    setup = Setup.framed(problem, event.z, frame)
-    wide = None if setup is None else _needed(setup)
-    if setup is None or wide is None:
-        return None
-    for thin, times in product(THIN, LONG):
-        found = _forked(setup, event, times * wide, thin)
-        if found is not None:
-            return found
-    return None
+    return next((r for chain in chains(started[0]) if (r := _forked(chain, started[1], event)) is not None), None)
 
 
-def _needed(setup: Setup) -> float | None:
-    """X at which the pair leaves the slab, roughly: g is about h(0, kappa) x + g_xxx x^3 / 6."""
-    nothing = [arb(0)] * len(setup.origin)
-    try:
-        there = Reduction(setup, nothing)
-        third = 6 * float(there.series(3)[2].mid())
-        spread = max(abs(float(there.tilt().mid())) * float(setup.kappa.rad()), TINY)
-    except ZeroDivisionError:
+def _forked(chain: Chain, negative: int, event: Pitchfork) -> Region | None:
+    frame, first = chain.frame, chain.sheets[0].odd()
+    side, tilt = first.sign(0.0, 0.0, 3), first.sign(0.0, 0.0, 1, 1)
+    wide, parts = 0.0, list[Part]()
+    for part in chain.outwards(1):
+        if part.sheet is chain.sheets[0]:
+            part = replace(part, sheet=first)
+        if not side or not tilt or side not in (part.sign(3), part.sign(2)):
+            break
+        wide = part.end
+        parts.append(part)
+        if wide > FARTHEST:
+            break
+    turned = (event.mirror(frame.columns) == frame.columns).all(axis=0)
+    shape = chain.around(wide, lambda x: chain.sign_at(x) == side, [1 if kept else -1 for kept in turned[1:]])
+    if not side or not tilt or shape is None:
         return None
-    return math.sqrt(6 * spread / abs(third)) if third else None
-
-
-def _forked(setup: Setup, event: Pitchfork, wide: float, thin: float) -> Region | None:
-    reach = inflated(setup, wide, thin)
-    if reach is None:
-        return None
-    try:
-        proved = _proved(setup, wide, reach)
-    except ZeroDivisionError:
-        return None
-    if proved is None:
-        return None
-    side, tilt, parts = proved
+    wide, thick, bend = shape
     # The pitchfork's own enclosure is far smaller than the region.
     drift = max(float(abs(b - float(o)).upper()) for b, o in zip(event.ball, event.z, strict=True))
-    thin = min(float(b.rad()) for b in reach)
-    if not drift * len(event.z) < min(ROUNDING * thin, TINY):
+    if not drift * len(event.z) < min(ROUNDING * thick, TINY):
         return None
     region = Region(
         centre=event.z,
-        frame=setup.frame,
-        reach=np.array([wide, *(float(b.rad()) for b in reach)]),
+        frame=frame.columns,
+        reach=reach_of(len(event.z), wide, thick),
+        bend=bend,
         box=(event.z - TINY, event.z + TINY),
-        index=setup.negative,
+        index=negative,
         opens_down=tilt == -side,
-        pair=setup.negative + (side < 0),
+        pair=negative + (side < 0),
     )
     # At kappa* the region holds the pitchfork alone: an image of it in the region is the pitchfork itself.
-    copies = orbit_size(setup.problem, region)
+    copies = orbit_size(frame.problem, region)
     if copies is None:
         return None
-    low, high = hull(setup, parts)
+    low, high = hull(frame, parts)
     ends = event.mirror(low), event.mirror(high)
     box: Box = np.minimum.reduce([low, *ends]), np.maximum.reduce([high, *ends])
     return replace(region, box=box, copies=copies)
-
-
-def _proved(setup: Setup, wide: float, reach: list[arb]) -> tuple[int, int, list[list[arb]]] | None:
-    """The signs s and of the tilt, and boxes of (x, y) about all zeros with x >= 0; None where a step fails."""
-    at_zero, at_end = (beside(setup, arb(x), reach) for x in (0.0, wide))
-    if at_zero is None or at_end is None:
-        return None
-    side, tilt = side_of(setup, wide, at_end), _tilt(setup, at_zero)
-    if not side or not tilt:
-        return None
-    boxes, effort = list[list[arb]](), Effort()
-    waiting = [(0.0, wide, 0)]
-    while waiting:
-        low, high, depth = waiting.pop()
-        middle, half = (0.0, high) if not low else ((low + high) / 2, (high - low) / 2 * (1 + 2.0**-40))
-        y = beside(setup, arb(middle, half), reach)
-        if y is not None and _bends(setup, middle, half, y, side, effort):
-            boxes.append([arb(middle, half), *y])
-            continue
-        if depth == DEPTH or effort.spent:
-            return None
-        waiting += [((low + high) / 2, high, depth + 1), (low, (low + high) / 2, depth + 1)]
-    return side, tilt, boxes
-
-
-def _tilt(setup: Setup, y: list[arb]) -> int:
-    """The sign of d h(0, kappa) / d kappa on a slab, which is halved where it is open; 0 where that does not do."""
-    waiting, found = [(setup, y, 0)], set[int]()
-    while waiting:
-        part, y, depth = waiting.pop()
-        y = narrowed(part, arb(0), y)
-        sign = sign_of(Reduction(part, [arb(0), *y]).tilt())
-        if sign:
-            found.add(sign)
-        elif depth < HALVINGS:
-            waiting += [(half, y, depth + 1) for half in halves(part)]
-        if len(found) > 1 or (not sign and depth == HALVINGS):
-            return 0
-    return found.pop()
-
-
-def _bends(setup: Setup, middle: float, half: float, y: list[arb], side: int, effort: Effort) -> bool:
-    """Whether g_xx or g_xxx, about x = 0 g_xxx, has a sign all over a piece of x, by Taylor's formula about its middle.
-
-    About 0 the even coefficients vanish, as g is odd. The slab is halved where the coefficients are too wide.
-    """
-    t = arb(0, half) if middle else arb(half / 2, half / 2 * (1 + 2.0**-40))
-    waiting = [(setup, y, 0)]
-    while waiting:
-        part, y, depth = waiting.pop()
-        effort.cells += 1
-        try:
-            y = narrowed(part, arb(middle, half), y)
-            row = Reduction(part, [arb(middle), *narrowed(part, arb(middle), y)]).series(ORDER - 1)
-            row.append(Reduction(part, [arb(middle, half), *y]).series(ORDER)[-1])
-        except ZeroDivisionError:
-            return False
-        if not middle:
-            row[1:-1:2] = [arb(0)] * len(row[1:-1:2])
-        if any(sign_of(derivative(row, t, order)) == side for order in ((2, 3) if middle else (3,))):
-            continue
-        # A narrower slab does not help where the piece is too long.
-        short = derivative(row[:-1], t, 2 if middle else 3)
-        if effort.spent or depth == HALVINGS or (depth >= FEW and sign_of(short)):
-            return False
-        waiting += [(part_half, y, depth + 1) for part_half in halves(part)]
-    return True
 
 
 Counts = tuple[Sequence[int], Sequence[int]]

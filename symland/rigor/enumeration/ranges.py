@@ -35,7 +35,7 @@ __all__ = ["RangeProgress", "RangeResult", "enumerate_range"]
 
 KEEP_SECONDS = 30.0
 """Between two states kept while a range is searched."""
-STATE_FORM = 4
+STATE_FORM = 5
 """Of a state's layout."""
 
 

@@ -1,22 +1,19 @@
 r"""Regions around a branch, in which the stationary points over a slab of penalties are counted.
 
 With F(z, kappa) = A z - kappa g(z) (:mod:`symland.rigor.enumeration.curved`), let z0 be near the branch, n a unit
-vector along the softest direction of J = dF/dz there, and z = z0 + n x + Q y. The region is |x| <= X, |y_i| <= Y, for
-all kappa of the slab. With R_y = (Q^T J Q)^-1 Q^T approximately and R_x = n^T, let G = R F.
-
-1. |G_y(x, 0, kappa)| + Y |1 - dG_y/dy| 1 < Y for all x and kappa: exactly one y(x, kappa) with G_y = 0 lies in the
-   region, so that its zeros are those of g(x, kappa) = G_x(x, y(x, kappa), kappa) (Krawczyk's operator).
-2. With l = -(dG_x/dy)(dG_y/dy)^-1 and t = -(dG_y/dy)^-1 dG_y/dx: g_x = dG_x/dx + l dG_y/dx and
-   g_kappa = -(1, l) R g(z).
+vector along the softest direction of J = dF/dz there, and z = z0 + n x + Q y. The region is |x| <= X,
+|y_i - q_i(x)| <= Y with polynomials q near y, for all kappa of the slab. In it, for all x and kappa, exactly one
+y(x, kappa) has Q^T F = 0: so the zeros are those of g(x, kappa) = n . F at (x, y(x, kappa)). What is known of y and g
+comes from a chain of sheets (:mod:`symland.rigor.enumeration.sheets`): polynomials with proved rests, and so signs of
+the derivatives of g.
 
 *Tube*: g_x has one sign, and g has different signs at the two ends. Then there is exactly one zero for every kappa, and
 it is not degenerate.
 
 *Fold*: g_kappa has one sign everywhere; g_x has one sign left of a middle piece of [-X, X] and the other right of it;
-in the middle g_xx = (1, l) R F''[T, T], T = n + Q t, has the sign of the right one; at both ends g has this sign, for
-every kappa. So g(., kappa) has one extremum m(kappa), and m is strictly monotone. A zero of (F, J n, n . n - 1) lies in
-the region at kappa*: there m = 0. So there are two zeros on one side of kappa*, both nondegenerate, one at kappa*, and
-none beyond.
+in the middle g_xx has the sign of the right one; at both ends g has this sign, for every kappa. So g(., kappa) has one
+extremum m(kappa), and m is strictly monotone. A zero of (F, J n, n . n - 1) lies in the region at kappa*: there m = 0.
+So there are two zeros on one side of kappa*, both nondegenerate, one at kappa*, and none beyond.
 
 The index of a zero is that of Q^T J Q, and one more where g_x < 0 (Haynsworth); J is the Hessian of the reduced loss
 over lambda, and the rest of the whole Hessian is 2 lambda times the identity (T3). The extended system is that of Moore
@@ -39,12 +36,14 @@ import numpy.typing as npt
 from flint import arb, arb_mat, ctx
 
 from symland.rigor.decimals import nearest_text
+from symland.rigor.enumeration.chains import BENDS, Chain, Part, chains
 from symland.rigor.enumeration.curved import columns_of, derivatives, weights
 from symland.rigor.enumeration.extended import EVENT_BITS, LONGEST_STEP, STEPS, zero_near
 from symland.rigor.enumeration.known import EXISTENCE_RADIUS, NOBODY, PRECISION, kappa_ball, krawczyk
 from symland.rigor.enumeration.problem import Doubles, ReducedProblem
+from symland.rigor.enumeration.sheets import Frame
 from symland.rigor.inertia import inertia
-from symland.rigor.matrices import approximate_inverse, approximate_solution, identity, row_norm
+from symland.rigor.matrices import approximate_solution, identity, row_norm
 
 __all__ = [
     "ORIGIN",
@@ -52,10 +51,11 @@ __all__ = [
     "Kind",
     "Region",
     "Regions",
-    "Setup",
     "disjoint",
     "find_fold",
     "fold_region",
+    "framed",
+    "hull",
     "images",
     "origin_number",
     "penalty_text",
@@ -65,14 +65,12 @@ __all__ = [
     "tube_region",
 ]
 
-THICK = (0.08, 0.057, 0.04, 0.028, 0.02, 0.014, 0.01, 0.007, 0.005, 0.0042, 0.0035, 0.0025, 0.00125)
-"""Y of the regions that are tried, in weights."""
-LONG = (16, 8, 4, 2, 1)
-"""X of tubes that are tried, in units of Y."""
-SLENDER = 0.25
+LONG = 3
+"""X beyond which a tube is not followed, in units of its thickness."""
+SLENDER = 0.4
 """A tube counts as thick as its length times this, if it is thicker."""
-FOLD_LONG = (32, 24, 16, 12, 8, 5, 3)
-"""The same for folds: the two points move apart with the square root of the distance in lambda."""
+FARTHEST = 0.35
+"""X beyond which no region goes, in weights."""
 SMALL = 0.1
 """Half width of a box, in units of Y of a region that it reaches into, from which it is halved again."""
 ROUNDING = 1e-9
@@ -128,6 +126,7 @@ class Region:
     Attributes
     ----------
     centre : z0; frame : the columns n and Q; reach : (X, Y, ..., Y).
+    bend : coefficients (n - 1, k) of the polynomials q: the region is |x| <= X, |y - q(x)| <= Y.
     box : the zero of a tube lies in this box of z at the middle of the slab; all zeros of a fold lie in it.
     index : the index of the zero of a tube, the lower index of those of a fold or a pitchfork.
     opens_down : None for a tube; whether the two points of a fold, or the pair of a pitchfork, exist below lambda*.
@@ -138,6 +137,7 @@ class Region:
     centre: Doubles
     frame: Doubles
     reach: Doubles
+    bend: Doubles
     box: Box
     index: int
     opens_down: bool | None = None
@@ -152,12 +152,36 @@ class Region:
     def contains(self, box: Box) -> bool:
         """Whether a box of z lies in the region. The frame is orthogonal to 1e-12, so rounding is within ROUNDING."""
         middle, half = (box[0] + box[1]) / 2 - self.centre, (box[1] - box[0]) / 2
-        size = np.abs(self.turned @ middle) + np.abs(self.turned) @ half
-        return bool((size * (1 + ROUNDING) + ROUNDING < self.reach).all())
+        place, reach = (self.turned @ middle)[None, :, None], (np.abs(self.turned) @ half)[None, :, None]
+        size = np.abs(straightened(self.bend[None], place)) + reach + strayed(self.bend[None], place, reach)
+        return bool((size[0, :, 0] * (1 + ROUNDING) + ROUNDING < self.reach).all())
 
 
 def _inverse(frame: Doubles) -> Doubles:
     return np.asarray(np.linalg.inv(frame), dtype=np.float64)
+
+
+def straightened(bends: Doubles, places: Doubles) -> Doubles:
+    """(x, y - q(x)) of points (M, n, k), for the q of M regions."""
+    found, x = places.copy(), places[:, 0]
+    for row in range(bends.shape[1]):
+        q = np.zeros_like(x)
+        for power in reversed(range(bends.shape[2])):
+            q = q * x + bends[:, row, power, None]
+        found[:, row + 1] -= q
+    return found
+
+
+def strayed(bends: Doubles, places: Doubles, reach: Doubles) -> Doubles:
+    """Bounds of |q(x) - q(middle)| for boxes about points (M, n, k), 0 for x itself.
+
+    |x^p - m^p| <= (|m| + r)^p - |m|^p for |x - m| <= r.
+    """
+    middle, powers = np.abs(places[:, 0]), np.arange(bends.shape[2])[:, None, None]
+    moved = (middle + reach[:, 0]) ** powers - middle**powers
+    found = np.zeros_like(places)
+    found[:, 1:] = np.einsum("mrp,pmk->mrk", np.abs(bends), moved)
+    return found
 
 
 @lru_cache(maxsize=16)
@@ -301,212 +325,78 @@ def find_fold(problem: ReducedProblem, z: Sequence[float]) -> Fold | None:
     return Fold(z=found[:size], null=null, ball=tuple(proved[:size]), penalty=1 / (proved[-1] * problem.samples))
 
 
-@final
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Setup:
-    """A frame about a point, over a slab, and the rows R."""
-
-    problem: ReducedProblem
-    kappa: arb
-    origin: list[arb]
-    frame: Doubles
-    columns: arb_mat
-    readout: arb_mat
-    negative: int
-
-    @staticmethod
-    def of(problem: ReducedProblem, centre: Doubles, null: Doubles) -> Setup | None:
-        size = len(centre)
-        basis, _ = np.linalg.qr(np.column_stack([null, np.eye(size)]))
-        frame = basis[:, :size].copy()
-        frame[:, 0] = null
-        return Setup.framed(problem, centre, frame)
-
-    @staticmethod
-    def framed(problem: ReducedProblem, centre: Doubles, frame: Doubles) -> Setup | None:
-        """With a frame (n, Q) that is given; None where it is not orthogonal, or Q^T J Q has no index."""
-        size = len(centre)
-        columns = arb_mat(frame.tolist())
-        if not row_norm(columns.transpose() * columns - identity(size)) < ORTHOGONAL:
-            return None
-        origin = [arb(float(x)) for x in centre]
-        slopes = _slopes_at(problem, origin, kappa_ball(problem.at(problem.middle)))
-        across = arb_mat([row[1:] for row in (columns.transpose() * slopes * columns).tolist()[1:]])
-        found, block = inertia(across), approximate_inverse(across)
-        if block is None or not found.decided:
-            return None
-        rows = columns.transpose().tolist()
-        readout = arb_mat([rows[0], *(block * arb_mat(rows[1:])).tolist()])
-        return Setup(
-            problem=problem,
-            kappa=kappa_ball(problem),
-            origin=origin,
-            frame=frame,
-            columns=columns,
-            readout=readout,
-            negative=found.negative,
-        )
-
-    def place(self, u: Sequence[arb]) -> list[arb]:
-        """z of (x, y)."""
-        moved = (self.columns * arb_mat(len(u), 1, list(u))).entries()
-        return [o + s for o, s in zip(self.origin, moved, strict=True)]
-
-    def value(self, u: Sequence[arb]) -> list[arb]:
-        """G at exact (x, y) for all kappa."""
-        z = self.place(u)
-        return (self.readout * arb_mat(len(u), 1, _field(self.problem, z, self.kappa))).entries()
-
-    def jacobian(self, u: Sequence[arb]) -> list[list[arb]]:
-        """dG/du over a box of (x, y), by its value at the middle and the second derivatives over the box."""
-        middle, size = [x.mid() for x in u], len(u)
-        columns = columns_of(self.columns)
-        at = derivatives(self.problem, self.place(middle), columns).first
-        bent = derivatives(self.problem, self.place(u), columns, curved=True).second
-        moved = [x - c for x, c in zip(u, middle, strict=True)]
-        base = self.readout * (_diagonal(self.problem) * self.columns - self.kappa * arb_mat(at).transpose())
-        table = [
-            (self.readout * arb_mat([bent[max(i, k)][min(i, k)] for k in range(size)]).transpose()).tolist()
-            for i in range(size)
-        ]
-        rows = base.tolist()
-        for i in range(size):
-            for a in range(size):
-                change = sum((c * s for c, s in zip(table[i][a], moved, strict=True)), arb(0))
-                rows[a][i] = rows[a][i] - self.kappa * change
-        return rows
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Piece:
-    """What one piece of x says: the range of y, and the signs of g_x and, at a fold, of g_kappa and g_xx; 0 is open."""
-
-    x: arb
-    y: list[arb]
-    slope: int
-    tilt: int
-    curve: int
-
-
-def sign_of(x: arb) -> int:
-    """1, -1, or 0 where the sign is open."""
-    return 1 if x > 0 else -1 if x < 0 else 0
-
-
-def settled(setup: Setup, x: arb, thick: float) -> tuple[list[list[arb]], list[arb], list[arb]] | None:
-    """The Jacobian over the piece, G(x, 0) and the range of y; None where step 1 fails."""
-    size = len(setup.origin)
-    nothing, ball = [arb(0)] * (size - 1), [arb(0, thick)] * (size - 1)
-    over = setup.jacobian([x, *ball])
-    value = setup.value([x.mid(), *nothing])
-    start = [f + row[0] * (x - x.mid()) for f, row in zip(value, over, strict=True)]
-    rest = identity(size - 1) - across_block(over)
-    moved = [r - s for r, s in zip((rest * arb_mat(size - 1, 1, ball)).entries(), start[1:], strict=True)]
-    if not all(bool(abs(y) < thick) for y in moved):
+def framed(problem: ReducedProblem, centre: Doubles, columns: Doubles) -> tuple[Frame, int] | None:
+    """The frame of columns (n, Q), and the index of Q^T J Q; None where it is not orthogonal, or the index is open."""
+    size = len(centre)
+    turned = arb_mat(columns.tolist())
+    if not row_norm(turned.transpose() * turned - identity(size)) < ORTHOGONAL:
         return None
-    return over, start, moved
+    slopes = _slopes_at(problem, [arb(float(x)) for x in centre], kappa_ball(problem.at(problem.middle)))
+    found = inertia(arb_mat([row[1:] for row in (turned.transpose() * slopes * turned).tolist()[1:]]))
+    frame = Frame(problem=problem, centre=centre, columns=columns)
+    return (frame, found.negative) if found.decided else None
 
 
-def across_block(rows: list[list[arb]]) -> arb_mat:
-    """dG_y/dy."""
-    return arb_mat([row[1:] for row in rows[1:]])
-
-
-def _piece(setup: Setup, x: arb, thick: float, folded: bool) -> _Piece | None:
-    found = settled(setup, x, thick)
-    if found is None:
-        return None
-    over, _, y = found
-    size = len(setup.origin)
-    u = [x, *y]
-    g = setup.jacobian(u) if folded else over
-    try:
-        inner = across_block(g).inv()
-    except ZeroDivisionError:
-        return None
-    toward = -(arb_mat([g[0][1:]]) * inner)
-    slope = g[0][0] + sum((a * row[0] for a, row in zip(toward.entries(), g[1:], strict=True)), arb(0))
-    tilt = curve = 0
-    if folded:
-        z, reading = setup.place(u), arb_mat([[arb(1), *toward.entries()]]) * setup.readout
-        along = -(inner * arb_mat([[row[0]] for row in g[1:]]))
-        direction = (setup.columns * arb_mat([[arb(1)], *along.tolist()])).entries()
-        there = derivatives(setup.problem, z, [direction], curved=True)
-        tilt = -sign_of((reading * arb_mat(size, 1, there.value)).entries()[0])
-        curve = -sign_of((reading * arb_mat(size, 1, there.second[0][0])).entries()[0])
-    return _Piece(x=x, y=y, slope=sign_of(slope), tilt=tilt, curve=curve)
-
-
-def pieces_of(wide: float, thick: float) -> list[arb]:
-    """Overlapping pieces of [-wide, wide], about as long as twice so much."""
-    count = max(1, int(np.ceil(wide / thick)))
-    return [arb((2 * k + 1 - count) * wide / count, wide / count * (1 + 2.0**-40)) for k in range(count)]
-
-
-def end_sign(setup: Setup, x: float, thick: float) -> int:
-    """The sign of g at an end; 0 where open."""
-    found = settled(setup, arb(x), thick)
-    if found is None:
-        return 0
-    over, start, y = found
-    return sign_of(start[0] + sum((a * b for a, b in zip(over[0][1:], y, strict=True)), arb(0)))
-
-
-def hull(setup: Setup, pieces: Iterable[Sequence[arb]]) -> Box:
-    """A box of z about boxes of (x, y)."""
-    boxes = [setup.place(u) for u in pieces]
-    low = np.array([[float(c.lower()) for c in z] for z in boxes]).min(axis=0)
-    high = np.array([[float(c.upper()) for c in z] for z in boxes]).max(axis=0)
-    return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
-
-
-def reach_of(size: int, wide: float, thick: float) -> Doubles:
-    """(X, Y, ..., Y)."""
-    return np.array([wide] + [thick] * (size - 1))
+def beside(problem: ReducedProblem, z: Doubles, null: Doubles) -> Doubles:
+    """The columns n and Q about a point, Q near eigenvectors of J across n."""
+    basis, _ = np.linalg.qr(np.column_stack([null, np.eye(len(z))]))
+    inner = basis[:, 1 : len(z)]
+    across = inner @ np.linalg.eigh(inner.T @ rough_slopes(problem, z.tolist()) @ inner)[1]
+    return np.column_stack([null, across])
 
 
 def tube_region(problem: ReducedProblem, centre: Doubles) -> Region | None:
     """The thickest tube about a point at the middle of a slab, as long as it can be; None where there is none."""
     ctx.prec = PRECISION
-    setup = Setup.of(problem, centre, softest(problem, list(centre)))
-    if setup is None:
+    started = framed(problem, centre, beside(problem, centre, softest(problem, centre.tolist())))
+    if started is None:
         return None
     best, score = None, 0.0
-    for thick in THICK:
-        # What fails at the middle fails everywhere.
-        if thick <= score or settled(setup, arb(0), thick) is None:
-            continue
-        for times in LONG:
-            if min(times * SLENDER, 1.0) * thick > score:
-                found = _tube(setup, centre, times * thick, thick)
-                if found is not None:
-                    best, score = found, min(times * SLENDER, 1.0) * thick
-                    break
+    for chain in chains(started[0]):
+        if chain.thick <= score:
+            break
+        found = _tube(chain, started[1])
+        if found is not None and score < (now := min(found.reach[0] * SLENDER, found.reach[1])):
+            best, score = found, now
     return best
 
 
-def _tube(setup: Setup, centre: Doubles, wide: float, thick: float) -> Region | None:
-    ends = [end_sign(setup, -wide, thick)]
-    ends += [end_sign(setup, wide, thick)] if ends[0] else []
-    if 0 in ends or ends[0] == ends[1]:
+def _tube(chain: Chain, negative: int) -> Region | None:
+    slope = chain.sheets[0].sign(0.0, 0.0, 1)
+    ends = []
+    for side in (1, -1):
+        end = 0.0
+        for part in chain.outwards(side):
+            if not slope or part.sign(1) != slope:
+                break
+            end = abs(part.end)
+            if end > min(FARTHEST, LONG * chain.thick):
+                break
+        ends.append(end)
+    frame = chain.frame
+    shape = chain.around(min(ends), lambda x: (chain.sign_at(x), chain.sign_at(-x)) == (slope, -slope))
+    if not slope or shape is None:
         return None
-    # What fails, fails far out first.
-    for x in sorted(pieces_of(wide, thick), key=lambda x: -abs(float(x.mid()))):
-        piece = _piece(setup, x, thick, False)
-        if piece is None or piece.slope != ends[1]:
-            return None
-    tiny = centre - EXISTENCE_RADIUS, centre + EXISTENCE_RADIUS
+    wide, thick, bend = shape
+    tiny = frame.centre - EXISTENCE_RADIUS, frame.centre + EXISTENCE_RADIUS
     region = Region(
-        centre=centre,
-        frame=setup.frame,
-        reach=reach_of(len(centre), wide, thick),
+        centre=frame.centre,
+        frame=frame.columns,
+        reach=reach_of(len(frame.centre), wide, thick),
+        bend=bend,
         box=tiny,
-        index=setup.negative + (ends[1] < 0),
+        index=negative + (slope < 0),
     )
-    copies = orbit_size(setup.problem, region)
-    if copies is None or not krawczyk(setup.problem.at(setup.problem.middle), centre.tolist(), EXISTENCE_RADIUS):
+    copies = orbit_size(frame.problem, region)
+    at = frame.problem.at(frame.problem.middle)
+    if copies is None or not krawczyk(at, frame.centre.tolist(), EXISTENCE_RADIUS):
         return None
     return replace(region, copies=copies)
+
+
+def reach_of(size: int, wide: float, thick: float) -> Doubles:
+    """(X, Y, ..., Y)."""
+    return np.array([wide] + [thick] * (size - 1))
 
 
 def within(problem: ReducedProblem, penalty: arb) -> bool:
@@ -520,52 +410,51 @@ def fold_region(problem: ReducedProblem, fold: Fold) -> Region | None:
     ctx.prec = PRECISION
     if not within(problem, fold.penalty):
         return None
-    setup = Setup.of(problem, fold.z, fold.null)
-    if setup is None:
+    started = framed(problem, fold.z, beside(problem, fold.z, fold.null))
+    if started is None:
         return None
-    for thick in THICK:
-        if settled(setup, arb(0), thick) is None:
-            continue
-        for times in FOLD_LONG:
-            found = _fold(setup, fold, times * thick, thick)
-            if found is not None:
-                return found
-    return None
+    return next((r for chain in chains(started[0]) if (r := _fold(chain, started[1], fold)) is not None), None)
 
 
-def _fold(setup: Setup, fold: Fold, wide: float, thick: float) -> Region | None:
-    ends = {end_sign(setup, x, thick) for x in (-wide, wide)}
-    if len(ends) != 1 or 0 in ends:
+def _fold(chain: Chain, negative: int, fold: Fold) -> Region | None:
+    first, frame = chain.sheets[0], chain.frame
+    opening, tilt = first.sign(0.0, 0.0, 2), first.sign(0.0, 0.0, 0, 1)
+    if not opening or not tilt:
         return None
-    (opening,) = ends
-    pieces = []
-    for x in pieces_of(wide, thick / 2):
-        piece = _piece(setup, x, thick, True)
-        if piece is None or not piece.tilt or (not piece.slope and piece.curve != opening):
-            return None
-        pieces.append(piece)
-    middle = [k for k, p in enumerate(pieces) if not p.slope]
-    tilts = {p.tilt for p in pieces}
-    if not middle or len(tilts) != 1:
+    ends, parts = list[float](), list[Part]()
+    for side in (1, -1):
+        end, middle = 0.0, True
+        for part in chain.outwards(side):
+            middle = middle and part.sign(2) == opening
+            if part.sign(0, 1) != tilt or not (middle or part.sign(1) == side * opening):
+                break
+            end = abs(part.end)
+            parts.append(part)
+            if end > FARTHEST:
+                break
+        ends.append(end)
+    shape = chain.around(min(ends), lambda x: chain.sign_at(x) == chain.sign_at(-x) == opening)
+    if shape is None:
         return None
-    first, last = middle[0], middle[-1]
-    if any(p.slope != -opening for p in pieces[:first]) or any(p.slope != opening for p in pieces[last + 1 :]):
-        return None
-    # A piece of the middle whose slope has a sign must bend like the others.
-    if any(p.curve != opening for p in pieces[first : last + 1]):
-        return None
-    # The fold's own enclosure is far smaller than the region.
-    drift = max(float(abs(b - float(o)).upper()) for b, o in zip(fold.ball, fold.z, strict=True))
-    if not drift * len(fold.z) < ROUNDING * thick:
-        return None
-    return Region(
+    wide, thick, bend = shape
+    region = Region(
         centre=fold.z,
-        frame=setup.frame,
+        frame=frame.columns,
         reach=reach_of(len(fold.z), wide, thick),
-        box=hull(setup, ([p.x, *p.y] for p in pieces)),
-        index=setup.negative,
-        opens_down=tilts == {-opening},
+        bend=bend,
+        box=hull(frame, parts),
+        index=negative,
+        opens_down=tilt == -opening,
     )
+    drift = max(float(abs(b - float(o)).upper()) for b, o in zip(fold.ball, fold.z, strict=True))
+    near = fold.z - EXISTENCE_RADIUS, fold.z + EXISTENCE_RADIUS
+    return region if drift < EXISTENCE_RADIUS and region.contains(near) else None
+
+
+def hull(frame: Frame, parts: Iterable[Part]) -> Box:
+    """A box of z about the sheets of some parts."""
+    low, high = zip(*(part.sheet.box(frame, part.low, part.high) for part in parts), strict=True)
+    return np.min(low, axis=0), np.max(high, axis=0)
 
 
 ORIGIN = -2
@@ -592,7 +481,7 @@ class Regions:
     Attributes
     ----------
     all : the regions.
-    centres (M, n), turned (M, n, n), reach (M, n), numbers (M,) : of the images.
+    centres (M, n), turned (M, n, n), reach (M, n), bends (M, n - 1, k), numbers (M,) : of the images.
     origin : the region that holds the origin, ORIGIN where none does, NOBODY where the origin is not stationary.
     """
 
@@ -600,6 +489,7 @@ class Regions:
     centres: Doubles
     turned: Doubles
     reach: Doubles
+    bends: Doubles
     numbers: npt.NDArray[np.intp]
     origin: int = NOBODY
 
@@ -607,20 +497,21 @@ class Regions:
     def of(problem: ReducedProblem, regions: Sequence[Region]) -> Regions:
         """The images under all symmetries; those that are the same count once."""
         size = problem.nodes * (problem.inputs + 1) + 1
-        rows: dict[bytes, tuple[Doubles, Doubles, Doubles, int]] = {}
+        rows: dict[bytes, tuple[Doubles, Doubles, Doubles, Doubles, int]] = {}
         for number, region in enumerate(regions):
             for places, signs in symmetries(problem.at(Fraction(1))):
                 which, sign = list(places), np.array(signs, dtype=np.float64)
                 centre, frame = region.centre[which] * sign, region.frame[which] * sign[:, None]
                 key = np.concatenate([centre, frame.ravel(), [number]]) + 0.0
-                rows.setdefault(key.tobytes(), (centre, _inverse(frame), region.reach, number))
+                rows.setdefault(key.tobytes(), (centre, _inverse(frame), region.reach, region.bend, number))
         found = list(rows.values())
         return Regions(
             all=tuple(regions),
             centres=np.array([r[0] for r in found]).reshape(-1, size),
             turned=np.array([r[1] for r in found]).reshape(-1, size, size),
             reach=np.array([r[2] for r in found]).reshape(-1, size),
-            numbers=np.array([r[3] for r in found], dtype=np.intp),
+            bends=np.array([r[3] for r in found]).reshape(-1, size - 1, BENDS),
+            numbers=np.array([r[4] for r in found], dtype=np.intp),
             origin=origin_number(problem, regions),
         )
 
@@ -636,7 +527,7 @@ class Regions:
             return found
         middle, half = _as_points(low, high, bias_low, bias_high)
         small = np.flatnonzero((half.max(axis=0) < self.reach.max()) & ~still)
-        size = np.abs(self._turned(middle[:, small])) + np.abs(self.turned) @ half[:, small]
+        size = self._sizes(middle[:, small], half[:, small])
         fits = (size * (1 + ROUNDING) + ROUNDING < self.reach[:, :, None]).all(axis=1)
         held = fits.any(axis=0)
         found[small[held]] = self.numbers[fits.argmax(axis=0)[held]]
@@ -645,9 +536,16 @@ class Regions:
     def undecided(self, low: Doubles, high: Doubles, bias_low: Doubles, bias_high: Doubles) -> npt.NDArray[np.bool_]:
         """Which boxes may reach into a region and are not small beside it, so that parts of them may be held."""
         middle, half = _as_points(low, high, bias_low, bias_high)
-        reaches = (np.abs(self._turned(middle)) < self.reach[:, :, None] + np.abs(self.turned) @ half).all(axis=1)
+        place, reach = self._turned(middle), np.abs(self.turned) @ half
+        away = np.abs(straightened(self.bends, place)) - strayed(self.bends, place, reach)
+        reaches = (away < self.reach[:, :, None] + reach).all(axis=1)
         wide = half.max(axis=0) > self.reach.min(axis=1)[:, None] * SMALL
         return np.asarray((reaches & wide).any(axis=0))
+
+    def _sizes(self, middle: Doubles, half: Doubles) -> Doubles:
+        """Bounds (M, n, k) of |x| and |y - q(x)| over boxes."""
+        place, reach = self._turned(middle), np.abs(self.turned) @ half
+        return np.abs(straightened(self.bends, place)) + reach + strayed(self.bends, place, reach)
 
     def _turned(self, points: Doubles) -> Doubles:
         """Points (n, k) in the coordinates (M, n, k) of the regions."""

@@ -30,8 +30,8 @@ WIDEST = 0.01
 """Relative width of a slab up to which regions hold boxes; in a wider one only the origin does."""
 NARROWEST = 1e-6
 """Relative width of a slab below which it is left open."""
-FOLD_WIDTHS = (0.01, 0.005, 0.0025, 0.00125, 0.0005, 0.00025, 0.00012, 6e-5, 3e-5)
-"""Half widths of slabs around a fold that are tried, relative to its penalty."""
+FOLD_WIDTHS = (0.0049, 0.0025, 0.00125, 0.0005, 0.00025, 0.00012, 6e-5, 3e-5)
+"""Half widths of slabs around a fold that are tried, relative to its penalty: no slab is wider than WIDEST."""
 
 
 def advance(atlas: Atlas, problem: ReducedProblem, work: Work, clock: Callable[[], float], until: float) -> None:
