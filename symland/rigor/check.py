@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 from flint import arb, arb_mat, ctx, fmpq, fmpz
 
 from symland.records import Verdict
-from symland.rigor.check_activation import Refusal, Sigma, need, read_activation
+from symland.rigor.check_activation import GIVEN_UP, Refusal, Sigma, given_up, need, read_activation
 from symland.rigor.check_matrices import approximate_inverse, eigenvalue_discs, row_sums
 
 __all__ = ["CheckResult", "check_certificate"]
@@ -77,8 +77,8 @@ def check_certificate(source: str | bytes | Mapping[str, Any], spec: Mapping[str
         _verify(values)
     except Refusal as refusal:
         return CheckResult(reason=refusal.args[0], verdict=refusal.args[1])
-    except ZeroDivisionError:
-        return CheckResult(verdict=Verdict.UNDECIDED, reason="the Hessian cannot be inverted at the midpoint")
+    except GIVEN_UP as error:
+        return CheckResult(verdict=Verdict.UNDECIDED, reason=given_up(error))
     except Exception as error:
         return CheckResult(verdict=Verdict.REFUTED, reason=f"malformed: {type(error).__name__}: {str(error)[:100]}")
     finally:

@@ -27,10 +27,22 @@ from fractions import Fraction
 from typing import Generic, NoReturn, TypeVar
 
 from flint import arb, fmpq
+from numpy.linalg import LinAlgError
 
 from symland.records import Verdict
 
-__all__ = ["NAMED", "Reader", "Refusal", "Sigma", "Three", "need", "need_text", "read_activation"]
+__all__ = [
+    "GIVEN_UP",
+    "NAMED",
+    "Reader",
+    "Refusal",
+    "Sigma",
+    "Three",
+    "given_up",
+    "need",
+    "need_text",
+    "read_activation",
+]
 
 LONGEST_TEXT = 500  # characters
 DEEPEST_TEXT = 30  # parentheses
@@ -53,6 +65,19 @@ _ZERO, _ONE = arb(0), arb(1)
 
 class Refusal(Exception):
     """Why a certificate is not accepted, and the verdict."""
+
+
+GIVEN_UP = (ZeroDivisionError, MemoryError, LinAlgError)
+"""Errors that end a check and say nothing against the file: it is undecided."""
+
+
+def given_up(error: Exception) -> str:
+    """What an error of GIVEN_UP means."""
+    if isinstance(error, ZeroDivisionError):
+        return "a matrix is not proved to be invertible"
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is"
+    return "float64 found nothing to begin with"
 
 
 def need(condition: bool, reason: str, otherwise: Verdict = Verdict.REFUTED) -> None:

@@ -29,7 +29,7 @@ from flint import arb, arb_mat, arb_series, ctx, fmpq, fmpq_mat
 
 from symland.records import Verdict
 from symland.rigor.check import CheckResult
-from symland.rigor.check_activation import Refusal, need
+from symland.rigor.check_activation import GIVEN_UP, Refusal, given_up, need
 from symland.rigor.strict import digest
 
 __all__ = ["FORMAT", "check_event", "check_followed"]
@@ -285,7 +285,9 @@ def check_event(values: Any) -> CheckResult:
     except Refusal as refusal:
         reason, verdict = refusal.args
         return CheckResult(verdict=verdict, reason=str(reason))
-    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError, ArithmeticError) as error:
+    except GIVEN_UP as error:
+        return CheckResult(verdict=Verdict.UNDECIDED, reason=given_up(error))
+    except (KeyError, TypeError, ValueError, IndexError, ArithmeticError) as error:
         return CheckResult(verdict=Verdict.REFUTED, reason=f"malformed: {type(error).__name__}")
     finally:
         ctx.prec = before

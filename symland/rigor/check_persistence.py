@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from symland.records import Verdict
 from symland.rigor.check import CheckResult, _ball, _decimal, _inside, _Network
-from symland.rigor.check_activation import Refusal, need
+from symland.rigor.check_activation import GIVEN_UP, Refusal, given_up, need
 from symland.rigor.check_matrices import eigenvalue_discs
 from symland.rigor.check_polynomials import Polynomial, Space, space
 from symland.rigor.check_series import Series, exponential, logistic, read_series, reciprocal, soft
@@ -77,8 +77,8 @@ def check_persistence(text: str | bytes) -> CheckResult:
         return CheckResult(reason=refusal.args[0], verdict=refusal.args[1])
     except StrictRefusal as refusal:
         return CheckResult(reason=refusal.reason, verdict=refusal.verdict)
-    except ZeroDivisionError:
-        return CheckResult(verdict=Verdict.UNDECIDED, reason="the Hessian cannot be inverted at the midpoint")
+    except GIVEN_UP as error:
+        return CheckResult(verdict=Verdict.UNDECIDED, reason=given_up(error))
     except Exception as error:
         return CheckResult(verdict=Verdict.REFUTED, reason=f"malformed: {type(error).__name__}: {str(error)[:100]}")
     finally:

@@ -35,7 +35,7 @@ from flint import acb, acb_mat, acb_series, arb, arb_mat, ctx, fmpq, fmpq_mat
 
 from symland.records import Verdict
 from symland.rigor.check import CheckResult
-from symland.rigor.check_activation import Refusal, need
+from symland.rigor.check_activation import GIVEN_UP, Refusal, given_up, need
 from symland.rigor.check_event import Question, check_followed, fixed_rows, need_span, whole_rows
 
 __all__ = ["FORMAT", "Sheet", "check_diagram", "check_tube"]
@@ -559,8 +559,8 @@ def check_tube(values: Any) -> tuple[CheckResult, list[Sheet]]:
     except Refusal as refusal:
         reason, verdict = refusal.args
         return CheckResult(verdict=verdict, reason=str(reason)), []
-    except ZeroDivisionError:
-        return CheckResult(verdict=Verdict.UNDECIDED, reason="a matrix cannot be inverted"), []
+    except GIVEN_UP as error:
+        return CheckResult(verdict=Verdict.UNDECIDED, reason=given_up(error)), []
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         return CheckResult(verdict=Verdict.REFUTED, reason=f"malformed: {type(error).__name__}"), []
     finally:

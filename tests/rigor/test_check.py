@@ -327,6 +327,17 @@ def test_an_eigenvalue_whose_sign_is_open_decides_no_index(monkeypatch: pytest.M
         assert (result.verdict, result.reason) == (Verdict.UNDECIDED, "the sign of an eigenvalue is open")
 
 
+@pytest.mark.parametrize("error", [np.linalg.LinAlgError, MemoryError])
+def test_what_ends_a_check_and_says_nothing_of_the_file_leaves_it_undecided(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fails(*arguments: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(np.linalg, "eigh", fails)
+    assert check_certificate(certificates()[0]).verdict is Verdict.UNDECIDED
+
+
 def test_numbers_are_text_and_cubes_may_be_equal() -> None:
     true = certificates()[0]
     for wrong in ("0.5", "1e3", "NaN", "-Infinity"):
