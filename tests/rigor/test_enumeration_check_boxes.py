@@ -21,7 +21,7 @@ from symland.rigor.enumeration_check.balls import Balls
 from symland.rigor.enumeration_check.fields import Fields
 from symland.rigor.enumeration_check.follow import Listed, follow
 from symland.rigor.enumeration_check.joint import gradient, hessian
-from symland.rigor.enumeration_check.linear import Linear, excluded, linear, strip
+from symland.rigor.enumeration_check.linear import Linear, excluded, linear, solved, strip
 from symland.rigor.enumeration_check.narrowing import Narrowed, first_boxes, narrow
 from symland.rigor.enumeration_check.question import read_question
 from symland.spec import LandscapeSpec, builtin
@@ -128,16 +128,21 @@ def test_strips_hold_tanh_and_are_hardly_wider_than_they_must_be(width: float) -
     assert (half <= 0.55 * (off.max(axis=0) - off.min(axis=0)) + 1e-11 * (1 + np.abs(x).max(axis=0))).all()
 
 
-def equations(pull: Array, nodes: Array, margin: Array) -> Array:
-    """Left minus right sides, of (U_j, v_j) and then of t, for p (k, 4), nodes (k, n, 4); t where the strips are."""
-    weight, v = nodes[..., :3], nodes[..., 3:]
+def equations(x: Array, nodes: int, scale: Array) -> Array:
+    """Left minus right sides, of (U_j, v_j) and then of t, divided by ``scale``, at x = (p, kappa, nodes)."""
+    pull, kappa, state = x[:, :4], x[:, 4:5], x[:, 5:-1].reshape(len(x), nodes, 4)
+    weight, v = state[..., :3], state[..., 3:]
     a, signed = weight @ XOR.T, (pull * SIGN)[:, None]
     lean = 2 * weight - v * ((signed / np.cosh(a) ** 2) @ XOR)
     out = v - (signed * np.tanh(a)).sum(axis=2, keepdims=True)
-    logit = SIGN * ((v * np.tanh(a)).sum(axis=1) + signed.sum(axis=2))
-    slope, middle, _ = strip(0.5 * margin)
-    rows = 0.5 * slope * logit + middle - 1 + 2 * pull / KAPPA
+    rows = (2 * pull - kappa * (1 - np.tanh(0.5 * margins(x, nodes)))) / scale
     return np.concatenate([np.concatenate([lean, out], axis=2).reshape(len(pull), -1), rows], axis=1)
+
+
+def margins(x: Array, nodes: int) -> Array:
+    state = x[:, 5:-1].reshape(len(x), nodes, 4)
+    found: Array = SIGN * ((state[..., 3:] * np.tanh(state[..., :3] @ XOR.T)).sum(axis=1))
+    return found + SIGN * (x[:, :4] @ SIGN)[:, None]
 
 
 @pytest.mark.parametrize("width", [1e-5, 0.1, 1.0])
@@ -145,42 +150,44 @@ def equations(pull: Array, nodes: Array, margin: Array) -> Array:
 def test_the_linear_equations_hold_at_every_point_of_a_box(nodes: int, width: float) -> None:
     rng, count = np.random.default_rng(5), 100
     pull = np.clip(about(rng, KAPPA * rng.random((count, 4)), width * 5), 0, KAPPA)
+    # kappa down to 0, too.
+    scale = np.clip(about(rng, KAPPA * rng.random((count, 1)), width * rng.choice([1.0, 30.0], (count, 1))), 0, KAPPA)
     state = about(rng, rng.normal(size=(count, nodes, 4)) * 2, width)
     state[..., 3] = np.abs(state[..., 3])
     state[..., 3].sort(axis=0)
-    margin = about(rng, rng.normal(size=(count, 4)) * 3, width)
-    box = np.concatenate([pull, state.reshape(2, count, -1), np.zeros((2, count, 1))], axis=2)
+    box = np.concatenate([pull, scale, state.reshape(2, count, -1), np.zeros((2, count, 1))], axis=2)
+    points = [inside(rng, box) for _ in range(200)]
+    told = np.array([margins(x, nodes) for x in points])
+    margin = np.stack([told.min(axis=0), told.max(axis=0)])
     found = linear(fields(nodes), Narrowed(box, ranges.combined(state[..., :3], XOR.T), margin))
-    variables = 4 + 4 * nodes
+    variables = 5 + 4 * nodes
     room = found.rest + np.abs(found.lead[..., variables:]).sum(axis=2)
     reached = np.zeros_like(room)
     middle, radius = 0.5 * (box[0] + box[1]), 0.5 * (box[1] - box[0])
-    for _ in range(200):
-        x = inside(rng, box)
+    for x in points:
         u = ((x - middle) / radius.clip(1e-300))[:, :variables]
-        truth = equations(x[:, :4], x[:, 4:-1].reshape(count, nodes, 4), margin)
+        truth = equations(x, nodes, middle[:, 4:5])
         line = found.value + (found.lead[..., :variables] @ u[..., None])[..., 0]
-        # The error of tanh(t/2) belongs to t, which is not asked here.
-        own = np.concatenate([np.zeros((count, 4 * nodes)), found.margin], axis=1)
-        off = np.abs(truth - line) / (room - own + 1e-12 * (1 + np.abs(truth)))
+        off = np.abs(truth - line) / (room + 1e-12 * (1 + np.abs(truth)))
         assert (off <= 1).all()
         reached = np.maximum(reached, off)
     # The rests are no larger than they must be by more than some times.
     assert np.median(reached) > 0.1
 
 
-def about_solutions(nodes: int, width: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Boxes about stationary points, found by SciPy, and the points."""
+def about_solutions(nodes: int, width: float, rng: np.random.Generator, slab: float = 0.3) -> tuple[Array, Array]:
+    """Boxes about stationary points, found by SciPy, with ranges of kappa, and the points."""
     boxes, truths = [], []
     for theta in hundredth(nodes) if nodes < 3 else multistart(3, 0.01, 40):
         states, pull, bias = solution(theta)
         states, pull = swapped(states, pull)
         states = states[np.argsort(-states[:, 3])]
-        truth = np.concatenate([np.abs(pull), states.ravel(), [bias]])
+        truth = np.concatenate([np.abs(pull), [KAPPA], states.ravel(), [bias]])
         for _ in range(10):
-            box = about(rng, truth, width * np.where(np.arange(truth.size) < 4, KAPPA / 4, 1.0))
-            box[:, :4] = np.clip(box[:, :4], 0, KAPPA)
-            box[0, 7:-1:4] = np.maximum(box[0, 7:-1:4], 0)
+            place = np.arange(truth.size)
+            box = about(rng, truth, width * np.select([place < 4, place == 4], [KAPPA / 4, KAPPA * slab], 1.0))
+            box[:, :5] = np.clip(box[:, :5], 0, 2 * KAPPA)
+            box[0, 8:-1:4] = np.maximum(box[0, 8:-1:4], 0)
             boxes.append(box)
             truths.append(truth)
     return np.stack(boxes, axis=1), np.array(truths)
@@ -195,9 +202,12 @@ def test_a_solution_is_never_dropped(nodes: int, width: float) -> None:
         found, gone = narrow(fields(nodes), box)
         assert not gone.any()
         assert ((found.box[0] <= truth + 1e-8) & (truth - 1e-8 <= found.box[1])).all()
-        out, scores = excluded(fields(nodes), linear(fields(nodes), found))
+        equations = linear(fields(nodes), found)
+        out, scores = excluded(fields(nodes), equations)
         assert not out.any()
-        assert scores.shape == (len(truth), 4 + 4 * nodes)
+        assert scores.shape == (len(truth), 5 + 4 * nodes)
+        found.box = solved(fields(nodes), equations, found.box, ~out)
+        assert ((found.box[0] <= truth + 1e-8) & (truth - 1e-8 <= found.box[1])).all()
         axis = following._axes(found, scores, 4)
         left = following._Left(found.box, np.arange(len(axis)), axis, following._places(fields(nodes), found, axis))
         halves, owner = following._halves(left)
@@ -210,12 +220,12 @@ def test_a_solution_is_never_dropped(nodes: int, width: float) -> None:
 
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_boxes_beside_a_solution_are_excluded_by_all_equations_together(nodes: int) -> None:
-    box, truth = about_solutions(nodes, 0.02, np.random.default_rng(nodes))
+    box, truth = about_solutions(nodes, 0.02, np.random.default_rng(nodes), 0.1)
     t = np.log(KAPPA / truth[:, :4] - 1)
-    argument = ranges.combined(box[..., 4:-1].reshape(2, len(truth), nodes, 4)[..., :3], XOR.T)
+    argument = ranges.combined(box[..., 5:-1].reshape(2, len(truth), nodes, 4)[..., :3], XOR.T)
     for away, share in ((0.0, 0.0), (0.04, 0.9)):
         moved, turned = box.copy(), argument.copy()
-        moved[..., 4:7] += away
+        moved[..., 5:8] += away
         turned[:, :, 0] += away * XOR.sum(axis=1)
         found = Narrowed(moved, turned, np.stack([t - 0.02, t + 0.02]))
         gone, _ = excluded(fields(nodes), linear(fields(nodes), found))
@@ -224,12 +234,14 @@ def test_boxes_beside_a_solution_are_excluded_by_all_equations_together(nodes: i
 
 def random_linear(rng: np.random.Generator, beyond: float) -> Linear:
     """Equations of one node which a u with sizes of ``beyond`` solves, together with rests as large."""
-    count, rows, columns = 300, 8, 16
+    count, rows, columns = 300, 8, 17
     lead, rest = rng.normal(size=(count, rows, columns)), rng.random((count, rows)) * rng.choice([0.01, 3.0], size=rows)
     u, e = (rng.choice([-beyond, beyond], size=(count, size)) for size in (columns, rows))
     zeros = np.zeros((count, 1, 4))
     value = -(lead @ u[..., None])[..., 0] - rest * e
-    return Linear(value, lead, rest, zeros, zeros, zeros, zeros, zeros, zeros[:, 0], np.zeros((count, 1, 4, 3)))
+    return Linear(
+        value, lead, rest, zeros, zeros, zeros, zeros, zeros, zeros[:, 0], zeros[:, 0], np.zeros((count, 1, 4, 3))
+    )
 
 
 def test_multipliers_exclude_what_cannot_be_solved_and_nothing_else() -> None:
@@ -246,6 +258,11 @@ def test_an_end_that_is_no_number_cuts_nothing() -> None:
         assert not (ranges.meet(box, ranges.over(np.zeros((2, 1)), np.zeros((2, 1)))) != box).any()
 
 
+def boxed(z: Array) -> Array:
+    """Boxes of z of any P."""
+    return np.concatenate([np.tile([0.0, 0.0, 0.0, 0.0, KAPPA], (*z.shape[:2], 1)), z], axis=2)
+
+
 def test_a_point_of_the_list_holds_only_small_boxes_about_it() -> None:
     rows = []
     for theta in hundredth(1):
@@ -255,13 +272,13 @@ def test_a_point_of_the_list_holds_only_small_boxes_about_it() -> None:
     known = Listed(points, np.full(len(points), 1e-9))
     small = np.stack([points - 1e-3, points + 1e-3])
     assert known.within(small).all()
-    assert following._held(fields(1), known, small).all()
+    assert known.holds(fields(1), boxed(small)).all()
     for side in (0, 1):
         for axis in range(5):
             beside = small.copy()
             beside[side, :, axis] = points[:, axis] + (2 * side - 1) * -1e-4
             assert not known.within(beside).any()
-    assert not following._held(fields(1), known, np.stack([points - 5.0, points + 5.0])).any()
+    assert not known.holds(fields(1), boxed(np.stack([points - 5.0, points + 5.0]))).any()
 
 
 def test_a_cell_is_finished_with_its_point_in_the_list_and_never_without() -> None:
@@ -272,7 +289,8 @@ def test_a_cell_is_finished_with_its_point_in_the_list_and_never_without() -> No
     centre = np.concatenate([pull, [bias]])
     cells = np.stack([centre - 0.05, centre + 0.05])[:, None]
     box = first_boxes(fields(1), cells)
-    assert ((box[0, 0, 4:] <= z) & (z <= box[1, 0, 4:])).all()
+    assert ((box[0, 0, 5:] <= z) & (z <= box[1, 0, 5:])).all()
+    assert box[0, 0, 4] < KAPPA < box[1, 0, 4]
     known = Listed(z[None], np.array([1e-9]))
     assert not follow(fields(1), known, cells, 50_000).failed.any()
     assert follow(fields(1), known, cells, 5).failed.all()

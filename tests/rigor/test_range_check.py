@@ -25,12 +25,14 @@ from symland.rigor.enumeration.problem import reduced_problem
 from symland.rigor.enumeration.range_writing import range_text
 from symland.rigor.enumeration.ranges import RangeResult
 from symland.rigor.enumeration.regions import find_fold, fold_region, polish, tube_region
+from symland.rigor.enumeration_check.fields import Fields
 from symland.rigor.enumeration_check.question import ball, read_question
-from symland.rigor.range_check import check_range, search
-from symland.rigor.range_check.folds import find_bend, find_run, find_turn
+from symland.rigor.range_check import check_range, search, verify
+from symland.rigor.range_check.folds import Tract, find_bend, find_run, find_turn
+from symland.rigor.range_check.homes import Part
 from symland.rigor.range_check.verify import _exact, _point
 from symland.spec import builtin
-from tests.rigor.ranges_by_hand import proved_range, sealed
+from tests.rigor.ranges_by_hand import PAIR, proved_range, sealed
 
 FOLD = "0.0376801934832725"
 """Of one node and inputs -1 and 1, from another program."""
@@ -207,16 +209,119 @@ def test_the_curve_about_a_fold_turns_once_and_beside_it_runs() -> None:
     assert [run is None for run in runs] == [True, False, False]
 
 
-def test_a_search_without_one_of_the_points_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_without_one_of_the_points_does_not_end() -> None:
     values = certificate()
     question, row = read_question(values["spec"]), values["slabs"][2]
     ends = 1 / (4 * _exact(row["high"])), 1 / (4 * _exact(row["low"]))
     span = search.Span.of(question, *ends)
     homes = [search.find_home(span, *ends, _point(point, 5)) for point in row["points"]]
-    found = [home[1] for home in homes if home is not None]
-    assert len(found) == 3
-    cubes = [home for home in found if isinstance(home, search.Cube)]
-    runs = [home for home in found if not isinstance(home, search.Cube)]
-    monkeypatch.setattr(search, "LANES", 200_000)
-    assert search.exhausted(span, cubes, runs)
-    assert not search.exhausted(span, cubes, runs[:1])
+    tracts = tuple(home[1] for home in homes if home is not None)
+    assert len(tracts) == 3
+    assert search.exhausted(question, *ends, [Part(*ends, tracts)])
+    assert not search.exhausted(question, *ends, [Part(*ends, tracts[:2])])
+
+
+TWO = PAIR.with_(hidden=(2,), penalty="31/100")
+"""Two nodes below the place where the origin loses its stability: the origin, one node, two nodes."""
+
+
+@cache
+def two_nodes() -> dict[str, Any]:
+    """One slab, made without the search."""
+    problem = reduced_problem(TWO).slab(Fraction("0.31"), Fraction("0.3105"))
+    rng, tubes = np.random.default_rng(0), [tube_region(problem, np.zeros(7))]
+    while len(tubes) < 3:
+        # One node, then two: the first is a point of the second with a zero node.
+        z = np.zeros(7)
+        z[: 3 * len(tubes)] = rng.normal(size=3 * len(tubes))
+        point = polish(problem, z.tolist())
+        rest = None if point is None else point[2:6:3]
+        if rest is not None and (np.abs(rest) > 0.1).sum() == len(tubes):
+            tubes.append(tube_region(problem, point))
+    regions = tuple(tube for tube in tubes if tube is not None)
+    assert len(regions) == 3
+    slab = Slab(low=problem.penalty, high=problem.highest, regions=regions, fold=None, boxes=1)
+    values: dict[str, Any] = json.loads(range_text(TWO, proved_range((slab,))))
+    return values
+
+
+@pytest.mark.parametrize(("made", "number", "kinds"), [(certificate, 2, {False, True}), (two_nodes, 0, {True})])
+def test_a_core_lies_in_its_region_and_holds_the_point_at_both_ends(
+    made: Callable[[], dict[str, Any]], number: int, kinds: set[bool]
+) -> None:
+    question, row = read_question(made()["spec"]), made()["slabs"][number]
+    ends = [1 / (question.samples * _exact(row[k])) for k in ("high", "low")]
+    # Over the middle quarter every point has a home.
+    low, high = ((5 * a + 3 * b) / 8 for a, b in (ends, ends[::-1]))
+    span, cubes, moved = search.Span.of(question, low, high), set(), set()
+    for start in row["points"]:
+        home = search.find_home(span, low, high, _point(start, len(start)))
+        assert home is not None
+        point, tract = home
+        assert tract.core is not None
+        cubes.add(bool((tract.frame == np.eye(len(point))).all()))
+        for kappa in (low, high):
+            narrow = (kappa * (1 - Fraction(1, 10**12)), kappa * (1 + Fraction(1, 10**12)))
+            found = search.find_home(search.Span.of(question, *narrow), *narrow, point)
+            assert found is not None
+            assert ((tract.core[0] <= found[0]) & (found[0] <= tract.core[1])).all()
+            place = np.linalg.solve(tract.frame, np.array(found[0]) - tract.centre)
+            assert (np.abs(place) < tract.reach).all()
+            moved.add(float(np.abs(np.array(found[0]) - np.array(point)).max()) > 1e-4)
+    assert cubes == kinds
+    assert moved == {False, True}
+
+
+def test_two_nodes_are_searched_together() -> None:
+    values = two_nodes()
+    assert values["intervals"] == [[[1, 1, 1], [4, 4, 1]]]
+    found = check_range(sealed(values), TWO.canonical(), share=1.0)
+    assert (found.verdict, found.checked, found.proved) == (Verdict.CERTIFIED, 1, 1)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_slab_of_two_nodes_stays_open_where_a_branch_is_missing(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "find_unlisted", lambda *_: None)
+    monkeypatch.setattr(verify, "_need_counts", lambda *_: None)
+    values = deepcopy(two_nodes())
+    del values["slabs"][0]["points"][number]
+    found = check_range(sealed(values), share=1.0)
+    assert (found.verdict, found.checked, found.proved) == (Verdict.UNDECIDED, 1, 0)
+    assert "left open: slab 0 from 0.31 to 0.3105" in found.reason
+
+
+def test_a_home_holds_boxes_within_it_for_each_part_that_they_meet() -> None:
+    question = read_question(TWO.canonical())
+    frame = np.linalg.qr(np.random.default_rng(1).normal(size=(7, 7)))[0]
+    reach = np.array([0.3, *[0.1] * 6])
+    centre = np.array([0.5, 0.1, 0.9, 0.4, -0.2, 0.6, 0.1])
+    wide, narrow = (Tract(centre, frame, r, None) for r in (reach, 0.5 * reach))
+    middle = Fraction(8, 5)
+    parts = [Part(Fraction(1), middle, (wide,)), Part(middle, Fraction(2), (narrow,))]
+    homes = search.Homes(question, Fields(question, 2), parts)
+    for share, kappa, told in (
+        (0.4, (1.0, 1.5), True),
+        (0.4, (1.7, 2.0), True),
+        (0.8, (1.0, 1.5), True),
+        (0.8, (1.7, 2.0), False),
+        (0.8, (1.5, 1.7), False),
+        (1.2, (1.0, 1.5), False),
+    ):
+        for axis in range(7):
+            for sign in (1, -1):
+                z = centre + sign * share * frame[:, axis] * reach[axis]
+                for at in (z, np.array([z[3], -z[4], z[5], z[0], -z[1], z[2], -z[6]])):
+                    box = np.stack(
+                        [np.array([1.0, 1.0, k, *at]) + e for k, e in zip(kappa, (-1e-4, 1e-4), strict=True)]
+                    )
+                    held = homes.holds(Fields(question, 2), box[:, None])
+                    assert held.tolist() == [told]
+
+
+@pytest.mark.parametrize("low", [Fraction(0), Fraction(1, 3), Fraction(9, 10)])
+def test_slices_of_kappa_join(low: Fraction) -> None:
+    slices = list(search._slices(low, Fraction(1)))
+    assert slices[0][1] == 1
+    assert slices[-1][0] == low
+    assert all(a == d for (a, _), (_, d) in pairwise(slices))
+    assert all(a < b for a, b in slices)

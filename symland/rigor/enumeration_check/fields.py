@@ -1,7 +1,6 @@
 r"""What is needed over many boxes at once: residuals, logits and the smaller loss's second derivatives, as balls.
 
-Boxes are pairs of doubles, arrays (2, k, ...) of lower and upper ends; a lane is one of the k.  ``R`` holds ranges of
-(P_1, ..., P_D, g), ``X`` ranges of nodes (U, v).
+Boxes are pairs of doubles, arrays (2, k, ...) of lower and upper ends; a lane is one of the k.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from flint import arb, ctx
 from symland.rigor.enumeration_check.balls import Balls, Doubles, sech2, tanh, tanh_curve
 from symland.rigor.enumeration_check.question import PRECISION, Question
 
-__all__ = ["Fields", "Jet", "empty", "meet", "near_inverse", "upper"]
+__all__ = ["Fields", "Jet", "near_inverse", "upper"]
 
 Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.intp]
@@ -28,17 +27,6 @@ SLACK = 1.0 + 2.0**-30
 def upper(x: arb) -> float:
     """A double above an arb."""
     return float(np.nextafter(float(x.upper()), np.inf))
-
-
-def meet(box: Doubles, found: Balls) -> Doubles:
-    """The part (2, ...) of a box that lies in balls; an end that is not a number cuts nothing."""
-    return np.stack([np.fmax(box[0], found.low), np.fmin(box[1], found.high)])
-
-
-def empty(box: Doubles) -> Booleans:
-    """Which lanes of (2, k, n) have an empty range; what is not a number is not empty."""
-    found: Booleans = (box[0] > box[1]).any(axis=-1)
-    return found
 
 
 def near_inverse(matrices: Doubles) -> Doubles:
@@ -99,9 +87,13 @@ class Fields:
             ctx.prec = before
 
     @cached_property
-    def scale(self) -> float:
-        """kappa, rounded to the nearest double."""
-        return float(self.question.scale)
+    def scale(self) -> Doubles:
+        """Doubles below and above kappa, which may be an interval."""
+        before, ctx.prec = ctx.prec, PRECISION
+        try:
+            return np.array([max(0.0, -upper(-self.question.kappa)), upper(self.question.kappa)])
+        finally:
+            ctx.prec = before
 
     @cached_property
     def energy(self) -> float:
@@ -140,23 +132,3 @@ class Fields:
         t = tanh(half.low, half.high)
         pull = self.half_scale * (Balls.exact(self.signs) - Balls.between(*t))
         return pull, self.half_scale.scaled(0.5) * Balls.between(*sech2(*t))
-
-    def balanced(self, box: Doubles) -> Doubles:
-        """Ranges (2, k, D + 1) of (P, g) that g = sum P and the order of q leave."""
-        d = self.question.samples
-        q = [np.fmax(self.signs * end, 0.0) for end in (box[0, :, :d], box[1, :, :d])]
-        least, most = np.minimum(*q), np.maximum(*q)
-        for big, small in self.question.orders:
-            most[:, small] = np.fmin(most[:, small], most[:, big])
-            least[:, big] = np.fmax(least[:, big], least[:, small])
-        low, high = np.where(self.signs > 0, least, -most), np.where(self.signs > 0, most, -least)
-        box = np.concatenate([np.stack([low, high]), box[:, :, d:]], axis=2)
-        ends = Balls.between(*box)
-        box[:, :, d:] = meet(box[:, :, d:], ends[:, :d].sum(axis=1)[:, None])
-        rest = ends * Balls.exact(np.append(np.full(d, -1.0), 1.0))
-        total = rest.sum(axis=1)[:, None]
-        # P_d = g - sum of the others: the sum with P_d taken out again, whose radius is the others'.
-        rad = total.rad - ends.rad[:, :d] * (2.0 - SLACK) + np.abs(ends.mid).sum(axis=1)[:, None] * 2.0**-40
-        others = Balls(total.mid + ends.mid[:, :d], rad)
-        box[:, :, :d] = meet(box[:, :, :d], others)
-        return box

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from symland.rigor.enumeration_check.balls import Doubles
 from symland.rigor.enumeration_check.fields import Booleans, Fields, Integers
 from symland.rigor.enumeration_check.joint import regular
-from symland.rigor.enumeration_check.linear import excluded, linear
+from symland.rigor.enumeration_check.linear import excluded, linear, solved
 from symland.rigor.enumeration_check.narrowing import Narrowed, first_boxes, narrow
 
-__all__ = ["Followed", "Listed", "follow"]
+__all__ = ["Followed", "Known", "Listed", "follow"]
 
 CHUNK = 1024
 """Boxes examined in one call."""
@@ -24,10 +25,19 @@ LEAST_WIDTH = 1e-7
 """A box of which no width of (U, v, g) is larger is given up: what is in it must be found by Newton's method."""
 TOO_WIDE = 12.0
 """Width of a margin, or of an argument of tanh, from which a box is halved where it is widest."""
+NEARLY = 1.0
+"""Width of all margins below which a box is narrowed by all equations together."""
 THIN = 0.05
 """Share of the largest width from which a variable is halved."""
 MOST_LEFT = 400
 """Boxes that were given up of which the middles are kept."""
+
+
+class Known(Protocol):
+    """Points that may be met."""
+
+    def holds(self, fields: Fields, box: Doubles) -> Booleans:
+        """Which boxes (see ``narrowing``) hold no other points, for any kappa of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +64,15 @@ class Listed:
             found |= ((z[0] < centre - 2 * radius) & (centre + 2 * radius < z[1])).all(axis=1)
         return found
 
-
-def _held(fields: Fields, listed: Listed, z: Doubles) -> Booleans:
-    """Which boxes hold nothing but a point of the list."""
-    room = (z[1] - z[0]) * ROOM + LEAST_ROOM
-    wide = np.stack([z[0] - room, z[1] + room])
-    found = listed.within(wide)
-    near = np.flatnonzero(found)
-    found[near] = regular(fields, wide[:, near])
-    return found
+    def holds(self, fields: Fields, box: Doubles) -> Booleans:
+        """Those that with some room about them have a point of the list in them, and no other one."""
+        z = box[:, :, fields.question.samples + 1 :]
+        room = (z[1] - z[0]) * ROOM + LEAST_ROOM
+        wide = np.stack([z[0] - room, z[1] + room])
+        found = self.within(wide)
+        near = np.flatnonzero(found)
+        found[near] = regular(fields, wide[:, near])
+        return found
 
 
 @dataclass(slots=True)
@@ -75,18 +85,22 @@ class _Left:
     place: Doubles
 
 
-def _examined(fields: Fields, listed: Listed, box: Doubles, owner: Integers) -> _Left:
+def _examined(fields: Fields, known: Known, box: Doubles, owner: Integers) -> _Left:
     """Boxes (2, k, size) after one examination."""
-    d = fields.question.samples
     # Where a bound does not exist an end is infinite or not a number, and cuts nothing.
     with np.errstate(all="ignore"):
         found, gone = narrow(fields, box)
         found, owner = found.take(~gone), owner[~gone]
-        gone, scores = excluded(fields, linear(fields, found))
+        equations = linear(fields, found)
+        gone, scores = excluded(fields, equations)
+        nearly = ~gone & ((found.margin[1] - found.margin[0]).max(axis=1) < NEARLY)
+        found.box[:, nearly] = solved(fields, equations, found.box, nearly)
         found, owner = found.take(~gone), owner[~gone]
-        held = _held(fields, listed, found.box[:, :, d:])
+        gone = (found.box[0] > found.box[1]).any(axis=1)
+        found, owner, scores = found.take(~gone), owner[~gone], scores[~gone]
+        held = known.holds(fields, found.box)
         found, owner, scores = found.take(~held), owner[~held], scores[~held]
-        axis = _axes(found, scores, d)
+        axis = _axes(found, scores, fields.question.samples)
         return _Left(found.box, owner, axis, _places(fields, found, axis))
 
 
@@ -94,6 +108,9 @@ def _axes(found: Narrowed, scores: Doubles, samples: int) -> Integers:
     """The variable that makes most of the bound; the widest where that says nothing, or where it is thin."""
     margins = found.margin[1] - found.margin[0]
     widths = np.concatenate([margins, (found.box[1] - found.box[0])[:, samples:-1]], axis=1)
+    # As much wider is a margin for the range of kappa: t = log(kappa / p - 1).
+    with np.errstate(divide="ignore"):
+        widths[:, samples] = np.log(found.box[1, :, samples] / found.box[0, :, samples])
     arguments = (found.argument[1] - found.argument[0]).max(axis=(1, 2))
     wide = np.fmax(margins.max(axis=1), arguments) > TOO_WIDE
     rank = np.where(wide[:, None], widths, scores)
@@ -107,11 +124,12 @@ def _places(fields: Fields, found: Narrowed, axis: Integers) -> Doubles:
     lane = np.arange(len(axis))
     low, high = found.box[0, lane, axis], found.box[1, lane, axis]
     place = 0.5 * (low + high)
-    at = np.fmin(axis, fields.question.samples - 1)
+    d = fields.question.samples
+    at = np.fmin(axis, d - 1)
     margin = 0.5 * (found.margin[0, lane, at] + found.margin[1, lane, at])
-    pull = fields.scale / (1.0 + np.exp(margin))
+    pull = 0.5 * found.box[:, :, d].sum(axis=0) / (1.0 + np.exp(margin))
     edge = 1e-3 * (high - low)
-    parts = (axis < fields.question.samples) & (low + edge < pull) & (pull < high - edge)
+    parts = (axis < d) & (low + edge < pull) & (pull < high - edge)
     return np.where(parts, pull, place)
 
 
@@ -133,8 +151,8 @@ class Followed:
     left: Doubles
 
 
-def follow(fields: Fields, listed: Listed, cells: Doubles, limit: int) -> Followed:
-    """Prove that all points whose (P, g) lies in each of some cells (2, k, D + 1) are listed.
+def follow(fields: Fields, known: Known, cells: Doubles, limit: int) -> Followed:
+    """Prove that all points whose (P, g) lies in each of some cells (2, k, D + 1) are known.
 
     Each cell is followed for ``limit`` boxes at the most.
     """
@@ -152,12 +170,12 @@ def follow(fields: Fields, listed: Listed, cells: Doubles, limit: int) -> Follow
         work += np.bincount(owner, minlength=owners)
         failed |= work > limit
         given_up = failed[owner]
-        left = [*left, *box[:, given_up, d:].mean(axis=0)[:20]][-MOST_LEFT:]
-        found = _examined(fields, listed, box[:, ~given_up], owner[~given_up])
+        left = [*left, *box[:, given_up, d + 1 :].mean(axis=0)[:20]][-MOST_LEFT:]
+        found = _examined(fields, known, box[:, ~given_up], owner[~given_up])
         # A width that is not a number is no width to halve.
-        small = ~((found.box[1] - found.box[0])[:, d:].max(axis=1, initial=0.0) > LEAST_WIDTH)
+        small = ~((found.box[1] - found.box[0])[:, d + 1 :].max(axis=1, initial=0.0) > LEAST_WIDTH)
         failed[found.owner[small]] = True
-        left = [*left, *found.box[:, small, d:].mean(axis=0)[:20]][-MOST_LEFT:]
+        left = [*left, *found.box[:, small, d + 1 :].mean(axis=0)[:20]][-MOST_LEFT:]
         if len(found.owner):
             stack.append(_halves(found))
     return Followed(failed, work, np.array(left).reshape(-1, fields.nodes * (fields.question.width + 1) + 1))

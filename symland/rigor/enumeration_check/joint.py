@@ -1,15 +1,10 @@
 r"""All nodes of a point together: boxes of z = (U_1, v_1, ..., U_n, v_n, g) against the gradient of Psi.
 
 The Hessian of Psi (see ``question``) is J = diag(2, ..., 2, 1) + G^T W G - sum_d P_d D2_d, row d of G the gradient of
-Delta_d, W = diag(w).  With the centre c of a box, J~ in the range of J over it and any real C,
+Delta_d, W = diag(w).
 
-    0 = grad Psi(z) = grad Psi(c) + J~ (z - c),   so   z - c = -C grad Psi(c) + (I - C J~) (z - c).
-
-A first C knows only the outputs: with S the columns and rows of v_1, ..., v_n, g, where J is positive definite, and u
-those of U, C = [[I, -J_uS J_SS^-1], [0, J_SS^-1]] solves the outputs and leaves the gradient of the weights with the
-outputs gone; a row of it that cannot be zero drops the box.  The second C is near J^-1.
-
-*At most one.*  Two points z, z' of one box have z - z' = (I - C J~) (z - z') for some J~ in the range, which is convex.
+*At most one.*  Two points z, z' of one box have z - z' = (I - C J~) (z - z') for any real C and some
+J~ in the range of J over the box, which is convex.
 If |I - C J~| r < r in every row, r the half widths, they are equal.  So a box whose hull with a little more room
 passes, and which has in that room a point that is in the list, holds nothing but this point.
 """
@@ -19,9 +14,9 @@ from __future__ import annotations
 import numpy as np
 
 from symland.rigor.enumeration_check.balls import Balls, Doubles
-from symland.rigor.enumeration_check.fields import SLACK, Booleans, Fields, empty, meet, near_inverse
+from symland.rigor.enumeration_check.fields import SLACK, Booleans, Fields, near_inverse
 
-__all__ = ["contract_outputs", "gradient", "hessian", "regular", "solve_jointly"]
+__all__ = ["gradient", "hessian", "regular"]
 
 
 def split(fields: Fields, z: Balls) -> tuple[Balls, Balls, Balls]:
@@ -45,29 +40,6 @@ def _columns(weights: Balls, outputs: Balls, bias: Balls) -> Balls:
         )
 
     return Balls(join(weights.mid, outputs.mid, bias.mid), join(weights.rad, outputs.rad, bias.rad))
-
-
-def contract_outputs(fields: Fields, z: Doubles, reach: Doubles) -> tuple[Doubles, Doubles, Booleans]:
-    """z (2, k, n (m + 1) + 1) and (P, g) (2, k, D + 1) by each equation for itself; which lanes hold nothing."""
-    m, d = fields.question.width, fields.question.samples
-    weights, output, bias = split(fields, Balls.between(*z))
-    jet = fields.jet(weights)
-    pulls = meet(reach[:, :, :d], fields.pulls(_logits(output, jet.value, bias))[0])
-    reach = fields.balanced(
-        np.concatenate(
-            [pulls, np.stack([np.fmax(reach[0, :, d:], z[0, :, -1:]), np.fmin(reach[1, :, d:], z[1, :, -1:])])], axis=2
-        )
-    )
-    pull = Balls.between(*reach[:, :, :d])[:, None]
-    z = z.copy()
-    z[:, :, -1] = reach[:, :, d]
-    nodes = z[:, :, :-1].reshape(2, len(pull.mid), fields.nodes, m + 1)
-    nodes[..., m] = meet(nodes[..., m], (pull * jet.value).sum(axis=2))
-    lean = (pull * jet.slope) @ Balls.exact(fields.design)
-    output = Balls.between(*nodes[..., m])
-    nodes[..., :m] = meet(nodes[..., :m], (output[:, :, None] * lean).scaled(0.5))
-    z = np.concatenate([nodes.reshape(2, len(pull.mid), fields.nodes * (m + 1)), z[:, :, -1:]], axis=2)
-    return z, reach, empty(z) | empty(reach)
 
 
 def gradient(fields: Fields, centre: Doubles) -> Balls:
@@ -112,32 +84,6 @@ def hessian(fields: Fields, z: Balls) -> Balls:
             whole[:, at : at + m, at + m] = whole[:, at + m, at : at + m] = edge[:, j]
     plain = fields.weighed(Balls.exact(np.diag(([2.0] * m + [1.0]) * n + [1.0])))
     return plain + first.turned() @ (first * slope[:, :, None]) - Balls(mid, rad)
-
-
-def solve_jointly(fields: Fields, z: Doubles) -> tuple[Doubles, Booleans, Doubles]:
-    """z by both preconditioners; which lanes hold nothing; (k, size) what the width of each coordinate leaves open."""
-    m = fields.question.width
-    box = Balls.between(*z)
-    size = box.mid.shape[1]
-    over, value = hessian(fields, box), gradient(fields, box.mid)[:, :, None]
-    step = Balls(np.zeros_like(box.mid), box.rad)[:, :, None]
-    outs = np.append(np.arange(m, size - 1, m + 1), size - 1)
-    weights = np.setdiff1d(np.arange(size), outs)
-    lead = np.broadcast_to(np.eye(size), over.mid.shape).copy()
-    solved = near_inverse(over.mid[:, outs[:, None], outs])
-    lead[:, outs[:, None], outs] = solved
-    lead[:, weights[:, None], outs] = -over.mid[:, weights[:, None], outs] @ solved
-    unit = Balls.exact(np.eye(size))
-    part, slopes = Balls.exact(lead) @ value, Balls.exact(lead) @ over
-    row = (part + slopes @ step)[:, :, 0]
-    dead = ((row.low > 0.0) | (row.high < 0.0)).any(axis=1)
-    found = Balls.exact(box.mid) + ((unit - slopes) @ step - part)[:, :, 0]
-    out = z.copy()
-    out[:, :, outs] = meet(z[:, :, outs], found[:, outs])
-    inverse = Balls.exact(near_inverse(over.mid))
-    found = Balls.exact(box.mid) + ((unit - inverse @ over) @ step - inverse @ value)[:, :, 0]
-    out = meet(out, found)
-    return out, dead | empty(out), over.size.sum(axis=1) * box.rad
 
 
 def regular(fields: Fields, z: Doubles) -> Booleans:

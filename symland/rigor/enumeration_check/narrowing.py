@@ -1,15 +1,16 @@
 r"""Boxes narrowed by each equation for itself.
 
-A *box* holds ranges of p_d = |P_d|, of all (U_j, v_j) and of g.  With the margins t_d = s_d Delta_d and a_jd = U_j.x_d
-the equations of ``question`` are
+A *box* holds ranges of p_d = |P_d|, of kappa, of all (U_j, v_j) and of g: kappa may be a number or an interval.  With
+the margins t_d = s_d Delta_d and a_jd = U_j.x_d the equations of ``question`` are
 
     p_d = (kappa/2)(1 - tanh(t_d/2)),     g = sum_d s_d p_d,     s_d t_d = sum_j v_j tanh a_jd + g,
     v_j = sum_d s_d p_d tanh a_jd,        2 U_j = v_j sum_d s_d p_d sech^2(a_jd) x_d,
     sum_j v_j^2 + g^2 = sum_d p_d t_d.
 
-Each is solved for each of its terms.  Looked for are points with p_i >= p_k for the ``orders`` of the question,
-v_j >= 0 and v_1 >= v_2 >= ...: automorphisms make the first of every point, then signs and the order of the nodes the
-others, which leave all P alone.  Zero nodes are nodes like others here, so points with fewer nodes are found, too.
+Each is solved for each of its terms, the first one for kappa, too.  Looked for are points with p_i >= p_k for the
+``orders`` of the question, v_j >= 0 and v_1 >= v_2 >= ...: automorphisms make the first of every point, then signs and
+the order of the nodes the others, which leave all P alone.  Zero nodes are nodes like others here, so points with fewer
+nodes are found, too.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SLACK = 2.0**-40
 
 @dataclass(slots=True)
 class Narrowed:
-    """Narrower boxes (2, k, D + n (m + 1) + 1), and their ranges of a (2, k, n, D) and of t (2, k, D)."""
+    """Narrower boxes (2, k, D + n (m + 1) + 2), and their ranges of a (2, k, n, D) and of t (2, k, D)."""
 
     box: Doubles
     argument: Doubles
@@ -41,20 +42,19 @@ class Narrowed:
         return Narrowed(self.box[:, which], self.argument[:, which], self.margin[:, which])
 
 
-def parts(fields: Fields, box: Doubles) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """p (..., D), U (..., n, m), v (..., n) and g (..., 1) of arrays of boxes, or of their middles or radii."""
+def parts(fields: Fields, box: Doubles) -> tuple[Doubles, Doubles, Doubles, Doubles, Doubles]:
+    """p (..., D), kappa (..., 1), U (..., n, m), v (..., n), g (..., 1) of boxes, or of their middles or radii."""
     d, m = fields.question.samples, fields.question.width
-    nodes = box[..., d:-1].reshape(*box.shape[:-1], fields.nodes, m + 1)
-    return box[..., :d], nodes[..., :m], nodes[..., m], box[..., -1:]
+    nodes = box[..., d + 1 : -1].reshape(*box.shape[:-1], fields.nodes, m + 1)
+    return box[..., :d], box[..., d : d + 1], nodes[..., :m], nodes[..., m], box[..., -1:]
 
 
 def first_boxes(fields: Fields, cells: Doubles) -> Doubles:
     """All that points can be whose (P, g) lies in cells (2, k, D + 1)."""
     d, n, count = fields.question.samples, fields.nodes, cells.shape[1]
-    kappa = fields.scale * (1.0 + ROUND)
-    pull = np.clip(ranges.signed(cells[:, :, :d], fields.signs), 0.0, kappa)
+    pull = np.clip(ranges.signed(cells[:, :, :d], fields.signs), 0.0, fields.scale[1])
     bias = fields.energy**0.5 * (1.0 + SLACK)
-    state = np.tile(fields.first_state(fields.energy), n)
+    state = np.concatenate([fields.scale[:, None], np.tile(fields.first_state(fields.energy), n)], axis=1)
     edge = np.fmax(cells[0, :, d:], -bias), np.fmin(cells[1, :, d:], bias)
     return np.concatenate([pull, np.repeat(state[:, None], count, axis=1), np.stack(edge)], axis=2)
 
@@ -74,9 +74,9 @@ def _ordered(fields: Fields, pull: Doubles, output: Doubles) -> None:
         output[1, :, j + 1] = np.fmin(output[1, :, j + 1], output[1, :, j])
 
 
-def _margins(fields: Fields, pull: Doubles) -> Doubles:
-    """t of p, within the bound of all logits."""
-    share = pull * (2.0 / fields.scale)
+def _margins(fields: Fields, pull: Doubles, kappa: Doubles) -> Doubles:
+    """t of p and kappa, within the bound of all logits."""
+    share = ranges.over(2.0 * pull, kappa)
     t = 2.0 * ranges.artanh(np.stack([1.0 - share[1] - ROUND, 1.0 - share[0] + ROUND]))
     most = fields.largest_logit
     return meet(t, np.stack([np.full(t.shape[1:], -most), np.full(t.shape[1:], most)]))
@@ -127,12 +127,12 @@ def _weights(fields: Fields, argument: Doubles, weight: Doubles) -> Doubles:
 def narrow(fields: Fields, box: Doubles) -> tuple[Narrowed, Booleans]:
     """Boxes (2, k, size) narrowed once, there and back, and which of them hold nothing."""
     signs = fields.signs
-    pull, weight, output, bias = (part.copy() for part in parts(fields, box))
+    pull, kappa, weight, output, bias = (part.copy() for part in parts(fields, box))
     _ordered(fields, pull, output)
     terms = ranges.signed(pull, signs)
     bias = meet(bias, ranges.total(terms, 2)[:, :, None])
     pull = meet(pull, ranges.signed(ranges.minus(bias, ranges.others(terms, 2)), signs))
-    margin = _margins(fields, pull)
+    margin = _margins(fields, pull, kappa)
     dead = _capped(fields, pull, margin, output, bias)
 
     # Forward: tanh a, then v, and the logits; each term of a logit is what the others leave.
@@ -163,11 +163,13 @@ def narrow(fields: Fields, box: Doubles) -> tuple[Narrowed, Booleans]:
     argument = meet(argument, ranges.artanh(value))
     weight = _weights(fields, argument, weight)
     half = ranges.tanh(0.5 * margin)
-    share = np.stack([1.0 - half[1] - ROUND, 1.0 - half[0] + ROUND])
-    pull = meet(pull, ranges.outward(*(share * (0.5 * fields.scale))))
+    share = np.stack([np.fmax(1.0 - half[1] - ROUND, 0.0), 1.0 - half[0] + ROUND])
+    pull = meet(pull, 0.5 * ranges.times(share, kappa))
     pull[0] = np.fmax(pull[0], 0.0)
+    scales = ranges.over(2.0 * pull, share)
+    kappa = meet(kappa, np.stack([scales[0].max(axis=1), scales[1].min(axis=1)])[..., None])
     nodes = np.concatenate([weight, output[..., None]], axis=3)
-    box = np.concatenate([pull, nodes.reshape(2, len(dead), nodes.shape[2] * nodes.shape[3]), bias], axis=2)
+    box = np.concatenate([pull, kappa, nodes.reshape(2, len(dead), nodes.shape[2] * nodes.shape[3]), bias], axis=2)
     for found in (slope, value, argument, margin, box):
         dead |= (found[0] > found[1]).any(axis=tuple(range(1, found.ndim - 1)))
     return Narrowed(box, argument, margin), dead

@@ -14,11 +14,12 @@ A certificate lists slabs of penalties, the points in the middle of each, folds 
    equation in x and kappa instead.
 4. ``forks``: a pitchfork is a zero, in a tiny cube, of equations that are divided by the amplitude of the pair; the
    pair is a curve of their zeros, along which kappa is strictly monotone.
-5. ``search``: with one hidden node each slab is searched again, for all penalties of it at once, in the weights
-   themselves (the other search goes by residuals), in cubes around points that Newton's method finds anew. Above the
-   slabs the same is done down to kappa = 0, where the certificate rests on a theorem.
+5. ``search``: each slab is searched again, for all penalties of it at once: boxes of the residuals, kappa and all nodes
+   together are followed by the checker of one penalty. What is left of them lies in regions around points that Newton's
+   method finds anew (``homes``), or has such a point in it and room for no other. Above the slabs the same is done down
+   to kappa = 0, where the certificate rests on a theorem.
 
-Formulas, balls and symmetries are those of the checker of enumerations (:mod:`symland.rigor.enumeration_check`).
+Formulas, boxes, balls and symmetries are those of the checker of enumerations (:mod:`symland.rigor.enumeration_check`).
 """
 
 from __future__ import annotations

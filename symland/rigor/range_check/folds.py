@@ -27,7 +27,7 @@ import numpy as np
 from flint import arb, arb_mat, ctx
 
 from symland.rigor.enumeration_check.balls import Doubles
-from symland.rigor.enumeration_check.fields import Booleans
+from symland.rigor.enumeration_check.fields import upper
 from symland.rigor.enumeration_check.question import PRECISION, Point, Question, ball, gradient, hessian
 from symland.rigor.range_check.jets import by_kappa, diagonal, second
 from symland.rigor.range_check.middles import AtKappa
@@ -45,7 +45,7 @@ FINE = 4
 """Pieces of a bend on the length of its half width."""
 BEYOND = 1.3
 """How much longer a region is than the curve is in the slab."""
-THICK = (0.04, 0.028, 0.02, 0.014, 0.01, 0.007, 0.005, 0.0035, 0.0025, 0.0012, 0.0008, 0.0005, 0.0003)
+THICK = (0.04, 0.028, 0.02, 0.014, 0.01, 0.007, 0.005, 0.0035, 0.0025, 0.0012, 0.0008, 0.0005, 0.0003, 0.0002, 0.0001)
 """Half widths of y that are tried, ..."""
 LONG = (6, 3, 1)
 """... and of x along a branch in units of these, where it is not longer in the slab."""
@@ -53,8 +53,6 @@ ROOMY = 2.0
 """How much wider the interval of kappa is in which a branch is sought than the region needs at its speed."""
 STILL = 1e-6
 """Change of z with kappa below which a branch is none: a cube holds the point."""
-MARGIN = 1e-9
-"""Granted to rounding where a box of doubles is turned into (x, y)."""
 
 
 @dataclass(frozen=True)
@@ -132,36 +130,22 @@ class Tract:
     ----------
     centre, frame : z_0 and the columns n, Q.
     reach : half widths.
+    core : for every kappa the one point of a run lies in this box (2, size); None for a bend.
     below : None for a run; whether the two points of a bend exist at larger kappa, so at smaller penalties.
     """
 
     centre: Doubles
     frame: Doubles
     reach: Doubles
+    core: Doubles | None
     below: bool | None = None
-
-    def holds(self, question: Question, z: Doubles) -> Booleans:
-        """Which boxes (2, k, size) of points with one node lie in an image of the region with v >= 0."""
-        found = np.zeros(z.shape[1], dtype=bool)
-        middle, half = z.mean(axis=0), (z[1] - z[0]) / 2
-        m = question.width
-        for element in question.group:
-            for flip in (1, -1):
-                which, sign = np.arange(m + 2), np.ones(m + 2)
-                for k, (place, turn) in enumerate(zip(element.places, element.signs, strict=True)):
-                    which[place], sign[place] = k, flip * turn
-                sign[m], sign[m + 1] = flip * element.sign, element.sign
-                centre, frame = self.centre[which] * sign, self.frame[which] * sign[:, None]
-                turned = np.linalg.inv(frame)
-                size = np.abs((middle - centre) @ turned.T) + half @ np.abs(turned).T
-                found |= (size * (1 + MARGIN) + MARGIN < self.reach).all(axis=1)
-        return found
 
 
 @dataclass(frozen=True)
 class _Curve:
-    """A piece of the curve: kappa, kappa'', and the signs of both derivatives, 0 where open."""
+    """A piece of the curve: z, kappa, kappa'', and the signs of both derivatives, 0 where open."""
 
+    z: tuple[arb, ...]
     kappa: arb
     curvature: arb
     slope: int
@@ -215,7 +199,7 @@ def _piece(question: Question, centre_z: Sequence[arb], frame: arb_mat, x: arb, 
     curved = second(AtKappa.of(question, kappa), z, direction.entries())
     right = [-a - 2 * first[-1] * b for a, b in zip(curved, plain, strict=True)]
     bend = table.solve(arb_mat(size, 1, right)).entries()[-1]
-    return _Curve(kappa, bend, _sign(first[-1]), _sign(bend))
+    return _Curve(tuple(z), kappa, bend, _sign(first[-1]), _sign(bend))
 
 
 def find_bend(question: Question, turn: Turn, low: arb, high: arb) -> Tract | None:
@@ -240,7 +224,7 @@ def find_bend(question: Question, turn: Turn, low: arb, high: arb) -> Tract | No
             reach = np.array([long] + [flat] * (size - 1))
             if _bends(question, turn, columns, reach, room, (low, high), probe.bend):
                 centre = np.array([float(c.mid()) for c in turn.z])
-                return Tract(centre, frame, reach * (1 - 2.0**-30), probe.bend > 0)
+                return Tract(centre, frame, reach * (1 - 2.0**-30), None, probe.bend > 0)
         return None
     except ZeroDivisionError:
         return None
@@ -269,8 +253,9 @@ def find_run(question: Question, z: Sequence[float], low: Fraction, high: Fracti
         for flat in THICK:
             for times in LONG:
                 reach = np.array([max(BEYOND * half, times * flat)] + [flat] * (size - 1))
-                if _runs(question, point, columns, reach, (low, high), speed):
-                    return Tract(np.array(z), frame, reach * (1 - 2.0**-30))
+                core = _runs(question, point, columns, reach, (low, high), speed)
+                if core is not None:
+                    return Tract(np.array(z), frame, reach * (1 - 2.0**-30), core)
         return None
     except ZeroDivisionError:
         return None
@@ -285,22 +270,24 @@ def _runs(
     reach: Doubles,
     ends: tuple[Fraction, Fraction],
     speed: float,
-) -> bool:
-    """Whether the curve goes from below the slab to above it."""
+) -> Doubles | None:
+    """A box of the curve if it goes from below the slab to above it."""
     long, half = float(reach[0]), arb(float(reach[1]))
     spread = max(long / speed, float(ends[1] - ends[0]) / 2) * ROOMY
     room = ball((ends[0] + ends[1]) / 2) + arb(0, spread)
     first, last = (_piece(question, point, frame, arb(x), half, room) for x in (-long, long))
     if first is None or last is None or not (first.kappa < ball(ends[0]) and last.kappa > ball(ends[1])):
-        return False
+        return None
     count = max(1, round(long / float(reach[1])))
     step = long / count
+    hull = list(first.z)
     # What fails, fails far out first.
     for k in sorted(range(-count, count), key=lambda k: -abs(k + 0.5)):
         piece = _piece(question, point, frame, arb((k + 0.5) * step, step * (0.5 + 2.0**-30)), half, room)
         if piece is None or piece.slope <= 0:
-            return False
-    return True
+            return None
+        hull = [a.union(b) for a, b in zip(hull, piece.z, strict=True)]
+    return np.array([[-upper(-x) for x in hull], [upper(x) for x in hull]])
 
 
 def _bends(

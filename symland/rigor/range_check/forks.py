@@ -265,7 +265,7 @@ def find_forked(question: Question, fork: Fork, low: arb, high: arb) -> Tract | 
         for flat in THICK:
             if _forked(system, long, flat, room, (low, high), 1 if speed > 0 else -1):
                 reach = np.array([long] + [flat] * (len(fork.z) - 1))
-                return Tract(fork.z, fork.frame, reach * (1 - 2.0**-30), speed > 0)
+                return Tract(fork.z, fork.frame, reach * (1 - 2.0**-30), None, speed > 0)
         return None
     except ZeroDivisionError:
         return None

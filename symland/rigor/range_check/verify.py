@@ -20,8 +20,9 @@ from symland.rigor.enumeration_check.question import PRECISION, Point, Question,
 from symland.rigor.enumeration_check.tree import read_double
 from symland.rigor.range_check.folds import Tract, Turn, find_bend, find_turn
 from symland.rigor.range_check.forks import Fork, find_fork, find_forked
+from symland.rigor.range_check.homes import Part
 from symland.rigor.range_check.middles import Counted, count_points
-from symland.rigor.range_check.search import Cube, Span, exhausted, find_home
+from symland.rigor.range_check.search import Span, exhausted, find_home
 from symland.rigor.strict import Refusal, digest, need, need_keys, read_sealed, whole_number
 
 __all__ = ["FORMAT", "CheckedRange", "check_range"]
@@ -36,6 +37,8 @@ LOOKS = 30
 """Newton searches in the middle of a slab for a point that is not listed."""
 DEPTH = 8
 """How often a slab is halved before it is left open."""
+NAMED = 5
+"""Slabs that were left open which the reason names."""
 UNBOUNDED = "inf"
 
 _EXACT = re.compile(r"(0|[1-9][0-9]*)(/[1-9][0-9]*)?", re.ASCII)
@@ -295,49 +298,48 @@ def _searched(
     share: float | None,
 ) -> CheckedRange:
     total = len(slabs) + (theorem is not None)
-    if question.nodes > 1:
-        return CheckedRange(
-            verdict=Verdict.UNDECIDED,
-            reason=f"the {len(slabs)} slabs join, their points and folds are proved again; with more than one node "
-            "they are not searched again",
-            slabs=total,
-        )
     wanted = min(total, SHARE_SLABS) if share is None else max(1, round(share * total))
     whole = wanted >= total
     seed = "" if whole else secrets.token_hex(8) if seed is None else seed
     order = sorted(range(total), key=lambda n: hashlib.sha256(f"{seed} {seal} {n}".encode()).digest())
-    chosen, held = sorted(order[:wanted]), 0
+    chosen, open_ = sorted(order[:wanted]), list[str]()
     for number in chosen:
         if number == len(slabs):
             assert theorem is not None
-            origin = (0.0,) * (question.width + 2)
-            held += _holds(question, (Fraction(0), 1 / (theorem * question.samples)), (origin,), (0,), None)
-        else:
-            slab, turn = slabs[number], turns[number]
-            ends = (1 / (slab.high * question.samples), 1 / (slab.low * question.samples))
-            bend = None
-            if turn is not None:
-                assert slab.fold is not None
-                kappas = ball(ends[0]), ball(ends[1])
-                bend = (
-                    find_bend(question, turn, *kappas)
-                    if isinstance(turn, Turn)
-                    else find_forked(question, turn, *kappas)
-                )
-                if bend is None:
-                    continue
-                need(bend.below == slab.fold.below, f"the {slab.fold.name} opens the other way")
-            held += _holds(question, ends, slab.points, counted[number].indices, bend)
-    done = held == len(chosen)
-    some = f"{held} of {len(chosen)} slabs searched again, of {total}"
+            origin = (0.0,) * (question.nodes * (question.width + 1) + 1)
+            if not _holds(question, (Fraction(0), 1 / (theorem * question.samples)), (origin,), (0,), None):
+                open_.append(f"the part above {float(theorem):.10g}")
+            continue
+        slab = slabs[number]
+        if not _slab_holds(question, slab, turns[number], counted[number].indices):
+            event = f", with the {slab.fold.name}" if slab.fold is not None else ""
+            open_.append(f"slab {number} from {float(slab.low):.10g} to {float(slab.high):.10g}{event}")
+    held = len(chosen) - len(open_)
+    done = whole and not open_
+    some = f"{held} of {len(chosen)} slabs searched again, of {total}; all points and folds are proved"
+    left = f"; left open: {'; '.join(open_[:NAMED])}" + (" and more" if len(open_) > NAMED else "") if open_ else ""
     return CheckedRange(
-        verdict=Verdict.CERTIFIED if whole and done else Verdict.UNDECIDED,
-        reason=f"every slab is proved again: {total}" if whole and done else f"{some}; all points and folds are proved",
+        verdict=Verdict.CERTIFIED if done else Verdict.UNDECIDED,
+        reason=f"every slab is proved again: {total}" if done else some + left,
         slabs=total,
         checked=len(chosen),
         proved=held,
         seed=seed,
     )
+
+
+def _slab_holds(question: Question, slab: _Slab, turn: Turn | Fork | None, indices: tuple[int, ...]) -> bool:
+    """Whether for every penalty of a slab there are the points of its list, those of its event, and no others."""
+    ends = (1 / (slab.high * question.samples), 1 / (slab.low * question.samples))
+    bend = None
+    if turn is not None:
+        assert slab.fold is not None
+        kappas = ball(ends[0]), ball(ends[1])
+        bend = find_bend(question, turn, *kappas) if isinstance(turn, Turn) else find_forked(question, turn, *kappas)
+        if bend is None:
+            return False
+        need(bend.below == slab.fold.below, f"the {slab.fold.name} opens the other way")
+    return _holds(question, ends, slab.points, indices, bend)
 
 
 def _holds(
@@ -346,9 +348,21 @@ def _holds(
     points: Sequence[Point],
     indices: tuple[int, ...],
     bend: Tract | None,
-    depth: int = 0,
 ) -> bool:
-    """Whether for every kappa between two ends there are so many points of these indices, and no others.
+    """Whether for every kappa between two ends there are so many points of these indices, and no others."""
+    parts = _parts(question, ends, points, indices, bend)
+    return parts is not None and exhausted(question, *ends, parts)
+
+
+def _parts(
+    question: Question,
+    ends: tuple[Fraction, Fraction],
+    points: Sequence[Point],
+    indices: tuple[int, ...],
+    bend: Tract | None,
+    depth: int = 0,
+) -> list[Part] | None:
+    """Parts of an interval of kappa with regions of so many points of these indices; None where these are not proved.
 
     Newton's method starts from the points in the middle of the slab. Each part shares its ends with the next, where
     both know all points, so that they speak of the same branches.
@@ -358,14 +372,17 @@ def _holds(
     homes = [find_home(span, low, high, point) for point in points]
     found = [home for home in homes if home is not None]
     if len(found) == len(points) and _counts_at(question, (low + high) / 2, [z for z, _ in found]) == indices:
-        cubes = [home for _, home in found if isinstance(home, Cube)]
-        tracts = [home for _, home in found if isinstance(home, Tract)]
-        if exhausted(span, cubes, [*tracts, bend] if bend else tracts):
-            return True
+        tracts = tuple(home for _, home in found)
+        return [Part(low, high, tracts if bend is None else (*tracts, bend))]
     if depth == DEPTH:
-        return False
-    middle = (low + high) / 2
-    return all(_holds(question, part, points, indices, bend, depth + 1) for part in ((low, middle), (middle, high)))
+        return None
+    middle, parts = (low + high) / 2, list[Part]()
+    for half in ((low, middle), (middle, high)):
+        more = _parts(question, half, points, indices, bend, depth + 1)
+        if more is None:
+            return None
+        parts += more
+    return parts
 
 
 def _counts_at(question: Question, kappa: Fraction, points: Sequence[Point]) -> tuple[int, ...] | None:
