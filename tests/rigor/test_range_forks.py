@@ -26,7 +26,7 @@ from symland.rigor.enumeration.range_writing import range_text
 from symland.rigor.enumeration.ranges import RangeResult
 from symland.rigor.enumeration.regions import polish, tube_region
 from symland.rigor.enumeration_check.question import PRECISION, ball, read_question
-from symland.rigor.range_check import check_range
+from symland.rigor.range_check import check_range, verify
 from symland.rigor.range_check.forks import Fork, _Divided, find_fork, find_forked
 from symland.rigor.range_check.jets import directional
 from symland.rigor.range_check.middles import AtKappa
@@ -34,15 +34,21 @@ from tests.rigor.ranges_by_hand import PAIR, proved_range, sealed
 
 STAR = 2**-1.5
 """Of two samples, -1 and 1, of two classes: where the origin loses its stability, by hand."""
-ENDS = tuple(Fraction(STAR * (1 + x / 10000)).limit_denominator(10**9) for x in (-50, -25, 25, 50))
+
+
+def ends_of(wide: int) -> tuple[Fraction, ...]:
+    return tuple(Fraction(STAR * (1 + wide * x / 10000)).limit_denominator(10**9) for x in (-50, -25, 25, 50))
+
+
+ENDS = ends_of(1)
 
 
 @cache
-def result() -> RangeResult:
+def result(wide: int = 1) -> RangeResult:
     """Three slabs about the pitchfork, made without the search: the checker must not rest on it."""
     problem = reduced_problem(PAIR)
     event = next(find_pitchforks(problem.at(Fraction("0.3535")), np.zeros(4)))
-    low, middle, high = (problem.slab(a, b) for a, b in pairwise(ENDS))
+    low, middle, high = (problem.slab(a, b) for a, b in pairwise(ends_of(wide)))
     beside = polish(low, list(event.z + 0.2 * event.null))
     assert beside is not None
     forked = pitchfork_region(middle, event)
@@ -148,6 +154,27 @@ def test_a_true_certificate_with_a_pitchfork_holds_slab_by_slab() -> None:
         if 1 in chosen:
             break
     assert 1 in chosen
+
+
+def test_a_slab_that_is_too_wide_for_the_region_of_its_pitchfork_is_searched_in_three_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = json.loads(range_text(PAIR, result(2)))
+    slab = values["slabs"][1]
+    kappas = [ball(1 / (Fraction(slab[end]) * 2)) for end in ("high", "low")]
+    assert find_forked(read_question(PAIR.canonical()), fork(), *kappas) is None
+    found = check_range(sealed(values), PAIR.canonical(), share=1.0)
+    assert (found.verdict, found.proved) == (Verdict.CERTIFIED, 3)
+    # Beside the region the points are those of the neighbours: without the pair below it both slabs stay open.
+    monkeypatch.setattr(verify, "find_unlisted", lambda *_: None)
+    monkeypatch.setattr(verify, "_need_counts", lambda *_: None)
+    below = values["slabs"][2]["points"]
+    assert len(below) == 2
+    below.remove(max(below, key=lambda point: abs(float.fromhex(point[0]))))
+    found = check_range(sealed(values), PAIR.canonical(), share=1.0)
+    assert (found.verdict, found.proved) == (Verdict.UNDECIDED, 1)
+    assert "slab 1 from" in found.reason
+    assert "slab 2 from" in found.reason
 
 
 def _digest() -> str:

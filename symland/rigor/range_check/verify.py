@@ -311,7 +311,7 @@ def _searched(
                 open_.append(f"the part above {float(theorem):.10g}")
             continue
         slab = slabs[number]
-        if not _slab_holds(question, slab, turns[number], counted[number].indices):
+        if not _slab_holds(question, slabs, number, turns[number], counted):
             event = f", with the {slab.fold.name}" if slab.fold is not None else ""
             open_.append(f"slab {number} from {float(slab.low):.10g} to {float(slab.high):.10g}{event}")
     held = len(chosen) - len(open_)
@@ -328,18 +328,53 @@ def _searched(
     )
 
 
-def _slab_holds(question: Question, slab: _Slab, turn: Turn | Fork | None, indices: tuple[int, ...]) -> bool:
+def _slab_holds(
+    question: Question,
+    slabs: Sequence[_Slab],
+    number: int,
+    turn: Turn | Fork | None,
+    counted: Sequence[Counted],
+) -> bool:
     """Whether for every penalty of a slab there are the points of its list, those of its event, and no others."""
-    ends = (1 / (slab.high * question.samples), 1 / (slab.low * question.samples))
-    bend = None
-    if turn is not None:
-        assert slab.fold is not None
-        kappas = ball(ends[0]), ball(ends[1])
-        bend = find_bend(question, turn, *kappas) if isinstance(turn, Turn) else find_forked(question, turn, *kappas)
-        if bend is None:
-            return False
-        need(bend.below == slab.fold.below, f"the {slab.fold.name} opens the other way")
-    return _holds(question, ends, slab.points, indices, bend)
+    slab, indices = slabs[number], counted[number].indices
+    low, high = 1 / (slab.high * question.samples), 1 / (slab.low * question.samples)
+    if turn is None:
+        return _holds(question, (low, high), slab.points, indices, None)
+    assert slab.fold is not None
+    found = _find_event(question, turn, low, high)
+    if found is None:
+        return False
+    bend, begin, end = found
+    need(bend.below == slab.fold.below, f"the {slab.fold.name} opens the other way")
+    parts = list[Part]()
+    # Beside the region there are the points of the slab above, and of the one below: neither has an event.
+    for ends, points, known, region in (
+        ((low, begin), slabs[number - 1].points, counted[number - 1].indices, None),
+        ((begin, end), slab.points, indices, bend),
+        ((end, high), slabs[number + 1].points, counted[number + 1].indices, None),
+    ):
+        if ends[0] < ends[1]:
+            more = _parts(question, ends, points, known, region)
+            if more is None:
+                return False
+            parts += more
+    return exhausted(question, low, high, parts)
+
+
+def _find_event(
+    question: Question, turn: Turn | Fork, low: Fraction, high: Fraction
+) -> tuple[Tract, Fraction, Fraction] | None:
+    """The region of an event, and its interval of kappa: [low, high], or else a narrower one about the event."""
+    for _ in range(DEPTH):
+        if not (bool(turn.kappa > ball(low)) and bool(turn.kappa < ball(high))):
+            return None
+        ends = ball(low), ball(high)
+        bend = find_bend(question, turn, *ends) if isinstance(turn, Turn) else find_forked(question, turn, *ends)
+        if bend is not None:
+            return bend, low, high
+        middle = Fraction(float(turn.kappa.mid()))
+        low, high = (low + middle) / 2, (high + middle) / 2
+    return None
 
 
 def _holds(
