@@ -307,7 +307,7 @@ def _searched(
         if number == len(slabs):
             assert theorem is not None
             origin = (0.0,) * (question.nodes * (question.width + 1) + 1)
-            if not _holds(question, (Fraction(0), 1 / (theorem * question.samples)), (origin,), (0,), None):
+            if not _holds(question, [_Claim(Fraction(0), 1 / (theorem * question.samples), (origin,), (0,))]):
                 open_.append(f"the part above {float(theorem):.10g}")
             continue
         slab = slabs[number]
@@ -328,6 +328,20 @@ def _searched(
     )
 
 
+@dataclass(frozen=True)
+class _Claim:
+    """That for every kappa between two ends there are so many points of these indices, those in a bend, and no others.
+
+    Newton's method starts from the points, which are those in the middle of a slab.
+    """
+
+    low: Fraction
+    high: Fraction
+    points: tuple[Point, ...]
+    indices: tuple[int, ...]
+    bend: Tract | None = None
+
+
 def _slab_holds(
     question: Question,
     slabs: Sequence[_Slab],
@@ -339,26 +353,20 @@ def _slab_holds(
     slab, indices = slabs[number], counted[number].indices
     low, high = 1 / (slab.high * question.samples), 1 / (slab.low * question.samples)
     if turn is None:
-        return _holds(question, (low, high), slab.points, indices, None)
+        return _holds(question, [_Claim(low, high, slab.points, indices)])
     assert slab.fold is not None
     found = _find_event(question, turn, low, high)
     if found is None:
         return False
     bend, begin, end = found
     need(bend.below == slab.fold.below, f"the {slab.fold.name} opens the other way")
-    parts = list[Part]()
     # Beside the region there are the points of the slab above, and of the one below: neither has an event.
-    for ends, points, known, region in (
-        ((low, begin), slabs[number - 1].points, counted[number - 1].indices, None),
-        ((begin, end), slab.points, indices, bend),
-        ((end, high), slabs[number + 1].points, counted[number + 1].indices, None),
-    ):
-        if ends[0] < ends[1]:
-            more = _parts(question, ends, points, known, region)
-            if more is None:
-                return False
-            parts += more
-    return exhausted(question, low, high, parts)
+    claims = (
+        _Claim(low, begin, slabs[number - 1].points, counted[number - 1].indices),
+        _Claim(begin, end, slab.points, indices, bend),
+        _Claim(end, high, slabs[number + 1].points, counted[number + 1].indices),
+    )
+    return _holds(question, [claim for claim in claims if claim.low < claim.high])
 
 
 def _find_event(
@@ -377,43 +385,34 @@ def _find_event(
     return None
 
 
-def _holds(
-    question: Question,
-    ends: tuple[Fraction, Fraction],
-    points: Sequence[Point],
-    indices: tuple[int, ...],
-    bend: Tract | None,
-) -> bool:
-    """Whether for every kappa between two ends there are so many points of these indices, and no others."""
-    parts = _parts(question, ends, points, indices, bend)
-    return parts is not None and exhausted(question, *ends, parts)
+def _holds(question: Question, claims: Sequence[_Claim]) -> bool:
+    """Whether claims hold whose intervals join."""
+    parts = list[Part]()
+    for claim in claims:
+        more = _parts(question, claim)
+        if more is None:
+            return False
+        parts += more
+    return exhausted(question, claims[0].low, claims[-1].high, parts)
 
 
-def _parts(
-    question: Question,
-    ends: tuple[Fraction, Fraction],
-    points: Sequence[Point],
-    indices: tuple[int, ...],
-    bend: Tract | None,
-    depth: int = 0,
-) -> list[Part] | None:
-    """Parts of an interval of kappa with regions of so many points of these indices; None where these are not proved.
+def _parts(question: Question, claim: _Claim, depth: int = 0) -> list[Part] | None:
+    """Parts of an interval of kappa with regions of the points of a claim; None where these are not proved.
 
-    Newton's method starts from the points in the middle of the slab. Each part shares its ends with the next, where
-    both know all points, so that they speak of the same branches.
+    Each part shares its ends with the next, where both know all points, so that they speak of the same branches.
     """
-    low, high = ends
-    span = Span.of(question, low, high)
-    homes = [find_home(span, low, high, point) for point in points]
+    low, high = claim.low, claim.high
+    middle, span = (low + high) / 2, Span.of(question, low, high)
+    homes = [find_home(span, low, high, point) for point in claim.points]
     found = [home for home in homes if home is not None]
-    if len(found) == len(points) and _counts_at(question, (low + high) / 2, [z for z, _ in found]) == indices:
+    if len(found) == len(homes) and _counts_at(question, middle, [z for z, _ in found]) == claim.indices:
         tracts = tuple(home for _, home in found)
-        return [Part(low, high, tracts if bend is None else (*tracts, bend))]
+        return [Part(low, high, tracts if claim.bend is None else (*tracts, claim.bend))]
     if depth == DEPTH:
         return None
-    middle, parts = (low + high) / 2, list[Part]()
-    for half in ((low, middle), (middle, high)):
-        more = _parts(question, half, points, indices, bend, depth + 1)
+    parts = list[Part]()
+    for half in (replace(claim, high=middle), replace(claim, low=middle)):
+        more = _parts(question, half, depth + 1)
         if more is None:
             return None
         parts += more
